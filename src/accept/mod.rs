@@ -1,0 +1,1 @@
+//! The helper: accept, decide, act.

@@ -1,0 +1,2 @@
+//! The helper: see [`xinetd_bridge::accept`].
+fn main() {}

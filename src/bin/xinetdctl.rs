@@ -1,0 +1,2 @@
+//! The administrator's tool: see [`xinetd_bridge::ctl`].
+fn main() {}

@@ -1,0 +1,1 @@
+//! Events: the xinetd log line and the structured journal fields.

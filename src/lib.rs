@@ -1,0 +1,21 @@
+//! xinetd-bridge: xinetd's configuration files, served through systemd.
+//!
+//! A connection's way through the folders: [`config`] reads the files into [`service`] values,
+//! [`translate`] turns those into units and [`spec`]s, and the helper ([`accept`]) asks [`policy`]
+//! about each client, runs the server and tells [`journal`].
+
+#[cfg(feature = "accept")]
+pub mod accept;
+pub mod bytes;
+pub mod config;
+#[cfg(feature = "ctl")]
+pub mod ctl;
+#[cfg(feature = "accept")]
+pub mod journal;
+pub mod policy;
+pub mod problem;
+pub mod service;
+pub mod spec;
+#[cfg(feature = "accept")]
+pub mod sys;
+pub mod translate;

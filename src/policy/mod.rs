@@ -1,0 +1,2 @@
+//! Decisions: pure functions of plain data.
+#![forbid(unsafe_code)]

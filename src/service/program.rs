@@ -1,0 +1,110 @@
+//! The server's process: what is executed, as whom, with what (semantics, section 4.5).
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::ByteString;
+
+/// `server` and `server_args`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// The file to execute.
+    pub path: ByteString,
+    /// The whole argument vector, argv\[0\] included; never empty.
+    pub argv: Vec<ByteString>,
+}
+
+/// The built-in services (`type = INTERNAL`); section 4.10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the services'")]
+pub enum Internal {
+    Echo,
+    Discard,
+    Time,
+    Daytime,
+    Chargen,
+    Tcpmux,
+}
+
+/// `user`, `group` and `groups`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// `user`.
+    pub user: Principal,
+    /// `group`; none means the user's own, which for a numeric user is that same number.
+    pub group: Option<Principal>,
+    /// `groups = yes`: the user's supplementary groups; else there are none.
+    pub supplementary: bool,
+}
+
+/// A user or a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// By name.
+    Name(ByteString),
+    /// By number: used without a lookup.
+    Id(u32),
+}
+
+/// `env` and `passenv`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// `passenv`: only these variables are inherited; none given means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass: Option<Vec<ByteString>>,
+    /// `env`: `NAME=VALUE`, the later of two with one name wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<ByteString>,
+}
+
+/// `banner`, `banner_success` and `banner_fail`: paths of files that are sent as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Banners {
+    /// `banner`: to every client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub always: Option<ByteString>,
+    /// `banner_success`: to those that are let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success: Option<ByteString>,
+    /// `banner_fail`: to those that are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<ByteString>,
+}
+
+/// `rlimit_*`; soft and hard limit alike. None leaves what is inherited, but for `files`, where
+/// it means the inherited hard limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResourceLimits {
+    /// `rlimit_files`: descriptors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Rlimit>,
+    /// `rlimit_as`: bytes of address space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_space: Option<Rlimit>,
+    /// `rlimit_cpu`: seconds of processor time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Rlimit>,
+    /// `rlimit_data`: bytes of data segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Rlimit>,
+    /// `rlimit_rss`: bytes of resident memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rss: Option<Rlimit>,
+    /// `rlimit_stack`: bytes of stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Rlimit>,
+}
+
+/// The value of a resource limit, in the unit of its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rlimit {
+    /// `UNLIMITED`.
+    Unlimited,
+    /// So much.
+    #[serde(untagged)]
+    AtMost(u64),
+}

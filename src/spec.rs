@@ -1,0 +1,53 @@
+//! The spec: what the generator tells the helper of one service.
+//!
+//! It is TOML, mode 0600, and reaches the helper as a systemd credential. The unit holds what
+//! systemd does; the spec holds what the helper enforces and what the server gets.
+#![forbid(unsafe_code)]
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::ByteString;
+use crate::problem::Place;
+use crate::service::{
+    AccessRules, Banners, Environment, Limits, Logging, Program, ResourceLimits, TimeWindow,
+};
+
+/// One service, as the helper serves it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// [`Spec::FORMAT`] of the generator that wrote it.
+    pub format: u32,
+    /// The service's id: in the log lines.
+    pub id: ByteString,
+    /// The service's name: in messages about `cps`.
+    pub name: ByteString,
+    /// Where the service stands in the configuration.
+    pub place: Place,
+    /// The supplementary groups stay (`groups = yes`); else the helper drops them.
+    pub supplementary_groups: bool,
+    /// Peers with a v4-mapped address reach the server over an AF_INET socket (section 4.2).
+    pub unmap: bool,
+    /// `access_times`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access_times: Vec<TimeWindow>,
+    /// What is executed.
+    pub program: Program,
+    /// `instances` and the like.
+    pub limits: Limits,
+    /// `only_from` and `no_access`.
+    pub access: AccessRules,
+    /// What is logged.
+    pub logging: Logging,
+    /// `env` and `passenv`.
+    pub environment: Environment,
+    /// `banner` and the like.
+    pub banners: Banners,
+    /// `rlimit_*`.
+    pub resource_limits: ResourceLimits,
+}
+
+impl Spec {
+    /// The format that this build writes and reads.
+    pub const FORMAT: u32 = 1;
+}

@@ -1,0 +1,2 @@
+//! The only unsafe code.
+#![allow(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Services in, units and specs out.
+#![forbid(unsafe_code)]
