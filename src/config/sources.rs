@@ -30,6 +30,12 @@ pub trait FileTree {
     /// # Errors
     /// Whatever keeps it from being listed.
     fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>>;
+
+    /// The target of a symbolic link, as it is written.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read, such as not being a link.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
 /// What an entry of a directory is, symbolic links followed.
@@ -146,6 +152,13 @@ impl FileTree for DiskTree {
         let entries = fs::read_dir(self.resolve(path)?)?;
         entries.map(|entry| entry.map(classify)).collect()
     }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        fs::read_link(self.resolve(parent)?.join(name))
+    }
 }
 
 /// A tree in memory: for tests, and for text that comes from elsewhere.
@@ -207,6 +220,11 @@ impl FileTree for MemoryTree {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(entries.into_iter().collect())
+    }
+
+    fn read_link(&self, _: &Path) -> io::Result<PathBuf> {
+        // A tree in memory has no links.
+        Err(io::ErrorKind::InvalidInput.into())
     }
 }
 

@@ -54,8 +54,8 @@ pub struct AttributeReport {
     pub from_defaults: bool,
     /// The operator and values as written.
     pub text: ByteString,
-    /// What becomes of it.
-    pub fate: Fate,
+    /// What becomes of it: one answer for each thing that it says, at least one.
+    pub fates: Vec<Fate>,
 }
 
 /// Who sees to an attribute.

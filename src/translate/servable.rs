@@ -1,11 +1,154 @@
 //! Which services this version can't serve, and why.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
+use super::principal::Account;
+use super::unit::Plain;
 use crate::config::Attribute;
 use crate::problem::Place;
-use crate::service::{Mux, SocketType};
+use crate::service::{
+    Bind, Family, Mux, Port, Program, Protocol, Reach, Service, Serving, SocketType,
+};
+
+/// What the units of a service need, which only a service that can be served has.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Servable<'a> {
+    pub(super) port: Port,
+    pub(super) family: Family,
+    /// The address and zone of `bind`.
+    pub(super) bind: Option<(IpAddr, Option<Plain>)>,
+    pub(super) program: &'a Program,
+    pub(super) account: Account,
+}
+
+/// The parts for the units, or all that stands in the way.
+///
+/// `libwrap_rules` is a file with rules for hosts_access(5), if there is one.
+pub(super) fn servable<'a>(
+    service: &'a Service,
+    libwrap_rules: Option<&Path>,
+) -> Result<Servable<'a>, Vec<Obstacle>> {
+    let mut found = Obstacles {
+        service,
+        list: Vec::new(),
+    };
+    if service.socket_type != SocketType::Stream {
+        found.add(
+            Attribute::SocketType,
+            Reason::SocketType(service.socket_type),
+        );
+    }
+    match &service.protocol {
+        Protocol::Tcp => {}
+        // Said by the socket type already.
+        Protocol::Udp if service.socket_type == SocketType::Dgram => {}
+        Protocol::Udp => found.add(Attribute::Protocol, Reason::Protocol("udp".to_owned())),
+        Protocol::Other(name, _) => {
+            found.add(Attribute::Protocol, Reason::Protocol(name.to_text()));
+        }
+    }
+    if service.wait {
+        found.add(Attribute::Wait, Reason::Wait);
+    }
+    if service.flags.labeled {
+        found.add(Attribute::Flags, Reason::Labeled);
+    }
+    if service.flags.intercept {
+        found.add(Attribute::Flags, Reason::Intercept);
+    }
+    if service.flags.idonly && service.logging.success.userid {
+        found.add(Attribute::Flags, Reason::IdentRequired);
+    }
+    if let Some(file) = libwrap_rules
+        && !service.flags.nolibwrap
+    {
+        let file = file.to_owned();
+        found.add(Attribute::Libwrap, Reason::Libwrap { file });
+    }
+    let listen = match &service.reach {
+        Reach::Listen(listen) => Some(listen),
+        Reach::Rpc(..) => {
+            found.add(Attribute::Type, Reason::Rpc);
+            None
+        }
+        Reach::Mux(mux) => {
+            found.add(Attribute::Type, Reason::Mux(*mux));
+            None
+        }
+    };
+    let bind = listen.and_then(|listen| found.bind(listen.bind.as_ref()));
+    if listen.is_some_and(|listen| listen.port == Port(0)) {
+        found.add(Attribute::Port, Reason::EphemeralPort);
+    }
+    let program = match &service.serving {
+        Serving::Program(program) => Some(program),
+        Serving::Internal(_) => {
+            found.add(Attribute::Type, Reason::Internal);
+            None
+        }
+        Serving::Redirect { .. } => {
+            found.add(Attribute::Redirect, Reason::Redirect);
+            None
+        }
+        Serving::Sensor(_) => {
+            found.add(Attribute::Flags, Reason::Sensor);
+            None
+        }
+    };
+    // Only internal services lack credentials, and those have an obstacle already.
+    let account = service.credentials.as_ref().and_then(|credentials| {
+        Account::new(credentials)
+            .map_err(|(attribute, word)| found.add(attribute, Reason::Principal(word)))
+            .ok()
+    });
+    match (listen, program, account) {
+        (Some(listen), Some(program), Some(account)) if found.list.is_empty() => Ok(Servable {
+            port: listen.port,
+            family: listen.family,
+            bind,
+            program,
+            account,
+        }),
+        _ => Err(found.list),
+    }
+}
+
+/// The obstacles of one service, as they are found.
+struct Obstacles<'a> {
+    service: &'a Service,
+    list: Vec<Obstacle>,
+}
+
+impl Obstacles<'_> {
+    /// Adds one, at the place of an attribute if the service has that.
+    fn add(&mut self, attribute: Attribute, reason: Reason) {
+        self.list
+            .push(Obstacle::of(self.service, attribute, reason));
+    }
+
+    /// The numeric address of `bind`.
+    fn bind(&mut self, bind: Option<&Bind>) -> Option<(IpAddr, Option<Plain>)> {
+        match bind? {
+            Bind::Name(_) => {
+                self.add(Attribute::Bind, Reason::BindName);
+                None
+            }
+            Bind::Address(address, None) => Some((*address, None)),
+            Bind::Address(address, Some(zone)) => {
+                // systemd looks the name up when it binds, and takes what if_nametoindex(3) takes.
+                let is_name = |byte: &u8| byte.is_ascii_graphic() && !b"/:%".contains(byte);
+                let valid = zone.as_bytes().len() < 16 && zone.as_bytes().iter().all(is_name);
+                let zone = valid.then(|| Plain::new(zone.as_bytes())).flatten();
+                if zone.is_none() {
+                    self.add(Attribute::Bind, Reason::BindZone);
+                }
+                zone.map(|zone| (*address, Some(zone)))
+            }
+        }
+    }
+}
 
 /// One thing that keeps a service from being served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +201,23 @@ pub enum Reason {
     Principal(String),
     /// An id that is too long for the name of a unit.
     NameTooLong,
+    /// The spec can't be written.
+    Spec(String),
+}
+
+impl Obstacle {
+    /// One at the place of an attribute, if the service has that.
+    pub(super) fn of(service: &Service, attribute: Attribute, reason: Reason) -> Self {
+        let mut lines = service.attributes.iter();
+        let written = lines.find(|written| written.attribute == attribute);
+        Self {
+            attribute: written.map(|written| written.attribute),
+            place: written
+                .map_or(&service.place, |written| &written.place)
+                .clone(),
+            reason,
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -92,6 +252,8 @@ impl fmt::Display for Reason {
                 write!(f, "{} has rules, which are not applied yet", file.display())
             }
             Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
+            Self::Spec(error) => write!(f, "the spec can't be written: {error}"),
+            Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
     }
@@ -121,6 +283,7 @@ impl Reason {
                 "move the rules into only_from and no_access, then add flags = NOLIBWRAP"
             }
             Self::Principal(_) => "use the number of the user or group, or another name",
+            Self::Spec(_) => "write smaller numbers",
             Self::NameTooLong => "write a shorter id",
         }
     }
