@@ -13,6 +13,9 @@ mod spec;
 mod surroundings;
 mod unit;
 
+#[cfg(test)]
+mod tests;
+
 pub use name::ExistingUnits;
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
 pub use servable::{Obstacle, Reason};

@@ -252,7 +252,6 @@ impl fmt::Display for Reason {
                 write!(f, "{} has rules, which are not applied yet", file.display())
             }
             Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
-            Self::Spec(error) => write!(f, "the spec can't be written: {error}"),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
