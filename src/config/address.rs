@@ -305,13 +305,11 @@ fn factorized(text: &str, prefix: &str, members: &str) -> Result<Reading, Remark
 
 /// `.domain`, a host, or a network of /etc/networks.
 fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
-    if let Some(domain) = text.strip_prefix('.') {
-        if is_host_name(domain) {
-            return Ok(Reading {
-                patterns: vec![Pattern::Domain(text.to_owned())],
-                remark: None,
-            });
-        }
+    if text.strip_prefix('.').is_some_and(is_host_name) {
+        return Ok(Reading {
+            patterns: vec![Pattern::Domain(text.to_owned())],
+            remark: None,
+        });
     }
     if !is_host_name(text) {
         return Err(Remark::error(

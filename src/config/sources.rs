@@ -135,25 +135,22 @@ impl FileTree for DiskTree {
     fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
         let classify = |entry: fs::DirEntry| {
             let inside = path.join(entry.file_name());
-            let kind = entry.file_type()?;
-            let kind = if kind.is_symlink() {
-                let target = self.resolve(&inside).and_then(fs::metadata);
-                match target {
-                    Ok(target) => Some(target.file_type()),
-                    Err(_) => None,
+            let kind = match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => {
+                    let target = self.resolve(&inside).and_then(fs::metadata);
+                    target.map(|target| target.file_type())
                 }
-            } else {
-                Some(kind)
+                kind => kind,
             };
             let entry = match kind {
-                Some(kind) if kind.is_file() => Entry::File,
-                Some(_) => Entry::Other,
-                None => Entry::Dangling,
+                Ok(kind) if kind.is_file() => Entry::File,
+                Ok(_) => Entry::Other,
+                Err(_) => Entry::Dangling,
             };
-            Ok((inside, entry))
+            (inside, entry)
         };
         let entries = fs::read_dir(self.resolve(path)?)?;
-        entries.map(|entry| entry.and_then(classify)).collect()
+        entries.map(|entry| entry.map(classify)).collect()
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
