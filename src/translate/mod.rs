@@ -179,7 +179,7 @@ fn files_of(
         private,
     };
     let service_unit = service::service(service, servable, unit, specs).to_string();
-    let socket_unit = socket::socket(service, servable, unit).to_string();
+    let socket_unit = socket::socket(service, servable).to_string();
     Ok(vec![
         // It may hold passwords (env, server_args), as the configuration file of mode 0600 may.
         file(

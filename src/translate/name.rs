@@ -40,11 +40,11 @@ impl UnitName {
         &self.0
     }
 
-    /// A name of letters, digits and `_.-@` that no other unit has: for files, directories and
-    /// descriptors of the unit.
+    /// A name of letters, digits and `_.-@` that no other unit has: for the unit's
+    /// files and directories.
     ///
     /// systemd 252 and 257 read a backslash in RuntimeDirectory= and LoadCredential= each in its
-    /// own way, and a colon has a meaning in the one and is forbidden in FileDescriptorName=.
+    /// own way, and a colon has a meaning in the first.
     pub(super) fn simple(&self) -> String {
         self.0.replace(':', r"\x3a").replace('\\', "@")
     }

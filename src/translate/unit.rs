@@ -39,8 +39,6 @@ pub(super) enum Value {
     Octal(u16),
     /// An address to listen on, and its zone.
     Listen(SocketAddr, Option<Plain>),
-    /// The name of a unit's descriptor.
-    DescriptorName(UnitName),
     /// The unit's directory below /run.
     RuntimeDirectory(UnitName),
     /// Text for people.
@@ -91,7 +89,6 @@ impl Display for Value {
             // A zone stands behind the port (systemd.socket(5)).
             Self::Listen(address, Some(zone)) => write!(f, "{address}%%{}", zone.0),
             Self::Listen(address, None) => address.fmt(f),
-            Self::DescriptorName(unit) => f.write_str(&unit.simple()),
             Self::RuntimeDirectory(unit) => write!(f, "xinetd-bridge/{}", unit.simple()),
             Self::Prose(text) => f.write_str(&escape::prose(text)),
             Self::Plain(text) => f.write_str(&text.0),
