@@ -53,8 +53,17 @@ impl Remark {
     }
 }
 
-/// Names that other programs' access lists give a meaning to, and xinetd does not.
-const WILDCARDS: [&str; 6] = ["all", "any", "known", "local", "paranoid", "unknown"];
+/// Names that other programs' access lists give a meaning to, and xinetd does not: hardly ever is
+/// a host called so, and `no_access = ALL` must not let everyone in.
+const WILDCARDS: [&str; 4] = ["known", "local", "paranoid", "unknown"];
+
+/// Those of them that mean everyone.
+const EVERYONE: [&str; 3] = ["*", "all", "any"];
+
+/// Whether a list of words has this one, without case.
+fn has(words: &[&str], text: &str) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
 
 /// Reads one word.
 ///
@@ -311,7 +320,7 @@ fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
             remark: None,
         });
     }
-    if !is_host_name(text) {
+    if !is_host_name(text) || has(&WILDCARDS, text) || has(&EVERYONE, text) {
         return Err(Remark::error(
             format!("`{text}` is neither an address nor a name"),
             suggestion(text),
@@ -329,12 +338,6 @@ fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
                 Some(wide) => format!("for the whole network write {wide}"),
                 None => format!("write {network}"),
             },
-        ));
-    } else if WILDCARDS.contains(&text.to_ascii_lowercase().as_str()) {
-        remark = Some(Remark::warning(
-            "address-wildcard",
-            format!("`{text}` is taken as the name of a host"),
-            "for everyone write 0.0.0.0/0 ::/0",
         ));
     }
     Ok(Reading { patterns, remark })
@@ -369,7 +372,7 @@ fn suggestion(text: &str) -> String {
     }
     let stem = text.trim_end_matches(['*', 'x', '.']);
     match padded(stem) {
-        _ if text == "*" => "for everyone write 0.0.0.0/0 ::/0".to_owned(),
+        _ if has(&EVERYONE, text) => "for everyone write 0.0.0.0/0 ::/0".to_owned(),
         Some((network, bits)) if stem != text => format!("write {network}/{bits}"),
         _ => "write an address, address/bits, a host name or .domain".to_owned(),
     }
@@ -513,10 +516,6 @@ mod tests {
         assert_eq!(patterns("alpha.example.com"), "host alpha.example.com");
         assert_eq!(patterns(".Example.COM"), "domain .Example.COM");
         assert_eq!(patterns(".3com"), "domain .3com");
-        assert_eq!(
-            remark("ALL").unwrap().help,
-            "for everyone write 0.0.0.0/0 ::/0"
-        );
         let mut databases = Databases::default();
         databases.add_networks(b"lab 10.1.2");
         let reading = read(b"lab", &databases).unwrap();
@@ -538,6 +537,7 @@ mod tests {
                 "for all hosts of the domain write .example.com",
             ),
             ("*", "for everyone write 0.0.0.0/0 ::/0"),
+            ("ALL", "for everyone write 0.0.0.0/0 ::/0"),
             ("10.1.2.3,10.1.2.4", "write 10.1.2.3 10.1.2.4"),
             ("10.1.2.3,", "write 10.1.2.3"),
             (
@@ -557,6 +557,7 @@ mod tests {
             "08.1.1.1",
             "a b",
             "$(x)",
+            "LOCAL",
         ] {
             error(word);
         }

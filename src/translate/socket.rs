@@ -34,7 +34,7 @@ pub(super) fn socket(service: &Service, servable: &Servable<'_>) -> UnitFile {
         Family::V4 => {}
         // Said in both cases, as the default follows a sysctl and xinetd does not.
         Family::Any | Family::V6 => {
-            body.push(Directive::new("BindIPv6Only", Value::Literal("both")))
+            body.push(Directive::new("BindIPv6Only", Value::Literal("both")));
         }
         Family::V6Only => body.push(Directive::new("BindIPv6Only", Value::Literal("ipv6-only"))),
     }

@@ -308,7 +308,11 @@ fn what_is_not_served_yet_is_told() {
                     number: 1,
                     versions,
                 },
-                None,
+                Listen {
+                    port: Port(0),
+                    family: Family::Any,
+                    bind: None,
+                },
             );
         }),
         [Reason::Rpc]
