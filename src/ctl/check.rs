@@ -117,9 +117,12 @@ fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
 pub(super) mod tests {
     use super::*;
     use crate::bytes::ByteString;
-    use crate::config::Attribute;
+    use crate::config::{Attribute, MemoryTree};
     use crate::problem::Place;
     use crate::translate::{AttributeReport, Fate, Standing};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     /// A place in /etc/xinetd.d/foo.
     pub(in crate::ctl) fn place(line: u32) -> Place {
@@ -199,4 +202,75 @@ pub(super) mod tests {
         check.problems[1].severity = Severity::Error;
         assert_eq!(status(&check), 2);
     }
+
+    proptest! {
+        /// Whatever stands in the files, there is a report, and it fits the terminal.
+        #[test]
+        fn rubbish_has_a_report(
+            words in vec(select(WORDS.to_vec()), 0..60),
+            rubbish: Vec<u8>,
+            at in 0_usize..60,
+        ) {
+            let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            words.insert(at.min(words.len()), &rubbish);
+            let tree = MemoryTree::default()
+                .file("/etc/xinetd.conf", words.join(&b' '))
+                .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
+            let main = Path::new("/etc/xinetd.conf");
+            let checks = [check(&tree, main, &Databases::default())];
+            let (mut text, mut json) = (Vec::new(), Vec::new());
+            super::super::text::print(&checks, &mut text).unwrap();
+            super::super::json::print(&checks, &mut json).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            let excerpts = text.lines().filter(|line| line.starts_with("   | "));
+            for line in excerpts {
+                prop_assert!(line.chars().count() <= 80, "{}", line);
+            }
+            serde_json::from_slice::<serde_json::Value>(&json).unwrap();
+        }
+    }
+
+    /// What configuration files are made of.
+    const WORDS: [&str; 40] = [
+        "\n",
+        "\n",
+        "\n",
+        "\n{\n",
+        "\n}\n",
+        "service foo\n{\n",
+        "defaults\n{\n",
+        "include /etc/xinetd.conf\n",
+        "includedir /etc/xinetd.d\n",
+        "=",
+        "+=",
+        "-=",
+        "service",
+        "defaults",
+        "disable = no\n",
+        "socket_type = stream\n",
+        "protocol = tcp\n",
+        "wait = no\n",
+        "user = 0\n",
+        "server = /bin/x\n",
+        "type = UNLISTED\n",
+        "port = 9\n",
+        "port",
+        "instances = 10 # x\n",
+        "cps = 1 2\n",
+        "cps =",
+        "only_from = 10.1.{2,3} .x ::/0\n",
+        "no_access += ALL\n",
+        "access_times = 8:00-9:00\n",
+        "nice = -5\n",
+        "umask = 022\n",
+        "env = A=B\n",
+        "flags = IPv6 NAMEINARGS\n",
+        "bind = 127.0.0.1\n",
+        "rlimit_as = 1M\n",
+        "log_type = FILE /x 1 2\n",
+        "log_on_success = PID\n",
+        "id = foo/../x\n",
+        "\t",
+        "\u{feff}\r\n",
+    ];
 }

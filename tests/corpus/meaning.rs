@@ -421,11 +421,9 @@ fn logging(target: &LogTarget) -> String {
     match target {
         LogTarget::Unset => "No logging".to_owned(),
         LogTarget::Syslog { facility, level } => {
-            let text = format!("Logging to syslog. Facility = {facility:?}, level = {level:?}");
-            text.replace("= A", "= a")
-                .replace("= D", "= d")
-                .replace("= L", "= l")
-                .replace("= I", "= i")
+            let (facility, level) = (format!("{facility:?}"), format!("{level:?}"));
+            let (facility, level) = (facility.to_lowercase(), level.to_lowercase());
+            format!("Logging to syslog. Facility = {facility}, level = {level}")
         }
         LogTarget::File { path, limits: None } => {
             format!("Logging to file: {} (no limits)", path.to_text())
