@@ -25,7 +25,7 @@ enum Command {
     Check(CheckArgs),
 }
 
-/// Tell what is wrong or surprising in the configuration, and what becomes of each attribute.
+/// Tell what is wrong or surprising, and what becomes of each attribute.
 ///
 /// Exit status: 0 if all is well, 1 if there are warnings, 2 if there are errors.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ struct CheckArgs {
     /// Files that are each read in place of /etc/xinetd.conf.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The directory that stands for / when configuration and databases are read.
+    /// The directory that stands for / when files are read.
     #[arg(long, value_name = "DIR", env = "XINETD_BRIDGE_ROOT")]
     root: Option<PathBuf>,
     /// Print JSON.
