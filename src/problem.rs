@@ -237,21 +237,18 @@ fn excerpt(line: &[u8], place: &Place) -> (String, usize, usize) {
 
 /// Text in lines of at most `width` characters, broken at blanks.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in text.split_whitespace() {
-        let line = match lines.last_mut() {
-            Some(line)
-                if line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width =>
-            {
-                line
-            }
-            _ => lines.push_mut(String::new()),
-        };
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
+        }
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(word);
     }
+    lines.push(line);
     lines
 }
 

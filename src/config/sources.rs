@@ -30,6 +30,12 @@ pub trait FileTree {
     /// # Errors
     /// Whatever keeps it from being listed.
     fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>>;
+
+    /// The target of a symbolic link, as it is written.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read, such as not being a link.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
 /// What an entry of a directory is, symbolic links followed.
@@ -129,25 +135,29 @@ impl FileTree for DiskTree {
     fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
         let classify = |entry: fs::DirEntry| {
             let inside = path.join(entry.file_name());
-            let kind = entry.file_type()?;
-            let kind = if kind.is_symlink() {
-                let target = self.resolve(&inside).and_then(fs::metadata);
-                match target {
-                    Ok(target) => Some(target.file_type()),
-                    Err(_) => None,
+            let kind = match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => {
+                    let target = self.resolve(&inside).and_then(fs::metadata);
+                    target.map(|target| target.file_type())
                 }
-            } else {
-                Some(kind)
+                kind => kind,
             };
             let entry = match kind {
-                Some(kind) if kind.is_file() => Entry::File,
-                Some(_) => Entry::Other,
-                None => Entry::Dangling,
+                Ok(kind) if kind.is_file() => Entry::File,
+                Ok(_) => Entry::Other,
+                Err(_) => Entry::Dangling,
             };
-            Ok((inside, entry))
+            (inside, entry)
         };
         let entries = fs::read_dir(self.resolve(path)?)?;
-        entries.map(|entry| entry.and_then(classify)).collect()
+        entries.map(|entry| entry.map(classify)).collect()
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        fs::read_link(self.resolve(parent)?.join(name))
     }
 }
 
@@ -210,6 +220,11 @@ impl FileTree for MemoryTree {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(entries.into_iter().collect())
+    }
+
+    fn read_link(&self, _: &Path) -> io::Result<PathBuf> {
+        // A tree in memory has no links.
+        Err(io::ErrorKind::InvalidInput.into())
     }
 }
 
