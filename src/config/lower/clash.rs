@@ -14,7 +14,14 @@ use crate::service::{Bind, Family, Listen, Protocol, Reach, RpcProgram, RpcRange
 #[derive(Debug, Default)]
 pub(super) struct Ports {
     spaces: HashMap<Space, Taken>,
-    programs: HashMap<(Vec<u8>, u32), Vec<(RpcRange, Owner)>>,
+    programs: HashMap<Program, Vec<(RpcRange, Owner)>>,
+}
+
+/// An RPC program of one protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Program {
+    protocol: Vec<u8>,
+    number: u32,
 }
 
 /// A port of one protocol on one of the two networks.
@@ -136,7 +143,10 @@ impl Ports {
         program: &RpcProgram,
         problems: &mut Vec<Problem>,
     ) -> bool {
-        let key = (protocol_name(&service.protocol).to_vec(), program.number);
+        let key = Program {
+            protocol: protocol_name(&service.protocol).to_vec(),
+            number: program.number,
+        };
         let taken = self.programs.entry(key).or_default();
         let versions = program.versions;
         let overlaps =

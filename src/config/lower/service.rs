@@ -189,17 +189,18 @@ fn credentials(check: &mut Check<'_>) -> Option<Credentials> {
         return None;
     };
     let supplementary = check.values.groups.unwrap_or(false);
-    if let Principal::Id(uid) = user {
-        if supplementary && check.databases.user_of(uid).is_none() {
-            let place = check.place(Attribute::User);
-            check.remark(
-                Severity::Warning,
-                "unknown-user",
-                place,
-                format!("groups = yes needs a user of the number {uid}, and /etc/passwd has none"),
-                "write the name of a user, or groups = no",
-            );
-        }
+    if let Principal::Id(uid) = user
+        && supplementary
+        && check.databases.user_of(uid).is_none()
+    {
+        let place = check.place(Attribute::User);
+        check.remark(
+            Severity::Warning,
+            "unknown-user",
+            place,
+            format!("groups = yes needs a user of the number {uid}, and /etc/passwd has none"),
+            "write the name of a user, or groups = no",
+        );
     }
     Some(Credentials {
         user,

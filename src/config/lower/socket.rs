@@ -186,17 +186,15 @@ fn family(check: &mut Check<'_>) -> Option<Family> {
         (true, false) => Some(Family::V4),
         (false, false) => None,
     };
-    if let (Some(bound), Some(flagged)) = (bound, flagged) {
-        if bound != flagged {
-            let place = check.place(Attribute::Bind);
-            return check.fail(
-                "family-mismatch",
-                place,
-                "the address of bind is of another family than flags says: \
-                 xinetd listens on all addresses then",
-                "leave IPv4 and IPv6 out of flags",
-            );
-        }
+    if bound.is_some() && flagged.is_some() && bound != flagged {
+        let place = check.place(Attribute::Bind);
+        return check.fail(
+            "family-mismatch",
+            place,
+            "the address of bind is of another family than flags says: \
+             xinetd listens on all addresses then",
+            "leave IPv4 and IPv6 out of flags",
+        );
     }
     let family = flagged.or(bound).unwrap_or(Family::Any);
     if check.values.v6only != Some(true) {

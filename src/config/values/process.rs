@@ -126,12 +126,11 @@ fn principal(
 
 /// Whether some name service may know a user or group of this name.
 fn can_be_name(word: &[u8]) -> bool {
-    let inner =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.@+\\".contains(byte) || !byte.is_ascii();
-    let first = word
-        .first()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    first && word.iter().all(|byte| inner(byte)) || word.strip_suffix(b"$").is_some_and(can_be_name)
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_' || !byte.is_ascii();
+    let inner = |byte: &u8| letter(byte) || byte.is_ascii_digit() || b"-.@+\\".contains(byte);
+    // Accounts of Samba's machines end in a dollar sign.
+    let word = word.strip_suffix(b"$").unwrap_or(word);
+    word.first().is_some_and(letter) && word.iter().all(inner)
 }
 
 /// `user`.
