@@ -376,7 +376,7 @@ impl<'t> Reader<'t> {
         section: &mut Section,
         scope: Scope,
     ) -> End {
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             let spot = Spot {
                 file: Arc::clone(&opened.file),
                 line: line.number,
