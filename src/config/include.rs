@@ -355,6 +355,6 @@ mod tests {
         ];
         assert_eq!(codes(&configuration), expected);
         let empty = load_tree(&MemoryTree::default());
-        assert_eq!(codes(&empty), ["E 1 main-file"], "without a main file");
+        assert_eq!(codes(&empty), ["E 1 main-file"]);
     }
 }
