@@ -3,13 +3,15 @@
 //! Nothing here touches the operating system: files and databases come in as parameters.
 #![forbid(unsafe_code)]
 
+mod address;
 mod attribute;
 mod databases;
 mod sources;
 
+pub use address::{Reading, Remark, read as read_addresses};
 pub use attribute::Attribute;
-pub use databases::Databases;
-pub use sources::{Entry, FileTree, Sources};
+pub use databases::{Databases, User};
+pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
 
 use std::path::Path;
 
