@@ -155,7 +155,7 @@ fn padded(text: &str) -> Option<(Ipv4Addr, usize)> {
 
 /// An IPv4 address as inet_aton(3) reads it: one to four numbers, the last of which fills what is
 /// left; `0x` makes them hexadecimal and a leading `0` octal.
-fn inet_aton(text: &str) -> Option<Ipv4Addr> {
+pub(super) fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     let parts: Vec<u32> = text.split('.').map(c_number).collect::<Option<_>>()?;
     let (last, octets) = parts.split_last()?;
     if octets.len() > 3 || octets.iter().any(|octet| *octet > 0xff) {
@@ -342,7 +342,7 @@ fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
 
 /// Whether a word can be the name of a host: labels of letters, digits, `-` and `_`, not all of
 /// the last one digits, as then it is a broken address.
-fn is_host_name(text: &str) -> bool {
+pub(super) fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63

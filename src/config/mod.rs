@@ -6,12 +6,21 @@
 mod address;
 mod attribute;
 mod databases;
+mod include;
+mod lexer;
+mod lower;
+mod parser;
+mod report;
+mod section;
 mod sources;
+mod table;
+mod values;
 
 pub use address::{Reading, Remark, read as read_addresses};
 pub use attribute::Attribute;
 pub use databases::{Databases, User};
 pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
+pub use table::{Class, Row, Sections, Served, TABLE};
 
 use std::path::Path;
 
@@ -43,11 +52,7 @@ pub struct Dropped {
 
 /// Reads the configuration that begins with the file `main` of `tree`.
 pub fn load(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Configuration {
-    let _ = (tree, main, databases);
-    Configuration {
-        services: Vec::new(),
-        dropped: Vec::new(),
-        problems: Vec::new(),
-        sources: Sources::default(),
-    }
+    let mut reader = parser::Reader::new(tree, databases);
+    reader.read_main(main);
+    lower::lower(reader)
 }

@@ -179,10 +179,14 @@ fn files_of(
         private,
     };
     let service_unit = service::service(service, servable, unit, specs).to_string();
-    let socket_unit = socket::socket(service, servable, unit).to_string();
+    let socket_unit = socket::socket(service, servable).to_string();
     Ok(vec![
         // It may hold passwords (env, server_args), as the configuration file of mode 0600 may.
-        file(format!("{}/{unit}.toml", SpecDirectory::NAME), spec, true),
+        file(
+            format!("{}/{}.toml", SpecDirectory::NAME, unit.simple()),
+            spec,
+            true,
+        ),
         file(format!("{unit}.service"), service_unit, false),
         file(format!("{unit}.socket"), socket_unit, false),
     ])

@@ -39,6 +39,15 @@ impl UnitName {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A name of letters, digits and `_.-@` that no other unit has: for the unit's
+    /// files and directories.
+    ///
+    /// systemd 252 and 257 read a backslash in RuntimeDirectory= and LoadCredential= each in its
+    /// own way, and a colon has a meaning in the first.
+    pub(super) fn simple(&self) -> String {
+        self.0.replace(':', r"\x3a").replace('\\', "@")
+    }
 }
 
 impl fmt::Display for UnitName {
@@ -297,6 +306,14 @@ mod tests {
             ("/etc/systemd/system/foo@.service", None),
         ]);
         assert_eq!(Names::new(&units).choose(b"foo", None), ours("foo"));
+    }
+
+    #[test]
+    fn simple_names_differ_as_names_do() {
+        let simple = |id: &str| UnitName(escape::unit_name(id.as_bytes())).simple();
+        assert_eq!(simple("time-dgram.2"), "time-dgram.2");
+        assert_eq!(simple("a b:c"), "a@x20b@x3ac");
+        assert_eq!(simple("a@x20b"), "a@x40x20b");
     }
 
     #[test]

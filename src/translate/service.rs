@@ -93,9 +93,7 @@ fn body(
         // systemd ignores SIGPIPE by default, and servers would inherit that.
         Directive::new("IgnoreSIGPIPE", Value::Literal("no")),
         Directive::new("LoadCredential", specs.credential(unit)),
-        // %N is the unit's name: a name with `:` or a backslash would need escapes here that no
-        // other directive knows.
-        Directive::new("RuntimeDirectory", Value::Literal("xinetd-bridge/%N")),
+        Directive::new("RuntimeDirectory", Value::RuntimeDirectory(unit.clone())),
         Directive::new("RuntimeDirectoryMode", Value::Octal(0o700)),
         // The record of live sessions, for the next helper.
         Directive::new("FileDescriptorStoreMax", Value::Number(1)),

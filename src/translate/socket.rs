@@ -2,13 +2,12 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::name::UnitName;
 use super::servable::Servable;
 use super::unit::{Directive, Plain, UnitFile, Value};
 use crate::service::{Family, Service};
 
 /// The unit that listens for a service.
-pub(super) fn socket(service: &Service, servable: &Servable<'_>, unit: &UnitName) -> UnitFile {
+pub(super) fn socket(service: &Service, servable: &Servable<'_>) -> UnitFile {
     let mut head = super::unit_section(service);
     // What xinetd asks when it loads its files. The generator may not look: other file systems are
     // not mounted yet. A path that no unit can hold is left to the exec, whose failure is logged.
@@ -26,7 +25,9 @@ pub(super) fn socket(service: &Service, servable: &Servable<'_>, unit: &UnitName
 
     let mut body = vec![
         Directive::new("ListenStream", address(servable)),
-        Directive::new("FileDescriptorName", Value::DescriptorName(unit.clone())),
+        // The same for all: a service may be called as what the helper keeps in its descriptor
+        // store.
+        Directive::new("FileDescriptorName", Value::Literal("listener")),
         Directive::new("Accept", Value::Literal("no")),
     ];
     match servable.family {

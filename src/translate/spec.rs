@@ -15,6 +15,7 @@ pub(super) fn spec(service: &Service, servable: &Servable<'_>) -> Spec {
         supplementary_groups: credentials.is_some_and(|credentials| credentials.supplementary),
         // Others have no v4-mapped peers.
         unmap: matches!(servable.family, Family::Any | Family::V6),
+        noretry: service.flags.noretry,
         access_times: service.access_times.clone(),
         program: servable.program.clone(),
         limits: service.limits.clone(),

@@ -65,7 +65,7 @@ impl SpecDirectory {
 
     /// The spec of a unit, for an argument.
     pub(super) fn path_of(&self, unit: &UnitName) -> Vec<u8> {
-        let path = self.path.join(format!("{unit}.toml"));
+        let path = self.path.join(format!("{}.toml", unit.simple()));
         path.as_os_str().as_bytes().to_vec()
     }
 

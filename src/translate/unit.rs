@@ -39,8 +39,8 @@ pub(super) enum Value {
     Octal(u16),
     /// An address to listen on, and its zone.
     Listen(SocketAddr, Option<Plain>),
-    /// The name of a unit, for FileDescriptorName=.
-    DescriptorName(UnitName),
+    /// The unit's directory below /run.
+    RuntimeDirectory(UnitName),
     /// Text for people.
     Prose(Vec<u8>),
     /// Text that has passed [`Plain::new`].
@@ -89,11 +89,10 @@ impl Display for Value {
             // A zone stands behind the port (systemd.socket(5)).
             Self::Listen(address, Some(zone)) => write!(f, "{address}%%{}", zone.0),
             Self::Listen(address, None) => address.fmt(f),
-            // The one character of unit names that descriptor names may not have.
-            Self::DescriptorName(unit) => f.write_str(&unit.as_str().replace(':', "_")),
+            Self::RuntimeDirectory(unit) => write!(f, "xinetd-bridge/{}", unit.simple()),
             Self::Prose(text) => f.write_str(&escape::prose(text)),
             Self::Plain(text) => f.write_str(&text.0),
-            Self::Spec(directory, unit) => write!(f, "spec:{}/{unit}.toml", directory.0),
+            Self::Spec(directory, unit) => write!(f, "spec:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
             Self::Helper(prefix, arguments) => {
                 write!(f, "{prefix}{LIBEXECDIR}/xinetd-accept")?;

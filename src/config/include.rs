@@ -1,0 +1,197 @@
+//! `include` and `includedir` (semantics, sections 1.2 and 1.6).
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Entry;
+use super::lexer::Word;
+use super::parser::Reader;
+use super::report::{Spot, quoted};
+use crate::bytes::ByteString;
+use crate::problem::{Place, Severity};
+
+/// How deep files may include each other.
+const MAX_DEPTH: usize = 32;
+
+/// How many files are read in all: two files that include each other's neighbours twice make
+/// thousands of millions of them without ever going deep.
+const MAX_FILES: usize = 20_000;
+
+/// The files that are being read, and how many were.
+#[derive(Debug, Default)]
+pub(super) struct Includes {
+    open: Vec<PathBuf>,
+    read: usize,
+}
+
+/// Why a file is not read.
+enum Refused {
+    /// It is being read already.
+    Cycle,
+    /// There are too many files open.
+    Depth,
+    /// There were too many files.
+    Number,
+    /// It can't be read.
+    Unreadable(io::Error),
+}
+
+impl Reader<'_> {
+    /// Reads the first file.
+    pub(super) fn read_main(&mut self, path: &Path) {
+        if let Err(refused) = self.read_file(path) {
+            let spot = Spot {
+                file: path.into(),
+                line: 1,
+            };
+            self.report(spot.stretch(1, 0), path, &refused);
+        }
+    }
+
+    /// A line with `include` or `includedir`.
+    pub(super) fn include(
+        &mut self,
+        spot: &Spot,
+        keyword: &Word<'_>,
+        path: Option<Word<'_>>,
+        directory: bool,
+    ) {
+        let Some(word) = path else {
+            self.complain(
+                Severity::Error,
+                "missing-path",
+                spot.word(keyword),
+                format!("{} has no path", quoted(keyword.bytes)),
+                "write the absolute path behind it",
+            );
+            return;
+        };
+        let place = spot.word(&word);
+        let name = ByteString::from(word.bytes);
+        if word.bytes.first() != Some(&b'/') {
+            self.complain(
+                Severity::Warning,
+                "relative-path",
+                place.clone(),
+                format!("{} is looked for below /", quoted(word.bytes)),
+                "write the absolute path",
+            );
+        }
+        let path = Path::new("/").join(name.as_path());
+        if directory {
+            self.include_directory(&path, &place);
+        } else if let Err(refused) = self.read_file(&path) {
+            self.report(place, &path, &refused);
+        }
+    }
+
+    /// Reads the files of a directory, in the order of their names' bytes.
+    fn include_directory(&mut self, path: &Path, place: &Place) {
+        let mut entries = match self.tree.list(path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.complain(
+                    Severity::Error,
+                    "includedir",
+                    place.clone(),
+                    format!("the directory {} can't be read: {error}", path.display()),
+                    "create the directory, or take the line away",
+                );
+                return;
+            }
+        };
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_owned();
+        entries.sort_by(|(a, _), (b, _)| name(a).as_bytes().cmp(name(b).as_bytes()));
+        for (path, entry) in entries {
+            let name = name(&path);
+            let name = name.as_bytes();
+            if name.contains(&b'.') || name.ends_with(b"~") {
+                if !name.starts_with(b".") && entry == Entry::File {
+                    self.complain(
+                        Severity::Note,
+                        "file-skipped",
+                        place.clone(),
+                        format!("{} is not read because of its name", path.display()),
+                        "files of the directory must have no dot in their name and no ~ at its end",
+                    );
+                }
+                continue;
+            }
+            match entry {
+                Entry::File => {
+                    if let Err(refused) = self.read_file(&path) {
+                        self.report(place.clone(), &path, &refused);
+                    }
+                }
+                Entry::Dangling => self.complain(
+                    Severity::Warning,
+                    "not-a-file",
+                    place.clone(),
+                    format!("{} is a link that leads nowhere", path.display()),
+                    "remove it, or put back what it leads to",
+                ),
+                Entry::Other => self.complain(
+                    Severity::Warning,
+                    "not-a-file",
+                    place.clone(),
+                    format!(
+                        "{} is not a regular file, so it is passed over",
+                        path.display()
+                    ),
+                    "move it elsewhere: directories are not searched further",
+                ),
+            }
+        }
+    }
+
+    /// Reads one file.
+    fn read_file(&mut self, path: &Path) -> Result<(), Refused> {
+        if self.includes.open.iter().any(|open| open == path) {
+            return Err(Refused::Cycle);
+        }
+        if self.includes.open.len() >= MAX_DEPTH {
+            return Err(Refused::Depth);
+        }
+        if self.includes.read >= MAX_FILES {
+            return Err(Refused::Number);
+        }
+        self.includes.read += 1;
+        let text = self.tree.read(path).map_err(Refused::Unreadable)?;
+        let file: Arc<Path> = path.into();
+        let text = self.sources.insert(Arc::clone(&file), text);
+        self.files.push(Arc::clone(&file));
+        self.includes.open.push(path.to_owned());
+        self.parse(&file, &text);
+        self.includes.open.pop();
+        Ok(())
+    }
+
+    fn report(&mut self, place: Place, path: &Path, refused: &Refused) {
+        let path = path.display();
+        let (code, message, help) = match refused {
+            Refused::Cycle => (
+                "include-cycle",
+                format!("{path} includes itself, here or through other files"),
+                "take the line away".to_owned(),
+            ),
+            Refused::Depth => (
+                "include-depth",
+                format!("{path} is the file number {MAX_DEPTH} that is open at once"),
+                "include it from a file further out".to_owned(),
+            ),
+            Refused::Number => (
+                "include-number",
+                format!("{path} is not read: {MAX_FILES} files were read before it"),
+                "include each file once".to_owned(),
+            ),
+            Refused::Unreadable(error) => (
+                "include",
+                format!("{path} can't be read: {error}"),
+                "create the file, or take the line away".to_owned(),
+            ),
+        };
+        self.complain(Severity::Error, code, place, message, help);
+    }
+}
