@@ -28,6 +28,9 @@ pub struct Spec {
     pub supplementary_groups: bool,
     /// Peers with a v4-mapped address reach the server over an AF_INET socket (section 4.2).
     pub unmap: bool,
+    /// NORETRY: a failed fork is not tried again (section 4.8).
+    #[serde(default)]
+    pub noretry: bool,
     /// `access_times`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_times: Vec<TimeWindow>,
