@@ -186,6 +186,12 @@ impl Reader<'_> {
                 format!("{path} is not read: {MAX_FILES} files were read before it"),
                 "include each file once".to_owned(),
             ),
+            // The first file: no line asks for it.
+            Refused::Unreadable(error) if self.includes.open.is_empty() => (
+                "main-file",
+                format!("{path} can't be read: {error}"),
+                "create it with the line `includedir /etc/xinetd.d`".to_owned(),
+            ),
             Refused::Unreadable(error) => (
                 "include",
                 format!("{path} can't be read: {error}"),

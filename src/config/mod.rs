@@ -14,6 +14,8 @@ mod report;
 mod section;
 mod sources;
 mod table;
+#[cfg(test)]
+mod testing;
 mod values;
 
 pub use address::{Reading, Remark, read as read_addresses};

@@ -1,6 +1,8 @@
 //! A service or `defaults` section as written: its attribute lines, merged in their order by the
 //! rules of semantics, section 1.3.
 
+use std::rc::Rc;
+
 use super::Databases;
 use super::address::Remark;
 use super::attribute::Attribute;
@@ -50,8 +52,9 @@ pub(super) struct Section {
     scope: Scope,
     /// What they say.
     pub(super) values: Values,
-    /// The lines that say it, for each attribute.
-    lines: Vec<Vec<Written>>,
+    /// The lines that say it, for each attribute; those from `defaults` come first, and are
+    /// shared until the service adds its own.
+    lines: Vec<Rc<Vec<Written>>>,
     /// The values that could not be read.
     pub(super) faults: Vec<Fault>,
 }
@@ -85,14 +88,14 @@ impl Section {
         Self {
             scope: Scope::Defaults,
             values: Values::default(),
-            lines: vec![Vec::new(); TABLE.len()],
+            lines: vec![Rc::default(); TABLE.len()],
             faults: Vec::new(),
         }
     }
 
     /// A service whose block begins after these defaults (semantics, section 1.5).
     pub(super) fn service(defaults: &Self) -> Self {
-        let mut lines = vec![Vec::new(); TABLE.len()];
+        let mut lines: Vec<Rc<Vec<Written>>> = vec![Rc::default(); TABLE.len()];
         for attribute in COPIED {
             lines[attribute as usize].clone_from(&defaults.lines[attribute as usize]);
         }
@@ -123,8 +126,8 @@ impl Section {
 
     /// Whether the section itself says anything about an attribute.
     pub(super) fn says(&self, attribute: Attribute) -> bool {
-        let own = |line: &Written| line.from_defaults == (self.scope == Scope::Defaults);
-        self.lines(attribute).iter().any(own)
+        let last = self.lines(attribute).last();
+        last.is_some_and(|line| line.from_defaults == (self.scope == Scope::Defaults))
     }
 
     /// Where an attribute is last written.
@@ -134,7 +137,7 @@ impl Section {
 
     /// The lines of all attributes, in no order.
     pub(super) fn into_lines(self) -> impl Iterator<Item = Written> {
-        self.lines.into_iter().flatten()
+        self.lines.into_iter().flat_map(Rc::unwrap_or_clone)
     }
 
     /// Takes up one line.
@@ -191,7 +194,12 @@ impl Section {
                         row.names[0], first.line
                     );
                     let help = "leave one of the lines out".to_owned();
-                    complain(Severity::Warning, "already-set", name, message, help);
+                    // A second log_type in defaults makes xinetd exit.
+                    let severity = match (row.class, self.scope) {
+                        (Class::List, Scope::Defaults) => Severity::Error,
+                        _ => Severity::Warning,
+                    };
+                    complain(severity, "already-set", name, message, help);
                     return;
                 }
                 if words.is_empty() {
@@ -234,10 +242,10 @@ impl Section {
         let replaces = operator == Operator::Set;
         let lines = &mut self.lines[attribute as usize];
         if replaces {
-            lines.clear();
+            *lines = Rc::default();
             self.faults.retain(|fault| fault.attribute != attribute);
         }
-        lines.push(Written {
+        Rc::make_mut(lines).push(Written {
             attribute,
             place: statement.spot.word(&statement.name),
             from_defaults: self.scope == Scope::Defaults,
@@ -269,8 +277,7 @@ impl Section {
     pub(super) fn inherit(&mut self, defaults: &Self, attribute: Attribute) -> bool {
         let inherits = self.lines(attribute).is_empty();
         if inherits {
-            let lines = defaults.lines(attribute);
-            self.lines[attribute as usize].extend_from_slice(lines);
+            self.lines[attribute as usize].clone_from(&defaults.lines[attribute as usize]);
         }
         inherits
     }

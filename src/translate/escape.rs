@@ -69,12 +69,13 @@ pub(super) fn plain(text: &[u8]) -> Option<String> {
     fits.then(|| text.replace('%', "%%"))
 }
 
-/// The name of a unit, without suffix, for an id: as systemd-escape(1) does it, but `-` stays.
+/// The name of a unit, without suffix, for an id: as systemd-escape(1) does it, but `-` stays
+/// unless it comes first, where it would make an option of the name.
 pub(super) fn unit_name(id: &[u8]) -> String {
     let mut name = String::with_capacity(id.len());
     for (index, byte) in id.iter().enumerate() {
-        let leading_dot = index == 0 && *byte == b'.';
-        if !leading_dot && (byte.is_ascii_alphanumeric() || b":_.-".contains(byte)) {
+        let misleading = index == 0 && b".-".contains(byte);
+        if !misleading && (byte.is_ascii_alphanumeric() || b":_.-".contains(byte)) {
             name.push(char::from(*byte));
         } else {
             push_hex(&mut name, *byte);
@@ -154,6 +155,7 @@ mod tests {
     #[test]
     fn names_keep_what_systemd_allows() {
         assert_eq!(unit_name(b"time-dgram.2_x:1"), "time-dgram.2_x:1");
+        assert_eq!(unit_name(b"-x"), r"\x2dx");
         assert_eq!(unit_name(b".a/b@c%\xff"), r"\x2ea\x2fb\x40c\x25\xff");
     }
 

@@ -1,9 +1,9 @@
 //! What becomes of an attribute: one row for each, so that none is forgotten.
 
 use super::report::Fate;
-use super::servable::Obstacle;
+use super::servable::{Obstacle, Reason};
 use crate::config::Attribute;
-use crate::service::{LogTarget, Principal, Service};
+use crate::service::{LogTarget, Principal, Reach, Service, Serving};
 
 /// What becomes of an attribute of a service with these obstacles: one answer for each thing
 /// that the attribute says, at least one.
@@ -12,9 +12,7 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
     let blocked = obstacles
         .iter()
         .filter(mine)
-        .map(|obstacle| Fate::NotServedYet {
-            why: obstacle.reason.to_string(),
-        });
+        .map(|obstacle| not_served(&obstacle.reason));
     let mut fates: Vec<Fate> = blocked.collect();
     match attribute {
         Attribute::Flags => flags(service, &mut fates),
@@ -91,9 +89,15 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::Libwrap => Fate::NoEffect {
             why: "neither hosts.allow nor hosts.deny has a rule, or the flag NOLIBWRAP is set",
         },
+        Attribute::RpcVersion | Attribute::RpcNumber if matches!(service.reach, Reach::Rpc(..)) => {
+            not_served(&Reason::Rpc)
+        }
         Attribute::RpcVersion | Attribute::RpcNumber => Fate::NoEffect {
             why: "the service is no RPC service",
         },
+        Attribute::DenyTime if matches!(service.serving, Serving::Sensor(_)) => {
+            not_served(&Reason::Sensor)
+        }
         Attribute::DenyTime => Fate::NoEffect {
             why: "the service is no sensor",
         },
@@ -169,6 +173,12 @@ fn generator(what: &'static str) -> Fate {
 
 fn helper(what: &'static str) -> Fate {
     Fate::Helper { what }
+}
+
+fn not_served(reason: &Reason) -> Fate {
+    Fate::NotServedYet {
+        why: reason.to_string(),
+    }
 }
 
 fn not_identified(word: &str) -> Fate {

@@ -30,14 +30,13 @@ pub(super) fn socket(service: &Service, servable: &Servable<'_>) -> UnitFile {
         Directive::new("FileDescriptorName", Value::Literal("listener")),
         Directive::new("Accept", Value::Literal("no")),
     ];
-    match servable.family {
-        Family::V4 => {}
-        // Said in both cases, as the default follows a sysctl and xinetd does not.
-        Family::Any | Family::V6 => {
-            body.push(Directive::new("BindIPv6Only", Value::Literal("both")))
-        }
-        Family::V6Only => body.push(Directive::new("BindIPv6Only", Value::Literal("ipv6-only"))),
-    }
+    // Said in each case, as the default follows a sysctl and xinetd does not.
+    let only = match servable.family {
+        Family::V4 => None,
+        Family::Any | Family::V6 => Some("both"),
+        Family::V6Only => Some("ipv6-only"),
+    };
+    body.extend(only.map(|only| Directive::new("BindIPv6Only", Value::Literal(only))));
     if servable.bind.is_some() {
         // systemd does not try again when an address comes up later than the socket.
         body.push(Directive::new("FreeBind", Value::Literal("yes")));

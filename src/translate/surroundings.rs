@@ -63,6 +63,15 @@ impl SpecDirectory {
         Some(Self { path, plain })
     }
 
+    /// The one where systemd has generated units: for those who only report.
+    pub fn usual() -> Self {
+        const PATH: &str = "/run/systemd/generator.late/xinetd-bridge";
+        Self {
+            path: PATH.into(),
+            plain: Plain::literal(PATH),
+        }
+    }
+
     /// The spec of a unit, for an argument.
     pub(super) fn path_of(&self, unit: &UnitName) -> Vec<u8> {
         let path = self.path.join(format!("{}.toml", unit.simple()));

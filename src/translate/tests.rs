@@ -303,12 +303,17 @@ fn what_is_not_served_yet_is_told() {
     assert_eq!(
         reasons_of(|foo| {
             let versions = RpcRange { first: 1, last: 1 };
+            let listen = Listen {
+                port: Port(1),
+                family: Family::Any,
+                bind: None,
+            };
             foo.reach = Reach::Rpc(
                 RpcProgram {
                     number: 1,
                     versions,
                 },
-                None,
+                listen,
             );
         }),
         [Reason::Rpc]

@@ -59,6 +59,11 @@ pub(super) enum Value {
 pub(super) struct Plain(String);
 
 impl Plain {
+    /// A text of ours, which needs no escaping.
+    pub(super) fn literal(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The text, if there is a way to write it.
     pub(super) fn new(text: &[u8]) -> Option<Self> {
         escape::plain(text).map(Self)

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use xinetd_bridge::config::{self, Databases, DiskTree, Entry, FileTree, MemoryTree};
-use xinetd_bridge::problem::Severity;
+use xinetd_bridge::problem::{Severity, printable};
 
 use differences::Differences;
 use oracle::Verdict;
@@ -135,7 +135,7 @@ fn compare(
         .iter()
         .filter(|service| service.enabled)
         .collect();
-    let mut theirs: Vec<_> = verdict.started().collect();
+    let mut theirs = verdict.started();
     for service in ours {
         let port = meaning::port(service);
         let name = format!("{} at port {port}", service.id.to_text());
@@ -148,9 +148,8 @@ fn compare(
                 for (attribute, theirs, ours) in
                     meaning::compare(service, theirs, verdict, databases)
                 {
-                    found.insert(format!(
-                        "{name}: {attribute}: xinetd `{theirs}`, bridge `{ours}`"
-                    ));
+                    let text = format!("{name}: {attribute}: xinetd `{theirs}`, bridge `{ours}`");
+                    found.insert(printable(&text));
                 }
             }
             None => {
@@ -177,14 +176,10 @@ fn compare(
         }
     }
     for dropped in &configuration.dropped {
-        let explained = configuration.problems.iter().any(|problem| {
-            problem.severity == Severity::Error && problem.place.file == dropped.place.file
-        });
-        if !explained {
-            found.insert(format!(
-                "{}: dropped without an error",
-                dropped.id.to_text()
-            ));
+        // In a service that is switched off it is a note.
+        let mut problems = configuration.problems.iter();
+        if !problems.any(|problem| problem.place.file == dropped.place.file) {
+            found.insert(format!("{}: dropped without a word", dropped.id.to_text()));
         }
     }
     found

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use xinetd_bridge::bytes::ByteString;
 use xinetd_bridge::config::Databases;
 use xinetd_bridge::service::{
-    AccessRule, DenyTime, Family, Limit, LogTarget, Principal, Protocol, Reach, Service, Serving,
-    SizeLimits, SocketType,
+    AccessRule, Bind, DenyTime, Family, Limit, Listen, LogTarget, Port, Principal, Protocol, Reach,
+    Service, Serving, SizeLimits, SocketType,
 };
 
 use crate::oracle::{self, Verdict};
@@ -15,8 +15,8 @@ use crate::oracle::{self, Verdict};
 /// The port as the dump has it: none for what has no port of its own.
 pub(crate) fn port(service: &Service) -> String {
     match &service.reach {
-        Reach::Listen(listen) | Reach::Rpc(_, Some(listen)) => listen.port.to_string(),
-        Reach::Rpc(_, None) | Reach::Mux(_) => String::new(),
+        Reach::Rpc(_, Listen { port: Port(0), .. }) | Reach::Mux(_) => String::new(),
+        Reach::Listen(listen) | Reach::Rpc(_, listen) => listen.port.to_string(),
     }
 }
 
@@ -137,10 +137,7 @@ pub(crate) fn compare(
         ),
         (
             "env",
-            join(&set(theirs
-                .environment
-                .iter()
-                .map(|line| line.trim_matches('"')))),
+            join(&set(theirs.environment.iter().map(String::as_str))),
             join(&set(ours
                 .environment
                 .set
@@ -205,7 +202,7 @@ fn flags_of(words: &BTreeSet<String>) -> String {
 
 fn flags(service: &Service) -> String {
     let family = match &service.reach {
-        Reach::Listen(listen) | Reach::Rpc(_, Some(listen)) => Some(listen.family),
+        Reach::Listen(listen) | Reach::Rpc(_, listen) => Some(listen.family),
         _ => None,
     };
     named(&[
@@ -323,9 +320,9 @@ fn bound(text: &str) -> String {
 fn bind(service: &Service) -> String {
     let any = |address: &IpAddr| address.is_unspecified() && address.is_ipv6();
     match &service.reach {
-        Reach::Listen(listen) | Reach::Rpc(_, Some(listen)) => match &listen.bind {
+        Reach::Listen(listen) | Reach::Rpc(_, listen) => match &listen.bind {
             None => "all",
-            Some(xinetd_bridge::service::Bind::Address(address, _)) if any(address) => "all",
+            Some(Bind::Address(address, _)) if any(address) => "all",
             Some(_) => "some",
         },
         _ => "all",
@@ -424,11 +421,9 @@ fn logging(target: &LogTarget) -> String {
     match target {
         LogTarget::Unset => "No logging".to_owned(),
         LogTarget::Syslog { facility, level } => {
-            let text = format!("Logging to syslog. Facility = {facility:?}, level = {level:?}");
-            text.replace("= A", "= a")
-                .replace("= D", "= d")
-                .replace("= L", "= l")
-                .replace("= I", "= i")
+            let (facility, level) = (format!("{facility:?}"), format!("{level:?}"));
+            let (facility, level) = (facility.to_lowercase(), level.to_lowercase());
+            format!("Logging to syslog. Facility = {facility}, level = {level}")
         }
         LogTarget::File { path, limits: None } => {
             format!("Logging to file: {} (no limits)", path.to_text())

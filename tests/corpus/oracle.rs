@@ -37,10 +37,16 @@ impl Service {
 }
 
 impl Verdict {
-    /// The services that run in the end.
-    pub(crate) fn started(&self) -> impl Iterator<Item = &Service> {
-        let runs = |service: &&Service| !self.failed.iter().any(|id| id == service.text("id"));
-        self.services.iter().filter(runs)
+    /// The services that run in the end. Where two have the id of one that failed, xinetd does not
+    /// say which it was: in this corpus it is always the later one.
+    pub(crate) fn started(&self) -> Vec<&Service> {
+        let mut started: Vec<_> = self.services.iter().collect();
+        for id in &self.failed {
+            if let Some(index) = started.iter().rposition(|service| service.text("id") == id) {
+                started.remove(index);
+            }
+        }
+        started
     }
 }
 

@@ -46,8 +46,7 @@ pub(super) fn serving(
         return builtin(check, socket_type?).map(Serving::Internal);
     }
     if let Some((host, port)) = check.values.redirect.clone() {
-        let fits = socket_type != Some(SocketType::Stream).filter(|_| socket_type.is_some());
-        let unfit = if fits && socket_type.is_some() {
+        let unfit = if socket_type.is_some_and(|kind| kind != SocketType::Stream) {
             Some("needs socket_type = stream")
         } else if wait == Some(true) {
             Some("needs wait = no")

@@ -68,7 +68,16 @@ impl Check<'_> {
             quoted(self.entry.id().as_bytes()),
             attribute.name()
         );
-        let help = format!("write {} = {}", attribute.name(), example(attribute));
+        let help = match attribute {
+            Attribute::Wait => "write wait = no where each connection gets a server of its own",
+            Attribute::SocketType => "write socket_type = stream or dgram",
+            Attribute::Protocol => "write protocol = and a name of /etc/protocols",
+            Attribute::User => "write user = and the name of the user that runs the server",
+            Attribute::Port => "write port = and its number, as an UNLISTED service needs",
+            Attribute::Server => "write server = and the absolute path of the program",
+            Attribute::RpcVersion => "write rpc_version = and a number, or two such as 2-4",
+            _ => "write rpc_number = and a number",
+        };
         self.fail("missing-attribute", self.entry.place.clone(), message, help)
     }
 
@@ -78,19 +87,6 @@ impl Check<'_> {
 
     pub(super) fn has_flag(&self, bit: u32) -> bool {
         self.values.flags.unwrap_or(0) & bit != 0
-    }
-}
-
-/// What a missing attribute may look like.
-fn example(attribute: Attribute) -> &'static str {
-    match attribute {
-        Attribute::Wait => "no for a server that is started for each connection, or yes",
-        Attribute::SocketType => "stream or dgram",
-        Attribute::Protocol => "tcp or udp",
-        Attribute::User => "and the user that the server is to run as",
-        Attribute::Port => "and the port number: no list has it for an UNLISTED service",
-        Attribute::Server => "and the absolute path of the program",
-        _ => "and a number",
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) fn socket_type(check: &mut Check<'_>) -> Option<SocketType> {
     let Some(socket_type) = check.values.socket_type else {
         return of_protocol.or_else(|| check.missing(Attribute::SocketType));
     };
-    if of_protocol.is_some_and(|fitting| fitting != socket_type) {
+    // A raw socket goes with any protocol.
+    if of_protocol.is_some_and(|fitting| ![fitting, SocketType::Raw].contains(&socket_type)) {
         let place = check.place(Attribute::SocketType);
         return check.fail(
             "socket-protocol",

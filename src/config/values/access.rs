@@ -90,11 +90,14 @@ fn modified(
         if bytes.starts_with(b"#") {
             // What follows is a comment to its author and addresses to xinetd. To take them for
             // addresses could only let in more.
-            let fault = given.fault(
-                word,
-                format!("{} is not an address", quoted(bytes)),
-                "write an address, address/bits, a host name or .domain",
+            let message = format!(
+                "{} is no address, and there are no comments behind values",
+                quoted(bytes)
             );
+            let fault = Problem {
+                code: "trailing-comment",
+                ..given.fault(word, message, "put the comment on a line of its own")
+            };
             unreadable(given, fault)?;
             break;
         }
@@ -135,6 +138,13 @@ fn read(word: &Word<'_>, given: &mut Given<'_>) -> Parsed<Vec<Pattern>> {
         return Err(given.unfit(word, "a host name"));
     }
     match (&reading.patterns[..], reading.remark) {
+        // xinetd can't resolve it either, and the rule would never match.
+        (_, Some(remark)) if remark.code == "address-wildcard" => {
+            return Err(Problem {
+                severity: Severity::Error,
+                ..remark.at(place)
+            });
+        }
         (_, Some(remark)) => given.problems.push(remark.at(place)),
         ([Pattern::Net(IpNet::V4(net))], None)
             if (1..32).contains(&net.prefix_len())

@@ -218,7 +218,16 @@ pub(crate) fn env(values: &mut Values, given: &mut Given<'_>) -> Parsed {
 }
 
 /// Variables that systemd gives its services.
-const MANAGER_SETS: [&str; 4] = ["PATH", "LANG", "LANGUAGE", "TZ"];
+const SYSTEMD_SETS: [&[u8]; 8] = [
+    b"PATH",
+    b"LANG",
+    b"LANGUAGE",
+    b"TZ",
+    b"HOME",
+    b"USER",
+    b"LOGNAME",
+    b"SHELL",
+];
 
 /// `passenv`.
 pub(crate) fn passenv(values: &mut Values, given: &mut Given<'_>) -> Parsed {
@@ -232,31 +241,31 @@ pub(crate) fn passenv(values: &mut Values, given: &mut Given<'_>) -> Parsed {
             names.remove(&name);
             continue;
         }
-        let comment = word.bytes.starts_with(b"#");
-        let set = MANAGER_SETS
-            .iter()
-            .any(|known| known.as_bytes() == word.bytes)
-            || word.bytes.starts_with(b"LC_");
-        if comment {
-            given.remark(
-                word,
-                Severity::Warning,
+        let (code, message, help) = match word.bytes {
+            [b'#', ..] => (
                 "trailing-comment",
                 format!(
                     "{} and what follows are taken for names",
                     quoted(word.bytes)
                 ),
                 "put the comment on a line of its own",
-            );
-        } else if !set {
-            given.remark(
-                word,
-                Severity::Note,
+            ),
+            b"REMOTE_HOST" => (
                 "passenv-unset",
-                format!("systemd starts services without {}", quoted(word.bytes)),
-                "set it with env, or for all services with DefaultEnvironment= in systemd's system.conf",
-            );
-        }
+                "REMOTE_HOST is set for every server and never inherited".to_owned(),
+                "leave it out",
+            ),
+            name if name.starts_with(b"LC_") || SYSTEMD_SETS.contains(&name) => {
+                names.insert(name.into());
+                continue;
+            }
+            name => (
+                "passenv-unset",
+                format!("systemd starts services without {}", quoted(name)),
+                "set it with env, or for all services with DefaultEnvironment= of systemd",
+            ),
+        };
+        given.remark(word, Severity::Warning, code, message, help);
         names.insert(name);
     }
     values.copied.passenv = Some(names);
