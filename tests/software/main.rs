@@ -113,9 +113,9 @@ fn serve(container: &Container, software: &Software) -> Result<()> {
         "service {name}\n{{\ntype = UNLISTED\nsocket_type = stream\nwait = no\nport = {port}\n{attributes}\n}}\n"
     );
     container.write(&format!("/etc/xinetd.d/{name}"), text, 0o644)?;
-    let unit = format!(
-        "$(systemctl cat {name}.socket 2>/dev/null | grep -q generator && echo {name} || echo xinetd-{name})"
-    );
+    // Where a package has a unit of that name, ours is called differently.
+    let unit =
+        format!("$(test -e /run/systemd/generator.late/{name}.socket || echo xinetd-){name}");
     container.sh(&format!(
         "systemctl daemon-reload && systemctl start {unit}.socket"
     ))?;
