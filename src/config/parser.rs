@@ -142,7 +142,9 @@ impl<'t> Reader<'t> {
             };
             let is = |word: &str| keyword.bytes.eq_ignore_ascii_case(word.as_bytes());
             if is("service") {
-                self.service(&mut lines, &spot, &keyword, words.next());
+                let name = words.next();
+                let rest = words.next();
+                self.service(&mut lines, &spot, &keyword, (name, rest));
             } else if is("defaults") {
                 if defaults_seen {
                     self.complain(
@@ -155,10 +157,12 @@ impl<'t> Reader<'t> {
                     self.skip_block(&mut lines, &spot);
                 } else {
                     defaults_seen = true;
-                    self.defaults(&mut lines, &spot);
+                    self.defaults(&mut lines, &spot, words.next());
                 }
             } else if is("include") || is("includedir") {
-                self.include(&spot, &keyword, words.next(), is("includedir"));
+                let path = words.next();
+                self.include(&spot, &keyword, path, is("includedir"));
+                self.warn_of_rest(&spot, words.next());
             } else {
                 self.stray(&spot, &line, &keyword);
                 self.skip_block(&mut lines, &spot);
@@ -260,8 +264,20 @@ impl<'t> Reader<'t> {
     }
 
     /// The line with the opening bracket; otherwise the block is passed over.
-    fn opening(&mut self, lines: &mut Lines<'_>, spot: &Spot, what: &str) -> bool {
+    ///
+    /// `rest` is what stands behind the name: nothing of it counts.
+    fn opening(
+        &mut self,
+        lines: &mut Lines<'_>,
+        spot: &Spot,
+        what: &str,
+        rest: Option<Word<'_>>,
+    ) -> bool {
         let line = lines.next();
+        let early = rest.is_some_and(|word| word.bytes.starts_with(b"{"));
+        if !early {
+            self.warn_of_rest(spot, rest);
+        }
         if line.is_some_and(|line| line.is_only(b'{')) {
             return true;
         }
@@ -278,12 +294,28 @@ impl<'t> Reader<'t> {
             "missing-bracket",
             place,
             format!("{what} of line {} has no {{ on the next line", spot.line),
-            "write { alone on the line below the name",
+            match early {
+                true => format!("move the {{ of line {} to a line of its own", spot.line),
+                false => "write { alone on the line below the name".to_owned(),
+            },
         );
         if line.is_some() {
             self.skip_block(lines, spot);
         }
         false
+    }
+
+    /// Says that words behind a name or a path do nothing, unless they are a comment.
+    fn warn_of_rest(&mut self, spot: &Spot, rest: Option<Word<'_>>) {
+        if let Some(word) = rest.filter(|word| !word.bytes.starts_with(b"#")) {
+            self.complain(
+                Severity::Warning,
+                "extra-words",
+                spot.word(&word),
+                format!("{} and what follows are ignored", quoted(word.bytes)),
+                "take them away",
+            );
+        }
     }
 
     /// A service block.
@@ -292,7 +324,7 @@ impl<'t> Reader<'t> {
         lines: &mut Lines<'_>,
         spot: &Spot,
         keyword: &Word<'_>,
-        name: Option<Word<'_>>,
+        (name, rest): (Option<Word<'_>>, Option<Word<'_>>),
     ) {
         let Some(name) = name else {
             self.complain(
@@ -314,7 +346,7 @@ impl<'t> Reader<'t> {
             (ordinal, Dropped { id, place })
         };
         let id = ByteString::from(name.bytes);
-        if !self.opening(lines, spot, "the service") {
+        if !self.opening(lines, spot, "the service", rest) {
             self.dropped.push(dropped(&id));
             return;
         }
@@ -359,8 +391,8 @@ impl<'t> Reader<'t> {
     }
 
     /// A `defaults` block.
-    fn defaults(&mut self, lines: &mut Lines<'_>, spot: &Spot) {
-        if !self.opening(lines, spot, "defaults") {
+    fn defaults(&mut self, lines: &mut Lines<'_>, spot: &Spot, rest: Option<Word<'_>>) {
+        if !self.opening(lines, spot, "defaults", rest) {
             return;
         }
         let mut section = std::mem::replace(&mut self.defaults, Section::defaults());

@@ -21,7 +21,7 @@ fn codes_of(text: impl AsRef<[u8]>) -> Vec<String> {
 fn keywords_and_names_are_read_without_case_and_with_blanks() {
     let text = "\tSERVICE\ttelnet and more\n\n# comment\n  {  \nSocket_Type =stream\nWAIT\t=\tNO\nuser = root\nserver = /bin/cat\n\t}\t";
     assert_eq!(ids(text), ["telnet"]);
-    assert_eq!(codes_of(text), [""; 0]);
+    assert_eq!(codes_of(text), ["W 1 extra-words"]);
     assert_eq!(ids(""), [""; 0]);
 }
 
@@ -50,6 +50,10 @@ fn the_opening_bracket_stands_alone_on_the_next_line() {
     let text = format!("service ftp {{\n wait = no\n}}\n{GOOD}");
     assert_eq!(ids(&text), ["telnet"]);
     assert_eq!(codes_of(&text), ["E 2 missing-bracket"]);
+    assert_eq!(
+        load_text(&text).problems[0].help,
+        "move the { of line 1 to a line of its own"
+    );
     assert_eq!(codes_of("service ftp"), ["E 1 missing-bracket"]);
     assert_eq!(codes_of("service\n{\n}\n"), ["E 1 missing-name"]);
 }
