@@ -1,0 +1,202 @@
+//! `only_from` and `no_access` (semantics, sections 3.2 and 3.3).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::problem::Place;
+use crate::service::{AccessRule, AccessRules, Pattern};
+
+use super::ranges::PrefixSet;
+use super::{Note, Reason, Refusal};
+
+/// What is known of a peer's name.
+///
+/// It is the name of the plain IPv4 address where the peer's is v4-mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameAnswer {
+    /// No one has looked yet.
+    NotAsked,
+    /// The name, which in turn has the peer's address.
+    Confirmed(String),
+    /// The name that the peer's network claims; it does not have the peer's address.
+    Unconfirmed(String),
+    /// The peer's address has no name.
+    NoName,
+    /// The name could not be found out: no answer in time, or a failure that may pass.
+    Failed,
+}
+
+/// Whether the lists let a peer in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Access {
+    /// It may come in.
+    Allow,
+    /// It may not.
+    Deny(Refusal),
+    /// It depends on the peer's name: ask again with any [`NameAnswer`] but `NotAsked`.
+    NeedName,
+}
+
+/// Both lists of a service.
+#[derive(Debug)]
+pub(super) struct Lists {
+    only_from: Option<List>,
+    no_access: List,
+}
+
+impl Lists {
+    pub(super) fn new(rules: &AccessRules) -> Self {
+        Self {
+            only_from: rules.only_from.as_deref().map(List::new),
+            no_access: List::new(&rules.no_access),
+        }
+    }
+
+    /// `no_access` always wins over `only_from`; addresses come before names, so that a name is
+    /// looked up only where it decides.
+    pub(super) fn decide(&self, peer: IpAddr, name: &NameAnswer) -> Access {
+        let wanted = self.only_from.as_ref().map(|list| list.by_address(peer));
+        if let Some(rule) = self.no_access.by_address(peer) {
+            let both = matches!(wanted, Some(Some(_)));
+            return deny(
+                Some(rule),
+                if both { Note::BothLists } else { Note::Nothing },
+            );
+        }
+        // From here on `only_from` is a hurdle only for a peer whose address is not in it.
+        let hurdle = match (&self.only_from, wanted) {
+            (Some(list), Some(None)) => Some(list),
+            _ => None,
+        };
+        if let Some(list) = hurdle
+            && !list.has_names()
+        {
+            return deny(list.places.first(), Note::Nothing);
+        }
+        if hurdle.is_none() && !self.no_access.has_names() {
+            return Access::Allow;
+        }
+        self.decide_by_name(hurdle, wanted.is_some(), name)
+    }
+
+    fn decide_by_name(&self, hurdle: Option<&List>, listed: bool, name: &NameAnswer) -> Access {
+        let (claimed, confirmed) = match name {
+            NameAnswer::NotAsked => return Access::NeedName,
+            NameAnswer::Confirmed(name) => (Some(normal(name)), true),
+            NameAnswer::Unconfirmed(name) => (Some(normal(name)), false),
+            NameAnswer::NoName => (None, false),
+            NameAnswer::Failed => {
+                if let Some(rule) = self.no_access.first_name() {
+                    return deny(Some(rule), Note::NameUnknown);
+                }
+                (None, false)
+            }
+        };
+        // A name that anyone may claim keeps its owner out, and lets no one in.
+        let admitted = match hurdle {
+            None => listed,
+            Some(list) => {
+                confirmed
+                    && claimed
+                        .as_deref()
+                        .is_some_and(|name| list.by_name(name).is_some())
+            }
+        };
+        if let Some(rule) = claimed
+            .as_deref()
+            .and_then(|name| self.no_access.by_name(name))
+        {
+            return deny(
+                Some(rule),
+                if admitted {
+                    Note::BothLists
+                } else {
+                    Note::Nothing
+                },
+            );
+        }
+        match hurdle {
+            Some(list) if !admitted => deny(list.places.first(), Note::Nothing),
+            _ => Access::Allow,
+        }
+    }
+}
+
+fn deny(rule: Option<&Place>, note: Note) -> Access {
+    Access::Deny(Refusal::at(Reason::Address, rule).noting(note))
+}
+
+/// A name as it is compared: without case, and without the dot that may end it.
+fn normal(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+/// One list.
+#[derive(Debug)]
+struct List {
+    nets: PrefixSet,
+    /// Whole names.
+    hosts: HashMap<String, u32>,
+    /// Ends of names, which begin with a dot.
+    domains: HashMap<String, u32>,
+    /// Where each rule is written, in the order of the list.
+    places: Vec<Place>,
+    first_name: Option<u32>,
+}
+
+impl List {
+    fn new(rules: &[AccessRule]) -> Self {
+        let (mut hosts, mut domains) = (HashMap::new(), HashMap::new());
+        let mut nets = Vec::new();
+        let mut first_name = None;
+        for (rule, number) in rules.iter().zip(0..) {
+            let (names, name) = match &rule.pattern {
+                Pattern::Net(net) => {
+                    nets.push((*net, number));
+                    continue;
+                }
+                Pattern::Host(name) => (&mut hosts, name),
+                Pattern::Domain(suffix) => (&mut domains, suffix),
+            };
+            names.entry(name.to_ascii_lowercase()).or_insert(number);
+            first_name.get_or_insert(number);
+        }
+        Self {
+            nets: PrefixSet::new(nets),
+            hosts,
+            domains,
+            places: rules.iter().map(|rule| rule.place.clone()).collect(),
+            first_name,
+        }
+    }
+
+    fn has_names(&self) -> bool {
+        self.first_name.is_some()
+    }
+
+    /// The first entry that is a name.
+    fn first_name(&self) -> Option<&Place> {
+        self.place(self.first_name?)
+    }
+
+    fn by_address(&self, peer: IpAddr) -> Option<&Place> {
+        self.place(self.nets.find(peer)?)
+    }
+
+    /// The first entry that means the host `name`, which is [`normal`].
+    fn by_name(&self, name: &str) -> Option<&Place> {
+        let ends = name.match_indices('.').map(|(dot, _)| &name[dot..]);
+        let rule = self
+            .hosts
+            .get(name)
+            .into_iter()
+            .chain(ends.filter_map(|end| self.domains.get(end)))
+            .min()?;
+        self.place(*rule)
+    }
+
+    fn place(&self, rule: u32) -> Option<&Place> {
+        self.places.get(usize::try_from(rule).ok()?)
+    }
+}

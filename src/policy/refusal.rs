@@ -1,0 +1,91 @@
+//! Why a client is refused.
+
+use std::fmt;
+
+use crate::problem::Place;
+
+/// What refuses a client, in xinetd's words (semantics, section 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// `cps`.
+    Rate,
+    /// `max_load`.
+    Load,
+    /// `access_times`.
+    Time,
+    /// `instances`.
+    ServiceLimit,
+    /// `per_source`.
+    PerSourceLimit,
+    /// `only_from` and `no_access`.
+    Address,
+    /// No process could be made for the server.
+    Fork,
+}
+
+impl Reason {
+    /// The words in the log line.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Rate => "connections per second",
+            Self::Load => "load",
+            Self::Time => "time",
+            Self::ServiceLimit => "service_limit",
+            Self::PerSourceLimit => "per_source_limit",
+            Self::Address => "address",
+            Self::Fork => "fork",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
+/// What more there is to say of a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Note {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Both lists match the address: xinetd says so in a message of its own.
+    BothLists,
+    /// `no_access` has names and the peer's could not be found out.
+    NameUnknown,
+}
+
+/// A refusal: what refuses, and where that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What refuses.
+    pub reason: Reason,
+    /// The entry that refuses; where a list lets no one in, its first one. None for what has no
+    /// place in the spec, and for an empty list.
+    pub rule: Option<Place>,
+    /// What more there is to say.
+    pub note: Note,
+}
+
+impl Refusal {
+    /// A refusal by a limit, which has no place of its own.
+    pub fn by(reason: Reason) -> Self {
+        Self::at(reason, None)
+    }
+
+    /// A refusal by the rule at a place.
+    pub(super) fn at(reason: Reason, rule: Option<&Place>) -> Self {
+        Self {
+            reason,
+            rule: rule.cloned(),
+            note: Note::Nothing,
+        }
+    }
+
+    /// The same with a note.
+    pub(super) fn noting(mut self, note: Note) -> Self {
+        self.note = note;
+        self
+    }
+}
