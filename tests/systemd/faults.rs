@@ -61,7 +61,7 @@ fn stopped_helper(bed: &Bed) -> Result<()> {
 }
 
 fn hostile_server(bed: &Bed) -> Result<()> {
-    let script = bed.script("hostile", "kill -$1 $PPID; exec cat")?;
+    let script = bed.script("hostile", "kill -$1 $PPID 2>/dev/null; exec cat")?;
     for signal in ["KILL", "TERM", "HUP", "INT", "USR1", "QUIT"] {
         let id = format!("hostile-{}", signal.to_lowercase());
         let lines = format!("\tuser = nobody\n\tserver = {script}\n\tserver_args = {signal}");

@@ -7,7 +7,10 @@ use crate::bed::{Bed, equal, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("reload_takes_new_limits_and_keeps_sessions", reload),
-    ("stopping_the_socket_keeps_sessions", stop_socket),
+    (
+        "stopping_the_socket_closes_the_port_and_ends_sessions",
+        stop_socket,
+    ),
     ("stopping_the_service_ends_sessions", stop_service),
     ("an_edited_port_needs_a_restart_of_the_socket", edited_port),
     ("a_removed_file_is_gone_after_reload", removed),
@@ -34,9 +37,8 @@ fn stop_socket(bed: &Bed) -> Result<()> {
     let mut session = served.connect()?;
     session.echo(b"before")?;
     served.systemctl("stop", "socket")?;
-    session.echo(b"after")?;
-    session.finish()?;
-    equal("end", session.read_to_end()?.close, Close::Fin)
+    equal("the session", session.read_to_end()?.bytes.len(), 0)?;
+    equal("a new client", served.hear()?.close, Close::Refused)
 }
 
 fn stop_service(bed: &Bed) -> Result<()> {
