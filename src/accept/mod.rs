@@ -118,7 +118,12 @@ fn serve(unit: &str, journal: &'static Journal) -> Result<ExitCode, String> {
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
     let spec = settings::parse(&settings::read(&spec_file()?)?)?;
-    if !spec.supplementary_groups {
+    // In a folder that may be root's alone.
+    let control = control_socket(unit);
+    if let Some(identity) = spec.identity {
+        credentials::become_user(identity)
+            .map_err(|error| format!("the change to uid {}: {error}", identity.uid))?;
+    } else if !spec.supplementary_groups {
         credentials::drop_groups().map_err(|error| {
             format!("groups = no: {error}; the unit must have AmbientCapabilities=CAP_SETGID")
         })?;
@@ -132,7 +137,7 @@ fn serve(unit: &str, journal: &'static Journal) -> Result<ExitCode, String> {
         settings: Settings::new(spec, &inherited)?,
         inherited,
         sessions: Sessions::new(state_file(activation.state, now)?),
-        control: control_socket(unit),
+        control,
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
     match served.map_err(|error| error.to_string())? {
