@@ -77,8 +77,8 @@ pub struct Service {
 pub enum Reach {
     /// A port of its own.
     Listen(Listen),
-    /// A port that the portmapper tells (`type = RPC`).
-    Rpc(RpcProgram, Option<Listen>),
+    /// A port that the portmapper tells (`type = RPC`); 0 where the file gives none.
+    Rpc(RpcProgram, Listen),
     /// By name through the tcpmux service (`type = TCPMUX` or `TCPMUXPLUS`).
     Mux(Mux),
 }
