@@ -191,8 +191,11 @@ fn family(check: &mut Check<'_>) -> Option<Family> {
         return check.fail(
             "family-mismatch",
             place,
-            "the address of bind is of another family than flags says: \
-             xinetd listens on all addresses then",
+            format!(
+                "the address that {} binds to is of another family than its flags say: \
+                 xinetd listens on all addresses then",
+                quoted(check.entry.id().as_bytes())
+            ),
             "leave IPv4 and IPv6 out of flags",
         );
     }
