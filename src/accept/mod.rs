@@ -24,6 +24,8 @@ mod settings;
 mod slab;
 mod state;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::env;
 use std::ffi::OsString;
@@ -36,7 +38,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use log::LevelFilter;
 
 use crate::journal::Journal;
-use crate::sys::{credentials, signals};
+use crate::sys::{credentials, descriptor, signals};
 
 use activation::Activation;
 use clock::Moment;
@@ -117,6 +119,9 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
 fn serve(unit: &str, journal: &'static Journal) -> Result<ExitCode, String> {
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
+    if let Err(error) = descriptor::keep_from_servers() {
+        log::debug!("close_range: {error}");
+    }
     let spec = settings::parse(&settings::read(&spec_file()?)?)?;
     // In a folder that may be root's alone.
     let control = control_socket(unit);
@@ -175,7 +180,7 @@ fn control_socket(unit: &str) -> Option<Control> {
 }
 
 #[cfg(test)]
-mod tests {
+mod argument_tests {
     use super::*;
 
     #[test]
