@@ -69,7 +69,7 @@ fn removed(bed: &Bed) -> Result<()> {
     let served = bed.serve("removed", CAT)?;
     served.connect()?.echo(b"there")?;
     bed.container
-        .sh("rm /etc/xinetd.d/removed; systemctl stop removed.socket; systemctl daemon-reload")?;
+        .sh("rm /etc/xinetd.d/removed; systemctl daemon-reload; systemctl stop removed.socket removed.service")?;
     equal("a client", served.hear()?.close, Close::Refused)?;
     let state = bed
         .container

@@ -43,11 +43,14 @@ impl Heard {
 pub struct Peer(Socket);
 
 impl Peer {
-    /// Connects, from `source` if one is given.
+    /// Connects, from `source` if one is given; or how that ended.
     ///
     /// # Errors
-    /// What kept it from connecting; `None` inside of `Ok` means that it was refused.
-    pub fn connect(to: SocketAddr, source: Option<SocketAddr>) -> Result<Option<Self>> {
+    /// What else kept it from connecting.
+    pub fn connect(
+        to: SocketAddr,
+        source: Option<SocketAddr>,
+    ) -> Result<std::result::Result<Self, Close>> {
         let socket = context(
             Socket::new(Domain::for_address(to), Type::STREAM, None),
             "socket",
@@ -60,12 +63,16 @@ impl Peer {
         }
         match socket.connect_timeout(&to.into(), PATIENCE) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                return Ok(Err(Close::Refused));
+            }
+            // The reset can be here before connect has returned.
+            Err(error) if is_reset(&error) => return Ok(Err(Close::Reset)),
             Err(error) => return Err(format!("connect to {to}: {error}")),
         }
         context(socket.set_read_timeout(Some(PATIENCE)), "time limit")?;
         context(socket.set_write_timeout(Some(PATIENCE)), "time limit")?;
-        Ok(Some(Self(socket)))
+        Ok(Ok(Self(socket)))
     }
 
     /// Connects with as small a receive buffer as there is, so that a peer that writes soon waits.
@@ -91,11 +98,11 @@ impl Peer {
     /// If it ends in none of the ways of [`Close`].
     pub fn hear(to: SocketAddr, source: Option<SocketAddr>) -> Result<Heard> {
         match Self::connect(to, source)? {
-            None => Ok(Heard {
+            Ok(peer) => peer.read_to_end(),
+            Err(close) => Ok(Heard {
                 bytes: Vec::new(),
-                close: Close::Refused,
+                close,
             }),
-            Some(peer) => peer.read_to_end(),
         }
     }
 
