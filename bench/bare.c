@@ -2,6 +2,7 @@
  * The floor: accept, vfork, exec, and nothing else: no limits, no log, no environment.
  * usage: bare PORT PROGRAM
  */
+#define _GNU_SOURCE /* accept4 */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>

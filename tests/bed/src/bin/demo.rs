@@ -23,7 +23,7 @@ service shout
     port        = 7001
     socket_type = stream
     wait        = no
-    user        = nobody
+    user        = daemon
     server      = /usr/bin/sed
     server_args = -u s/.*/\\U&/
     no_access   = 127.0.0.66
@@ -41,7 +41,7 @@ service faulty
     port        = 7002
     socket_type = stream
     wait        = no
-    user        = nobody
+    user        = daemon
     server      = /bin/cat
     per_source  = 10 # at most ten from one address
     disable     = no
@@ -165,7 +165,7 @@ fn server() -> SocketAddr {
 
 fn connect(host: u8) -> Result<Peer> {
     let source = (Ipv4Addr::new(127, 0, 0, host), 0).into();
-    Peer::connect(server(), Some(source))?.map_err(|_| "the port refuses".to_owned())
+    Peer::connect(server(), Some(source))?.map_err(described)
 }
 
 fn refused(host: u8) -> Result<()> {
