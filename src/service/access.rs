@@ -93,6 +93,9 @@ impl From<IpAddr> for Pattern {
 pub struct MinuteOfDay(u16);
 
 impl MinuteOfDay {
+    /// 00:00.
+    pub const MIDNIGHT: Self = Self(0);
+
     /// The minute `hour`:`minute`, none if there is no such time.
     pub fn new(hour: u16, minute: u16) -> Option<Self> {
         (hour < 24 && minute < 60).then(|| Self(hour * 60 + minute))

@@ -68,23 +68,24 @@ impl Process {
         Ok(())
     }
 
-    /// Waits until it has ended, and reaps it if it is our child.
-    pub fn wait(&self) -> io::Result<Ended> {
+    /// Waits until it has ended, and reaps it. Only for a child.
+    pub fn wait(&self) -> io::Result<Option<Ended>> {
         self.reap(WaitPidFlag::WEXITED)
     }
 
-    /// How it ended, for a process whose pidfd is readable; reaps it if it is our child.
-    pub fn ended(&self) -> io::Result<Ended> {
+    /// How it ended, none while it runs; for a process whose pidfd is readable if it is not a
+    /// child. A child is reaped.
+    pub fn ended(&self) -> io::Result<Option<Ended>> {
         self.reap(WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG)
     }
 
-    fn reap(&self, flags: WaitPidFlag) -> io::Result<Ended> {
+    fn reap(&self, flags: WaitPidFlag) -> io::Result<Option<Ended>> {
         match waitid(Id::PIDFd(self.pidfd()), flags) {
-            Ok(WaitStatus::Exited(_, status)) => Ok(Ended::Exited(status)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Ended::Killed(signal as i32)),
+            Ok(WaitStatus::Exited(_, status)) => Ok(Some(Ended::Exited(status))),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Some(Ended::Killed(signal as i32))),
             // nix has no name for real-time signals: the process is reaped, its signal is not told.
-            Err(Errno::EINVAL) | Err(Errno::ECHILD) => Ok(Ended::Unknown),
-            Ok(other) => Err(io::Error::other(format!("unexpected state {other:?}"))),
+            Err(Errno::EINVAL) | Err(Errno::ECHILD) => Ok(Some(Ended::Unknown)),
+            Ok(_) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -128,9 +129,13 @@ mod tests {
 
     #[test]
     fn a_killed_child_tells_its_signal() {
-        let child = Command::new("sleep").arg("100").spawn().unwrap();
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
         let process = Process::open(i32::try_from(child.id()).unwrap()).unwrap();
+        assert_eq!(process.ended().unwrap(), None);
         process.kill(Signal::SIGTERM).unwrap();
-        assert_eq!(process.wait().unwrap(), Ended::Killed(15));
+        assert_eq!(process.wait().unwrap(), Some(Ended::Killed(15)));
+        // It is reaped, so that nobody else can tell any more.
+        assert!(child.wait().is_err());
+        assert_eq!(process.ended().unwrap(), Some(Ended::Unknown));
     }
 }

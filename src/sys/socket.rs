@@ -11,7 +11,8 @@ use nix::sys::socket::{getsockopt, send, setsockopt, sockopt};
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
 pub fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
-    let family = libc::AF_INET;
+    const INT_SIZE: libc::socklen_t = 4;
+    let family: i32 = libc::AF_INET;
     // SAFETY: the option takes an int, which `family` is.
     let result = unsafe {
         libc::setsockopt(
@@ -19,7 +20,7 @@ pub fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
             libc::IPPROTO_IPV6,
             libc::IPV6_ADDRFORM,
             (&raw const family).cast(),
-            size_of_val(&family) as libc::socklen_t,
+            INT_SIZE,
         )
     };
     Errno::result(result)?;

@@ -243,7 +243,7 @@ mod tests {
         ours.shutdown(Shutdown::Write).unwrap();
         let mut text = String::new();
         ours.read_to_string(&mut text).unwrap();
-        (text, process.wait().unwrap())
+        (text, process.wait().unwrap().unwrap())
     }
 
     #[test]
