@@ -140,10 +140,10 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| cell(c).0).collect()
 }
 
-/// What is shown for a character, and the columns that it takes.
+/// What is shown for a character, and the columns that it takes. What takes none is spelled out.
 fn cell(c: char) -> (String, usize) {
     let hidden = c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        || matches!(c, '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}');
     let width = match c {
         _ if hidden => {
@@ -151,7 +151,6 @@ fn cell(c: char) -> (String, usize) {
             let width = spelled.len();
             return (spelled, width);
         }
-        '\u{300}'..='\u{36f}' => 0,
         '\u{1100}'..='\u{115f}'
         | '\u{2e80}'..='\u{a4cf}'
         | '\u{ac00}'..='\u{d7a3}'

@@ -13,6 +13,7 @@ mod parser;
 mod report;
 mod section;
 mod sources;
+mod statement;
 mod table;
 #[cfg(test)]
 mod testing;

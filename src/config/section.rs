@@ -7,27 +7,13 @@ use super::Databases;
 use super::address::Remark;
 use super::attribute::Attribute;
 use super::lexer::Word;
-use super::report::{Spot, counted, nearest, quoted};
+use super::report::{counted, nearest, quoted};
+use super::statement::Statement;
 use super::table::{Class, Sections, TABLE};
 use super::values::{Given, Operator, Values};
 use crate::bytes::ByteString;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::Written;
-
-/// One attribute line.
-#[derive(Debug)]
-pub(super) struct Statement<'a> {
-    /// Its line.
-    pub(super) spot: Spot,
-    /// The word before the operator.
-    pub(super) name: Word<'a>,
-    /// The operator.
-    pub(super) operator: Operator,
-    /// The words behind the operator.
-    pub(super) words: Vec<Word<'a>>,
-    /// The operator and the words, as they stand in the line.
-    pub(super) text: &'a [u8],
-}
 
 /// Which kind of section a line stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,7 +229,8 @@ impl Section {
         let lines = &mut self.lines[attribute as usize];
         if replaces {
             *lines = Rc::default();
-            self.faults.retain(|fault| fault.attribute != attribute);
+            self.faults
+                .retain(|fault| !(fault.inherited && fault.attribute == attribute));
         }
         Rc::make_mut(lines).push(Written {
             attribute,
@@ -373,3 +360,6 @@ fn wrong_count<'a>(
         help,
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,7 +123,9 @@ impl FileTree for DiskTree {
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        let mut text = Vec::new();
+        // Room for all at once: else it is read in small steps. Files of /proc have no size.
+        let size = usize::try_from(metadata.len().min(MAX_FILE_SIZE)).unwrap_or(0);
+        let mut text = Vec::with_capacity(size + 1);
         // One byte more than allowed tells a file that is too large, even one that grows.
         file.take(MAX_FILE_SIZE + 1).read_to_end(&mut text)?;
         if text.len() as u64 > MAX_FILE_SIZE {

@@ -14,7 +14,14 @@ use crate::service::{Bind, Family, Listen, Protocol, Reach, RpcProgram, RpcRange
 #[derive(Debug, Default)]
 pub(super) struct Ports {
     spaces: HashMap<Space, Taken>,
-    programs: HashMap<(Vec<u8>, u32), Vec<(RpcRange, Owner)>>,
+    programs: HashMap<Program, Vec<(RpcRange, Owner)>>,
+}
+
+/// An RPC program of one protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Program {
+    protocol: Vec<u8>,
+    number: u32,
 }
 
 /// A port of one protocol on one of the two networks.
@@ -136,7 +143,10 @@ impl Ports {
         program: &RpcProgram,
         problems: &mut Vec<Problem>,
     ) -> bool {
-        let key = (protocol_name(&service.protocol).to_vec(), program.number);
+        let key = Program {
+            protocol: protocol_name(&service.protocol).to_vec(),
+            number: program.number,
+        };
         let taken = self.programs.entry(key).or_default();
         let versions = program.versions;
         let overlaps =
@@ -182,4 +192,69 @@ fn complain(
     let help = "give one of them another port or another bind, or disable it";
     let remark = Remark::new(severity, "port-clash", message, help);
     problems.push(remark.at(service.place.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{codes, load_text};
+
+    fn clash(kind: &str, first: &str, second: &str) -> Vec<String> {
+        let service = |id: &str, lines: &str| {
+            format!(
+                "service {id}\n{{\ntype = UNLISTED\nport = 4000\nsocket_type = {kind}\nwait = yes\nuser = root\nserver = /bin/cat\n{lines}\n}}\n"
+            )
+        };
+        let text = format!("{}{}", service("a", first), service("b", second));
+        let configuration = load_text(text);
+        let mut told = codes(&configuration);
+        told.retain(|code| code.ends_with("port-clash"));
+        assert_eq!(
+            configuration.services.len(),
+            2 - usize::from(told == ["E 11 port-clash"])
+        );
+        told
+    }
+
+    #[test]
+    fn the_first_service_has_the_port() {
+        const LOST: [&str; 1] = ["E 11 port-clash"];
+        const FINE: [&str; 0] = [];
+        let stream = |first: &str, second: &str| clash("stream", first, second);
+        assert_eq!(stream("", ""), LOST);
+        assert_eq!(stream("bind = 127.0.0.1", "bind = 127.0.0.1"), LOST);
+        assert_eq!(stream("bind = 127.0.0.1", ""), LOST);
+        assert_eq!(stream("", "bind = 127.0.0.1"), LOST);
+        assert_eq!(stream("bind = 127.0.0.1", "bind = 127.0.0.2"), FINE);
+        assert_eq!(stream("bind = 127.0.0.1", "bind = ::1"), FINE);
+        assert_eq!(
+            stream("flags = IPv4", "flags = IPv6"),
+            LOST,
+            "which has IPv4 in it"
+        );
+        assert_eq!(stream("flags = IPv4", "v6only = yes"), FINE);
+        assert_eq!(stream("bind = a.example", "bind = A.example"), LOST);
+        assert_eq!(stream("disable = yes", ""), FINE);
+        assert_eq!(clash("stream", "", "socket_type = x\nprotocol = tcp"), LOST);
+    }
+
+    #[test]
+    fn datagram_sockets_share_what_the_first_has_everywhere() {
+        assert_eq!(clash("dgram", "", ""), ["W 11 port-clash"]);
+        assert_eq!(clash("dgram", "bind = 127.0.0.1", ""), ["E 11 port-clash"]);
+    }
+
+    #[test]
+    fn rpc_programs_may_not_overlap() {
+        let rpc = |versions: &str| {
+            format!(
+                "service rstatd\n{{\ntype = RPC\nrpc_version = {versions}\nsocket_type = dgram\nwait = yes\nuser = root\nserver = /bin/cat\n}}\n"
+            )
+        };
+        let count = |first: &str, second: &str| {
+            let configuration = load_text(format!("{}{}", rpc(first), rpc(second)));
+            configuration.services.len()
+        };
+        assert_eq!(count("1-2", "3"), 2);
+        assert_eq!(count("1-2", "2-3"), 1);
+    }
 }

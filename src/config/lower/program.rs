@@ -163,3 +163,86 @@ fn program(check: &mut Check<'_>) -> Option<Program> {
     }
     Some(Program { path, argv })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{codes, load_text, only, telnet};
+    use super::*;
+
+    fn argv(lines: &str) -> Vec<String> {
+        match only(telnet(lines)).serving {
+            Serving::Program(program) => program.argv.iter().map(ByteString::to_text).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_argument_vector_begins_with_the_name_of_the_server() {
+        assert_eq!(argv(""), ["telnetd"]);
+        assert_eq!(argv("server_args = -h  -n"), ["telnetd", "-h", "-n"]);
+        assert_eq!(
+            argv("flags = NAMEINARGS\nserver_args = name -n"),
+            ["name", "-n"]
+        );
+    }
+
+    #[test]
+    fn nameinargs_may_stand_behind_the_arguments() {
+        let lines = "server_args = name -n\nflags = NAMEINARGS";
+        assert_eq!(argv(lines), ["name", "-n"]);
+        assert_eq!(codes(&telnet(lines)), ["N 8 nameinargs-order"]);
+        assert_eq!(codes(&telnet("flags = NAMEINARGS")), ["E 7 nameinargs"]);
+    }
+
+    #[test]
+    fn internal_services_are_known_by_name_and_type() {
+        let internal = |name: &str, lines: &str| {
+            load_text(format!(
+                "service {name}\n{{\ntype = INTERNAL UNLISTED\nport = 4000\nwait = no\n{lines}\n}}\n"
+            ))
+        };
+        let echo = only(internal("ECHO", "socket_type = stream"));
+        assert_eq!(echo.serving, Serving::Internal(Internal::Echo));
+        assert_eq!(echo.credentials, None);
+        assert_eq!(
+            codes(&internal("servers", "socket_type = stream")),
+            ["E 1 no-internal"]
+        );
+        assert_eq!(
+            codes(&internal("tcpmux", "socket_type = dgram")),
+            ["E 1 no-internal"]
+        );
+        let named = internal("echo", "socket_type = stream\nflags = NAMEINARGS");
+        assert_eq!(codes(&named), ["E 7 nameinargs"]);
+    }
+
+    #[test]
+    fn redirect_is_for_tcp_without_wait() {
+        let redirect = |kind: &str, wait: &str, lines: &str| {
+            codes(&load_text(format!(
+                "service echo\n{{\nsocket_type = {kind}\nwait = {wait}\nuser = root\nredirect = 192.0.2.1 80\n{lines}\n}}\n"
+            )))
+        };
+        assert_eq!(redirect("stream", "no", ""), [""; 0]);
+        assert_eq!(redirect("dgram", "yes", ""), ["E 6 redirect"]);
+        assert_eq!(redirect("stream", "yes", ""), ["E 6 redirect"]);
+        assert_eq!(
+            redirect("stream", "no", "flags = NAMEINARGS"),
+            ["E 6 redirect"]
+        );
+    }
+
+    #[test]
+    fn a_sensor_still_needs_a_server_unless_it_is_internal() {
+        let sensor = |kind: &str| {
+            load_text(format!(
+                "service telnet\n{{\n{kind}\nsocket_type = stream\nwait = no\nuser = root\nflags = SENSOR\n}}\n"
+            ))
+        };
+        assert_eq!(codes(&sensor("")), ["E 1 missing-attribute"]);
+        assert!(matches!(
+            only(sensor("type = INTERNAL")).serving,
+            Serving::Sensor(_)
+        ));
+    }
+}

@@ -189,17 +189,18 @@ fn credentials(check: &mut Check<'_>) -> Option<Credentials> {
         return None;
     };
     let supplementary = check.values.groups.unwrap_or(false);
-    if let Principal::Id(uid) = user {
-        if supplementary && check.databases.user_of(uid).is_none() {
-            let place = check.place(Attribute::User);
-            check.remark(
-                Severity::Warning,
-                "unknown-user",
-                place,
-                format!("groups = yes needs a user of the number {uid}, and /etc/passwd has none"),
-                "write the name of a user, or groups = no",
-            );
-        }
+    if let Principal::Id(uid) = user
+        && supplementary
+        && check.databases.user_of(uid).is_none()
+    {
+        let place = check.place(Attribute::User);
+        check.remark(
+            Severity::Warning,
+            "unknown-user",
+            place,
+            format!("groups = yes needs a user of the number {uid}, and /etc/passwd has none"),
+            "write the name of a user, or groups = no",
+        );
     }
     Some(Credentials {
         user,
@@ -330,4 +331,82 @@ fn access(check: &mut Check<'_>) -> AccessRules {
 /// How long a sensor keeps a peer out.
 pub(super) fn deny_time(values: &Values) -> DenyTime {
     values.deny_time.unwrap_or(DenyTime::Never)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, load_text, only, telnet};
+
+    #[test]
+    fn each_missing_attribute_is_named() {
+        let configuration = load_text("service telnet\n{\n}\n");
+        let messages: Vec<_> = configuration
+            .problems
+            .iter()
+            .map(|problem| (problem.code, problem.message.as_str()))
+            .collect();
+        let expected = ["socket_type", "wait", "server", "user"]
+            .map(|name| ("missing-attribute", format!("`telnet` has no {name}")));
+        let expected = expected.iter().map(|(code, text)| (*code, text.as_str()));
+        assert!(messages.iter().copied().eq(expected), "{messages:?}");
+    }
+
+    #[test]
+    fn traffic_is_for_redirected_services() {
+        assert_eq!(codes(&telnet("log_on_success = TRAFFIC")), ["E 7 traffic"]);
+        let service = only(telnet("log_on_success = TRAFFIC\nredirect = 192.0.2.1 80"));
+        assert!(service.logging.success.traffic);
+    }
+
+    #[test]
+    fn the_ident_port_is_never_asked_back() {
+        let text = "service auth\n{\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n\
+                    log_on_success = USERID PID\n}\n";
+        let configuration = load_text(text);
+        assert_eq!(codes(&configuration), ["W 7 ident-loop"]);
+        let success = only(configuration).logging.success;
+        assert!(success.pid && !success.userid);
+    }
+
+    #[test]
+    fn flags_that_do_not_fit_are_cleared_or_drop_the_service() {
+        let intercept = telnet("flags = INTERCEPT NORETRY");
+        assert_eq!(codes(&intercept), ["W 7 intercept"]);
+        let flags = only(intercept).flags;
+        assert!(flags.noretry && !flags.intercept);
+        assert!(clean(telnet("flags = LABELED")).flags.labeled);
+        assert_eq!(
+            codes(&telnet("flags = LABELED\nredirect = 192.0.2.1 80")),
+            ["N 6 server-unused", "E 7 labeled"]
+        );
+    }
+
+    #[test]
+    fn an_exception_in_only_from_does_not_win_over_no_access() {
+        let configuration = telnet("only_from = 10.1.2.3 192.0.2.1\nno_access = 10.0.0.0/8");
+        assert_eq!(codes(&configuration), ["W 7 access-overlap"]);
+        assert_eq!(configuration.problems[0].place.column, 13);
+        assert_eq!(
+            codes(&telnet("only_from = 10.0.0.0/8\nno_access = 10.1.2.3")),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn supplementary_groups_need_a_user_with_a_name() {
+        let text = |user: &str| {
+            load_text(format!(
+                "service telnet\n{{\nsocket_type = stream\nwait = no\nserver = /bin/cat\nuser = {user}\ngroups = yes\n}}\n"
+            ))
+        };
+        assert_eq!(codes(&text("4321")), ["W 6 unknown-user"]);
+        assert!(clean(text("65534")).credentials.unwrap().supplementary);
+    }
+
+    #[test]
+    fn a_datagram_server_should_wait() {
+        let text =
+            "service echo\n{\nsocket_type = dgram\nwait = no\nuser = root\nserver = /bin/cat\n}\n";
+        assert_eq!(codes(&load_text(text)), ["W 4 dgram-nowait"]);
+    }
 }

@@ -242,3 +242,106 @@ fn window(word: &Word<'_>, given: &mut Given<'_>) -> Parsed<TimeWindow> {
         place: given.place(word),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, only, telnet};
+    use crate::service::Service;
+
+    fn allowed(service: &Service) -> Vec<String> {
+        let rules = service.access.only_from.iter().flatten();
+        rules.map(|rule| rule.pattern.to_string()).collect()
+    }
+
+    #[test]
+    fn lists_add_and_remove_what_is_the_same_network() {
+        let service = clean(telnet(
+            "only_from = 10.1.2.3 .example.com\nonly_from += 10.1.2.0/24 ::1\nonly_from -= 10.1.2.0/24 .example.com",
+        ));
+        assert_eq!(allowed(&service), ["10.1.2.3/32", "::1/128"]);
+        let empty = clean(telnet("only_from ="));
+        assert_eq!(
+            empty.access.only_from,
+            Some(Vec::new()),
+            "no one may connect"
+        );
+        let emptied = clean(telnet(
+            "only_from = 10.0.0.1\nonly_from -= 10.0.0.1\nonly_from += 10.0.0.1",
+        ));
+        assert_eq!(allowed(&emptied), ["10.0.0.1/32"]);
+    }
+
+    #[test]
+    fn a_word_that_is_no_address_lets_no_one_in_and_never_opens_no_access() {
+        let configuration = telnet("only_from = 10.0.0.1 <net>");
+        assert_eq!(codes(&configuration), ["E 7 address"]);
+        assert_eq!(allowed(&only(configuration)), ["10.0.0.1/32"]);
+        for line in [
+            "no_access = 10.0.0.1 <net>",
+            "no_access = ALL",
+            "no_access = # none",
+        ] {
+            let configuration = telnet(line);
+            assert!(configuration.services.is_empty(), "{line}");
+            assert_eq!(
+                configuration.problems[0].severity,
+                crate::problem::Severity::Error
+            );
+        }
+        assert!(
+            telnet("only_from = 10.0.0.1,10.0.0.2").services.is_empty(),
+            "as in xinetd"
+        );
+    }
+
+    #[test]
+    fn words_behind_a_comment_sign_let_no_one_in() {
+        let configuration = telnet("only_from = 10.0.0.1 # was 10.0.0.2");
+        assert_eq!(codes(&configuration), ["E 7 trailing-comment"]);
+        assert_eq!(allowed(&only(configuration)), ["10.0.0.1/32"]);
+    }
+
+    #[test]
+    fn what_means_more_than_it_seems_is_told() {
+        assert_eq!(
+            codes(&telnet("only_from = 10.1.2.0")),
+            ["N 7 address-widened"]
+        );
+        assert_eq!(
+            codes(&telnet("only_from = 10.1.2.0/24 0.0.0.0 127.0.0.1")),
+            [""; 0]
+        );
+        assert_eq!(codes(&telnet("only_from = 10.1")), ["W 7 address-short"]);
+    }
+
+    #[test]
+    fn times_are_minutes_with_both_ends() {
+        let times = |line: &str| {
+            let service = only(telnet(&format!("access_times = {line}")));
+            let windows = service.access_times.iter();
+            windows
+                .map(|window| format!("{}-{}", window.from, window.to))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(times("2:00-8:59 :00-23:59"), ["02:00-08:59", "00:00-23:59"]);
+        assert_eq!(times("12:00-24:00"), ["12:00-23:59"]);
+        assert_eq!(times("22:00-06:00"), ["22:00-06:00"]);
+        assert_eq!(
+            codes(&telnet("access_times = 22:00-06:00")),
+            ["N 7 time-extension"]
+        );
+        for bad in [
+            "8:00",
+            "8:00-8:00",
+            "8-9",
+            "8:00-9:60",
+            "25:00-26:00",
+            "24:00-24:00",
+            "8:00 - 9:00",
+            "8:00-9:00,",
+        ] {
+            let configuration = telnet(&format!("access_times = {bad}"));
+            assert!(configuration.services.is_empty(), "{bad}");
+        }
+    }
+}

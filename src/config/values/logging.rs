@@ -187,3 +187,72 @@ pub(crate) fn banner_fail(values: &mut Values, given: &mut Given<'_>) -> Parsed 
     values.copied.banners.failure = Some(given.path());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, load_text, only, telnet};
+    use super::*;
+
+    #[test]
+    fn syslog_has_a_facility_and_a_level() {
+        let target = |line: &str| clean(telnet(&format!("log_type = {line}"))).logging.target;
+        let expected = LogTarget::Syslog {
+            facility: Facility::Local4,
+            level: Level::Info,
+        };
+        assert_eq!(target("syslog LOCAL4"), expected);
+        let expected = LogTarget::Syslog {
+            facility: Facility::Daemon,
+            level: Level::Debug,
+        };
+        assert_eq!(target("SYSLOG daemon debug"), expected);
+        for bad in [
+            "SYSLOG",
+            "SYSLOG kern",
+            "SYSLOG daemon error",
+            "SYSLOG daemon info x",
+            "JOURNAL",
+        ] {
+            assert!(
+                telnet(&format!("log_type = {bad}")).services.is_empty(),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_has_limits_and_the_hard_one_follows_from_the_soft_one() {
+        let limits = |line: &str| match clean(telnet(&format!("log_type = FILE /f {line}")))
+            .logging
+            .target
+        {
+            LogTarget::File { limits, .. } => limits,
+            other => panic!("{other:?}"),
+        };
+        let sizes = |soft, hard| Some(SizeLimits { soft, hard });
+        assert_eq!(limits(""), None);
+        assert_eq!(limits("1k"), sizes(1024, 1024 + 5 * 1024));
+        assert_eq!(limits("1m"), sizes(1 << 20, (1 << 20) + (1 << 20) / 100));
+        assert_eq!(limits("100m"), sizes(100 << 20, (100 << 20) + (20 << 10)));
+        assert_eq!(limits("1k 2k"), sizes(1024, 2048));
+        for bad in ["FILE", "FILE /f 1G", "FILE /f 2k 1k", "FILE /f 1 2 3"] {
+            assert!(
+                telnet(&format!("log_type = {bad}")).services.is_empty(),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn relative_paths_begin_at_the_root() {
+        let configuration = telnet("banner = etc/motd");
+        assert_eq!(codes(&configuration), ["W 7 relative-path"]);
+        assert_eq!(only(configuration).banners.always, Some("/etc/motd".into()));
+    }
+
+    #[test]
+    fn a_second_log_type_in_defaults_is_an_error() {
+        let text = "defaults\n{\nlog_type = FILE /a\nlog_type = FILE /b\n}\n";
+        assert_eq!(codes(&load_text(text)), ["E 4 already-set"]);
+    }
+}

@@ -126,12 +126,11 @@ fn principal(
 
 /// Whether some name service may know a user or group of this name.
 fn can_be_name(word: &[u8]) -> bool {
-    let inner =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.@+\\".contains(byte) || !byte.is_ascii();
-    let first = word
-        .first()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    first && word.iter().all(|byte| inner(byte)) || word.strip_suffix(b"$").is_some_and(can_be_name)
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_' || !byte.is_ascii();
+    let inner = |byte: &u8| letter(byte) || byte.is_ascii_digit() || b"-.@+\\".contains(byte);
+    // Accounts of Samba's machines end in a dollar sign.
+    let word = word.strip_suffix(b"$").unwrap_or(word);
+    word.first().is_some_and(letter) && word.iter().all(inner)
 }
 
 /// `user`.
@@ -270,4 +269,106 @@ pub(crate) fn passenv(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     }
     values.copied.passenv = Some(names);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, load_text, only, telnet};
+    use super::*;
+    use crate::service::Service;
+
+    fn with_user(user: &str) -> super::super::super::Configuration {
+        load_text(format!(
+            "service telnet\n{{\nsocket_type = stream\nwait = no\nserver = /bin/cat\nuser = {user}\n}}\n"
+        ))
+    }
+
+    #[test]
+    fn a_number_of_a_user_never_wraps() {
+        let user = |configuration| clean(configuration).credentials.unwrap().user;
+        assert_eq!(user(with_user("nobody")), Principal::Name("nobody".into()));
+        assert_eq!(user(with_user("1234")), Principal::Id(1234));
+        for bad in [
+            "4294967296",
+            "4294967295",
+            "-1",
+            "a b",
+            "@USER@",
+            "x:y",
+            "root\r",
+        ] {
+            assert!(with_user(bad).services.is_empty(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_user_that_etc_does_not_list_is_a_warning() {
+        let configuration = with_user("ldap.user@example.org");
+        assert_eq!(codes(&configuration), ["W 6 unknown-user"]);
+        assert_eq!(configuration.services.len(), 1);
+        assert_eq!(codes(&telnet("group = wheel")), ["W 7 unknown-group"]);
+    }
+
+    #[test]
+    fn priorities_and_masks_have_their_ranges() {
+        assert_eq!(clean(telnet("nice = -5")).nice, Some(-5));
+        assert_eq!(only(telnet("nice = 100")).nice, Some(19));
+        assert_eq!(clean(telnet("umask = 027")).umask, Some(0o27));
+        assert!(telnet("umask = 1000").services.is_empty());
+        assert!(telnet("umask = 8").services.is_empty());
+    }
+
+    #[test]
+    fn variables_are_set_and_inherited_by_name() {
+        let environment = |lines: &str| -> Service { clean(telnet(lines)) };
+        let service = environment(
+            "env = A=1 B=\nenv += A=2\npassenv = PATH\npassenv += LANG\npassenv -= PATH",
+        );
+        let set: Vec<_> = service
+            .environment
+            .set
+            .iter()
+            .map(ByteString::to_text)
+            .collect();
+        assert_eq!(set, ["A=1", "B=", "A=2"]);
+        assert_eq!(service.environment.pass, Some(vec!["LANG".into()]));
+        assert_eq!(
+            environment("env = A=1\nenv = C=3").environment.set,
+            ["C=3".into()]
+        );
+        assert_eq!(environment("passenv =").environment.pass, Some(Vec::new()));
+        assert_eq!(environment("").environment.pass, None);
+        assert!(telnet("env = A").services.is_empty());
+        assert!(telnet("env = A=1\nenv -= A=1").services.is_empty());
+        assert_eq!(codes(&telnet("env = REMOTE_HOST=x")), ["W 7 env-replaced"]);
+        assert_eq!(
+            codes(&telnet("passenv = REMOTE_HOST SECRET")),
+            ["W 7 passenv-unset"; 2]
+        );
+    }
+
+    #[test]
+    fn arguments_are_words_whatever_stands_in_them() {
+        let configuration = telnet("server_args = \"a b\" # c");
+        assert_eq!(
+            codes(&configuration),
+            ["W 7 quotes", "W 7 trailing-comment"]
+        );
+        let crate::service::Serving::Program(program) = only(configuration).serving else {
+            panic!("a program");
+        };
+        let argv: Vec<_> = program.argv.iter().map(ByteString::to_text).collect();
+        assert_eq!(argv, ["telnetd", "\"a", "b\"", "#", "c"]);
+    }
+
+    #[test]
+    fn ids_are_fit_for_logs_and_names_of_units() {
+        assert_eq!(clean(telnet("id = a/b%c")).id, "a/b%c".into());
+        assert!(telnet("id = a\x07b").services.is_empty());
+        assert!(
+            telnet(&format!("id = {}", "x".repeat(61)))
+                .services
+                .is_empty()
+        );
+    }
 }

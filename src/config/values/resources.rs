@@ -178,3 +178,100 @@ pub(crate) fn rlimit_cpu(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     values.resource_limits.cpu = rlimit(given, number::ranged, wanted)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, only, telnet};
+    use super::*;
+
+    #[test]
+    fn limits_are_numbers_or_unlimited() {
+        let limits = |line: &str| clean(telnet(line)).limits;
+        assert_eq!(limits("instances = 0").instances, Limit::AtMost(0));
+        assert_eq!(
+            limits("per_source = unlimited").per_source,
+            Limit::Unlimited
+        );
+        assert_eq!(
+            only(telnet("instances = 5\r")).limits.instances,
+            Limit::AtMost(5)
+        );
+        for bad in ["-1", "5k", "4294967296", "all"] {
+            assert!(
+                telnet(&format!("instances = {bad}")).services.is_empty(),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn cps_counts_and_pauses_and_0_switches_it_off() {
+        let rate = clean(telnet("cps = 25 30")).limits.rate.unwrap();
+        assert_eq!((rate.max.get(), rate.wait), (25, 30));
+        assert_eq!(
+            clean(telnet("")).limits.rate,
+            Some(ConnectionRate::default())
+        );
+        let off = telnet("cps = 0 30");
+        assert_eq!(codes(&off), ["N 7 cps-off"]);
+        assert_eq!(only(off).limits.rate, None);
+        assert!(telnet("cps = -1 30").services.is_empty());
+    }
+
+    #[test]
+    fn max_load_is_read_as_far_as_it_is_a_number() {
+        assert_eq!(clean(telnet("max_load = 2.5")).limits.load, Some(2.5));
+        let rest = telnet("max_load = 1.5x");
+        assert_eq!(codes(&rest), ["W 7 max-load-rest"]);
+        assert_eq!(only(rest).limits.load, Some(1.5));
+        let never = telnet("max_load = nan");
+        assert_eq!(codes(&never), ["W 7 max-load-range"]);
+        assert_eq!(only(never).limits.load, None);
+        let always = telnet("max_load = -1");
+        assert_eq!(codes(&always), ["W 7 max-load-range"]);
+        assert_eq!(only(always).limits.load, Some(-1.0));
+        for bad in ["0", "0.0", "x", ""] {
+            let bad = telnet(&format!("max_load = {bad}\nmax_load = 0"));
+            assert!(bad.services.is_empty());
+        }
+    }
+
+    #[test]
+    fn resource_limits_have_sizes() {
+        let limits = |line: &str| only(telnet(line)).resource_limits;
+        assert_eq!(
+            limits("rlimit_as = 8M").address_space,
+            Some(Rlimit::AtMost(8 << 20))
+        );
+        assert_eq!(
+            limits("rlimit_stack = unlimited").stack,
+            Some(Rlimit::Unlimited)
+        );
+        assert_eq!(limits("rlimit_files = -1").files, Some(Rlimit::Unlimited));
+        assert_eq!(limits("rlimit_rss = 0").rss, None);
+        assert_eq!(
+            limits("rlimit_data = 16k").data,
+            Some(Rlimit::AtMost(16 << 10))
+        );
+        assert_eq!(limits("rlimit_cpu = 20").cpu, Some(Rlimit::AtMost(20)));
+        assert!(telnet("rlimit_as = 1G").services.is_empty());
+        assert!(
+            telnet("rlimit_cpu = 1k").services.is_empty(),
+            "seconds have no suffix"
+        );
+    }
+
+    #[test]
+    fn a_deny_time_needs_a_sensor() {
+        let sensor = |value: &str| {
+            let lines = format!("flags = SENSOR\ndeny_time = {value}");
+            only(telnet(&lines)).serving
+        };
+        use crate::service::Serving::Sensor;
+        assert_eq!(sensor("60"), Sensor(DenyTime::Minutes(60)));
+        assert_eq!(sensor("forever"), Sensor(DenyTime::Forever));
+        assert_eq!(sensor("0"), Sensor(DenyTime::Never));
+        assert_eq!(codes(&telnet("deny_time = 60")), ["W 7 deny-time"]);
+        assert!(telnet("flags = SENSOR\ndeny_time = 1h").services.is_empty());
+    }
+}

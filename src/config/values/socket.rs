@@ -219,3 +219,88 @@ pub(crate) fn rpc_number(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     values.rpc_number = Some(number.ok_or_else(|| given.unfit(&word, "the number of a program"))?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, telnet};
+    use super::*;
+    use crate::service::{Reach, Service};
+
+    fn bound(value: &str) -> Service {
+        clean(telnet(&format!("interface = {value}")))
+    }
+
+    #[test]
+    fn bind_takes_addresses_and_names_but_no_interfaces() {
+        let bind = |value: &str| match bound(value).reach {
+            Reach::Listen(listen) => listen.bind.unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            bind("127.0.0.1"),
+            Bind::Address([127, 0, 0, 1].into(), None)
+        );
+        let zoned = Bind::Address("fe80::1".parse().unwrap(), Some("eth0".into()));
+        assert_eq!(bind("fe80::1%eth0"), zoned);
+        assert_eq!(
+            bind("www.example.com"),
+            Bind::Name("www.example.com".into())
+        );
+        assert_eq!(bind("brig"), Bind::Name("brig".into()));
+        for bad in ["lo", "eth0", "enp3s0", "[::1]", "a_b!"] {
+            assert!(
+                telnet(&format!("bind = {bad}")).services.is_empty(),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn protocols_of_other_inetds_are_explained() {
+        let configuration = telnet("protocol = tcp6");
+        assert_eq!(codes(&configuration), ["E 7 bad-value"]);
+        assert_eq!(configuration.problems[0].help, "write tcp and flags = IPv6");
+        let upper = clean(telnet("protocol = tcp\nflags = ipv6 nodelay"));
+        assert!(upper.flags.nodelay);
+    }
+
+    #[test]
+    fn a_named_port_is_told_by_number() {
+        let configuration = telnet("port = http");
+        assert_eq!(configuration.problems[0].help, "write 80");
+        assert!(telnet("port = 65536").services.is_empty());
+        assert!(telnet("port = -1").services.is_empty());
+    }
+
+    #[test]
+    fn redirect_takes_a_host_and_a_port() {
+        use crate::service::Serving::Redirect;
+        let serving = |value: &str| {
+            let text = format!("redirect = {value}");
+            super::super::super::testing::only(telnet(&text)).serving
+        };
+        let redirect = |host: &str, port| Redirect {
+            host: host.into(),
+            port: Port(port),
+        };
+        assert_eq!(serving("192.0.2.1 8080"), redirect("192.0.2.1", 8080));
+        assert_eq!(
+            serving("www.example.com http"),
+            redirect("www.example.com", 80)
+        );
+        for bad in ["192.0.2.1 0", "192.0.2.1 nothing", "a:b:c 80"] {
+            assert!(
+                telnet(&format!("redirect = {bad}")).services.is_empty(),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn words_that_stand_twice_and_words_that_do_not_exist() {
+        assert_eq!(codes(&telnet("flags = REUSE reuse")), ["N 7 repeated-word"]);
+        let unknown = telnet("flags = NODELEY");
+        assert_eq!(unknown.problems[0].help, "write NODELAY");
+        assert!(unknown.services.is_empty());
+    }
+}

@@ -64,3 +64,17 @@ fn ids(given: &mut Given<'_>) -> Vec<(crate::bytes::ByteString, crate::problem::
         .map(|word| (word.bytes.into(), given.place(word)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, telnet};
+
+    #[test]
+    fn switches_are_yes_or_no_in_any_case() {
+        assert!(!clean(telnet("disable = YES")).enabled);
+        assert!(clean(telnet("disable = No")).enabled);
+        let wrong = telnet("groups = true");
+        assert_eq!(codes(&wrong), ["E 7 bad-value"]);
+        assert_eq!(wrong.problems[0].help, "the values are yes, no");
+    }
+}
