@@ -16,9 +16,6 @@ use super::clock::Moment;
 use super::control::{OK, Progress, Request};
 use super::helper::{Helper, Token};
 
-/// How long a helper stays that has nothing to do.
-const IDLE: Duration = Duration::from_secs(60);
-
 /// How often what could not be watched is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -191,7 +188,7 @@ impl Helper {
             .limits
             .rate
             .map(|rate| window_left(&self.state, rate, since));
-        window.unwrap_or_default().max(IDLE)
+        window.unwrap_or_default().max(self.idle)
     }
 
     fn accept_control(&mut self, now: Moment) {

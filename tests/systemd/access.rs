@@ -1,6 +1,6 @@
 //! Who may connect (semantics, section 3), and the banners.
 
-use testbed::{Close, Result};
+use testbed::{Close, Peer, Result};
 
 use crate::Scenario;
 use crate::bed::{Bed, equal, turned_away};
@@ -76,17 +76,34 @@ fn banners(bed: &Bed) -> Result<()> {
     )
 }
 
+/// No more than a banner may have.
+const HUGE: usize = 1 << 20;
+
 fn nobody_waits(bed: &Bed) -> Result<()> {
-    // More than all buffers between the two take.
+    // More than all buffers between the two take, once those are smaller than usual.
     bed.container
-        .write("/etc/banner.huge", vec![b'x'; 12 << 20], 0o644)?;
+        .sh("echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_wmem")?;
+    bed.container
+        .sh("echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_rmem")?;
+    bed.container
+        .write("/etc/banner.huge", vec![b'x'; HUGE], 0o644)?;
     let served = bed.serve(
         "stall",
         &format!("{ECHO}\n\tbanner = /etc/banner.huge\n\tno_access = 127.0.0.9"),
     )?;
-    let _lazy: Vec<_> = (0..4).map(|_| served.connect()).collect::<Result<_>>()?;
+    let mut lazy: Vec<_> = (0..4).map(|_| served.connect()).collect::<Result<_>>()?;
     let heard = served.hear_from(2)?;
-    equal("bytes to one that reads", heard.bytes.len(), (12 << 20) + 3)
+    equal("bytes to one that reads", heard.bytes.len(), HUGE + 3)?;
+    // They have nothing but the beginning of the banner, and no server.
+    let served_by_now = bed.container.journal("stall.service")?;
+    let starts = served_by_now
+        .iter()
+        .filter(|line| line.message().starts_with("START: "))
+        .count();
+    equal("servers started", starts, 1)?;
+    let late = lazy.pop().map(Peer::read_to_end).transpose()?;
+    let late = late.map(|heard| heard.bytes.len());
+    equal("bytes to one that reads late", late, Some(HUGE + 3))
 }
 
 fn ipv4_alone(bed: &Bed) -> Result<()> {
@@ -100,9 +117,5 @@ fn ipv4_alone(bed: &Bed) -> Result<()> {
     )?;
     served.await_line("START: four pid=")?;
     let six = (std::net::Ipv6Addr::LOCALHOST, served.port).into();
-    equal(
-        "over IPv6",
-        testbed::Peer::hear(six, None)?.close,
-        Close::Refused,
-    )
+    equal("over IPv6", Peer::hear(six, None)?.close, Close::Refused)
 }

@@ -44,13 +44,9 @@ fn stopped_helper(bed: &Bed) -> Result<()> {
     let served = bed.serve("frozen", CAT)?;
     let mut session = served.connect()?;
     session.echo(b"before")?;
-    bed.container.write(
-        "/etc/systemd/system/frozen.service.d/watchdog.conf",
-        "[Service]\nWatchdogSec=2\n",
-        0o644,
-    )?;
+    served.drop_in("service", "[Service]\nWatchdogSec=2\n")?;
     bed.container
-        .sh("systemctl daemon-reload; systemctl kill -s KILL --kill-who=main frozen.service")?;
+        .sh("systemctl kill -s KILL --kill-who=main frozen.service")?;
     let mut after = served.connect()?;
     after.echo(b"a helper with a short watchdog")?;
     let helper = served.helper()?;
@@ -61,7 +57,7 @@ fn stopped_helper(bed: &Bed) -> Result<()> {
 }
 
 fn hostile_server(bed: &Bed) -> Result<()> {
-    let script = bed.script("hostile", "kill -$1 $PPID; exec cat")?;
+    let script = bed.script("hostile", "kill -$1 $PPID 2>/dev/null; exec cat")?;
     for signal in ["KILL", "TERM", "HUP", "INT", "USR1", "QUIT"] {
         let id = format!("hostile-{}", signal.to_lowercase());
         let lines = format!("\tuser = nobody\n\tserver = {script}\n\tserver_args = {signal}");
