@@ -80,11 +80,14 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
         log::error!("{}: no unit can hold this name", output.path().display());
         return Err(Incomplete);
     };
-    let configuration = config::load(tree, main, &Databases::read(tree));
-    let surroundings = Surroundings::read(tree, specs);
+    let databases = Databases::read(tree);
+    let configuration = config::load(tree, main, &databases);
+    let surroundings = Surroundings::read(tree, &databases, specs);
     let translation = translate(&configuration, &surroundings);
     // Units before words: whatever happens to the log, the services are there.
     let written = output.write(&translation);
     say::problems(configuration.problems.iter().chain(&translation.problems));
+    // The process ends here: to free a thousand services piece by piece takes longer than that.
+    std::mem::forget((configuration, translation));
     written
 }

@@ -9,25 +9,18 @@ const MAX_LINES: usize = 50;
 /// The notes that are worth a line: what a service is called is decided here.
 const NAMES: [&str; 2] = ["native-unit", "vendor-unit"];
 
-/// Tells the problems, errors first, and where to read more.
+/// Tells how many problems there are and where to read more, and then each, errors first.
+///
+/// The sum comes first: where systemd has not lifted it, the kernel's limit of 10 lines in 5 s
+/// cuts the end.
 pub(crate) fn problems<'a>(problems: impl Iterator<Item = &'a Problem>) {
     let is_told =
         |problem: &&Problem| problem.severity > Severity::Note || NAMES.contains(&problem.code);
     let mut told: Vec<&Problem> = problems.filter(is_told).collect();
     told.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-    for problem in told.iter().take(MAX_LINES) {
-        let Problem {
-            place,
-            message,
-            help,
-            ..
-        } = problem;
-        log::log!(level(problem.severity), "{place}: {message}; {help}");
-    }
     let count = |severity| {
-        told.iter()
-            .filter(|problem| problem.severity == severity)
-            .count()
+        let same = told.iter().filter(|problem| problem.severity == severity);
+        same.count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if errors + warnings > 0 {
@@ -36,6 +29,15 @@ pub(crate) fn problems<'a>(problems: impl Iterator<Item = &'a Problem>) {
             Some(number) => format!(", {number} of them left out here"),
         };
         log::warn!("errors: {errors}, warnings: {warnings}{left_out}; run `xinetdctl check`");
+    }
+    for problem in told.iter().take(MAX_LINES) {
+        let Problem {
+            place,
+            message,
+            help,
+            ..
+        } = problem;
+        log::log!(level(problem.severity), "{place}: {message}; {help}");
     }
 }
 

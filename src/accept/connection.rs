@@ -61,7 +61,7 @@ impl Helper {
             Some(Errno::ECONNABORTED | Errno::EPROTO) => ControlFlow::Continue(()),
             // The last two are no lack of descriptors, but as little helped by another attempt.
             Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
-                self.out_of_descriptors(now);
+                self.go_deaf(now);
                 ControlFlow::Break(())
             }
             _ => {
@@ -75,6 +75,9 @@ impl Helper {
     }
 
     fn meet(&mut self, stream: TcpStream, address: SocketAddr, now: Moment) {
+        if self.is_full() {
+            self.out_of_descriptors(now);
+        }
         if self.pause.is_some() {
             self.state.turn_away();
             reset(stream);

@@ -11,6 +11,9 @@ use crate::journal::{Event, PauseCause};
 use super::clock::Moment;
 use super::helper::Helper;
 
+/// Descriptors that are not for sessions: our own, files that are read, the resolver's.
+const RESERVE: u64 = 64;
+
 /// A pause that goes on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
@@ -24,31 +27,38 @@ impl Helper {
     /// The policy has paused the service, from `now` on.
     pub(super) fn begin_pause(&mut self, cause: PauseCause, now: Moment) {
         let seconds = self.settings.policy.pause_seconds();
-        let deaf = cause == PauseCause::Descriptors;
-        if deaf {
-            self.unwatch_listeners();
-        }
         self.pause = Some(Pause {
             until: now.plus(Duration::from_secs(seconds.into())),
-            deaf,
+            deaf: false,
         });
         self.log(&Event::Deactivating { cause, seconds });
         self.sessions.save_rate(&self.state);
         self.notifier.status_changed();
     }
 
-    /// accept(2) found no descriptor.
+    /// Whether one more session would take a descriptor that we need for other things, such as
+    /// telling the watchdog that we are alive.
+    pub(super) fn is_full(&self) -> bool {
+        let most = self.inherited.files - RESERVE.min(self.inherited.files / 2);
+        (self.sessions.len() + self.pending.len()) as u64 >= most
+    }
+
+    /// There are too few descriptors for another session.
     pub(super) fn out_of_descriptors(&mut self, now: Moment) {
-        match &mut self.pause {
-            Some(pause) if pause.deaf => {}
-            Some(pause) => {
-                pause.deaf = true;
-                self.unwatch_listeners();
-            }
-            None => {
-                let _ = self.settings.policy.pause(&mut self.state, now.seconds());
-                self.begin_pause(PauseCause::Descriptors, now);
-            }
+        if self.pause.is_none() {
+            let _ = self.settings.policy.pause(&mut self.state, now.seconds());
+            self.begin_pause(PauseCause::Descriptors, now);
+        }
+    }
+
+    /// accept(2) found no descriptor at all.
+    pub(super) fn go_deaf(&mut self, now: Moment) {
+        self.out_of_descriptors(now);
+        if let Some(pause) = &mut self.pause
+            && !pause.deaf
+        {
+            pause.deaf = true;
+            self.unwatch_listeners();
         }
     }
 
@@ -90,7 +100,7 @@ impl Helper {
         {
             log::error!("the listening socket can't be watched: {error}");
             self.unwatch_listeners();
-            self.out_of_descriptors(now);
+            self.go_deaf(now);
         }
     }
 }

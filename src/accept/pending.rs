@@ -145,6 +145,11 @@ impl Pending {
         self.slab.is_empty()
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
     /// Whether one more may wait so.
     pub(super) fn has_room(&self, wait: Wait) -> bool {
         self.queues[wait as usize].waiting < wait.room()

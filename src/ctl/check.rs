@@ -98,7 +98,7 @@ impl FileTree for WithMain<'_> {
 
 fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
     let configuration = config::load(tree, main, databases);
-    let surroundings = Surroundings::read(tree, SpecDirectory::usual());
+    let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual());
     let translation = translate(&configuration, &surroundings);
     let services = translation.services.into_iter();
     let mut problems = configuration.problems;

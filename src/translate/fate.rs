@@ -2,6 +2,7 @@
 
 use super::report::Fate;
 use super::servable::{Obstacle, Reason};
+use super::service::nice;
 use crate::config::Attribute;
 use crate::service::{LogTarget, Principal, Reach, Service, Serving};
 
@@ -52,7 +53,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         },
         Attribute::Group => unit("Group="),
         Attribute::Groups => helper("drops or keeps the supplementary groups"),
-        Attribute::Nice if is_futile(service) => Fate::NoEffect {
+        Attribute::Nice if nice(service).is_none() => Fate::NoEffect {
             why: "xinetd sets it after the change of user, so that a negative value needs root",
         },
         Attribute::Nice => unit("Nice="),
@@ -144,19 +145,6 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
     if fates.is_empty() {
         fates.push(fate(Attribute::Flags, service));
     }
-}
-
-/// Whether `nice` asks for what the service's user may not do.
-fn is_futile(service: &Service) -> bool {
-    let is_root = |principal: &Principal| match principal {
-        Principal::Id(uid) => *uid == 0,
-        Principal::Name(name) => name.as_bytes() == b"root",
-    };
-    let user = service
-        .credentials
-        .as_ref()
-        .map(|credentials| &credentials.user);
-    service.nice.is_some_and(|nice| nice < 0) && !user.is_some_and(is_root)
 }
 
 fn is_numeric(principal: &Principal) -> bool {

@@ -5,6 +5,7 @@ mod escape;
 mod fate;
 mod name;
 mod principal;
+mod problems;
 mod report;
 mod servable;
 mod service;
@@ -21,14 +22,14 @@ pub use report::{AttributeReport, Fate, ServiceReport, Standing};
 pub use servable::{Obstacle, Reason};
 pub use surroundings::{SpecDirectory, Surroundings};
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use self::name::{Choice, Names, UnitName};
+use self::problems::Problems;
 use self::servable::Servable;
 use self::unit::{Directive, Plain, Value};
 use crate::config::{Attribute, Configuration};
-use crate::problem::{Problem, Severity};
+use crate::problem::Problem;
 use crate::service::{Reach, Service};
 
 /// The target of all services, which the packages bring.
@@ -77,7 +78,7 @@ pub struct Link {
 }
 
 /// The units and specs of a configuration.
-pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> Translation {
+pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>) -> Translation {
     let mut names = Names::new(&surroundings.existing);
     let mut problems = Problems::default();
     let services: Vec<_> = configuration
@@ -98,13 +99,13 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
             .into_iter()
             .collect(),
         services,
-        problems: problems.list,
+        problems: problems.finish(),
     }
 }
 
 fn translate_service(
     service: &Service,
-    surroundings: &Surroundings,
+    surroundings: &Surroundings<'_>,
     names: &mut Names<'_>,
     problems: &mut Problems,
 ) -> TranslatedService {
@@ -136,6 +137,7 @@ fn translate_service(
             if let Some(path) = instead_of {
                 problems.renamed(service, &unit, &path);
             }
+            problems.numbers(service, surroundings.databases);
             match files_of(service, &servable, &unit, &surroundings.specs) {
                 Ok(made) => {
                     files = made;
@@ -227,82 +229,5 @@ fn report(service: &Service, standing: Standing) -> ServiceReport {
         place: service.place.clone(),
         attributes: attributes.collect(),
         standing,
-    }
-}
-
-/// Problems as they are found. A line in defaults has a say in all services: it is told once.
-#[derive(Debug, Default)]
-struct Problems {
-    list: Vec<Problem>,
-    told: HashSet<(PathBuf, u32, String)>,
-}
-
-impl Problems {
-    fn add(&mut self, problem: Problem) {
-        let place = &problem.place;
-        let key = (
-            place.file.to_path_buf(),
-            place.line,
-            problem.message.clone(),
-        );
-        if self.told.insert(key) {
-            self.list.push(problem);
-        }
-    }
-
-    fn native(&mut self, service: &Service, unit: &UnitName, path: &Path) {
-        self.add(Problem {
-            severity: Severity::Note,
-            code: "native-unit",
-            place: service.place.clone(),
-            message: format!("{} takes the place of {unit}", path.display()),
-            help: "remove one of the two if that is not meant".to_owned(),
-        });
-    }
-
-    fn renamed(&mut self, service: &Service, unit: &UnitName, path: &Path) {
-        self.add(Problem {
-            severity: Severity::Note,
-            code: "vendor-unit",
-            place: service.place.clone(),
-            message: format!(
-                "the units are called {unit}, as there is {}",
-                path.display()
-            ),
-            help: format!("use {unit}.socket and {unit}.service"),
-        });
-    }
-
-    /// What is not served or not enforced, at its place.
-    fn report(&mut self, service: &Service, report: &ServiceReport) {
-        let severity = |severity| match service.enabled {
-            true => severity,
-            false => Severity::Note,
-        };
-        if let Standing::NotServedYet(obstacles) = &report.standing {
-            for obstacle in obstacles {
-                self.add(Problem {
-                    severity: severity(Severity::Error),
-                    code: "not-served-yet",
-                    place: obstacle.place.clone(),
-                    message: format!("{}: {}", service.id.to_text(), obstacle.reason),
-                    help: obstacle.reason.help().to_owned(),
-                });
-            }
-            return;
-        }
-        for attribute in &report.attributes {
-            for fate in &attribute.fates {
-                if let Fate::NotEnforcedYet { why } = fate {
-                    self.add(Problem {
-                        severity: severity(Severity::Warning),
-                        code: "not-enforced-yet",
-                        place: attribute.place.clone(),
-                        message: why.clone(),
-                        help: "the service runs; remove it if nobody needs it".to_owned(),
-                    });
-                }
-            }
-        }
     }
 }

@@ -33,11 +33,16 @@ impl Account {
         Ok(Self {
             user: value(user).map_err(refused(Attribute::User))?,
             group,
-            is_root: match user {
-                Principal::Name(name) => name.as_bytes() == b"root",
-                Principal::Id(uid) => *uid == 0,
-            },
+            is_root: is_root(user),
         })
+    }
+}
+
+/// Whether a user is root, as far as can be known without a lookup.
+pub(super) fn is_root(user: &Principal) -> bool {
+    match user {
+        Principal::Name(name) => name.as_bytes() == b"root",
+        Principal::Id(uid) => *uid == 0,
     }
 }
 

@@ -209,15 +209,21 @@ impl Obstacle {
     /// One at the place of an attribute, if the service has that.
     pub(super) fn of(service: &Service, attribute: Attribute, reason: Reason) -> Self {
         let mut lines = service.attributes.iter();
-        let written = lines.find(|written| written.attribute == attribute);
         Self {
-            attribute: written.map(|written| written.attribute),
-            place: written
-                .map_or(&service.place, |written| &written.place)
-                .clone(),
+            attribute: lines
+                .any(|written| written.attribute == attribute)
+                .then_some(attribute),
+            place: place_of(service, attribute).clone(),
             reason,
         }
     }
+}
+
+/// Where an attribute stands, or the service if it has no such line.
+pub(super) fn place_of(service: &Service, attribute: Attribute) -> &Place {
+    let mut lines = service.attributes.iter();
+    let written = lines.find(|written| written.attribute == attribute);
+    written.map_or(&service.place, |written| &written.place)
 }
 
 impl fmt::Display for Reason {

@@ -14,6 +14,7 @@
 
 use super::SpecDirectory;
 use super::name::UnitName;
+use super::principal::is_root;
 use super::servable::Servable;
 use super::unit::{Directive, UnitFile, Value};
 use crate::service::Service;
@@ -86,7 +87,7 @@ fn body(
             Value::Literal("CAP_SETGID"),
         ));
     }
-    body.extend(nice(service, account.is_root).map(|nice| Directive::new("Nice", nice)));
+    body.extend(nice(service).map(|nice| Directive::new("Nice", nice)));
     body.extend([
         // xinetd's own where the service has none (semantics, section 2).
         Directive::new("UMask", Value::Octal(service.umask.unwrap_or(0o022))),
@@ -114,7 +115,9 @@ fn body(
 
 /// `Nice=`, for a value that has an effect in xinetd: it is set after the change of user, so
 /// that a negative one needs root, and the kernel cuts it at 19 and -20.
-fn nice(service: &Service, is_root: bool) -> Option<Value> {
+pub(super) fn nice(service: &Service) -> Option<Value> {
     let nice = service.nice?;
+    let credentials = service.credentials.as_ref();
+    let is_root = credentials.is_some_and(|credentials| is_root(&credentials.user));
     (is_root || nice >= 0).then(|| Value::Number(nice.clamp(-20, 19).into()))
 }

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use super::name::{ExistingUnits, UnitName};
 use super::unit::{Plain, Value};
-use crate::config::FileTree;
+use crate::config::{Databases, FileTree};
 
 /// The files of hosts_access(5).
 const LIBWRAP: [&str; 2] = ["/etc/hosts.allow", "/etc/hosts.deny"];
 
 /// What a translation has to know besides the configuration.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct Surroundings<'a> {
+    /// The users and groups of the machine.
+    pub databases: &'a Databases,
     /// Where the specs will lie.
     pub specs: SpecDirectory,
     /// The units of others.
@@ -22,15 +24,16 @@ pub struct Surroundings {
     pub libwrap_rules: Option<PathBuf>,
 }
 
-impl Surroundings {
+impl<'a> Surroundings<'a> {
     /// Looks at a tree.
-    pub fn read(tree: &dyn FileTree, specs: SpecDirectory) -> Self {
+    pub fn read(tree: &dyn FileTree, databases: &'a Databases, specs: SpecDirectory) -> Self {
         let has_rules = |path: &&&str| match tree.read(Path::new(path)) {
             Ok(text) => is_rule_file(&text),
             // What can't be read may have rules.
             Err(error) => error.kind() != ErrorKind::NotFound,
         };
         Self {
+            databases,
             specs,
             existing: ExistingUnits::read(tree),
             libwrap_rules: LIBWRAP.iter().find(has_rules).map(PathBuf::from),
@@ -100,7 +103,7 @@ mod tests {
         let units = Path::new("/run/systemd/generator.late");
         let read = |tree: MemoryTree| {
             let specs = SpecDirectory::inside(units).unwrap();
-            Surroundings::read(&tree, specs).libwrap_rules
+            Surroundings::read(&tree, &Databases::default(), specs).libwrap_rules
         };
         assert_eq!(read(MemoryTree::default()), None);
         assert_eq!(

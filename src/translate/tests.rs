@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::*;
 use crate::bytes::ByteString;
-use crate::config::{MemoryTree, Sources};
-use crate::problem::Place;
+use crate::config::{Databases, MemoryTree, Sources};
+use crate::problem::{Place, Severity};
 use crate::service::*;
 use crate::spec::Spec;
 
@@ -66,7 +66,8 @@ fn translation(tree: &MemoryTree, services: Vec<Service>) -> Translation {
         sources: Sources::default(),
     };
     let specs = SpecDirectory::inside(Path::new("/run/systemd/generator.late")).unwrap();
-    translate(&configuration, &Surroundings::read(tree, specs))
+    let databases = Databases::read(tree);
+    translate(&configuration, &Surroundings::read(tree, &databases, specs))
 }
 
 /// The text of a file of the only service.
@@ -476,4 +477,29 @@ fn a_native_unit_is_never_linked() {
         .map(|problem| problem.code)
         .collect();
     assert_eq!(codes, ["native-unit", "vendor-unit", "vendor-unit"]);
+}
+
+#[test]
+fn numbers_that_systemd_will_not_find_are_told() {
+    let tree = MemoryTree::default()
+        .file("/etc/passwd", "some:x:7:7::/:\nlone:x:9:9::/:\n")
+        .file("/etc/group", "some:x:7:\n");
+    let told = |user, group| {
+        let mut foo = service("foo");
+        foo.credentials = Some(Credentials {
+            user,
+            group,
+            supplementary: false,
+        });
+        let translation = translation(&tree, vec![foo]);
+        assert_eq!(translation.services[0].files.len(), 3, "it stays");
+        let messages = translation.problems.into_iter();
+        messages.map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    assert!(told(Principal::Id(7), None).is_empty());
+    assert!(told(Principal::Name("who".into()), None).is_empty());
+    assert!(told(Principal::Id(9), Some(Principal::Id(7))).is_empty());
+    assert!(told(Principal::Id(9), None)[0].contains("no group has the number 9"));
+    assert_eq!(told(Principal::Id(8), None).len(), 2);
+    assert!(told(Principal::Id(7), Some(Principal::Id(8)))[0].contains("group"));
 }

@@ -7,7 +7,10 @@ use crate::bed::{Bed, Served, equal, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("reload_takes_new_limits_and_keeps_sessions", reload),
-    ("stopping_the_socket_ends_the_service", stop_socket),
+    (
+        "stopping_the_socket_closes_the_port_and_ends_sessions",
+        stop_socket,
+    ),
     ("stopping_the_service_ends_sessions", stop_service),
     ("a_restarted_service_serves_on", restart_service),
     ("a_restarted_socket_serves_on", restart_socket),

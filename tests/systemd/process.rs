@@ -167,7 +167,7 @@ fn credentials(bed: &Bed) -> Result<()> {
 fn limits(bed: &Bed) -> Result<()> {
     let lines = "\tuser = nobody\n\tserver = /bin/cat\n\
                  \tserver_args = /proc/self/status /proc/self/limits /proc/self/stat\n\
-                 \trlimit_as = 512M\n\trlimit_cpu = 7\n\trlimit_data = 30M\n\trlimit_rss = UNLIMITED\n\
+                 \trlimit_as = 512M\n\trlimit_cpu = 7\n\trlimit_data = 30720K\n\trlimit_rss = UNLIMITED\n\
                  \trlimit_stack = 2M\n\trlimit_files = 77\n\tnice = 5\n\tumask = 027";
     let text = bed.serve("rlimits", lines)?.hear()?.text();
     let limit = |name: &str| -> Result<Vec<String>> {

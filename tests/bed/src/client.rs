@@ -68,7 +68,24 @@ impl Peer {
         Ok(Some(Self(socket)))
     }
 
-    /// Connects to a port of the loopback address and reads to the end.
+    /// Connects with as small a receive buffer as there is, so that a peer that writes soon waits.
+    ///
+    /// # Errors
+    /// What kept it from connecting.
+    pub fn connect_lazily(to: SocketAddr) -> Result<Self> {
+        let socket = context(
+            Socket::new(Domain::for_address(to), Type::STREAM, None),
+            "socket",
+        )?;
+        context(socket.set_recv_buffer_size(1), "receive buffer")?;
+        context(
+            socket.connect_timeout(&to.into(), PATIENCE),
+            format_args!("connect to {to}"),
+        )?;
+        Ok(Self(socket))
+    }
+
+    /// Connects and reads to the end.
     ///
     /// # Errors
     /// If it ends in none of the ways of [`Close`].

@@ -61,6 +61,7 @@ impl Container {
         );
         context(overlay, "mount of the overlay")?;
         let booted = install(&tree)
+            .and_then(|()| keep_down(&tree, "xinetd.service"))
             .and_then(|()| prepare(&tree))
             .and_then(|()| start(&dir));
         let (nspawn, leader) = booted.inspect_err(|_| remove(&dir))?;
@@ -218,6 +219,15 @@ fn install(tree: &Path) -> Result<()> {
             String::from_utf8_lossy(&output.stderr)
         ))
     }
+}
+
+/// Masks a unit of the distribution: real xinetd would take the ports at boot.
+fn keep_down(tree: &Path, unit: &str) -> Result<()> {
+    let mask = tree.join("etc/systemd/system").join(unit);
+    context(
+        std::os::unix::fs::symlink("/dev/null", &mask),
+        mask.display(),
+    )
 }
 
 fn start(dir: &Path) -> Result<(Child, u32)> {

@@ -112,7 +112,7 @@ fn show() -> Result<()> {
 
     title("Too many connections: a pause that ends by itself");
     for _ in 0..8 {
-        let end = Peer::hear(server(), None);
+        let end = connect(1).and_then(|peer| peer.finish().and_then(|()| peer.read_to_end()));
         say(&format!(
             "    a client: {}",
             end.map_or_else(|e| e, |h| described(h.close))
