@@ -44,17 +44,22 @@ impl Helper {
         self.notifier.ready();
         loop {
             let now = Moment::now()?;
-            if self.on_time(now) {
-                self.notifier.stopping();
-                self.flush_journal();
-                return Ok(End::Done);
-            }
-            let timeout = self.timeout(now);
+            let idle = self.on_time(now);
+            let timeout = match idle {
+                // A client that has come by now is served first.
+                true => EpollTimeout::ZERO,
+                false => self.timeout(now),
+            };
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno.into()),
             };
+            if idle && count == 0 {
+                self.notifier.stopping();
+                self.flush_journal();
+                return Ok(End::Done);
+            }
             if self.dispatch(&events[..count], Moment::now()?).is_some() {
                 return self.terminate();
             }

@@ -80,7 +80,10 @@ fn banners(bed: &Bed) -> Result<()> {
 const HUGE: usize = 1 << 20;
 
 fn nobody_waits(bed: &Bed) -> Result<()> {
-    // More than fits between the helper and a client that reads nothing.
+    // More than fits between the helper and a client that reads nothing: to a neighbour, the
+    // kernel would take several MiB at once.
+    bed.container
+        .sh("echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_wmem")?;
     bed.container
         .write("/etc/banner.huge", vec![b'x'; HUGE], 0o644)?;
     let served = bed.serve(

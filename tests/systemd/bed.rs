@@ -33,7 +33,8 @@ impl Bed {
         })
     }
 
-    /// Keeps other scenarios from making all units anew: for one that touches them itself.
+    /// Keeps other scenarios from making all units anew or starting them all: for one that
+    /// touches units itself, or wants one to stay stopped.
     pub(crate) fn no_reloads(&self) -> MutexGuard<'_, ()> {
         // A scenario that failed has left nothing half done here.
         self.reloads.lock().unwrap_or_else(PoisonError::into_inner)
@@ -43,6 +44,12 @@ impl Bed {
     pub(crate) fn daemon_reload(&self) -> Result<()> {
         let _alone = self.no_reloads();
         self.container.sh("systemctl daemon-reload").map(drop)
+    }
+
+    /// Starts all that are not disabled, as a boot does.
+    pub(crate) fn start_all(&self) -> Result<()> {
+        let _alone = self.no_reloads();
+        self.container.sh("systemctl start xinetd.target").map(drop)
     }
 
     /// A port that no other scenario has.

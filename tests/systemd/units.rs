@@ -39,14 +39,14 @@ fn a_native_unit_wins(bed: &Bed) -> Result<()> {
 fn a_mask_holds(bed: &Bed) -> Result<()> {
     let served = bed.serve("masked", ECHO)?;
     equal("before", served.hear()?.text().as_str(), "ours\n")?;
-    served.systemctl("stop", "socket")?;
     {
-        // Both of these make all units anew.
+        // `mask` and `unmask` make all units anew.
         let _alone = bed.no_reloads();
+        served.systemctl("stop", "socket")?;
         served.systemctl("mask", "socket")?;
     }
     bed.daemon_reload()?;
-    bed.container.sh("systemctl start xinetd.target")?;
+    bed.start_all()?;
     equal("while masked", served.hear()?.close, Close::Refused)?;
     {
         let _alone = bed.no_reloads();
@@ -97,6 +97,7 @@ fn a_missing_server(bed: &Bed) -> Result<()> {
 fn a_late_server(bed: &Bed) -> Result<()> {
     let server = "/usr/local/bin/comes-later";
     let served = bed.serve("late", &format!("\tuser = nobody\n\tserver = {server}"))?;
+    let _alone = bed.no_reloads();
     equal("too early", served.hear()?.close, Close::Refused)?;
     bed.script("comes-later", "echo here")?;
     served.systemctl("start", "socket")?;

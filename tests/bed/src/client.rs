@@ -48,6 +48,15 @@ impl Peer {
     /// # Errors
     /// What kept it from connecting; `None` inside of `Ok` means that it was refused.
     pub fn connect(to: SocketAddr, source: Option<SocketAddr>) -> Result<Option<Self>> {
+        let socket = Self::open(to, source)?;
+        match socket.connect_timeout(&to.into(), PATIENCE) {
+            Ok(()) => Self::patient(socket).map(Some),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(None),
+            Err(error) => Err(format!("connect to {to}: {error}")),
+        }
+    }
+
+    fn open(to: SocketAddr, source: Option<SocketAddr>) -> Result<Socket> {
         let socket = context(
             Socket::new(Domain::for_address(to), Type::STREAM, None),
             "socket",
@@ -58,14 +67,14 @@ impl Peer {
                 format_args!("bind to {source}"),
             )?;
         }
-        match socket.connect_timeout(&to.into(), PATIENCE) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(None),
-            Err(error) => return Err(format!("connect to {to}: {error}")),
-        }
+        Ok(socket)
+    }
+
+    /// A connected socket that does not wait for ever.
+    fn patient(socket: Socket) -> Result<Self> {
         context(socket.set_read_timeout(Some(PATIENCE)), "time limit")?;
         context(socket.set_write_timeout(Some(PATIENCE)), "time limit")?;
-        Ok(Some(Self(socket)))
+        Ok(Self(socket))
     }
 
     /// Connects with as small a receive buffer as there is, so that a peer that writes soon waits.
@@ -90,12 +99,19 @@ impl Peer {
     /// # Errors
     /// If it ends in none of the ways of [`Close`].
     pub fn hear(to: SocketAddr, source: Option<SocketAddr>) -> Result<Heard> {
-        match Self::connect(to, source)? {
-            None => Ok(Heard {
-                bytes: Vec::new(),
-                close: Close::Refused,
-            }),
-            Some(peer) => peer.read_to_end(),
+        let nothing = |close| Heard {
+            bytes: Vec::new(),
+            close,
+        };
+        let socket = Self::open(to, source)?;
+        match socket.connect_timeout(&to.into(), PATIENCE) {
+            Ok(()) => Self::patient(socket)?.read_to_end(),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                Ok(nothing(Close::Refused))
+            }
+            // Before this side had a look.
+            Err(error) if is_reset(&error) => Ok(nothing(Close::Reset)),
+            Err(error) => Err(format!("connect to {to}: {error}")),
         }
     }
 
