@@ -94,12 +94,27 @@ impl Helper {
         self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
         let facts = self.facts(address, now);
         match self.settings.policy.limits(&mut self.state, &facts) {
-            Verdict::Admit(slot) => self.check_access(connection, slot, &NameAnswer::NotAsked, now),
+            Verdict::Admit(slot) => {
+                self.unmap(&connection);
+                self.check_access(connection, slot, &NameAnswer::NotAsked, now);
+            }
             Verdict::Refuse(refusal) => self.refuse(connection, &refusal, now),
             Verdict::Pause { refusal, .. } => {
                 self.begin_pause(PauseCause::Rate, now);
                 self.refuse(connection, &refusal, now);
             }
+        }
+    }
+
+    /// Before anything that may wait: the kernel does it for whole connections only, not where the
+    /// client has sent its last byte.
+    fn unmap(&self, connection: &Connection) {
+        if self.settings.spec.unmap
+            && connection.remote.is_mapped()
+            && let Err(error) = to_ipv4(connection.stream.as_fd())
+        {
+            // It is served all the same, as by xinetd.
+            log::debug!("{}: IPV6_ADDRFORM failed: {error}", connection.remote.host);
         }
     }
 
@@ -336,13 +351,6 @@ impl Helper {
 
     fn serve(&mut self, connection: Connection, slot: Slot, failures: u32, now: Moment) {
         let Connection { stream, remote, .. } = &connection;
-        if self.settings.spec.unmap
-            && remote.is_mapped()
-            && let Err(error) = to_ipv4(stream.as_fd())
-        {
-            // A client that has gone already: it is served all the same, as by xinetd.
-            log::debug!("{}: IPV6_ADDRFORM failed: {error}", remote.host);
-        }
         let variables = environment::remote(remote);
         let variables = variables.each_ref().map(CString::as_c_str);
         let started = Moment::now().unwrap_or(now);

@@ -40,35 +40,43 @@ impl Helper {
     /// # Errors
     /// If the kernel refuses to tell of events.
     pub(super) fn run(&mut self) -> io::Result<End> {
-        let mut events = [EpollEvent::empty(); EVENTS];
         self.notifier.ready();
         loop {
-            let now = Moment::now()?;
-            let idle = self.on_time(now);
-            let timeout = match idle {
-                // A client that has come by now is served first.
-                true => EpollTimeout::ZERO,
-                false => self.timeout(now),
-            };
-            let count = match self.epoll.wait(&mut events, timeout) {
-                Ok(count) => count,
-                Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(errno.into()),
-            };
-            if idle && count == 0 {
-                self.notifier.stopping();
-                self.flush_journal();
-                return Ok(End::Done);
-            }
-            if self.dispatch(&events[..count], Moment::now()?).is_some() {
-                return self.terminate();
+            if let Some(end) = self.turn()? {
+                return Ok(end);
             }
         }
     }
 
-    /// Servers that have ended make room for those who wait: they come first. Some if the helper
+    /// Does what is due, waits for events, and deals with them.
+    pub(super) fn turn(&mut self) -> io::Result<Option<End>> {
+        let now = Moment::now()?;
+        let idle = self.on_time(now);
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let timeout = match idle {
+            // A client that has come by now is served first.
+            true => EpollTimeout::ZERO,
+            false => self.timeout(now),
+        };
+        let count = match self.epoll.wait(&mut events, timeout) {
+            Ok(count) => count,
+            Err(Errno::EINTR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        if idle && count == 0 {
+            self.notifier.stopping();
+            self.flush_journal();
+            return Ok(Some(End::Done));
+        }
+        match self.dispatch(&events[..count], Moment::now()?) {
+            true => self.terminate().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Servers that have ended make room for those who wait: they come first. True if the helper
     /// is to end.
-    fn dispatch(&mut self, events: &[EpollEvent], now: Moment) -> Option<()> {
+    fn dispatch(&mut self, events: &[EpollEvent], now: Moment) -> bool {
         let tokens = || {
             events
                 .iter()
@@ -79,7 +87,7 @@ impl Helper {
                 self.ended(key, now);
             }
         }
-        let mut end = None;
+        let mut end = false;
         for token in tokens() {
             match token {
                 Token::Session(_) => {}
@@ -91,7 +99,7 @@ impl Helper {
                 Token::ControlClient => self.read_control(now),
                 Token::Signals => {
                     if let Ok(Some(_)) = self.signals.read_signal() {
-                        end = Some(());
+                        end = true;
                     }
                 }
             }
@@ -100,7 +108,7 @@ impl Helper {
     }
 
     /// Does what is due; true if the helper has nothing more to do.
-    fn on_time(&mut self, now: Moment) -> bool {
+    pub(super) fn on_time(&mut self, now: Moment) -> bool {
         self.end_pause_if_due(now);
         self.expire_pending(now);
         if let Some(control) = &mut self.control {

@@ -24,6 +24,8 @@ mod settings;
 mod slab;
 mod state;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::env;
 use std::ffi::OsString;
@@ -36,7 +38,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use log::LevelFilter;
 
 use crate::journal::Journal;
-use crate::sys::{credentials, signals};
+use crate::sys::{credentials, descriptor, signals};
 
 use activation::Activation;
 use clock::Moment;
@@ -128,8 +130,16 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
 fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> {
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
+    if let Err(error) = descriptor::keep_from_servers() {
+        log::debug!("close_range: {error}");
+    }
     let spec = settings::parse(&settings::read(&spec_file()?)?)?;
-    if !spec.supplementary_groups {
+    // In a folder that may be root's alone.
+    let control = control_socket(unit);
+    if let Some(identity) = spec.identity {
+        credentials::become_user(identity)
+            .map_err(|error| format!("the change to uid {}: {error}", identity.uid))?;
+    } else if !spec.supplementary_groups {
         credentials::drop_groups().map_err(|error| {
             format!("groups = no: {error}; the unit must have AmbientCapabilities=CAP_SETGID")
         })?;
@@ -143,7 +153,7 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
         settings: Settings::new(spec, &inherited)?,
         inherited,
         sessions: Sessions::new(state_file(activation.state, now)?),
-        control: control_socket(unit),
+        control,
         idle,
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
@@ -182,7 +192,7 @@ fn control_socket(unit: &str) -> Option<Control> {
 }
 
 #[cfg(test)]
-mod tests {
+mod argument_tests {
     use super::*;
 
     #[test]

@@ -4,7 +4,9 @@ use std::io;
 
 use nix::errno::Errno;
 use nix::sys::prctl::set_dumpable;
-use nix::unistd::{Gid, Uid, getegid, getgroups, setgroups};
+use nix::unistd::{Gid, Uid, getegid, getgroups, setgid, setgroups, setuid};
+
+use crate::service::Identity;
 
 const CAP_SETGID: u32 = 6;
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
@@ -32,6 +34,19 @@ pub fn drop_groups() -> io::Result<()> {
     } else {
         drop_capability(CAP_SETGID)
     }
+}
+
+/// Becomes a user and a group by their numbers, without supplementary groups: for good, as the
+/// capabilities go with root's uid (capabilities(7)).
+///
+/// # Errors
+/// If the process lacks `CAP_SETGID` or `CAP_SETUID`.
+pub fn become_user(identity: Identity) -> io::Result<()> {
+    setgroups(&[])?;
+    setgid(Gid::from_raw(identity.gid))?;
+    setuid(Uid::from_raw(identity.uid))?;
+    // The change made us readable again where fs.suid_dumpable says so.
+    hide()
 }
 
 fn only_own(groups: &[Gid], own: Gid) -> bool {

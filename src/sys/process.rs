@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::WaitPidFlag;
 
 /// A process that can't be mistaken for another one.
 #[derive(Debug)]
@@ -79,15 +79,25 @@ impl Process {
         self.reap(WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG)
     }
 
+    /// Not by nix, which knows no real-time signals.
     fn reap(&self, flags: WaitPidFlag) -> io::Result<Option<Ended>> {
-        match waitid(Id::PIDFd(self.pidfd()), flags) {
-            Ok(WaitStatus::Exited(_, status)) => Ok(Some(Ended::Exited(status))),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Ok(Some(Ended::Killed(signal as i32))),
-            // nix has no name for real-time signals: the process is reaped, its signal is not told.
-            Err(Errno::EINVAL) | Err(Errno::ECHILD) => Ok(Some(Ended::Unknown)),
-            Ok(_) => Ok(None),
-            Err(errno) => Err(errno.into()),
+        let pidfd = self.pidfd.as_raw_fd().unsigned_abs();
+        // SAFETY: an all-zero siginfo_t is a valid one.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `info` is where the kernel writes.
+        let result = unsafe { libc::waitid(libc::P_PIDFD, pidfd, &raw mut info, flags.bits()) };
+        match Errno::result(result) {
+            Ok(_) => {}
+            Err(Errno::ECHILD) => return Ok(Some(Ended::Unknown)),
+            Err(errno) => return Err(errno.into()),
         }
+        // SAFETY: waitid fills these fields, or leaves the zeros where the process still runs.
+        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+        Ok(match info.si_code {
+            _ if pid == 0 => None,
+            libc::CLD_EXITED => Some(Ended::Exited(status)),
+            _ => Some(Ended::Killed(status)),
+        })
     }
 }
 
@@ -125,6 +135,15 @@ mod tests {
         let own = i32::try_from(std::process::id()).unwrap();
         assert!(start_time(own).unwrap() > start_time(1).unwrap());
         assert!(start_time(i32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_real_time_signal_has_its_number() {
+        let script = "kill -s 40 $$";
+        let child = Command::new("bash").args(["-c", script]).spawn().unwrap();
+        let process = Process::open(i32::try_from(child.id()).unwrap()).unwrap();
+        assert_eq!(process.wait().unwrap(), Some(Ended::Killed(40)));
+        drop(child);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::report::Fate;
 use super::servable::{Obstacle, Reason};
 use super::service::nice;
 use crate::config::Attribute;
-use crate::service::{LogTarget, Principal, Reach, Service, Serving};
+use crate::service::{Identity, LogTarget, Reach, Service, Serving};
 
 /// What becomes of an attribute of a service with these obstacles: one answer for each thing
 /// that the attribute says, at least one.
@@ -45,12 +45,10 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::Wait => unit("Accept="),
         Attribute::Bind => unit("ListenStream=, FreeBind="),
         Attribute::V6only => unit("BindIPv6Only="),
-        Attribute::User => match &service.credentials {
-            Some(credentials) if is_numeric(&credentials.user) && credentials.group.is_none() => {
-                unit("User=, Group=")
-            }
-            _ => unit("User="),
-        },
+        Attribute::User | Attribute::Group if identity(service).is_some() => {
+            helper("becomes it by its number, without a lookup")
+        }
+        Attribute::User => unit("User="),
         Attribute::Group => unit("Group="),
         Attribute::Groups => helper("drops or keeps the supplementary groups"),
         Attribute::Nice if nice(service).is_none() => Fate::NoEffect {
@@ -147,8 +145,8 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
     }
 }
 
-fn is_numeric(principal: &Principal) -> bool {
-    matches!(principal, Principal::Id(_))
+fn identity(service: &Service) -> Option<Identity> {
+    service.credentials.as_ref()?.identity()
 }
 
 fn unit(directives: &'static str) -> Fate {

@@ -7,8 +7,8 @@ use crate::service::{Credentials, Principal};
 /// Whom systemd runs the helper as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account {
-    /// `User=`.
-    pub(super) user: Value,
+    /// `User=`; none where the helper itself changes to the user.
+    pub(super) user: Option<Value>,
     /// `Group=`; none leaves it to systemd, which takes the user's own.
     pub(super) group: Option<Value>,
     /// Whether the user is root by any name that is known here.
@@ -25,13 +25,20 @@ impl Account {
         let refused = |attribute| move |word| (attribute, word);
         // A numeric user's group is that number (semantics, section 2), while systemd would look
         // for a line in /etc/passwd.
+        if credentials.identity().is_some() {
+            return Ok(Self {
+                user: None,
+                group: None,
+                is_root: false,
+            });
+        }
         let group = match (group, user) {
             (Some(group), _) => Some(value(group).map_err(refused(Attribute::Group))?),
             (None, Principal::Id(_)) => Some(value(user).map_err(refused(Attribute::User))?),
             (None, Principal::Name(_)) => None,
         };
         Ok(Self {
-            user: value(user).map_err(refused(Attribute::User))?,
+            user: Some(value(user).map_err(refused(Attribute::User))?),
             group,
             is_root: is_root(user),
         })
@@ -79,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn a_numeric_user_brings_its_group() {
-        let numeric = account(Principal::Id(1234), None).unwrap();
-        assert_eq!(numeric.user, Value::Number(1234));
-        assert_eq!(numeric.group, Some(Value::Number(1234)));
+    fn a_user_by_number_is_left_to_the_helper() {
+        let numeric = account(Principal::Id(1234), Some(Principal::Id(5))).unwrap();
+        assert_eq!((numeric.user, numeric.group), (None, None));
         let named = account(Principal::Name("nobody".into()), None).unwrap();
         assert_eq!(named.group, None);
         let both = account(Principal::Id(1), Some(Principal::Name("sys".into()))).unwrap();
+        assert_eq!(both.user, Some(Value::Number(1)));
         assert_eq!(both.group, Plain::new(b"sys").map(Value::Plain));
     }
 
@@ -103,8 +110,6 @@ mod tests {
     #[test]
     fn what_systemd_refuses_is_refused() {
         for user in [
-            Principal::Id(65535),
-            Principal::Id(u32::MAX),
             Principal::Name(b"caf\xe9"[..].into()),
             Principal::Name("a:b".into()),
             Principal::Name("a/b".into()),
@@ -115,7 +120,8 @@ mod tests {
             let (attribute, _) = account(user, None).unwrap_err();
             assert!(matches!(attribute, Attribute::User | Attribute::Group));
         }
-        let group = account(Principal::Id(1), Some(Principal::Id(65535))).unwrap_err();
+        let daemon = Principal::Name("daemon".into());
+        let group = account(daemon, Some(Principal::Id(65535))).unwrap_err();
         assert_eq!(group, (Attribute::Group, "65535".to_owned()));
     }
 }

@@ -61,7 +61,10 @@ impl Problems {
     /// Numeric users and groups that nobody has: xinetd takes them, systemd 252 and 257 refuse to
     /// start the service, and its clients wait.
     pub(super) fn numbers(&mut self, service: &Service, databases: &Databases) {
-        let Some(Credentials { user, group, .. }) = &service.credentials else {
+        let credentials = service.credentials.as_ref();
+        // The helper takes such numbers as they are.
+        let asked = credentials.filter(|credentials| credentials.identity().is_none());
+        let Some(Credentials { user, group, .. }) = asked else {
             return;
         };
         let mut unknown = |attribute, what, file, number| {
@@ -75,20 +78,21 @@ impl Problems {
                 ),
             });
         };
-        if let Principal::Id(uid) = user
-            && databases.user_of(*uid).is_none()
+        // systemd knows root without looking.
+        if let &Principal::Id(uid @ 1..) = user
+            && databases.user_of(uid).is_none()
         {
-            unknown(Attribute::User, "user", "/etc/passwd", *uid);
+            unknown(Attribute::User, "user", "/etc/passwd", uid);
         }
         let (attribute, group) = match group {
             Some(group) => (Attribute::Group, group),
             // A numeric user's group is that number.
             None => (Attribute::User, user),
         };
-        if let Principal::Id(gid) = group
-            && !databases.has_group(*gid)
+        if let &Principal::Id(gid @ 1..) = group
+            && !databases.has_group(gid)
         {
-            unknown(attribute, "group", "/etc/group", *gid);
+            unknown(attribute, "group", "/etc/group", gid);
         }
     }
 

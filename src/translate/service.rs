@@ -71,16 +71,15 @@ fn body(
             "ExecStop",
             Value::Helper("+", vec![b"--stop".to_vec(), name()]),
         ),
-        Directive::new("User", account.user.clone()),
     ];
-    body.extend(
-        account
-            .group
-            .clone()
-            .map(|group| Directive::new("Group", group)),
-    );
+    let user = account.user.clone();
+    let by_systemd = user.is_some();
+    body.extend(user.map(|user| Directive::new("User", user)));
+    let group = account.group.clone();
+    body.extend(group.map(|group| Directive::new("Group", group)));
     let credentials = service.credentials.as_ref();
-    if !account.is_root && credentials.is_some_and(|credentials| !credentials.supplementary) {
+    let alone = credentials.is_some_and(|credentials| !credentials.supplementary);
+    if by_systemd && !account.is_root && alone {
         // systemd always sets the user's groups; the helper drops them, and then this.
         body.push(Directive::new(
             "AmbientCapabilities",

@@ -1,7 +1,7 @@
 //! What the helper needs to know.
 
 use super::servable::Servable;
-use crate::service::{Family, Service};
+use crate::service::{Credentials, Family, Service};
 use crate::spec::Spec;
 
 /// The spec of a service.
@@ -13,6 +13,7 @@ pub(super) fn spec(service: &Service, servable: &Servable<'_>) -> Spec {
         name: service.name.clone(),
         place: service.place.clone(),
         supplementary_groups: credentials.is_some_and(|credentials| credentials.supplementary),
+        identity: credentials.and_then(Credentials::identity),
         // Others have no v4-mapped peers.
         unmap: matches!(servable.family, Family::Any | Family::V6),
         noretry: service.flags.noretry,

@@ -134,6 +134,14 @@ fn credentials(bed: &Bed) -> Result<()> {
             four(uid),
             String::new(),
         ),
+        // In no database, as in many a container.
+        (
+            "ids-nobodys",
+            "\tuser = 4242",
+            four("4242"),
+            four("4242"),
+            String::new(),
+        ),
         (
             "ids-root",
             "\tuser = root",
