@@ -62,16 +62,14 @@ impl Machine {
 
     /// The path of the unit's server: what the helper is to execute.
     fn server(&self, unit: &str) -> Result<String> {
-        let condition = self.show(unit, "socket", "Conditions")?;
-        // `ConditionFileIsExecutable=PATH 0`, or what systemd makes of it.
-        let path = condition
-            .split_once("ConditionFileIsExecutable")
-            .and_then(|(_, rest)| rest.split_once('/'))
-            .and_then(|(_, rest)| rest.split_whitespace().next());
-        match path {
-            Some(path) => Ok(format!("/{}", path.trim_end_matches(';'))),
-            None => Err(format!("no server in {condition:?}")),
-        }
+        // A name with a backslash is none that LoadCredential= takes.
+        let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
+        let (_, spec) = self.run(&["cat", &spec])?;
+        let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;
+        let path = spec.get("program").and_then(|program| program.get("path"));
+        path.and_then(toml::Value::as_str)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("no program.path in the spec of {unit}"))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {
