@@ -19,6 +19,7 @@ mod pause;
 mod peer;
 mod pending;
 mod reload;
+mod serve;
 mod sessions;
 mod settings;
 mod slab;

@@ -35,7 +35,7 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
     let address = address(machine, unit)?;
     let (_, cursor) = machine.run(&["journalctl", "-n", "0", "--show-cursor", "-q"])?;
     let cursor = cursor.trim().trim_start_matches("-- cursor: ").to_owned();
-    let peer = Peer::connect(address, None)?.ok_or_else(|| format!("{address} refuses"))?;
+    let peer = Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
     peer.finish()?;
     let heard = peer.read_to_end()?.text();
     if heard.ends_with(STAND_IN) {

@@ -104,7 +104,7 @@ impl Served<'_> {
     pub(crate) fn connect_from(&self, host: u8) -> Result<Peer> {
         let source = (Ipv4Addr::new(127, 0, 0, host), 0).into();
         Peer::connect(self.address(), Some(source))?
-            .ok_or_else(|| format!("port {} refuses", self.port))
+            .map_err(|_| format!("port {} refuses", self.port))
     }
 
     pub(crate) fn connect(&self) -> Result<Peer> {

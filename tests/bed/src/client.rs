@@ -43,20 +43,14 @@ impl Heard {
 pub struct Peer(Socket);
 
 impl Peer {
-    /// Connects, from `source` if one is given.
+    /// Connects, from `source` if one is given; or how that ended.
     ///
     /// # Errors
-    /// What kept it from connecting; `None` inside of `Ok` means that it was refused.
-    pub fn connect(to: SocketAddr, source: Option<SocketAddr>) -> Result<Option<Self>> {
-        let socket = Self::open(to, source)?;
-        match socket.connect_timeout(&to.into(), PATIENCE) {
-            Ok(()) => Self::patient(socket).map(Some),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(None),
-            Err(error) => Err(format!("connect to {to}: {error}")),
-        }
-    }
-
-    fn open(to: SocketAddr, source: Option<SocketAddr>) -> Result<Socket> {
+    /// What else kept it from connecting.
+    pub fn connect(
+        to: SocketAddr,
+        source: Option<SocketAddr>,
+    ) -> Result<std::result::Result<Self, Close>> {
         let socket = context(
             Socket::new(Domain::for_address(to), Type::STREAM, None),
             "socket",
@@ -67,14 +61,18 @@ impl Peer {
                 format_args!("bind to {source}"),
             )?;
         }
-        Ok(socket)
-    }
-
-    /// A connected socket that does not wait for ever.
-    fn patient(socket: Socket) -> Result<Self> {
+        match socket.connect_timeout(&to.into(), PATIENCE) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                return Ok(Err(Close::Refused));
+            }
+            // The reset can be here before connect has returned.
+            Err(error) if is_reset(&error) => return Ok(Err(Close::Reset)),
+            Err(error) => return Err(format!("connect to {to}: {error}")),
+        }
         context(socket.set_read_timeout(Some(PATIENCE)), "time limit")?;
         context(socket.set_write_timeout(Some(PATIENCE)), "time limit")?;
-        Ok(Self(socket))
+        Ok(Ok(Self(socket)))
     }
 
     /// Connects with as small a receive buffer as there is, so that a peer that writes soon waits.
@@ -99,19 +97,12 @@ impl Peer {
     /// # Errors
     /// If it ends in none of the ways of [`Close`].
     pub fn hear(to: SocketAddr, source: Option<SocketAddr>) -> Result<Heard> {
-        let nothing = |close| Heard {
-            bytes: Vec::new(),
-            close,
-        };
-        let socket = Self::open(to, source)?;
-        match socket.connect_timeout(&to.into(), PATIENCE) {
-            Ok(()) => Self::patient(socket)?.read_to_end(),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                Ok(nothing(Close::Refused))
-            }
-            // Before this side had a look.
-            Err(error) if is_reset(&error) => Ok(nothing(Close::Reset)),
-            Err(error) => Err(format!("connect to {to}: {error}")),
+        match Self::connect(to, source)? {
+            Ok(peer) => peer.read_to_end(),
+            Err(close) => Ok(Heard {
+                bytes: Vec::new(),
+                close,
+            }),
         }
     }
 

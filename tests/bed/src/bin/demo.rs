@@ -165,7 +165,7 @@ fn server() -> SocketAddr {
 
 fn connect(host: u8) -> Result<Peer> {
     let source = (Ipv4Addr::new(127, 0, 0, host), 0).into();
-    Peer::connect(server(), Some(source))?.ok_or_else(|| "the port refuses".to_owned())
+    Peer::connect(server(), Some(source))?.map_err(|_| "the port refuses".to_owned())
 }
 
 fn refused(host: u8) -> Result<()> {
