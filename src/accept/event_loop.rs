@@ -16,9 +16,6 @@ use super::clock::Moment;
 use super::control::{OK, Progress, Request};
 use super::helper::{Helper, Token};
 
-/// How long a helper stays that has nothing to do.
-const IDLE: Duration = Duration::from_secs(60);
-
 /// How often what could not be watched is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -54,18 +51,23 @@ impl Helper {
     /// Does what is due, waits for events, and deals with them.
     pub(super) fn turn(&mut self) -> io::Result<Option<End>> {
         let now = Moment::now()?;
-        if self.on_time(now) {
+        let idle = self.on_time(now);
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let timeout = match idle {
+            // A client that has come by now is served first.
+            true => EpollTimeout::ZERO,
+            false => self.timeout(now),
+        };
+        let count = match self.epoll.wait(&mut events, timeout) {
+            Ok(count) => count,
+            Err(Errno::EINTR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        if idle && count == 0 {
             self.notifier.stopping();
             self.flush_journal();
             return Ok(Some(End::Done));
         }
-        let mut events = [EpollEvent::empty(); EVENTS];
-        let timeout = self.timeout(now);
-        let count = match self.epoll.wait(&mut events, timeout) {
-            Ok(count) => count,
-            Err(Errno::EINTR) => 0,
-            Err(errno) => return Err(errno.into()),
-        };
         match self.dispatch(&events[..count], Moment::now()?) {
             true => self.terminate().map(Some),
             false => Ok(None),
@@ -199,7 +201,7 @@ impl Helper {
             .limits
             .rate
             .map(|rate| window_left(&self.state, rate, since));
-        window.unwrap_or_default().max(IDLE)
+        window.unwrap_or_default().max(self.idle)
     }
 
     fn accept_control(&mut self, now: Moment) {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::signal::{SigSet, Signal};
@@ -47,6 +48,8 @@ pub(super) struct Helper {
     pub(super) counts: Counts,
     /// The state of `cps` has changed since it was noted.
     pub(super) rate_due: Option<Moment>,
+    /// How long it stays that has nothing to do.
+    pub(super) idle: Duration,
     pub(super) idle_since: Option<Moment>,
     /// `systemctl stop` goes on: no more connections.
     pub(super) stopping: bool,
@@ -116,6 +119,7 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     pub(super) sessions: Sessions,
     pub(super) control: Option<Control>,
+    pub(super) idle: Duration,
 }
 
 impl Helper {
@@ -149,6 +153,7 @@ impl Helper {
             budget: LineBudget::new(now.seconds()),
             counts: Counts::default(),
             rate_due: None,
+            idle: start.idle,
             idle_since: None,
             stopping: false,
         };

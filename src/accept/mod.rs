@@ -55,10 +55,13 @@ use state::StateFile;
 /// killed forgets no more than that.
 const RATE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a helper stays that has nothing to do, unless it is told otherwise.
+const IDLE: Duration = Duration::from_secs(60);
+
 /// What the program is to do.
 enum Command {
-    /// Serve a unit.
-    Serve(String),
+    /// Serve a unit, and leave after so long without anything to do.
+    Serve(String, Duration),
     /// Have a unit's helper take a new spec, from this file.
     Reload(String, PathBuf),
     /// End the servers of a unit.
@@ -66,6 +69,9 @@ enum Command {
 }
 
 /// The whole program: `UNIT`, `--reload UNIT SPEC` or `--stop UNIT`; systemd's units call it.
+///
+/// A drop-in may put `--idle SECONDS` in front of `UNIT`: how long the helper stays that has nothing to
+/// do. It is 60.
 ///
 /// Exits with 0 if it did what it was to do, else with 1, and says why in the journal.
 pub fn main() -> ExitCode {
@@ -85,11 +91,16 @@ pub fn main() -> ExitCode {
 }
 
 fn parse_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
-    const USAGE: &str = "usage: xinetd-accept UNIT | --reload UNIT SPEC | --stop UNIT";
+    const USAGE: &str =
+        "usage: xinetd-accept [--idle SECONDS] UNIT | --reload UNIT SPEC | --stop UNIT";
     let parse = || -> Result<Command, lexopt::Error> {
         let mut parser = Parser::from_args(arguments);
         let command = match parser.next()? {
-            Some(Arg::Value(unit)) => Command::Serve(unit.string()?),
+            Some(Arg::Value(unit)) => Command::Serve(unit.string()?, IDLE),
+            Some(Arg::Long("idle")) => {
+                let idle = Duration::from_secs(parser.value()?.parse()?);
+                Command::Serve(parser.value()?.string()?, idle)
+            }
             Some(Arg::Long("reload")) => {
                 Command::Reload(parser.value()?.string()?, parser.value()?.into())
             }
@@ -109,7 +120,7 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
     match command {
         Command::Reload(unit, file) => reload::reload(&unit, &file).map(|()| ExitCode::SUCCESS),
         Command::Stop(unit) => stop::stop(&unit).map(|()| ExitCode::SUCCESS),
-        Command::Serve(unit) => serve(&unit, journal).map_err(|error| {
+        Command::Serve(unit, idle) => serve(&unit, idle, journal).map_err(|error| {
             // The client still waits, so systemd would start us again and again without a pause.
             thread::sleep(Duration::from_secs(1));
             format!("{unit} can't be served: {error}")
@@ -117,7 +128,7 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
     }
 }
 
-fn serve(unit: &str, journal: &'static Journal) -> Result<ExitCode, String> {
+fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> {
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Err(error) = descriptor::keep_from_servers() {
@@ -144,6 +155,7 @@ fn serve(unit: &str, journal: &'static Journal) -> Result<ExitCode, String> {
         inherited,
         sessions: Sessions::new(state_file(activation.state, now)?),
         control,
+        idle,
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
     match served.map_err(|error| error.to_string())? {
@@ -187,12 +199,27 @@ mod argument_tests {
     #[test]
     fn arguments_are_one_unit_or_a_command_for_one() {
         let parse = |text: &str| parse_arguments(text.split_whitespace().map(OsString::from));
-        assert!(matches!(parse("telnet"), Ok(Command::Serve(unit)) if unit == "telnet"));
+        assert!(
+            matches!(parse("telnet"), Ok(Command::Serve(unit, idle)) if unit == "telnet" && idle == IDLE)
+        );
+        assert!(
+            matches!(parse("--idle 3 ftp"), Ok(Command::Serve(unit, idle)) if unit == "ftp" && idle.as_secs() == 3)
+        );
         assert!(matches!(parse("--stop telnet"), Ok(Command::Stop(_))));
         assert!(
             matches!(parse("--reload telnet /s"), Ok(Command::Reload(_, file)) if file == Path::new("/s"))
         );
-        for wrong in ["", "a b", "--reload a", "--stop", "--help", "--stop a b"] {
+        let wrong = [
+            "",
+            "a b",
+            "--reload a",
+            "--stop",
+            "--help",
+            "--stop a b",
+            "--idle 3",
+            "--idle x ftp",
+        ];
+        for wrong in wrong {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -78,6 +78,7 @@ impl Scene {
             inherited,
             sessions: Sessions::new(kept),
             control: None,
+            idle: super::IDLE,
         };
         Self {
             helper: Helper::new(start, Moment::now().unwrap()).unwrap(),

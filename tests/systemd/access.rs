@@ -76,10 +76,16 @@ fn banners(bed: &Bed) -> Result<()> {
     )
 }
 
+/// No more than a banner may have.
+const HUGE: usize = 1 << 20;
+
 fn nobody_waits(bed: &Bed) -> Result<()> {
-    // More than fits between the helper and a client that reads nothing.
+    // More than fits between the helper and a client that reads nothing: to a neighbour, the
+    // kernel would take several MiB at once.
     bed.container
-        .write("/etc/banner.huge", vec![b'x'; 1 << 20], 0o644)?;
+        .sh("echo 4096 16384 65536 >/proc/sys/net/ipv4/tcp_wmem")?;
+    bed.container
+        .write("/etc/banner.huge", vec![b'x'; HUGE], 0o644)?;
     let served = bed.serve(
         "stall",
         &format!("{ECHO}\n\tbanner = /etc/banner.huge\n\tno_access = 127.0.0.9"),
@@ -88,7 +94,13 @@ fn nobody_waits(bed: &Bed) -> Result<()> {
         .map(|_| Peer::connect_lazily(served.address()))
         .collect::<Result<Vec<_>>>()?;
     let heard = served.hear_from(2)?;
-    equal("bytes to one that reads", heard.bytes.len(), (1 << 20) + 3)
+    equal("bytes to one that reads", heard.bytes.len(), HUGE + 3)?;
+    // The others have the beginning of the banner, and no server.
+    let lines = bed.container.journal("stall.service")?;
+    let starts = lines
+        .iter()
+        .filter(|line| line.message().starts_with("START: "));
+    equal("servers started", starts.count(), 1)
 }
 
 fn ipv4_alone(bed: &Bed) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use testbed::{Close, Container, Heard, Line, Peer, Result, Suite};
 
@@ -12,6 +13,7 @@ const FIRST_PORT: u16 = 5000;
 pub(crate) struct Bed {
     pub(crate) container: Container,
     next_port: AtomicU16,
+    reloads: Mutex<()>,
 }
 
 /// A service that a scenario made.
@@ -27,7 +29,27 @@ impl Bed {
         Ok(Self {
             container,
             next_port: AtomicU16::new(FIRST_PORT),
+            reloads: Mutex::default(),
         })
+    }
+
+    /// Keeps other scenarios from making all units anew or starting them all: for one that
+    /// touches units itself, or wants one to stay stopped.
+    pub(crate) fn no_reloads(&self) -> MutexGuard<'_, ()> {
+        // A scenario that failed has left nothing half done here.
+        self.reloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `systemctl daemon-reload`.
+    pub(crate) fn daemon_reload(&self) -> Result<()> {
+        let _alone = self.no_reloads();
+        self.container.sh("systemctl daemon-reload").map(drop)
+    }
+
+    /// Starts all that are not disabled, as a boot does.
+    pub(crate) fn start_all(&self) -> Result<()> {
+        let _alone = self.no_reloads();
+        self.container.sh("systemctl start xinetd.target").map(drop)
     }
 
     /// A port that no other scenario has.
@@ -48,9 +70,8 @@ impl Bed {
     pub(crate) fn serve(&self, id: &str, lines: &str) -> Result<Served<'_>> {
         let port = self.port();
         self.write(id, port, lines)?;
-        self.container.sh(&format!(
-            "systemctl daemon-reload && systemctl start {id}.socket"
-        ))?;
+        self.daemon_reload()?;
+        self.container.sh(&format!("systemctl start {id}.socket"))?;
         Ok(Served {
             bed: self,
             id: id.to_owned(),
@@ -128,7 +149,14 @@ impl Served<'_> {
     /// Writes the service's file anew and makes its units anew.
     pub(crate) fn rewrite(&self, lines: &str) -> Result<()> {
         self.bed.write(&self.id, self.port, lines)?;
-        self.bed.container.sh("systemctl daemon-reload").map(drop)
+        self.bed.daemon_reload()
+    }
+
+    /// Writes a drop-in for one of its units and makes it known.
+    pub(crate) fn drop_in(&self, kind: &str, text: &str) -> Result<()> {
+        let path = format!("/etc/systemd/system/{}.{kind}.d/test.conf", self.id);
+        self.bed.container.write(&path, text, 0o644)?;
+        self.bed.daemon_reload()
     }
 }
 

@@ -44,13 +44,9 @@ fn stopped_helper(bed: &Bed) -> Result<()> {
     let served = bed.serve("frozen", CAT)?;
     let mut session = served.connect()?;
     session.echo(b"before")?;
-    bed.container.write(
-        "/etc/systemd/system/frozen.service.d/watchdog.conf",
-        "[Service]\nWatchdogSec=2\n",
-        0o644,
-    )?;
+    served.drop_in("service", "[Service]\nWatchdogSec=2\n")?;
     bed.container
-        .sh("systemctl daemon-reload; systemctl kill -s KILL --kill-who=main frozen.service")?;
+        .sh("systemctl kill -s KILL --kill-who=main frozen.service")?;
     let mut after = served.connect()?;
     after.echo(b"a helper with a short watchdog")?;
     let helper = served.helper()?;

@@ -97,7 +97,7 @@ fn passenv(bed: &Bed) -> Result<()> {
 
 fn credentials(bed: &Bed) -> Result<()> {
     bed.container
-        .sh("id member >/dev/null 2>&1 || { useradd member; usermod -aG games member; }")?;
+        .sh("id member >/dev/null 2>&1 || useradd -G games member")?;
     let show = "\tserver = /bin/cat\n\tserver_args = /proc/self/status";
     let member = bed
         .container
@@ -129,6 +129,14 @@ fn credentials(bed: &Bed) -> Result<()> {
         ),
         (
             "ids-number",
+            &format!("\tuser = {uid}"),
+            four(uid),
+            four(uid),
+            String::new(),
+        ),
+        // In no database, as in many a container.
+        (
+            "ids-nobodys",
             "\tuser = 4242",
             four("4242"),
             four("4242"),

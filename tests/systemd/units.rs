@@ -14,6 +14,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     ("a_drop_in_holds_for_the_server", a_drop_in_holds),
     ("a_missing_server_keeps_the_socket_down", a_missing_server),
+    ("a_server_that_comes_later_is_served", a_late_server),
     ("the_secrets_of_a_service_stay_secret", secrets_stay_secret),
 ];
 
@@ -24,7 +25,7 @@ fn a_native_unit_wins(bed: &Bed) -> Result<()> {
     bed.container
         .write("/etc/systemd/system/owned.service", native, 0o644)?;
     bed.write("owned", bed.port(), ECHO)?;
-    bed.container.sh("systemctl daemon-reload")?;
+    bed.daemon_reload()?;
     let shown = bed
         .container
         .sh("systemctl show -P Description owned.service")?;
@@ -38,13 +39,20 @@ fn a_native_unit_wins(bed: &Bed) -> Result<()> {
 fn a_mask_holds(bed: &Bed) -> Result<()> {
     let served = bed.serve("masked", ECHO)?;
     equal("before", served.hear()?.text().as_str(), "ours\n")?;
-    served.systemctl("stop", "socket")?;
-    served.systemctl("mask", "socket")?;
-    bed.container
-        .sh("systemctl daemon-reload; systemctl start xinetd.target")?;
+    {
+        // `mask` and `unmask` make all units anew.
+        let _alone = bed.no_reloads();
+        served.systemctl("stop", "socket")?;
+        served.systemctl("mask", "socket")?;
+    }
+    bed.daemon_reload()?;
+    bed.start_all()?;
     equal("while masked", served.hear()?.close, Close::Refused)?;
-    served.systemctl("unmask", "socket")?;
-    bed.container.sh("systemctl daemon-reload")?;
+    {
+        let _alone = bed.no_reloads();
+        served.systemctl("unmask", "socket")?;
+    }
+    bed.daemon_reload()?;
     served.systemctl("start", "socket")?;
     equal("after", served.hear()?.text().as_str(), "ours\n")
 }
@@ -54,8 +62,8 @@ fn a_packages_unit_moves_ours_aside(bed: &Bed) -> Result<()> {
     bed.container
         .write("/usr/lib/systemd/system/vendor.service", vendors, 0o644)?;
     bed.write("vendor", bed.port(), ECHO)?;
-    bed.container
-        .sh("systemctl daemon-reload; systemctl start xinetd-vendor.socket")?;
+    bed.daemon_reload()?;
+    bed.container.sh("systemctl start xinetd-vendor.socket")?;
     let state = bed
         .container
         .sh("systemctl is-active xinetd-vendor.socket")?;
@@ -65,10 +73,10 @@ fn a_packages_unit_moves_ours_aside(bed: &Bed) -> Result<()> {
 fn a_drop_in_holds(bed: &Bed) -> Result<()> {
     let touch = bed.script("touch-etc", "touch /etc/mark && echo written || echo kept")?;
     let served = bed.serve("dropin", &format!("\tuser = root\n\tserver = {touch}"))?;
-    let path = "/etc/systemd/system/dropin.service.d/strict.conf";
-    let strict = "[Service]\nProtectSystem=strict\nMemoryMax=64M\n";
-    bed.container.write(path, strict, 0o644)?;
-    bed.container.sh("systemctl daemon-reload")?;
+    served.drop_in(
+        "service",
+        "[Service]\nProtectSystem=strict\nMemoryMax=64M\n",
+    )?;
     contains(&served.hear()?.text(), "kept")?;
     let limit = bed
         .container
@@ -84,6 +92,16 @@ fn a_missing_server(bed: &Bed) -> Result<()> {
     equal("a client", served.hear()?.close, Close::Refused)?;
     let shown = served.systemctl("show -P ConditionResult", "socket")?;
     equal("condition", shown.trim(), "no")
+}
+
+fn a_late_server(bed: &Bed) -> Result<()> {
+    let server = "/usr/local/bin/comes-later";
+    let served = bed.serve("late", &format!("\tuser = nobody\n\tserver = {server}"))?;
+    let _alone = bed.no_reloads();
+    equal("too early", served.hear()?.close, Close::Refused)?;
+    bed.script("comes-later", "echo here")?;
+    served.systemctl("start", "socket")?;
+    equal("then", served.hear()?.text().as_str(), "here\n")
 }
 
 fn secrets_stay_secret(bed: &Bed) -> Result<()> {
