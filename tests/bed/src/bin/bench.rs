@@ -17,7 +17,7 @@ const ROUNDS: usize = 5;
 /// How long one measurement lasts.
 const SPAN: Duration = Duration::from_secs(2);
 
-/// Who serves, and on which port; the ports are those of [`XINETD`] and the units below.
+/// Who serves, and on which port; the ports are those of the files that [`prepare`] writes.
 const PEERS: [(&str, u16); 4] = [
     ("bare accept + vfork + exec", 8001),
     ("xinetd-bridge", 8002),
