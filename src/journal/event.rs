@@ -1,0 +1,175 @@
+//! What there is to log of a service.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::bytes::ByteString;
+use crate::policy::{Note, Reason, Refusal};
+
+use super::kind::Kind;
+
+/// Something that happened to a service.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A server was started.
+    Start {
+        /// Its process.
+        pid: i32,
+        /// Its client.
+        peer: Peer<'a>,
+    },
+    /// A server has ended.
+    Exit {
+        /// Its process.
+        pid: i32,
+        /// Its client.
+        peer: Peer<'a>,
+        /// How it ended; none where that can't be known: an earlier helper had started it.
+        ending: Option<Ending>,
+        /// How long it ran.
+        duration: Duration,
+    },
+    /// A client was refused. See [`Event::companion`].
+    Fail {
+        /// Why.
+        refusal: &'a Refusal,
+        /// The client.
+        peer: Peer<'a>,
+    },
+    /// A client was refused because of `max_load`: goes before its [`Event::Fail`].
+    ExcessiveLoad {
+        /// The client.
+        peer: Peer<'a>,
+    },
+    /// A client is in both lists: goes before its [`Event::Fail`].
+    BothListsMatch {
+        /// The client.
+        peer: Peer<'a>,
+    },
+    /// A client was refused because its name could not be found out: goes before its
+    /// [`Event::Fail`].
+    NameUnknown {
+        /// The client.
+        peer: Peer<'a>,
+    },
+    /// Refusals were not logged one by one.
+    RefusalsWithheld {
+        /// How many.
+        count: NonZeroU64,
+    },
+    /// The service pauses.
+    Deactivating {
+        /// Why.
+        cause: PauseCause,
+        /// For how many seconds.
+        seconds: u32,
+    },
+    /// The pause is over.
+    Activating,
+    /// How many connections were reset in the pause.
+    TurnedAway {
+        /// How many.
+        count: NonZeroU64,
+    },
+    /// The server could not be executed.
+    ExecFailed {
+        /// Its file.
+        server: &'a ByteString,
+        /// Why, as in errno(3).
+        errno: i32,
+    },
+    /// No process could be made for a server.
+    ForkFailed {
+        /// Why, as in errno(3).
+        errno: i32,
+    },
+    /// The file of a banner could not be read.
+    BannerUnreadable {
+        /// The file.
+        file: &'a ByteString,
+        /// Why, as in errno(3).
+        errno: i32,
+    },
+    /// A new helper found servers that an earlier one had started.
+    Adopted {
+        /// How many.
+        sessions: u32,
+    },
+    /// The service has new settings.
+    Readjusted,
+}
+
+impl<'a> Event<'a> {
+    /// What xinetd says besides, and before, the FAIL line of a refusal.
+    pub fn companion(refusal: &Refusal, peer: Peer<'a>) -> Option<Self> {
+        match (refusal.reason, refusal.note) {
+            (Reason::Load, _) => Some(Self::ExcessiveLoad { peer }),
+            (_, Note::BothLists) => Some(Self::BothListsMatch { peer }),
+            (_, Note::NameUnknown) => Some(Self::NameUnknown { peer }),
+            (_, Note::Nothing) => None,
+        }
+    }
+
+    /// Which kind of event it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Start { .. } => Kind::Start,
+            Self::Exit { .. } => Kind::Exit,
+            Self::Fail { .. } => Kind::Fail,
+            Self::ExcessiveLoad { .. } => Kind::ExcessiveLoad,
+            Self::BothListsMatch { .. } => Kind::BothListsMatch,
+            Self::NameUnknown { .. } => Kind::NameUnknown,
+            Self::RefusalsWithheld { .. } => Kind::RefusalsWithheld,
+            Self::Deactivating { .. } => Kind::Deactivating,
+            Self::Activating => Kind::Activating,
+            Self::TurnedAway { .. } => Kind::TurnedAway,
+            Self::ExecFailed { .. } => Kind::ExecFailed,
+            Self::ForkFailed { .. } => Kind::ForkFailed,
+            Self::BannerUnreadable { .. } => Kind::BannerUnreadable,
+            Self::Adopted { .. } => Kind::Adopted,
+            Self::Readjusted => Kind::Readjusted,
+        }
+    }
+}
+
+/// A client.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// Its address as in REMOTE_HOST: v4-mapped on a dual-stack socket, with the zone of a
+    /// link-local one.
+    pub host: &'a str,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this exit status.
+    Exited(i32),
+    /// By this signal.
+    Signaled(i32),
+}
+
+/// Why a service pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseCause {
+    /// `cps`.
+    Rate,
+    /// accept(2) found no free descriptor.
+    Descriptors,
+}
+
+impl fmt::Display for PauseCause {
+    /// xinetd's words (semantics, sections 4.2 and 4.6).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rate => "excessive incoming connections",
+            Self::Descriptors => "no available descriptors",
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! The kinds of events, each with its number in the journal's catalog.
+
+use crate::service::Level;
+
+/// Kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A server was started.
+    Start,
+    /// A server has ended.
+    Exit,
+    /// A client was refused.
+    Fail,
+    /// A client was refused because of `max_load`.
+    ExcessiveLoad,
+    /// A client is in `only_from` and in `no_access`.
+    BothListsMatch,
+    /// A client's name could not be found out, and `no_access` has names.
+    NameUnknown,
+    /// Refusals were not logged one by one.
+    RefusalsWithheld,
+    /// The service pauses.
+    Deactivating,
+    /// The pause is over.
+    Activating,
+    /// How many connections were reset in the pause.
+    TurnedAway,
+    /// The server could not be executed.
+    ExecFailed,
+    /// No process could be made for a server.
+    ForkFailed,
+    /// The file of a banner could not be read.
+    BannerUnreadable,
+    /// A new helper found servers that an earlier one had started.
+    Adopted,
+    /// The service has new settings.
+    Readjusted,
+    /// The journal did not take entries in time.
+    LinesLost,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Start,
+        Self::Exit,
+        Self::Fail,
+        Self::ExcessiveLoad,
+        Self::BothListsMatch,
+        Self::NameUnknown,
+        Self::RefusalsWithheld,
+        Self::Deactivating,
+        Self::Activating,
+        Self::TurnedAway,
+        Self::ExecFailed,
+        Self::ForkFailed,
+        Self::BannerUnreadable,
+        Self::Adopted,
+        Self::Readjusted,
+        Self::LinesLost,
+    ];
+
+    /// Its word in the field `XINETD_EVENT`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "START",
+            Self::Exit => "EXIT",
+            Self::Fail => "FAIL",
+            Self::ExcessiveLoad => "LOAD",
+            Self::BothListsMatch => "BOTH_LISTS",
+            Self::NameUnknown => "NAME_UNKNOWN",
+            Self::RefusalsWithheld => "REFUSALS_WITHHELD",
+            Self::Deactivating => "DEACTIVATING",
+            Self::Activating => "ACTIVATING",
+            Self::TurnedAway => "TURNED_AWAY",
+            Self::ExecFailed => "EXEC_FAILED",
+            Self::ForkFailed => "FORK_FAILED",
+            Self::BannerUnreadable => "BANNER_UNREADABLE",
+            Self::Adopted => "ADOPTED",
+            Self::Readjusted => "READJUSTED",
+            Self::LinesLost => "LINES_LOST",
+        }
+    }
+
+    /// Its `MESSAGE_ID`, by which units/xinetd-bridge.catalog explains it. These never change.
+    pub fn message_id(self) -> &'static str {
+        match self {
+            Self::Start => "e7292512edb546d58bc4cf10926d7ea2",
+            Self::Exit => "8636611d46714974bbf197ccc779cba6",
+            Self::Fail => "0c22afc9d8ab4c3790063685743ab448",
+            Self::ExcessiveLoad => "dddf54824d6042e09d470e280f5b7db3",
+            Self::BothListsMatch => "c2d7f9b71af943899c6839daf98ea642",
+            Self::NameUnknown => "63ce8638571244379d6541b54ffcc5f4",
+            Self::RefusalsWithheld => "615b826788de4a53823841c110c53ca1",
+            Self::Deactivating => "3f53a0816c3a4e75bcd224eb1b7b4313",
+            Self::Activating => "8dd9248acaa2425d8a58ec70c9510a9f",
+            Self::TurnedAway => "c54e3a8f3e0e4e7896d7fd4f4c7209bf",
+            Self::ExecFailed => "3826054388404a04970a7532e9414982",
+            Self::ForkFailed => "a75dcd47ec79459dbb857061282d1fcd",
+            Self::BannerUnreadable => "e5e091cbc7ad40d48b246d487e1c4468",
+            Self::Adopted => "541ec2c692dc4727bc04d41c38cba106",
+            Self::Readjusted => "9d5c1a00ddfd4e4ba32d2bffe6e32372",
+            Self::LinesLost => "12faccf2d5fe4a2aa41dfd00bed7d423",
+        }
+    }
+
+    /// The level of xinetd's own messages (semantics, section 5.7); none for the lines of the
+    /// service, whose level `log_type` tells.
+    pub fn level(self) -> Option<Level> {
+        match self {
+            Self::Start | Self::Exit | Self::Fail => None,
+            Self::ExcessiveLoad
+            | Self::BothListsMatch
+            | Self::Deactivating
+            | Self::Activating
+            | Self::ExecFailed
+            | Self::ForkFailed
+            | Self::BannerUnreadable => Some(Level::Err),
+            Self::NameUnknown | Self::LinesLost => Some(Level::Warning),
+            Self::RefusalsWithheld | Self::TurnedAway | Self::Adopted | Self::Readjusted => {
+                Some(Level::Notice)
+            }
+        }
+    }
+}
