@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
-    AccessRules, Banners, Environment, Limits, Logging, Program, ResourceLimits, TimeWindow,
+    AccessRules, Banners, Environment, Identity, Limits, Logging, Program, ResourceLimits,
+    TimeWindow,
 };
 
 /// One service, as the helper serves it.
@@ -26,8 +27,14 @@ pub struct Spec {
     pub place: Place,
     /// The supplementary groups stay (`groups = yes`); else the helper drops them.
     pub supplementary_groups: bool,
+    /// What the helper becomes, first thing, where systemd can't start it as that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Peers with a v4-mapped address reach the server over an AF_INET socket (section 4.2).
     pub unmap: bool,
+    /// NORETRY: a failed fork is not tried again (section 4.8).
+    #[serde(default)]
+    pub noretry: bool,
     /// `access_times`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_times: Vec<TimeWindow>,

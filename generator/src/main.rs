@@ -1,2 +1,93 @@
-//! The generator.
-fn main() {}
+//! xinetd-generator: turns xinetd's configuration into units, see systemd.generator(7).
+//!
+//! It runs at boot before file systems are mounted, and at each daemon-reload, which has deleted
+//! all its units before: a unit that is not written again closes its listening socket. So what is
+//! wrong with one service must not touch the others. It talks to nobody and waits for nothing.
+#![forbid(unsafe_code)]
+
+mod kernel_log;
+mod output;
+mod say;
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use xinetd_bridge::config::{self, Databases, DiskTree, FileTree};
+use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
+
+use crate::output::Output;
+
+/// The file that the configuration begins with.
+const MAIN: &str = "/etc/xinetd.conf";
+
+/// Stands for `/` in front of every path that is read, where it is set.
+const ROOT: &str = "XINETD_BRIDGE_ROOT";
+
+const USAGE: &str = "\
+usage: xinetd-generator NORMAL-DIR [EARLY-DIR LATE-DIR]
+
+Writes units for the services of /etc/xinetd.conf into the last directory. systemd calls it,
+see systemd.generator(7). With XINETD_BRIDGE_ROOT set it reads /etc and all else below that
+directory. To see what is wrong with the configuration, run `xinetdctl check`.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    let is_option = |path: &PathBuf| path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    let directory = match arguments.as_slice() {
+        // Late: the units of everybody else are stronger.
+        [directory] | [_, _, directory] if !arguments.iter().any(is_option) => directory,
+        _ => {
+            // There is nobody to tell where standard error is closed.
+            let _ = io::stderr().write_all(USAGE.as_bytes());
+            return ExitCode::FAILURE;
+        }
+    };
+    // The real root comes later, and the generator with it.
+    if env::var_os("SYSTEMD_IN_INITRD").as_deref() == Some(OsStr::new("1")) {
+        return ExitCode::SUCCESS;
+    }
+    let root = env::var_os(ROOT)
+        .filter(|root| !root.is_empty())
+        .map(PathBuf::from);
+    kernel_log::install(root.is_none());
+    match run(&DiskTree::new(root), directory) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Incomplete) => ExitCode::FAILURE,
+    }
+}
+
+/// Some units could not be written; it has been said which.
+struct Incomplete;
+
+/// Reads the tree and writes into the directory.
+fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
+    let main = Path::new(MAIN);
+    if tree
+        .read(main)
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    {
+        return Ok(());
+    }
+    let output = Output::new(directory).map_err(|error| {
+        log::error!("{}: {error}", directory.display());
+        Incomplete
+    })?;
+    let Some(specs) = SpecDirectory::inside(output.path()) else {
+        log::error!("{}: no unit can hold this name", output.path().display());
+        return Err(Incomplete);
+    };
+    let databases = Databases::read(tree);
+    let configuration = config::load(tree, main, &databases);
+    let surroundings = Surroundings::read(tree, &databases, specs);
+    let translation = translate(&configuration, &surroundings);
+    // Units before words: whatever happens to the log, the services are there.
+    let written = output.write(&translation);
+    say::problems(configuration.problems.iter().chain(&translation.problems));
+    // The process ends here: to free a thousand services piece by piece takes longer than that.
+    std::mem::forget((configuration, translation));
+    written
+}

@@ -1,1 +1,226 @@
-//! The helper: accept, decide, act.
+//! The helper: it accepts connections, decides, and runs servers.
+//!
+//! One process for each service that is in use, started by its socket unit, as the service's user.
+//! It goes when it has been idle for a while; systemd listens on.
+#![forbid(unsafe_code)]
+
+mod activation;
+mod banner;
+mod clock;
+mod connection;
+mod control;
+mod environment;
+mod event_loop;
+mod helper;
+mod load;
+mod names;
+mod notify;
+mod pause;
+mod peer;
+mod pending;
+mod reload;
+mod serve;
+mod sessions;
+mod settings;
+mod slab;
+mod state;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use lexopt::{Arg, Parser, ValueExt};
+use log::LevelFilter;
+
+use crate::journal::Journal;
+use crate::sys::{credentials, descriptor, signals};
+
+use activation::Activation;
+use clock::Moment;
+use control::Control;
+use event_loop::End;
+use helper::{Helper, Start};
+use notify::Notifier;
+use sessions::Sessions;
+use settings::{Inherited, Settings};
+use state::StateFile;
+
+/// The state of `cps` is noted for a successor so long after it has changed: a helper that is
+/// killed forgets no more than that.
+const RATE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a helper stays that has nothing to do, unless it is told otherwise.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the program is to do.
+enum Command {
+    /// Serve a unit, and leave after so long without anything to do.
+    Serve(String, Duration),
+    /// Have a unit's helper take a new spec, from this file.
+    Reload(String, PathBuf),
+    /// End the servers of a unit.
+    Stop(String),
+}
+
+/// The whole program: `UNIT`, `--reload UNIT SPEC` or `--stop UNIT`; systemd's units call it.
+///
+/// A drop-in may put `--idle SECONDS` in front of `UNIT`: how long the helper stays that has nothing to
+/// do. It is 60.
+///
+/// Exits with 0 if it did what it was to do, else with 1, and says why in the journal.
+pub fn main() -> ExitCode {
+    // A journal that can't be had is said by the exit status alone: there is nowhere to say it.
+    let Ok(journal) = Journal::open() else {
+        return ExitCode::FAILURE;
+    };
+    let journal: &'static Journal = Box::leak(Box::new(journal));
+    let _ = journal.install(LevelFilter::Info);
+    match parse_arguments(env::args_os().skip(1)).and_then(|command| run(command, journal)) {
+        Ok(code) => code,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
+    const USAGE: &str =
+        "usage: xinetd-accept [--idle SECONDS] UNIT | --reload UNIT SPEC | --stop UNIT";
+    let parse = || -> Result<Command, lexopt::Error> {
+        let mut parser = Parser::from_args(arguments);
+        let command = match parser.next()? {
+            Some(Arg::Value(unit)) => Command::Serve(unit.string()?, IDLE),
+            Some(Arg::Long("idle")) => {
+                let idle = Duration::from_secs(parser.value()?.parse()?);
+                Command::Serve(parser.value()?.string()?, idle)
+            }
+            Some(Arg::Long("reload")) => {
+                Command::Reload(parser.value()?.string()?, parser.value()?.into())
+            }
+            Some(Arg::Long("stop")) => Command::Stop(parser.value()?.string()?),
+            Some(other) => return Err(other.unexpected()),
+            None => return Err("a unit is missing".into()),
+        };
+        match parser.next()? {
+            Some(more) => Err(more.unexpected()),
+            None => Ok(command),
+        }
+    };
+    parse().map_err(|error| format!("{error}; {USAGE}"))
+}
+
+fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> {
+    match command {
+        Command::Reload(unit, file) => reload::reload(&unit, &file).map(|()| ExitCode::SUCCESS),
+        Command::Stop(unit) => stop::stop(&unit).map(|()| ExitCode::SUCCESS),
+        Command::Serve(unit, idle) => serve(&unit, idle, journal).map_err(|error| {
+            // The client still waits, so systemd would start us again and again without a pause.
+            thread::sleep(Duration::from_secs(1));
+            format!("{unit} can't be served: {error}")
+        }),
+    }
+}
+
+fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> {
+    credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
+    signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
+    if let Err(error) = descriptor::keep_from_servers() {
+        log::debug!("close_range: {error}");
+    }
+    let spec = settings::parse(&settings::read(&spec_file()?)?)?;
+    // In a folder that may be root's alone.
+    let control = control_socket(unit);
+    if let Some(identity) = spec.identity {
+        credentials::become_user(identity)
+            .map_err(|error| format!("the change to uid {}: {error}", identity.uid))?;
+    } else if !spec.supplementary_groups {
+        credentials::drop_groups().map_err(|error| {
+            format!("groups = no: {error}; the unit must have AmbientCapabilities=CAP_SETGID")
+        })?;
+    }
+    let activation = Activation::take()?;
+    let inherited = Inherited::take();
+    let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
+    let start = Start {
+        listeners: activation.listeners,
+        journal,
+        settings: Settings::new(spec, &inherited)?,
+        inherited,
+        sessions: Sessions::new(state_file(activation.state, now)?),
+        control,
+        idle,
+    };
+    let served = Helper::new(start, now).and_then(|mut helper| helper.run());
+    match served.map_err(|error| error.to_string())? {
+        End::Done => Ok(ExitCode::SUCCESS),
+        End::Abandoned => Ok(ExitCode::FAILURE),
+    }
+}
+
+fn spec_file() -> Result<PathBuf, String> {
+    let folder = env::var_os("CREDENTIALS_DIRECTORY")
+        .ok_or("CREDENTIALS_DIRECTORY is not set; the unit must have LoadCredential=spec:FILE")?;
+    Ok(Path::new(&folder).join("spec"))
+}
+
+/// What a predecessor left, or a new one that systemd keeps for our successor.
+fn state_file(kept: Option<std::os::fd::OwnedFd>, now: Moment) -> Result<StateFile, String> {
+    if let Some(kept) = kept {
+        match StateFile::open(kept) {
+            Ok(file) => return Ok(file),
+            Err(error) => log::warn!("the state of the last helper can't be used: {error}"),
+        }
+    }
+    let file = StateFile::create().map_err(|error| format!("memfd_create: {error}"))?;
+    Notifier::new(now).store(file.file());
+    Ok(file)
+}
+
+/// Without it reload does not work, but everything else does.
+fn control_socket(unit: &str) -> Option<Control> {
+    let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from)?;
+    let path = control::path(Some(folder), unit);
+    Control::listen(&path)
+        .inspect_err(|error| log::warn!("no control socket {}: {error}", path.display()))
+        .ok()
+}
+
+#[cfg(test)]
+mod argument_tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_one_unit_or_a_command_for_one() {
+        let parse = |text: &str| parse_arguments(text.split_whitespace().map(OsString::from));
+        assert!(
+            matches!(parse("telnet"), Ok(Command::Serve(unit, idle)) if unit == "telnet" && idle == IDLE)
+        );
+        assert!(
+            matches!(parse("--idle 3 ftp"), Ok(Command::Serve(unit, idle)) if unit == "ftp" && idle.as_secs() == 3)
+        );
+        assert!(matches!(parse("--stop telnet"), Ok(Command::Stop(_))));
+        assert!(
+            matches!(parse("--reload telnet /s"), Ok(Command::Reload(_, file)) if file == Path::new("/s"))
+        );
+        let wrong = [
+            "",
+            "a b",
+            "--reload a",
+            "--stop",
+            "--help",
+            "--stop a b",
+            "--idle 3",
+            "--idle x ftp",
+        ];
+        for wrong in wrong {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,2 +1,7 @@
 //! The helper: see [`xinetd_bridge::accept`].
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xinetd_bridge::accept::main()
+}

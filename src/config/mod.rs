@@ -3,13 +3,27 @@
 //! Nothing here touches the operating system: files and databases come in as parameters.
 #![forbid(unsafe_code)]
 
+mod address;
 mod attribute;
 mod databases;
+mod include;
+mod lexer;
+mod lower;
+mod parser;
+mod report;
+mod section;
 mod sources;
+mod statement;
+mod table;
+#[cfg(test)]
+mod testing;
+mod values;
 
+pub use address::{Reading, Remark, read as read_addresses};
 pub use attribute::Attribute;
-pub use databases::Databases;
-pub use sources::{Entry, FileTree, Sources};
+pub use databases::{Databases, User};
+pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
+pub use table::{Class, Row, Sections, Served, TABLE};
 
 use std::path::Path;
 
@@ -41,11 +55,7 @@ pub struct Dropped {
 
 /// Reads the configuration that begins with the file `main` of `tree`.
 pub fn load(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Configuration {
-    let _ = (tree, main, databases);
-    Configuration {
-        services: Vec::new(),
-        dropped: Vec::new(),
-        problems: Vec::new(),
-        sources: Sources::default(),
-    }
+    let mut reader = parser::Reader::new(tree, databases);
+    reader.read_main(main);
+    lower::lower(reader)
 }

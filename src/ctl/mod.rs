@@ -1,1 +1,187 @@
 //! The commands of xinetdctl.
+#![forbid(unsafe_code)]
+
+mod check;
+mod json;
+mod text;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Looks after services that are configured for xinetd and served through systemd.
+#[derive(Debug, Parser)]
+#[command(name = "xinetdctl", version, term_width = 80)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(CheckArgs),
+}
+
+/// Tell what is wrong or surprising, and what becomes of each attribute.
+///
+/// Exit status: 0 if all is well, 1 if there are warnings, 2 if there are errors.
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Files that are each read in place of /etc/xinetd.conf.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The directory that stands for / when files are read.
+    #[arg(long, value_name = "DIR", env = "XINETD_BRIDGE_ROOT")]
+    root: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the program with its arguments, the first of which is its name, and prints to `out`.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout and the rest to stderr; where both are closed there is no one
+            // to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli.command {
+        Command::Check(arguments) => ExitCode::from(check(arguments, out)),
+    }
+}
+
+/// `xinetdctl check`: prints the report and returns the exit status.
+fn check(arguments: CheckArgs, out: &mut dyn Write) -> u8 {
+    let checks = check::run(arguments.root, &arguments.files);
+    // The report of a large configuration has thousands of lines.
+    let mut out = io::BufWriter::new(out);
+    let printed = if arguments.json {
+        json::print(&checks, &mut out)
+    } else {
+        text::print(&checks, &mut out)
+    };
+    match printed.and_then(|()| out.flush()) {
+        // A reader such as `head` has seen enough, and nothing went wrong.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "xinetdctl: cannot write the report: {error}");
+            2
+        }
+        _ => check::Counts::of(&checks).exit_status(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A root with this /etc/xinetd.conf, removed with the value.
+    struct Root(PathBuf);
+
+    impl Root {
+        fn new(name: &str, main: &str) -> Self {
+            let name = format!("xinetdctl-{name}-{}", std::process::id());
+            let root = Self(std::env::temp_dir().join(name));
+            std::fs::create_dir_all(root.0.join("etc")).unwrap();
+            std::fs::write(root.0.join("etc/xinetd.conf"), main).unwrap();
+            root
+        }
+
+        /// Exit status and output of `xinetdctl check` on it.
+        fn check(&self, arguments: &[&str]) -> (ExitCode, String) {
+            let mut out = Vec::new();
+            let root = self.0.to_string_lossy();
+            let all = ["xinetdctl", "check", "--root", &root];
+            let all = all.iter().chain(arguments).map(Into::into);
+            let status = main(all, &mut out);
+            (status, String::from_utf8(out).unwrap())
+        }
+    }
+
+    impl Drop for Root {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const SERVICE: &str = "service probe\n{\n\ttype = UNLISTED\n\tport = 9\n\tsocket_type = stream\n\
+        \tprotocol = tcp\n\twait = no\n\tuser = 0\n\tserver = /bin/true\n\tlog_type = SYSLOG daemon\n}\n";
+
+    #[test]
+    fn a_clean_configuration_exits_with_0() {
+        let root = Root::new("clean", SERVICE);
+        let (status, out) = root.check(&[]);
+        assert_eq!(status, ExitCode::SUCCESS, "{out}");
+        assert!(
+            out.contains("probe (/etc/xinetd.conf:1:9): served by probe.socket"),
+            "{out}"
+        );
+        assert!(out.contains("ListenStream="), "{out}");
+    }
+
+    #[test]
+    fn a_trailing_comment_is_a_warning_and_exits_with_1() {
+        let limited = SERVICE.replace("}\n", "\tper_source = 10 # each\n}\n");
+        let (status, out) = Root::new("warning", &limited).check(&[]);
+        assert_eq!(status, ExitCode::from(1), "{out}");
+        assert!(out.contains("/etc/xinetd.conf:11:"), "{out}");
+        assert!(out.contains("   |     per_source = 10 # each\n"), "{out}");
+    }
+
+    #[test]
+    fn an_error_exits_with_2() {
+        let broken = SERVICE.replace("wait = no", "wait = maybe");
+        let (status, out) = Root::new("error", &broken).check(&[]);
+        assert_eq!(status, ExitCode::from(2), "{out}");
+        assert!(out.contains("/etc/xinetd.conf:7:"), "{out}");
+        assert!(
+            out.contains("probe (/etc/xinetd.conf:1:9): dropped"),
+            "{out}"
+        );
+    }
+
+    #[test]
+    fn a_missing_main_file_is_an_error_that_says_what_to_write() {
+        let root = Root::new("missing", "");
+        std::fs::remove_file(root.0.join("etc/xinetd.conf")).unwrap();
+        let (status, out) = root.check(&[]);
+        assert_eq!(status, ExitCode::from(2), "{out}");
+        assert!(out.contains("/etc/xinetd.conf"), "{out}");
+        assert!(out.contains("includedir /etc/xinetd.d"), "{out}");
+    }
+
+    #[test]
+    fn files_are_read_from_outside_of_the_root_as_main_files() {
+        let root = Root::new("files", "rubbish\n");
+        let file = root.0.join("probe");
+        std::fs::write(&file, SERVICE).unwrap();
+        let (status, out) = root.check(&["--json", &file.to_string_lossy()]);
+        assert_eq!(status, ExitCode::SUCCESS, "{out}");
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(report["files"][0]["main"], *file.to_string_lossy());
+        assert_eq!(report["files"][0]["services"][0]["id"], "probe");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let root = Root::new("pipe", SERVICE);
+        let arguments = ["xinetdctl", "check", "--root", &root.0.to_string_lossy()];
+        let status = main(arguments.map(Into::into), &mut Closed);
+        assert_eq!(status, ExitCode::SUCCESS);
+    }
+}

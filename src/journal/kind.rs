@@ -123,3 +123,22 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_catalog_explains_each_kind_and_nothing_else() {
+        let catalog = include_str!("../../units/xinetd-bridge.catalog");
+        let explained: Vec<_> = catalog
+            .lines()
+            .filter_map(|l| l.strip_prefix("-- "))
+            .collect();
+        let kinds: BTreeSet<_> = Kind::ALL.map(Kind::message_id).into();
+        assert_eq!(explained.len(), kinds.len());
+        assert_eq!(BTreeSet::from_iter(explained), kinds);
+    }
+}

@@ -38,7 +38,7 @@ pub struct AccessRule {
 ///
 /// IPv4 prefixes match IPv4 peers and v4-mapped ones. A prefix inside `::ffff:0:0/96`, or one that
 /// covers it, such as `::/0`, is IPv6 here and matches IPv4 peers on dual-stack sockets as well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Pattern {
     /// All addresses of a prefix; a single address is a prefix of full length.
@@ -93,6 +93,9 @@ impl From<IpAddr> for Pattern {
 pub struct MinuteOfDay(u16);
 
 impl MinuteOfDay {
+    /// 00:00.
+    pub const MIDNIGHT: Self = Self(0);
+
     /// The minute `hour`:`minute`, none if there is no such time.
     pub fn new(hour: u16, minute: u16) -> Option<Self> {
         (hour < 24 && minute < 60).then(|| Self(hour * 60 + minute))

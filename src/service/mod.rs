@@ -14,7 +14,8 @@ pub use access::{AccessList, AccessRule, AccessRules, MinuteOfDay, Pattern, Time
 pub use limits::{ConnectionRate, Limit, Limits};
 pub use logging::{Facility, FailureFlags, Level, LogTarget, Logging, SizeLimits, SuccessFlags};
 pub use program::{
-    Banners, Credentials, Environment, Internal, Principal, Program, ResourceLimits, Rlimit,
+    Banners, Credentials, Environment, Identity, Internal, Principal, Program, ResourceLimits,
+    Rlimit,
 };
 pub use socket::{Bind, Family, Listen, Mux, Port, Protocol, RpcProgram, RpcRange, SocketType};
 
@@ -77,8 +78,8 @@ pub struct Service {
 pub enum Reach {
     /// A port of its own.
     Listen(Listen),
-    /// A port that the portmapper tells (`type = RPC`).
-    Rpc(RpcProgram, Option<Listen>),
+    /// A port that the portmapper tells (`type = RPC`); 0 where the file gives none.
+    Rpc(RpcProgram, Listen),
     /// By name through the tcpmux service (`type = TCPMUX` or `TCPMUXPLUS`).
     Mux(Mux),
 }

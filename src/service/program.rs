@@ -37,6 +37,34 @@ pub struct Credentials {
     pub supplementary: bool,
 }
 
+impl Credentials {
+    /// The numbers that the server runs under where no lookup is needed for them: xinetd takes a
+    /// numeric user as it is, and its number for the group (semantics, section 2), while systemd
+    /// refuses numbers that no database lists.
+    pub fn identity(&self) -> Option<Identity> {
+        let &Principal::Id(uid @ 1..) = &self.user else {
+            return None;
+        };
+        let gid = match self.group {
+            None => uid,
+            Some(Principal::Id(gid)) => gid,
+            Some(Principal::Name(_)) => return None,
+        };
+        // The groups of a user are in the databases alone.
+        (!self.supplementary).then_some(Identity { uid, gid })
+    }
+}
+
+/// A user and a group by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The user, never root.
+    pub uid: u32,
+    /// The only group.
+    pub gid: u32,
+}
+
 /// A user or a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {

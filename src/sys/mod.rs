@@ -1,2 +1,11 @@
-//! The only unsafe code.
+//! The only unsafe code: what neither the standard library nor nix offers.
+//!
+//! Each function here is small, and safe to call; nothing here decides anything.
 #![allow(unsafe_code)]
+
+pub mod credentials;
+pub mod descriptor;
+pub mod process;
+pub mod signals;
+pub mod socket;
+pub mod spawn;

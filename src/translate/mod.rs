@@ -1,2 +1,233 @@
 //! Services in, units and specs out.
 #![forbid(unsafe_code)]
+
+mod escape;
+mod fate;
+mod name;
+mod principal;
+mod problems;
+mod report;
+mod servable;
+mod service;
+mod socket;
+mod spec;
+mod surroundings;
+mod unit;
+
+#[cfg(test)]
+mod tests;
+
+pub use name::ExistingUnits;
+pub use report::{AttributeReport, Fate, ServiceReport, Standing};
+pub use servable::{Obstacle, Reason};
+pub use surroundings::{SpecDirectory, Surroundings};
+
+use std::path::{Path, PathBuf};
+
+use self::name::{Choice, Names, UnitName};
+use self::problems::Problems;
+use self::servable::Servable;
+use self::unit::{Directive, Plain, Value};
+use crate::config::{Attribute, Configuration};
+use crate::problem::Problem;
+use crate::service::{Reach, Service};
+
+/// The target of all services, which the packages bring.
+const TARGET: &str = "/usr/lib/systemd/system/xinetd.target";
+
+/// What the generator has to write and to say.
+#[derive(Clone, Debug)]
+pub struct Translation {
+    /// The services, in the order of the files.
+    pub services: Vec<TranslatedService>,
+    /// Links that serve all services together.
+    pub links: Vec<Link>,
+    /// What is worth saying about the translation itself, each place once.
+    pub problems: Vec<Problem>,
+}
+
+/// One service: its files, and what becomes of it.
+#[derive(Clone, Debug)]
+pub struct TranslatedService {
+    /// For reports.
+    pub report: ServiceReport,
+    /// Its files, in the order in which they are to be written.
+    pub files: Vec<File>,
+    /// The links to them, to be made when all files are there.
+    pub links: Vec<Link>,
+}
+
+/// A file to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its path, relative to the output directory.
+    pub path: PathBuf,
+    /// What stands in it.
+    pub content: Vec<u8>,
+    /// Whether root alone may read it.
+    pub private: bool,
+}
+
+/// A symbolic link to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its path, relative to the output directory.
+    pub path: PathBuf,
+    /// What it points to.
+    pub target: PathBuf,
+}
+
+/// The units and specs of a configuration.
+pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>) -> Translation {
+    let mut names = Names::new(&surroundings.existing);
+    let mut problems = Problems::default();
+    let services: Vec<_> = configuration
+        .services
+        .iter()
+        .map(|service| translate_service(service, surroundings, &mut names, &mut problems))
+        .collect();
+    let is_enabled = |service: &TranslatedService| !service.links.is_empty();
+    let target = Link {
+        path: "sockets.target.wants/xinetd.target".into(),
+        target: TARGET.into(),
+    };
+    Translation {
+        links: services
+            .iter()
+            .any(is_enabled)
+            .then_some(target)
+            .into_iter()
+            .collect(),
+        services,
+        problems: problems.finish(),
+    }
+}
+
+fn translate_service(
+    service: &Service,
+    surroundings: &Surroundings<'_>,
+    names: &mut Names<'_>,
+    problems: &mut Problems,
+) -> TranslatedService {
+    let servable = servable::servable(service, surroundings.libwrap_rules.as_deref());
+    let port = match &service.reach {
+        Reach::Listen(listen) => Some(listen.port),
+        Reach::Rpc(..) | Reach::Mux(_) => None,
+    };
+    // Services that are not served yet keep their names: those of others will not change when
+    // they are.
+    let choice = names.choose(service.id.as_bytes(), port);
+    let mut files = Vec::new();
+    let mut links = Vec::new();
+    let standing = match (choice, servable) {
+        (Choice::Native { unit, path }, _) => {
+            problems.native(service, &unit, &path);
+            Standing::Native {
+                unit: unit.to_string(),
+                path,
+            }
+        }
+        (_, Err(obstacles)) => Standing::NotServedYet(obstacles),
+        (Choice::TooLong, Ok(_)) => Standing::NotServedYet(vec![Obstacle::of(
+            service,
+            Attribute::Id,
+            Reason::NameTooLong,
+        )]),
+        (Choice::Ours { unit, instead_of }, Ok(servable)) => {
+            if let Some(path) = instead_of {
+                problems.renamed(service, &unit, &path);
+            }
+            problems.numbers(service, surroundings.databases);
+            match files_of(service, &servable, &unit, &surroundings.specs) {
+                Ok(made) => {
+                    files = made;
+                    links.extend(service.enabled.then(|| Link {
+                        path: format!("xinetd.target.wants/{unit}.socket").into(),
+                        target: format!("../{unit}.socket").into(),
+                    }));
+                    Standing::Served {
+                        unit: unit.to_string(),
+                        enabled: service.enabled,
+                    }
+                }
+                Err(error) => Standing::NotServedYet(vec![Obstacle::of(
+                    service,
+                    Attribute::Id,
+                    Reason::Spec(error.to_string()),
+                )]),
+            }
+        }
+    };
+    let report = report(service, standing);
+    problems.report(service, &report);
+    TranslatedService {
+        report,
+        files,
+        links,
+    }
+}
+
+/// The files of a service that is served. The socket comes last: whoever finds it finds all.
+fn files_of(
+    service: &Service,
+    servable: &Servable<'_>,
+    unit: &UnitName,
+    specs: &SpecDirectory,
+) -> Result<Vec<File>, toml::ser::Error> {
+    let spec = toml::to_string(&spec::spec(service, servable))?;
+    let file = |path: String, content: String, private| File {
+        path: path.into(),
+        content: content.into_bytes(),
+        private,
+    };
+    let service_unit = service::service(service, servable, unit, specs).to_string();
+    let socket_unit = socket::socket(service, servable).to_string();
+    Ok(vec![
+        // It may hold passwords (env, server_args), as the configuration file of mode 0600 may.
+        file(
+            format!("{}/{}.toml", SpecDirectory::NAME, unit.simple()),
+            spec,
+            true,
+        ),
+        file(format!("{unit}.service"), service_unit, false),
+        file(format!("{unit}.socket"), socket_unit, false),
+    ])
+}
+
+/// What both units of a service begin with.
+fn unit_section(service: &Service) -> Vec<Directive> {
+    let mut description = service.id.as_bytes().to_vec();
+    description.extend_from_slice(b" (xinetd service)");
+    let mut head = vec![Directive::new("Description", Value::Prose(description))];
+    // `systemctl status` shows it, and says when it has changed. A name that no unit can hold is
+    // in the spec alone.
+    let source = Plain::path(&Path::new("/").join(&service.place.file));
+    head.extend(source.map(|path| Directive::new("SourcePath", Value::Plain(path))));
+    head
+}
+
+/// What becomes of a service and of its attributes.
+fn report(service: &Service, standing: Standing) -> ServiceReport {
+    let obstacles = match &standing {
+        Standing::NotServedYet(obstacles) => obstacles.as_slice(),
+        Standing::Served { .. } | Standing::Native { .. } => &[],
+    };
+    let attributes = service.attributes.iter().map(|written| AttributeReport {
+        attribute: written.attribute,
+        place: written.place.clone(),
+        from_defaults: written.from_defaults,
+        text: written.text.clone(),
+        fates: match &standing {
+            Standing::Native { .. } => vec![Fate::NoEffect {
+                why: "a unit of the administrator has the service's name",
+            }],
+            _ => fate::fates(written.attribute, service, obstacles),
+        },
+    });
+    ServiceReport {
+        id: service.id.clone(),
+        place: service.place.clone(),
+        attributes: attributes.collect(),
+        standing,
+    }
+}

@@ -1,0 +1,139 @@
+//! Writing units: each file whole or not at all, and nothing outside the output directory.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use xinetd_bridge::translate::{File, Link, TranslatedService, Translation};
+
+use crate::Incomplete;
+
+/// The directory that the units go to.
+#[derive(Debug)]
+pub(crate) struct Output {
+    path: PathBuf,
+    /// The name under which files are written before they get their own: systemd takes no unit
+    /// by it, and two generators that run at once do not meet.
+    temporary: String,
+}
+
+impl Output {
+    /// Makes the directory if it is missing, as systemd does.
+    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        Ok(Self {
+            path: directory.canonicalize()?,
+            temporary: format!(".xinetd-generator.{}", process::id()),
+        })
+    }
+
+    /// The directory, without symbolic links.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes all that can be written, and says what can't.
+    pub(crate) fn write(&self, translation: &Translation) -> Result<(), Incomplete> {
+        let mut writer = Writer {
+            output: self,
+            directories: HashSet::new(),
+        };
+        let mut complete = Ok(());
+        for service in &translation.services {
+            if let Err((path, error)) = writer.service(service) {
+                let report = &service.report;
+                log::error!("{}: {}: {error}", report.place, path.display());
+                complete = Err(Incomplete);
+            }
+        }
+        for link in &translation.links {
+            if let Err(error) = writer.link(link) {
+                log::error!("{}: {error}", link.path.display());
+                complete = Err(Incomplete);
+            }
+        }
+        complete
+    }
+}
+
+/// A run of writing.
+struct Writer<'a> {
+    output: &'a Output,
+    /// The directories that are known to be there.
+    directories: HashSet<PathBuf>,
+}
+
+impl Writer<'_> {
+    /// All of a service, in order: a link is there only if what it points to is.
+    fn service(&mut self, service: &TranslatedService) -> Result<(), (PathBuf, io::Error)> {
+        for file in &service.files {
+            self.file(file)
+                .map_err(|error| (file.path.clone(), error))?;
+        }
+        for link in &service.links {
+            self.link(link)
+                .map_err(|error| (link.path.clone(), error))?;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, file: &File) -> io::Result<()> {
+        let directory = self.directory_of(&file.path)?;
+        let temporary = directory.join(&self.output.temporary);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        options.mode(if file.private { 0o600 } else { 0o644 });
+        let mut handle = match options.open(&temporary) {
+            // Left by one that was killed; a new file, since that one may be somebody's link.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                fs::remove_file(&temporary)?;
+                options.open(&temporary)?
+            }
+            opened => opened?,
+        };
+        let written = handle.write_all(&file.content);
+        // Nothing is synced: the directory lies in memory.
+        let renamed =
+            written.and_then(|()| fs::rename(&temporary, self.output.path.join(&file.path)));
+        if renamed.is_err() {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&temporary);
+        }
+        renamed
+    }
+
+    fn link(&mut self, link: &Link) -> io::Result<()> {
+        let directory = self.directory_of(&link.path)?;
+        let path = self.output.path.join(&link.path);
+        match symlink(&link.target, &path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let temporary = directory.join(&self.output.temporary);
+                symlink(&link.target, &temporary)?;
+                fs::rename(&temporary, &path)
+            }
+            made => made,
+        }
+    }
+
+    /// The directory of a path, which is made if it is missing and must not be a link.
+    fn directory_of(&mut self, path: &Path) -> io::Result<PathBuf> {
+        let relative = path.parent().unwrap_or(Path::new(""));
+        let directory = self.output.path.join(relative);
+        if !relative.as_os_str().is_empty() && !self.directories.contains(relative) {
+            let made = DirBuilder::new().mode(0o755).create(&directory);
+            made.or_else(|error| match error.kind() {
+                ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(error),
+            })?;
+            // Other generators make such directories too.
+            if !fs::symlink_metadata(&directory)?.is_dir() {
+                return Err(ErrorKind::NotADirectory.into());
+            }
+            self.directories.insert(relative.to_owned());
+        }
+        Ok(directory)
+    }
+}

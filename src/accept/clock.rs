@@ -1,0 +1,108 @@
+//! The times that decisions depend on.
+
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Zoned;
+use nix::time::{ClockId, clock_gettime};
+
+use crate::policy::MonotonicSeconds;
+use crate::service::MinuteOfDay;
+
+/// A point in time as what has passed since boot: it never goes back, counts while the machine
+/// sleeps, and means the same to a helper's successor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(pub Duration);
+
+impl Moment {
+    /// Now.
+    ///
+    /// # Errors
+    /// Never on kernels with `CLOCK_BOOTTIME`, which are all that have pidfds.
+    pub(super) fn now() -> io::Result<Self> {
+        Ok(Self(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into()))
+    }
+
+    /// In whole seconds, as policies count.
+    pub(super) fn seconds(self) -> MonotonicSeconds {
+        MonotonicSeconds(self.0.as_secs())
+    }
+
+    /// So much later.
+    #[must_use]
+    pub(super) fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+
+    /// What has passed since `earlier`; nothing if that is later.
+    pub(super) fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl From<MonotonicSeconds> for Moment {
+    fn from(seconds: MonotonicSeconds) -> Self {
+        Self(Duration::from_secs(seconds.0))
+    }
+}
+
+/// The local minute of the day.
+#[derive(Debug, Default)]
+pub(super) struct LocalClock {
+    /// A minute since 1970, and what it is in local time.
+    known: Option<(u64, MinuteOfDay)>,
+}
+
+impl LocalClock {
+    /// The minute of the day in the zone of the machine, or of `TZ`.
+    ///
+    /// It is worked out once in each minute of the system clock: so a clock that is set counts at
+    /// once, and a zone that changes with the next minute.
+    pub(super) fn minute(&mut self) -> MinuteOfDay {
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let minute = since_1970.as_secs() / 60;
+        match self.known {
+            Some((known, local)) if known == minute => local,
+            _ => {
+                let local = local_minute(&Zoned::now());
+                self.known = Some((minute, local));
+                local
+            }
+        }
+    }
+}
+
+fn local_minute(now: &Zoned) -> MinuteOfDay {
+    let part = |number: i8| u16::try_from(number).unwrap_or_default();
+    MinuteOfDay::new(part(now.hour()), part(now.minute())).unwrap_or(MinuteOfDay::MIDNIGHT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_minute_is_local() {
+        for (text, hour, minute) in [
+            ("2026-03-29T01:59:59+01:00[Europe/Berlin]", 1, 59),
+            ("2026-03-29T03:00:00+02:00[Europe/Berlin]", 3, 0),
+            ("2026-07-01T23:59:00+05:45[+05:45]", 23, 59),
+        ] {
+            let local = local_minute(&text.parse().unwrap());
+            assert_eq!(Some(local), MinuteOfDay::new(hour, minute), "{text}");
+        }
+    }
+
+    #[test]
+    fn time_goes_on() {
+        let earlier = Moment::now().unwrap();
+        let later = Moment::now().unwrap();
+        assert!(later >= earlier);
+        assert_eq!(
+            earlier.since(later.plus(Duration::from_secs(1))),
+            Duration::ZERO
+        );
+    }
+}

@@ -1,0 +1,343 @@
+//! The way of a connection: accept, banner, limits, access lists, banner, server (semantics,
+//! section 4.2). Whoever is refused costs no process.
+
+use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+
+use crate::journal::{Event, PauseCause};
+use crate::policy::{Access, Facts, NameAnswer, Refusal, Slot, Verdict};
+use crate::service::MinuteOfDay;
+use crate::sys::socket::{reset, to_ipv4};
+
+use super::banner::Banner;
+use super::clock::Moment;
+use super::helper::{Helper, Token};
+use super::names::{Asked, Names};
+use super::peer::Remote;
+use super::pending::{Connection, Next, Outbox, Released, Wait};
+use super::slab::Key;
+
+/// Connections that are refused or wait before the loop looks at other events again.
+const BATCH: usize = 32;
+
+impl Helper {
+    /// Takes what clients the listener `index` has, up to the first that gets a server.
+    pub(super) fn accept(&mut self, index: u32, now: Moment) {
+        for _ in 0..BATCH {
+            let Some(listener) = self.listeners.get(index as usize) else {
+                return;
+            };
+            let served = self.counts.served;
+            match listener.accept() {
+                Ok((stream, address)) => self.meet(stream, address, now),
+                Err(error) => {
+                    if self.accept_failed(&error, now).is_break() {
+                        return;
+                    }
+                }
+            }
+            if self.counts.served != served || self.stopping {
+                return;
+            }
+        }
+    }
+
+    fn accept_failed(&mut self, error: &std::io::Error, now: Moment) -> ControlFlow<()> {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EAGAIN) => ControlFlow::Break(()),
+            // This client has gone; the next one may be there.
+            Some(Errno::ECONNABORTED | Errno::EPROTO) => ControlFlow::Continue(()),
+            // The last two are no lack of descriptors, but as little helped by another attempt.
+            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
+                self.go_deaf(now);
+                ControlFlow::Break(())
+            }
+            _ => {
+                // A fault of the network on the way to one client (accept(2)).
+                if self.budget.admits(now.seconds()) {
+                    log::error!("accept failed: {error}");
+                }
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn meet(&mut self, stream: TcpStream, address: SocketAddr, now: Moment) {
+        if self.is_full() {
+            self.out_of_descriptors(now);
+        }
+        if self.pause.is_some() {
+            self.state.turn_away();
+            reset(stream);
+            return;
+        }
+        let mut connection = Connection {
+            stream,
+            remote: Remote::new(address),
+            outbox: Outbox::default(),
+            next: Next::Close,
+        };
+        self.add_banner(&mut connection, |settings| &mut settings.always);
+        self.idle_since = None;
+        self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
+        let facts = self.facts(address, now);
+        match self.settings.policy.limits(&mut self.state, &facts) {
+            Verdict::Admit(slot) => {
+                self.unmap(&connection);
+                self.check_access(connection, slot, &NameAnswer::NotAsked, now);
+            }
+            Verdict::Refuse(refusal) => self.refuse(connection, &refusal, now),
+            Verdict::Pause { refusal, .. } => {
+                self.begin_pause(PauseCause::Rate, now);
+                self.refuse(connection, &refusal, now);
+            }
+        }
+    }
+
+    /// Before anything that may wait: the kernel does it for whole connections only, not where the
+    /// client has sent its last byte.
+    fn unmap(&self, connection: &Connection) {
+        if self.settings.spec.unmap
+            && connection.remote.is_mapped()
+            && let Err(error) = to_ipv4(connection.stream.as_fd())
+        {
+            // It is served all the same, as by xinetd.
+            log::debug!("{}: IPV6_ADDRFORM failed: {error}", connection.remote.host);
+        }
+    }
+
+    fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
+        let policy = &self.settings.policy;
+        Facts {
+            peer: address.ip(),
+            now: now.seconds(),
+            minute: match policy.needs_minute() {
+                true => self.clock.minute(),
+                false => MinuteOfDay::MIDNIGHT,
+            },
+            load: policy
+                .needs_load()
+                .then(|| self.load.get(now.seconds()))
+                .flatten(),
+        }
+    }
+
+    fn check_access(
+        &mut self,
+        mut connection: Connection,
+        slot: Slot,
+        name: &NameAnswer,
+        now: Moment,
+    ) {
+        let peer = connection.remote.address.ip();
+        match self.settings.policy.access(peer, name) {
+            Access::Allow => {
+                self.add_banner(&mut connection, |settings| &mut settings.success);
+                connection.next = Next::Serve(slot, 0);
+                self.advance(connection, now);
+            }
+            Access::Deny(refusal) => {
+                self.state.leave(slot);
+                self.refuse(connection, &refusal, now);
+            }
+            Access::NeedName => match self.ask_name(&connection, now) {
+                Asked::Known(answer) => self.check_access(connection, slot, &answer, now),
+                Asked::Later => {
+                    connection.next = Next::Name(slot);
+                    self.advance(connection, now);
+                }
+            },
+        }
+    }
+
+    fn ask_name(&mut self, connection: &Connection, now: Moment) -> Asked {
+        const FAILED: Asked = Asked::Known(NameAnswer::Failed);
+        if !self.pending.has_room(Wait::Name) {
+            return FAILED;
+        }
+        if self.names.is_none() {
+            self.names = Names::new().ok();
+            let watched = self
+                .names
+                .as_ref()
+                .map(|names| self.watch(names.descriptor(), Token::Names, EpollFlags::EPOLLIN));
+            if !matches!(watched, Some(Ok(()))) {
+                self.names = None;
+            }
+        }
+        let address = connection.remote.address.ip();
+        let asked = self.pending.awaits(address);
+        self.names
+            .as_mut()
+            .map_or(FAILED, |names| names.ask(address, asked, now))
+    }
+
+    fn add_banner(
+        &mut self,
+        connection: &mut Connection,
+        which: impl FnOnce(&mut super::settings::Settings) -> &mut Option<Banner>,
+    ) {
+        let Some(banner) = which(&mut self.settings) else {
+            return;
+        };
+        match banner.content() {
+            Ok(content) => connection.outbox.push(content),
+            Err(errno) => {
+                let file = banner.file().clone();
+                let errno = errno as i32;
+                self.log(&Event::BannerUnreadable { file: &file, errno });
+            }
+        }
+    }
+
+    /// `connection` has given its slot back.
+    pub(super) fn refuse(&mut self, mut connection: Connection, refusal: &Refusal, now: Moment) {
+        self.log_refusal(refusal, &connection.remote, now);
+        self.add_banner(&mut connection, |settings| &mut settings.failure);
+        connection.next = Next::Close;
+        self.advance(connection, now);
+    }
+
+    /// Sends what there is to send, and does what comes then; or lets the connection wait.
+    fn advance(&mut self, mut connection: Connection, now: Moment) {
+        let drained = connection.outbox.flush(&connection.stream);
+        match connection.next {
+            Next::Name(_) => self.wait(connection, Wait::Name, !drained, now),
+            _ if !drained => self.wait(connection, Wait::Drain, true, now),
+            Next::Serve(slot, failures) => {
+                connection.next = Next::Close;
+                self.serve(connection, slot, failures, now);
+            }
+            Next::Close => drop(connection),
+        }
+    }
+
+    pub(super) fn wait(&mut self, connection: Connection, wait: Wait, watched: bool, now: Moment) {
+        // Who has not read for the longest time makes room.
+        if !self.pending.has_room(wait)
+            && let Some(oldest) = self.pending.oldest(wait)
+        {
+            self.expire(oldest, now);
+        }
+        let key = match self.pending.insert(connection, wait, now) {
+            Ok(key) => key,
+            Err(connection) => return self.abandon(*connection),
+        };
+        if watched {
+            let result = self.pending.get_mut(key).map(|(connection, _)| {
+                let token = Token::Pending(key);
+                let event = nix::sys::epoll::EpollEvent::new(EpollFlags::EPOLLOUT, token.encode());
+                self.epoll.add(&connection.stream, event)
+            });
+            // Where it can't be watched it ends when its time is over.
+            self.pending
+                .set_watched(key, matches!(result, Some(Ok(()))));
+        }
+    }
+
+    fn release(&mut self, key: Key) -> Option<(Connection, Wait)> {
+        let Released {
+            connection,
+            wait,
+            watched,
+        } = self.pending.remove(key)?;
+        if watched {
+            // A server that gets the socket would keep it in the epoll set.
+            self.unwatch(&connection.stream);
+        }
+        Some((connection, wait))
+    }
+
+    /// Closes a connection that gets no server after all.
+    fn abandon(&mut self, connection: Connection) {
+        match connection.next {
+            Next::Name(slot) | Next::Serve(slot, _) => self.state.leave(slot),
+            Next::Close => {}
+        }
+    }
+
+    /// The client of a waiting connection takes more.
+    pub(super) fn writable(&mut self, key: Key, now: Moment) {
+        let Some((connection, wait)) = self.pending.get_mut(key) else {
+            return;
+        };
+        if !connection.outbox.flush(&connection.stream) {
+            return;
+        }
+        if wait == Wait::Name {
+            if let Some((connection, _)) = self.pending.get_mut(key) {
+                let _ = self.epoll.delete(&connection.stream);
+            }
+            self.pending.set_watched(key, false);
+        } else if let Some((connection, _)) = self.release(key) {
+            self.advance(connection, now);
+        }
+    }
+
+    /// The resolver has answered.
+    pub(super) fn named(&mut self, now: Moment) {
+        let answers = self
+            .names
+            .as_mut()
+            .map(|names| names.answers(now))
+            .unwrap_or_default();
+        for (address, answer) in answers {
+            for key in self.pending.named(address) {
+                self.answer(key, &answer, now);
+            }
+        }
+    }
+
+    fn answer(&mut self, key: Key, answer: &NameAnswer, now: Moment) {
+        if let Some((mut connection, _)) = self.release(key) {
+            match std::mem::replace(&mut connection.next, Next::Close) {
+                Next::Name(slot) => self.check_access(connection, slot, answer, now),
+                other => {
+                    connection.next = other;
+                    self.advance(connection, now);
+                }
+            }
+        }
+    }
+
+    /// Connections have waited long enough.
+    pub(super) fn expire_pending(&mut self, now: Moment) {
+        while let Some(key) = self.pending.expired(now) {
+            self.expire(key, now);
+        }
+    }
+
+    fn expire(&mut self, key: Key, now: Moment) {
+        match self.pending.get_mut(key).map(|(_, wait)| wait) {
+            Some(Wait::Name) => self.answer(key, &NameAnswer::Failed, now),
+            Some(Wait::Retry) => {
+                if let Some((connection, _)) = self.release(key) {
+                    self.advance(connection, now);
+                }
+            }
+            Some(Wait::Drain) => {
+                if let Some((connection, _)) = self.release(key) {
+                    if self.budget.admits(now.seconds()) {
+                        let id = self.settings.spec.id.to_text();
+                        log::info!("{id}: {} does not read its banner", connection.remote.host);
+                    }
+                    self.abandon(connection);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Those that wait get no server any more.
+    pub(super) fn abandon_pending(&mut self) {
+        for key in self.pending.keys() {
+            if let Some((connection, _)) = self.release(key) {
+                self.abandon(connection);
+            }
+        }
+    }
+}

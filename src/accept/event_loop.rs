@@ -1,0 +1,290 @@
+//! The loop: one thread that waits for everything at once.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::journal::Event;
+use crate::policy::State;
+use crate::service::ConnectionRate;
+
+use super::clock::Moment;
+use super::control::{OK, Progress, Request};
+use super::helper::{Helper, Token};
+
+/// How often what could not be watched is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How long the last lines may take to reach the journal.
+const LAST_LINES: u16 = 1000;
+
+/// Events at once.
+const EVENTS: usize = 64;
+
+/// How a helper ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It had nothing to do, or was stopped and has no sessions any more.
+    Done,
+    /// It was told to end while servers run: systemd shall start another one that counts them.
+    Abandoned,
+}
+
+impl Helper {
+    /// Serves until there is nothing more to do.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell of events.
+    pub(super) fn run(&mut self) -> io::Result<End> {
+        self.notifier.ready();
+        loop {
+            if let Some(end) = self.turn()? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Does what is due, waits for events, and deals with them.
+    pub(super) fn turn(&mut self) -> io::Result<Option<End>> {
+        let now = Moment::now()?;
+        let idle = self.on_time(now);
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let timeout = match idle {
+            // A client that has come by now is served first.
+            true => EpollTimeout::ZERO,
+            false => self.timeout(now),
+        };
+        let count = match self.epoll.wait(&mut events, timeout) {
+            Ok(count) => count,
+            Err(Errno::EINTR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        if idle && count == 0 {
+            self.notifier.stopping();
+            self.flush_journal();
+            return Ok(Some(End::Done));
+        }
+        match self.dispatch(&events[..count], Moment::now()?) {
+            true => self.terminate().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Servers that have ended make room for those who wait: they come first. True if the helper
+    /// is to end.
+    fn dispatch(&mut self, events: &[EpollEvent], now: Moment) -> bool {
+        let tokens = || {
+            events
+                .iter()
+                .filter_map(|event| Token::decode(event.data()))
+        };
+        for token in tokens() {
+            if let Token::Session(key) = token {
+                self.ended(key, now);
+            }
+        }
+        let mut end = false;
+        for token in tokens() {
+            match token {
+                Token::Session(_) => {}
+                Token::Listener(index) => self.accept(index, now),
+                Token::Pending(key) => self.writable(key, now),
+                Token::Names => self.named(now),
+                Token::Journal => self.journal.flush(),
+                Token::Control => self.accept_control(now),
+                Token::ControlClient => self.read_control(now),
+                Token::Signals => {
+                    if let Ok(Some(_)) = self.signals.read_signal() {
+                        end = true;
+                    }
+                }
+            }
+        }
+        end
+    }
+
+    /// Does what is due; true if the helper has nothing more to do.
+    pub(super) fn on_time(&mut self, now: Moment) -> bool {
+        self.end_pause_if_due(now);
+        self.expire_pending(now);
+        if let Some(control) = &mut self.control {
+            control.expire(now);
+        }
+        if self.rate_due.is_some_and(|due| now >= due) {
+            self.rate_due = None;
+            self.sessions.save_rate(&self.state);
+            for key in std::mem::take(&mut self.unwatched) {
+                self.watch_session(key);
+            }
+        }
+        if self.summary_due().is_some_and(|due| now >= due)
+            && let Some(count) = self.budget.take_summary()
+        {
+            self.log(&Event::RefusalsWithheld { count });
+        }
+        if self.notifier.due().is_some_and(|due| now >= due) {
+            let status = self.status();
+            self.notifier.tell(now, || status);
+        }
+        self.watch_journal();
+        self.is_idle(now)
+    }
+
+    fn timeout(&mut self, now: Moment) -> EpollTimeout {
+        if !self.unwatched.is_empty() {
+            self.rate_due.get_or_insert(now.plus(RETRY));
+        }
+        let due = [
+            self.pause.map(|pause| pause.until),
+            self.pending.due(),
+            self.control.as_ref().and_then(super::control::Control::due),
+            self.rate_due,
+            self.summary_due(),
+            self.notifier.due(),
+            self.idle_since
+                .map(|since| since.plus(self.idle_time(since))),
+        ];
+        match due.into_iter().flatten().min() {
+            None => EpollTimeout::NONE,
+            // Rounded up: a little too early would be once more for nothing.
+            Some(due) => EpollTimeout::try_from(due.since(now) + Duration::from_micros(999))
+                .unwrap_or(EpollTimeout::MAX),
+        }
+    }
+
+    fn summary_due(&self) -> Option<Moment> {
+        self.budget.summary_due().map(Moment::from)
+    }
+
+    /// The journal is watched only while lines wait: it would tell of each line that it takes.
+    fn watch_journal(&mut self) {
+        let pending = self.journal.pending();
+        if pending == self.journal_watched {
+            return;
+        }
+        if pending {
+            // Once for each change: a journal that does not come back would keep us busy.
+            let events = EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
+            self.journal_watched = self.watch(self.journal, Token::Journal, events).is_ok();
+        } else {
+            self.unwatch(self.journal);
+            self.journal_watched = false;
+        }
+    }
+
+    /// Whether it has had nothing to do for long enough. systemd listens on: a client that comes
+    /// now waits in the backlog and has it start another helper.
+    fn is_idle(&mut self, now: Moment) -> bool {
+        let busy = !self.sessions.is_empty()
+            || !self.pending.is_empty()
+            || self.pause.is_some()
+            || self.stopping
+            || self.summary_due().is_some();
+        if busy {
+            self.idle_since = None;
+            return false;
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        now.since(since) >= self.idle_time(since)
+    }
+
+    /// A window of `cps` that goes on must not be forgotten, or a burst that xinetd lets in would
+    /// trip it.
+    fn idle_time(&self, since: Moment) -> Duration {
+        let window = self
+            .settings
+            .spec
+            .limits
+            .rate
+            .map(|rate| window_left(&self.state, rate, since));
+        window.unwrap_or_default().max(self.idle)
+    }
+
+    fn accept_control(&mut self, now: Moment) {
+        let Some(control) = &mut self.control else {
+            return;
+        };
+        if let Some(client) = control.accept(now) {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::ControlClient.encode());
+            if let Err(errno) = self.epoll.add(client, event) {
+                control.answer(errno.desc());
+            }
+        }
+    }
+
+    fn read_control(&mut self, now: Moment) {
+        let request = match self.control.as_mut().map(super::control::Control::read) {
+            Some(Progress::Complete(request)) => request,
+            _ => return,
+        };
+        let answer = match request {
+            Request::Reload(spec) => match self.take_spec(&spec, now) {
+                Ok(()) => OK.to_owned(),
+                Err(error) => error,
+            },
+            Request::Stop => {
+                self.stopping = true;
+                self.unwatch_listeners();
+                self.abandon_pending();
+                self.notifier.stopping();
+                OK.to_owned()
+            }
+        };
+        if let Some(control) = &mut self.control {
+            control.answer(&answer);
+        }
+    }
+
+    /// Someone has sent SIGTERM: logs what has ended already, and leaves.
+    fn terminate(&mut self) -> io::Result<End> {
+        self.unwatch_listeners();
+        self.abandon_pending();
+        let mut events = [EpollEvent::empty(); EVENTS];
+        loop {
+            let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
+            let before = self.sessions.len();
+            let now = Moment::now()?;
+            for event in &events[..count] {
+                if let Some(Token::Session(key)) = Token::decode(event.data()) {
+                    self.ended(key, now);
+                }
+            }
+            if self.sessions.len() == before {
+                break;
+            }
+        }
+        self.sessions.save_rate(&self.state);
+        if let Some(count) = self.budget.take_summary() {
+            self.log(&Event::RefusalsWithheld { count });
+        }
+        self.flush_journal();
+        match self.sessions.is_empty() || self.stopping {
+            true => Ok(End::Done),
+            false => Ok(End::Abandoned),
+        }
+    }
+
+    fn flush_journal(&self) {
+        for _ in 0..LAST_LINES / 100 {
+            self.journal.flush();
+            if !self.journal.pending() {
+                return;
+            }
+            let mut descriptors = [PollFd::new(self.journal.as_fd(), PollFlags::POLLOUT)];
+            let _ = poll(&mut descriptors, PollTimeout::from(100_u16));
+        }
+    }
+}
+
+/// How long the window of `cps` goes on after `since`.
+fn window_left(state: &State, rate: ConnectionRate, since: Moment) -> Duration {
+    let window = state.rate_snapshot();
+    if window.count == 0 {
+        return Duration::ZERO;
+    }
+    Moment::from(window.start.plus(rate.max.get())).since(since)
+}

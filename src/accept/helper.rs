@@ -1,0 +1,271 @@
+//! The helper of one service: all that it holds.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use crate::journal::{Event, Journal};
+use crate::policy::{LineBudget, Refusal, State};
+
+use super::clock::{LocalClock, Moment};
+use super::control::Control;
+use super::load::LoadAverage;
+use super::names::Names;
+use super::notify::Notifier;
+use super::pause::Pause;
+use super::peer::Remote;
+use super::pending::Pending;
+use super::sessions::Sessions;
+use super::settings::{Inherited, Settings};
+use super::slab::Key;
+
+/// The helper of one service.
+pub(super) struct Helper {
+    pub(super) epoll: Epoll,
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) signals: SignalFd,
+    pub(super) journal: &'static Journal,
+    pub(super) journal_watched: bool,
+    pub(super) inherited: Inherited,
+    pub(super) settings: Settings,
+    pub(super) state: State,
+    pub(super) sessions: Sessions,
+    /// Sessions whose end nobody tells, because the kernel could not watch them.
+    pub(super) unwatched: Vec<Key>,
+    pub(super) pending: Pending,
+    pub(super) names: Option<Names>,
+    pub(super) control: Option<Control>,
+    pub(super) notifier: Notifier,
+    pub(super) pause: Option<Pause>,
+    pub(super) load: LoadAverage,
+    pub(super) clock: LocalClock,
+    pub(super) budget: LineBudget,
+    pub(super) counts: Counts,
+    /// The state of `cps` has changed since it was noted.
+    pub(super) rate_due: Option<Moment>,
+    /// How long it stays that has nothing to do.
+    pub(super) idle: Duration,
+    pub(super) idle_since: Option<Moment>,
+    /// `systemctl stop` goes on: no more connections.
+    pub(super) stopping: bool,
+}
+
+/// What has happened since the helper was started: for the status line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) served: u64,
+    pub(super) refused: u64,
+}
+
+/// Who an event of the loop is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    Listener(u32),
+    Signals,
+    Journal,
+    Names,
+    Control,
+    ControlClient,
+    Session(Key),
+    Pending(Key),
+}
+
+impl Token {
+    pub(super) fn encode(self) -> u64 {
+        let (kind, key) = match self {
+            Self::Listener(index) => (0, (index, 0)),
+            Self::Signals => (1, (0, 0)),
+            Self::Journal => (2, (0, 0)),
+            Self::Names => (3, (0, 0)),
+            Self::Control => (4, (0, 0)),
+            Self::ControlClient => (5, (0, 0)),
+            Self::Session(key) => (6, (key.index, key.generation)),
+            Self::Pending(key) => (7, (key.index, key.generation)),
+        };
+        kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
+    }
+
+    pub(super) fn decode(data: u64) -> Option<Self> {
+        let [kind, g2, g1, g0, i3, i2, i1, i0] = data.to_be_bytes();
+        let index = u32::from_be_bytes([i3, i2, i1, i0]);
+        let key = Key {
+            index,
+            generation: u32::from_be_bytes([0, g2, g1, g0]),
+        };
+        Some(match kind {
+            0 => Self::Listener(index),
+            1 => Self::Signals,
+            2 => Self::Journal,
+            3 => Self::Names,
+            4 => Self::Control,
+            5 => Self::ControlClient,
+            6 => Self::Session(key),
+            7 => Self::Pending(key),
+            _ => return None,
+        })
+    }
+}
+
+/// What a new helper begins with.
+pub(super) struct Start {
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) journal: &'static Journal,
+    pub(super) inherited: Inherited,
+    pub(super) settings: Settings,
+    pub(super) sessions: Sessions,
+    pub(super) control: Option<Control>,
+    pub(super) idle: Duration,
+}
+
+impl Helper {
+    /// Sets everything up to be watched, and takes over the sessions of a predecessor.
+    ///
+    /// # Errors
+    /// If the kernel has no descriptors or memory for it.
+    pub(super) fn new(start: Start, now: Moment) -> io::Result<Self> {
+        let mut mask = SigSet::empty();
+        mask.add(Signal::SIGTERM);
+        mask.add(Signal::SIGINT);
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let mut this = Self {
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            listeners: start.listeners,
+            signals: SignalFd::with_flags(&mask, flags)?,
+            journal: start.journal,
+            journal_watched: false,
+            inherited: start.inherited,
+            settings: start.settings,
+            state: State::default(),
+            sessions: start.sessions,
+            unwatched: Vec::new(),
+            pending: Pending::default(),
+            names: None,
+            control: start.control,
+            notifier: Notifier::new(now),
+            pause: None,
+            load: LoadAverage::default(),
+            clock: LocalClock::default(),
+            budget: LineBudget::new(now.seconds()),
+            counts: Counts::default(),
+            rate_due: None,
+            idle: start.idle,
+            idle_since: None,
+            stopping: false,
+        };
+        this.watch(&this.signals, Token::Signals, EpollFlags::EPOLLIN)?;
+        if let Some(control) = &this.control {
+            this.watch(control.listener(), Token::Control, EpollFlags::EPOLLIN)?;
+        }
+        this.adopt()?;
+        this.restore_pause(now)?;
+        this.notifier.status_changed();
+        Ok(this)
+    }
+
+    fn adopt(&mut self) -> io::Result<()> {
+        self.state.restore_rate(self.sessions.saved_rate()?);
+        let keys = self.sessions.adopt(&mut self.state)?;
+        for &key in &keys {
+            self.watch_session(key);
+        }
+        if let Ok(sessions @ 1..) = u32::try_from(keys.len()) {
+            self.log(&Event::Adopted { sessions });
+        }
+        Ok(())
+    }
+
+    pub(super) fn watch(&self, fd: impl AsFd, token: Token, events: EpollFlags) -> io::Result<()> {
+        Ok(self
+            .epoll
+            .add(fd, EpollEvent::new(events, token.encode()))?)
+    }
+
+    /// Stops watching; harmless if it was not watched.
+    pub(super) fn unwatch(&self, fd: impl AsFd) {
+        let _ = self.epoll.delete(fd);
+    }
+
+    pub(super) fn watch_listeners(&self) -> io::Result<()> {
+        for (listener, index) in self.listeners.iter().zip(0..) {
+            self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn unwatch_listeners(&self) {
+        for listener in &self.listeners {
+            self.unwatch(listener);
+        }
+    }
+
+    /// Makes sure that the end of a session is noticed; tried again later where it can't be.
+    pub(super) fn watch_session(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Session(key).encode());
+        if let Err(error) = self.epoll.add(session.process.pidfd(), event) {
+            log::warn!(
+                "server {} can't be watched yet: {error}",
+                session.process.pid()
+            );
+            self.unwatched.push(key);
+        }
+    }
+
+    pub(super) fn log(&self, event: &Event<'_>) {
+        self.journal.write(&self.settings.log, event);
+    }
+
+    /// Logs a refusal, unless nobody asked for such lines and there were too many of them.
+    pub(super) fn log_refusal(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
+        self.counts.refused += 1;
+        self.notifier.status_changed();
+        if self.settings.log.refusals_unasked() && !self.budget.admits(now.seconds()) {
+            return;
+        }
+        let peer = remote.as_peer();
+        if let Some(companion) = Event::companion(refusal, peer) {
+            self.log(&companion);
+        }
+        self.log(&Event::Fail { refusal, peer });
+    }
+
+    /// The status line for `systemctl status`.
+    pub(super) fn status(&self) -> String {
+        let Counts { served, refused } = self.counts;
+        let running = self.sessions.len();
+        let state = match (&self.pause, self.stopping) {
+            (_, true) => "stopping, ",
+            (Some(_), _) => "paused, ",
+            (None, _) => "",
+        };
+        format!("{state}{running} running, {served} served and {refused} refused since the start")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_token_survives_its_way_through_the_kernel(index: u32, generation in 0..1_u32 << 24) {
+            let key = Key { index, generation };
+            let tokens = [
+                Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
+                Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
+            ];
+            for token in tokens {
+                prop_assert_eq!(Token::decode(token.encode()), Some(token));
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! New settings: the side of `systemctl reload`, and the helper's.
+
+use std::env;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::journal::Event;
+use crate::sys::socket::peer;
+
+use super::clock::Moment;
+use super::control::{self, OK, RELOAD};
+use super::helper::Helper;
+use super::settings::{self, Settings};
+
+/// How long the helper may take for an answer: it is never busy for that long.
+const TIME: Duration = Duration::from_secs(5);
+
+/// `--reload UNIT SPEC`: reads the spec in a file, and has the running helper take it.
+///
+/// # Errors
+/// In words, if the spec is wrong or the helper does not take it.
+pub(super) fn reload(unit: &str, file: &Path) -> Result<(), String> {
+    let text = settings::read(file)?;
+    settings::parse(&text)?;
+    match request(unit, &[RELOAD.as_bytes(), &text].concat()) {
+        Ok(answer) if answer == OK => Ok(()),
+        Ok(answer) => Err(answer),
+        Err(error) => Err(format!("{unit} can't be reloaded: {error}")),
+    }
+}
+
+/// Sends a request to the helper of `unit`, and returns its answer.
+///
+/// # Errors
+/// If there is none, or if the socket belongs to another process than the unit's main process:
+/// the unit's user could have put it there.
+pub(super) fn request(unit: &str, request: &[u8]) -> io::Result<String> {
+    let directory = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    let mut stream = UnixStream::connect(control::path(directory, unit))?;
+    let (pid, _) = peer(&stream)?;
+    if main_pid() != Some(pid) {
+        return Err(io::Error::other(format!(
+            "the control socket belongs to process {pid}, which is not the unit's main process"
+        )));
+    }
+    stream.set_read_timeout(Some(TIME))?;
+    stream.set_write_timeout(Some(TIME))?;
+    stream.write_all(request)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The unit's main process; none where it has ended.
+pub(super) fn main_pid() -> Option<i32> {
+    env::var("MAINPID").ok()?.parse().ok()
+}
+
+impl Helper {
+    /// Takes a new spec; sessions and their counts stay.
+    ///
+    /// # Errors
+    /// In words; everything stays as it was then.
+    pub(super) fn take_spec(&mut self, text: &[u8], now: Moment) -> Result<(), String> {
+        let spec = settings::parse(text)?;
+        if spec.supplementary_groups != self.settings.spec.supplementary_groups {
+            return Err("groups has changed, which takes a restart: systemctl restart".into());
+        }
+        self.settings = Settings::new(spec, &self.inherited)?;
+        self.log(&Event::Readjusted);
+        if let Some(turned_away) = self.state.reload() {
+            self.end_pause(turned_away, now);
+        }
+        self.sessions.save_rate(&self.state);
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Servers: their start, their end, and what happens where one can't be started.
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+
+use crate::journal::{Ending, Event};
+use crate::policy::{Reason, Refusal, Slot};
+use crate::sys::process::Ended;
+use crate::sys::spawn::SpawnError;
+
+use super::clock::Moment;
+use super::environment;
+use super::helper::Helper;
+use super::pending::{Connection, Next, Wait};
+use super::sessions::Session;
+use super::slab::Key;
+
+/// Attempts to make a process for a server (semantics, section 4.8).
+const FORK_ATTEMPTS: u32 = 5;
+
+impl Helper {
+    /// Runs a server for `connection`, which counts already.
+    pub(super) fn serve(&mut self, connection: Connection, slot: Slot, failures: u32, now: Moment) {
+        let Connection { stream, remote, .. } = &connection;
+        let variables = environment::remote(remote);
+        let variables = variables.each_ref().map(CString::as_c_str);
+        let started = Moment::now().unwrap_or(now);
+        match self.settings.launcher.spawn(stream.as_fd(), &variables) {
+            Ok(process) => {
+                let Connection { stream, remote, .. } = connection;
+                // First of all: the client sees the end only when nobody has the socket any more.
+                drop(stream);
+                let session = Session {
+                    process,
+                    remote,
+                    slot,
+                    started,
+                };
+                self.started(session);
+            }
+            Err(SpawnError::Exec(errno)) => {
+                self.state.leave(slot);
+                let (server, errno) = (&self.settings.spec.program.path, errno as i32);
+                self.log(&Event::ExecFailed { server, errno });
+            }
+            Err(SpawnError::Fork(errno)) => {
+                self.fork_failed(connection, slot, failures + 1, errno, now);
+            }
+        }
+    }
+
+    fn started(&mut self, session: Session) {
+        let running = Moment::now().unwrap_or(session.started);
+        let pid = session.process.pid();
+        self.counts.served += 1;
+        self.notifier.status_changed();
+        match self.sessions.insert(session, running) {
+            Ok(key) => {
+                if let Some(session) = self.sessions.get_mut(key) {
+                    let peer = session.remote.as_peer();
+                    self.journal
+                        .write(&self.settings.log, &Event::Start { pid, peer });
+                }
+                self.watch_session(key);
+            }
+            Err(session) => self.state.leave(session.slot),
+        }
+    }
+
+    fn fork_failed(
+        &mut self,
+        mut connection: Connection,
+        slot: Slot,
+        failures: u32,
+        errno: Errno,
+        now: Moment,
+    ) {
+        let errno = errno as i32;
+        self.log(&Event::ForkFailed { errno });
+        let last = failures >= FORK_ATTEMPTS || self.settings.spec.noretry;
+        if !last && self.pending.has_room(Wait::Retry) {
+            connection.next = Next::Serve(slot, failures);
+            self.wait(connection, Wait::Retry, false, now);
+            return;
+        }
+        if failures >= FORK_ATTEMPTS {
+            let id = self.settings.spec.id.to_text();
+            log::error!("service {id}: too many consecutive fork failures");
+        }
+        self.state.leave(slot);
+        self.refuse(connection, &Refusal::by(Reason::Fork), now);
+    }
+
+    /// The server of a session has ended, perhaps.
+    pub(super) fn ended(&mut self, key: Key, now: Moment) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let ending = match session.process.ended() {
+            Ok(Some(Ended::Exited(status))) => Some(Ending::Exited(status)),
+            Ok(Some(Ended::Killed(signal))) => Some(Ending::Signaled(signal)),
+            Ok(Some(Ended::Unknown)) | Err(_) => None,
+            Ok(None) => return,
+        };
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
+        let (pid, peer) = (session.process.pid(), session.remote.as_peer());
+        let duration = now.since(session.started);
+        self.log(&Event::Exit {
+            pid,
+            peer,
+            ending,
+            duration,
+        });
+        self.state.leave(session.slot);
+        self.notifier.status_changed();
+    }
+}

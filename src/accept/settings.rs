@@ -1,0 +1,236 @@
+//! A spec, made ready for use.
+
+use std::ffi::{CString, OsString};
+use std::fs;
+use std::path::Path;
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+
+use crate::bytes::ByteString;
+use crate::journal::ServiceLog;
+use crate::policy::Policy;
+use crate::service::{ResourceLimits, Rlimit};
+use crate::spec::Spec;
+use crate::sys::spawn::{Launcher, LimitOf};
+
+use super::banner::Banner;
+use super::environment;
+
+/// The size of a spec at most.
+pub(super) const MAX_SPEC: u64 = 4 * 1024 * 1024;
+
+/// What a service's connections go by.
+pub(super) struct Settings {
+    /// Who may come in.
+    pub(super) policy: Policy,
+    /// What is logged, and as what.
+    pub(super) log: ServiceLog,
+    /// Runs the server.
+    pub(super) launcher: Launcher,
+    /// `banner`.
+    pub(super) always: Option<Banner>,
+    /// `banner_success`.
+    pub(super) success: Option<Banner>,
+    /// `banner_fail`.
+    pub(super) failure: Option<Banner>,
+    /// The spec itself.
+    pub(super) spec: Spec,
+}
+
+/// What servers get from the helper's own start.
+#[derive(Clone, Debug)]
+pub(super) struct Inherited {
+    /// The helper's environment.
+    pub(super) environment: Vec<(OsString, OsString)>,
+    /// The hard limit of descriptors.
+    pub(super) files: u64,
+}
+
+impl Inherited {
+    /// Takes note of it, and lets the helper itself have as many descriptors as it may: one for
+    /// each session.
+    pub(super) fn take() -> Self {
+        let environment = std::env::vars_os().collect();
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+        if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+            log::warn!("the limit of descriptors can't be raised to {hard}: {error}");
+        }
+        Self {
+            environment,
+            // What xinetd takes for infinity (semantics, section 4.5).
+            files: if hard == RLIM_INFINITY { 4096 } else { hard },
+        }
+    }
+}
+
+/// Reads the spec in a file.
+///
+/// # Errors
+/// In words, if it can't be read or is none.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let read = || {
+        let size = fs::metadata(path)?.len();
+        if size > MAX_SPEC {
+            return Err(std::io::Error::other("it is too large"));
+        }
+        fs::read(path)
+    };
+    read().map_err(|error| {
+        format!(
+            "{}: {error}; run systemctl daemon-reload and start the socket again",
+            path.display()
+        )
+    })
+}
+
+/// The spec that a text holds.
+///
+/// # Errors
+/// In words, if it is none, or one for another version of this program.
+pub(super) fn parse(text: &[u8]) -> Result<Spec, String> {
+    let text = std::str::from_utf8(text).map_err(|error| format!("the spec: {error}"))?;
+    let spec: Spec = toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text
+            .bytes()
+            .take(start)
+            .filter(|&byte| byte == b'\n')
+            .count()
+            + 1;
+        let message = error.message();
+        format!("the spec, line {line}: {message}; run systemctl daemon-reload")
+    })?;
+    if spec.format != Spec::FORMAT {
+        return Err(format!(
+            "the spec has format {}, this program reads {}; run systemctl daemon-reload",
+            spec.format,
+            Spec::FORMAT
+        ));
+    }
+    Ok(spec)
+}
+
+impl Settings {
+    /// What `spec` says.
+    ///
+    /// # Errors
+    /// In words, if no server could ever run by it.
+    pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
+        let argv = spec
+            .program
+            .argv
+            .iter()
+            .map(c_string)
+            .collect::<Result<Vec<_>, _>>()?;
+        if argv.is_empty() {
+            return Err("the spec: program.argv is empty".into());
+        }
+        let environment =
+            environment::common(inherited.environment.iter().cloned(), &spec.environment);
+        let limits = limits(&spec.resource_limits, inherited.files);
+        let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
+        Ok(Self {
+            policy: Policy::new(&spec),
+            log: ServiceLog::new(&spec),
+            launcher: Launcher::new(c_string(&spec.program.path)?, argv, environment, limits),
+            always: banner(&spec.banners.always),
+            success: banner(&spec.banners.success),
+            failure: banner(&spec.banners.failure),
+            spec,
+        })
+    }
+}
+
+fn c_string(bytes: &ByteString) -> Result<CString, String> {
+    CString::new(bytes.as_bytes()).map_err(|_| format!("the spec: {bytes:?} has a NUL byte"))
+}
+
+/// The limits to set in each server, in xinetd's order. What the helper has already itself costs
+/// no system call.
+fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
+    let number = |limit: Rlimit| match limit {
+        Rlimit::Unlimited => RLIM_INFINITY,
+        Rlimit::AtMost(most) => most,
+    };
+    let files = wanted.files.map_or(inherited_files, number);
+    let list = [
+        (Resource::RLIMIT_NOFILE, Some(files)),
+        (Resource::RLIMIT_AS, wanted.address_space.map(number)),
+        (Resource::RLIMIT_CPU, wanted.cpu.map(number)),
+        (Resource::RLIMIT_DATA, wanted.data.map(number)),
+        (Resource::RLIMIT_RSS, wanted.rss.map(number)),
+        (Resource::RLIMIT_STACK, wanted.stack.map(number)),
+    ];
+    let mut limits = Vec::new();
+    for (resource, value) in list {
+        let Some(value) = value else { continue };
+        let (soft, hard) = getrlimit(resource).unwrap_or((0, RLIM_INFINITY));
+        if (soft, hard) == (value, value) {
+            continue;
+        }
+        if value > hard && !nix::unistd::Uid::effective().is_root() {
+            log::warn!("{resource:?} {value} is above the hard limit {hard}, which stays");
+            log::warn!("to raise it, set the matching Limit…= in the unit");
+        }
+        limits.push(LimitOf { resource, value });
+    }
+    limits
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A spec with what every one has.
+    pub(crate) const MINIMAL: &str = r#"
+        format = 1
+        id = "test"
+        name = "test"
+        place = "/etc/xinetd.d/test:1:1"
+        supplementary_groups = true
+        unmap = true
+        limits = { instances = "unlimited", per_source = "unlimited" }
+        access = {}
+        logging = { target = "unset", success = {}, failure = {} }
+        environment = {}
+        banners = {}
+        resource_limits = {}
+        program = { path = "/bin/cat", argv = ["cat"] }
+    "#;
+
+    #[test]
+    fn a_spec_of_another_format_is_refused_with_a_way_out() {
+        assert!(parse(MINIMAL.as_bytes()).is_ok());
+        let other = MINIMAL.replace("format = 1", "format = 2");
+        assert!(
+            parse(other.as_bytes())
+                .unwrap_err()
+                .contains("daemon-reload")
+        );
+        let unknown = format!("surprise = 1\n{MINIMAL}");
+        let error = parse(unknown.as_bytes()).unwrap_err();
+        assert!(
+            error.contains("line 1") && error.contains("surprise"),
+            "{error}"
+        );
+        assert!(parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn a_limit_that_holds_already_is_not_set() {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let none = ResourceLimits::default();
+        assert_eq!(limits(&none, hard).is_empty(), soft == hard);
+        let wanted = ResourceLimits {
+            files: Some(Rlimit::AtMost(17)),
+            stack: Some(Rlimit::Unlimited),
+            ..ResourceLimits::default()
+        };
+        let (first, rest) = (limits(&wanted, hard)[0], &limits(&wanted, hard)[1..]);
+        assert_eq!((first.resource, first.value), (Resource::RLIMIT_NOFILE, 17));
+        assert!(
+            rest.iter()
+                .all(|limit| limit.resource == Resource::RLIMIT_STACK)
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! `--stop UNIT`: ends the servers of a unit that `systemctl stop` stops.
+//!
+//! The unit has `KillMode=process`, so that servers outlive their helper; here, and only here, they
+//! are ended. The helper still lives meanwhile and logs how they ended.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use crate::sys::process::Process;
+
+use super::control::STOP;
+use super::reload::{main_pid, request};
+
+/// How long servers may take to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often processes are looked for again that were made in the meantime.
+const ROUNDS: usize = 20;
+
+/// Ends all processes of the unit's control group but the helper and this one.
+///
+/// Where the helper has ended by itself there is nothing to do: what servers have left behind in
+/// the background goes on, as under xinetd.
+///
+/// # Errors
+/// In words, if the processes can't be found or do not end.
+pub(super) fn stop(unit: &str) -> Result<(), String> {
+    let Some(main) = main_pid() else {
+        return Ok(());
+    };
+    // Else it would go on to make servers. If it does not answer, it makes none either.
+    if let Err(error) = request(unit, STOP.as_bytes()) {
+        log::info!("the helper of {unit} does not answer: {error}");
+    }
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let spare = [main, own];
+    let group = control_group().ok_or("the control group of the unit can't be found")?;
+    let deadline = Instant::now() + GRACE;
+    let mut told = HashSet::new();
+    for _ in 0..ROUNDS {
+        let processes = processes(&group, &spare);
+        if processes.is_empty() {
+            return Ok(());
+        }
+        let signal = match Instant::now() < deadline {
+            true => Signal::SIGTERM,
+            false => Signal::SIGKILL,
+        };
+        for process in &processes {
+            if signal == Signal::SIGKILL || told.insert(process.pid()) {
+                // It may have ended just now.
+                let _ = process.kill(signal);
+            }
+        }
+        let limit = match signal {
+            Signal::SIGTERM => deadline,
+            _ => Instant::now() + Duration::from_secs(1),
+        };
+        wait(&processes, limit);
+    }
+    match processes(&group, &spare).len() {
+        0 => Ok(()),
+        count => Err(format!("{count} processes of {unit} do not end")),
+    }
+}
+
+/// Waits until all have ended, at most until `deadline`.
+fn wait(processes: &[Process], deadline: Instant) {
+    for process in processes {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut descriptors = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
+        let _ = poll(&mut descriptors, timeout);
+    }
+}
+
+/// The processes of a group and of those below it.
+fn processes(group: &Path, spare: &[i32]) -> Vec<Process> {
+    let list = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut found: Vec<Process> = list
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        // 0 is a process outside of our pid namespace.
+        .filter(|pid| *pid > 0 && !spare.contains(pid))
+        .filter_map(|pid| Process::open(pid).ok())
+        // Its number may have come to mean another process before it was opened.
+        .filter(|process| {
+            fs::read_to_string(group.join("cgroup.procs"))
+                .is_ok_and(|list| list.lines().any(|line| line.parse() == Ok(process.pid())))
+        })
+        .collect();
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(processes(&entry.path(), spare));
+        }
+    }
+    found
+}
+
+/// The folder of the control group that systemd made for the unit.
+fn control_group() -> Option<PathBuf> {
+    const MOUNTS: [&str; 3] = [
+        "/sys/fs/cgroup",
+        "/sys/fs/cgroup/unified",
+        "/sys/fs/cgroup/systemd",
+    ];
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    unit_groups(&text)
+        .flat_map(|path| MOUNTS.iter().map(move |mount| Path::new(mount).join(path)))
+        .find(|group| group.join("cgroup.procs").exists())
+}
+
+/// The groups of services in /proc/self/cgroup (cgroups(7)), relative to a mount point: in the
+/// unified hierarchy, and in systemd's own where there is one. A control process of a delegated
+/// unit is one level below its group. The root group and others are never meant: they have
+/// processes of other units in them.
+fn unit_groups(text: &str) -> impl Iterator<Item = &Path> {
+    text.lines()
+        .filter_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            matches!(controllers, "" | "name=systemd").then_some(path)
+        })
+        .map(|path| path.trim_start_matches('/'))
+        .map(|path| Path::new(path.strip_suffix("/.control").unwrap_or(path)))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "service")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn only_the_group_of_a_service_is_one() {
+        let units = |text| unit_groups(text).map(Path::to_path_buf).collect::<Vec<_>>();
+        let expected = [Path::new("system.slice/telnet.service")];
+        assert_eq!(units("0::/system.slice/telnet.service\n"), expected);
+        assert_eq!(
+            units("0::/system.slice/telnet.service/.control\n"),
+            expected
+        );
+        let hybrid = "2:pids:/x.service\n1:name=systemd:/system.slice/telnet.service\n0::/\n";
+        assert_eq!(units(hybrid), expected);
+        for none in [
+            "0::/\n",
+            "0::/user.slice/session-1.scope\n",
+            "0::/system.slice\n",
+            "",
+        ] {
+            assert_eq!(units(none), [""; 0].map(PathBuf::from), "{none}");
+        }
+    }
+
+    #[test]
+    fn all_but_the_spared_are_found_below_as_well() {
+        let folder = std::env::temp_dir().join(format!("group-{}", std::process::id()));
+        fs::create_dir_all(folder.join("below")).unwrap();
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        let own = i32::try_from(std::process::id()).unwrap();
+        fs::write(folder.join("cgroup.procs"), format!("{own}\n1\n")).unwrap();
+        fs::write(
+            folder.join("below/cgroup.procs"),
+            format!("{}\n0\n", child.id()),
+        )
+        .unwrap();
+        let pids: Vec<_> = processes(&folder, &[1]).iter().map(Process::pid).collect();
+        assert_eq!(pids, [own, i32::try_from(child.id()).unwrap()]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

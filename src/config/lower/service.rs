@@ -1,0 +1,412 @@
+//! Validation: from a filled entry to a service that can be served (semantics, section 1.4).
+
+use std::collections::HashSet;
+
+use ipnet::IpNet;
+
+use super::super::Databases;
+use super::super::address::Remark;
+use super::super::attribute::Attribute;
+use super::super::parser::Entry;
+use super::super::report::quoted;
+use super::super::values::Values;
+use super::super::values::logging::{failure_flags, success_flags};
+use super::super::values::socket::{flag, kind};
+use super::{program, socket};
+use crate::problem::{Place, Problem, Severity};
+use crate::service::{
+    AccessRules, Credentials, DenyTime, Environment, Flags, Limit, Limits, Logging, Pattern,
+    Principal, Protocol, Reach, Service, Serving, SocketType,
+};
+
+/// An entry under validation.
+pub(super) struct Check<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) values: &'a Values,
+    pub(super) databases: &'a Databases,
+    problems: &'a mut Vec<Problem>,
+    failed: bool,
+}
+
+impl Check<'_> {
+    /// Where an attribute is written, or else the service.
+    pub(super) fn place(&self, attribute: Attribute) -> Place {
+        let place = self.entry.section.place(attribute);
+        place.unwrap_or(&self.entry.place).clone()
+    }
+
+    /// Says something that does not keep the service from being served.
+    pub(super) fn remark(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        place: Place,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let remark = Remark::new(severity, code, message, help);
+        self.problems.push(remark.at(place));
+    }
+
+    /// Says why the service is lost.
+    pub(super) fn fail<T>(
+        &mut self,
+        code: &'static str,
+        place: Place,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        self.remark(Severity::Error, code, place, message, help);
+        self.failed = true;
+        None
+    }
+
+    /// Says that an attribute must be there.
+    pub(super) fn missing<T>(&mut self, attribute: Attribute) -> Option<T> {
+        let message = format!(
+            "{} has no {}",
+            quoted(self.entry.id().as_bytes()),
+            attribute.name()
+        );
+        let help = match attribute {
+            Attribute::Wait => "write wait = no where each connection gets a server of its own",
+            Attribute::SocketType => "write socket_type = stream or dgram",
+            Attribute::Protocol => "write protocol = and a name of /etc/protocols",
+            Attribute::User => "write user = and the name of the user that runs the server",
+            Attribute::Port => "write port = and its number, as an UNLISTED service needs",
+            Attribute::Server => "write server = and the absolute path of the program",
+            Attribute::RpcVersion => "write rpc_version = and a number, or two such as 2-4",
+            _ => "write rpc_number = and a number",
+        };
+        self.fail("missing-attribute", self.entry.place.clone(), message, help)
+    }
+
+    pub(super) fn has_type(&self, bit: u32) -> bool {
+        self.values.kind.unwrap_or(0) & bit != 0
+    }
+
+    pub(super) fn has_flag(&self, bit: u32) -> bool {
+        self.values.flags.unwrap_or(0) & bit != 0
+    }
+}
+
+/// Makes a service of an entry that has everything from `defaults`, without its `attributes`.
+pub(super) fn build(
+    entry: &Entry,
+    databases: &Databases,
+    problems: &mut Vec<Problem>,
+) -> Option<Service> {
+    let mut check = Check {
+        entry,
+        values: &entry.section.values,
+        databases,
+        problems,
+        failed: false,
+    };
+    let values = check.values;
+    let protocol = socket::protocol(&mut check);
+    let socket_type = socket::socket_type(&mut check);
+    let wait = values.wait.or_else(|| check.missing(Attribute::Wait));
+    let serving = program::serving(&mut check, socket_type, wait);
+    let credentials = credentials(&mut check);
+    let reach = socket::reach(&mut check, protocol.as_ref());
+    let (protocol, socket_type, wait) = (protocol?, socket_type?, wait?);
+    let (serving, reach) = (serving?, reach?);
+    let logging = logging(&mut check, &serving, &protocol, &reach);
+    let flags = flags(&mut check, &serving, socket_type, wait);
+    let access = access(&mut check);
+    if socket_type == SocketType::Dgram && !wait {
+        let place = check.place(Attribute::Wait);
+        check.remark(
+            Severity::Warning,
+            "dgram-nowait",
+            place,
+            "a dgram service with wait = no goes wrong in xinetd at its first datagram",
+            "write wait = yes",
+        );
+    }
+    if values.deny_time.is_some() && !matches!(serving, Serving::Sensor(_)) {
+        let place = check.place(Attribute::DenyTime);
+        check.remark(
+            Severity::Warning,
+            "deny-time",
+            place,
+            "deny_time has no effect without the flag SENSOR",
+            "write flags = SENSOR, or leave deny_time out",
+        );
+    }
+    if check.failed {
+        return None;
+    }
+    Some(Service {
+        id: entry.id().clone(),
+        name: entry.name.clone(),
+        place: entry.place.clone(),
+        enabled: true,
+        socket_type,
+        protocol,
+        wait,
+        reach,
+        serving,
+        credentials,
+        limits: limits(values),
+        access,
+        access_times: values.access_times.clone(),
+        logging,
+        environment: Environment {
+            pass: values
+                .copied
+                .passenv
+                .as_ref()
+                .map(|names| names.iter().cloned().collect()),
+            set: values.env.clone(),
+        },
+        banners: values.copied.banners.clone(),
+        nice: values.nice,
+        umask: values.umask,
+        resource_limits: values.resource_limits.clone(),
+        libwrap_name: values.libwrap.clone(),
+        flags,
+        attributes: Vec::new(),
+    })
+}
+
+fn limits(values: &Values) -> Limits {
+    Limits {
+        instances: values.instances.unwrap_or(Limit::Unlimited),
+        per_source: values.per_source.unwrap_or(Limit::Unlimited),
+        rate: values.rate.unwrap_or(Limits::default().rate),
+        load: values.load.flatten(),
+    }
+}
+
+/// Who the server runs as: anyone but for internal services.
+fn credentials(check: &mut Check<'_>) -> Option<Credentials> {
+    let Some(user) = check.values.user.clone() else {
+        if !check.has_type(kind::INTERNAL) {
+            check.missing::<()>(Attribute::User);
+        }
+        return None;
+    };
+    let supplementary = check.values.groups.unwrap_or(false);
+    if let Principal::Id(uid) = user
+        && supplementary
+        && check.databases.user_of(uid).is_none()
+    {
+        let place = check.place(Attribute::User);
+        check.remark(
+            Severity::Warning,
+            "unknown-user",
+            place,
+            format!("groups = yes needs a user of the number {uid}, and /etc/passwd has none"),
+            "write the name of a user, or groups = no",
+        );
+    }
+    Some(Credentials {
+        user,
+        group: check.values.group.clone(),
+        supplementary,
+    })
+}
+
+fn logging(
+    check: &mut Check<'_>,
+    serving: &Serving,
+    protocol: &Protocol,
+    reach: &Reach,
+) -> Logging {
+    let mut logging = Logging {
+        target: check.values.log_type.clone().unwrap_or_default(),
+        success: success_flags(check.values.copied.success.unwrap_or(0)),
+        failure: failure_flags(check.values.copied.failure.unwrap_or(0)),
+    };
+    if logging.success.traffic && !matches!(serving, Serving::Redirect { .. }) {
+        let place = check.place(Attribute::LogOnSuccess);
+        check.fail::<()>(
+            "traffic",
+            place,
+            format!(
+                "{} logs TRAFFIC, which is for services with redirect alone",
+                quoted(check.entry.id().as_bytes())
+            ),
+            "take TRAFFIC away, or write log_on_success -= TRAFFIC in the service",
+        );
+    }
+    let ident = matches!(reach, Reach::Listen(listen) if listen.port.0 == 113);
+    if ident && *protocol == Protocol::Tcp && (logging.success.userid || logging.failure.userid) {
+        let place = check.place(match logging.success.userid {
+            true => Attribute::LogOnSuccess,
+            false => Attribute::LogOnFailure,
+        });
+        check.remark(
+            Severity::Warning,
+            "ident-loop",
+            place,
+            "USERID is left out on port 113: to ask would make the peer ask as well",
+            "take USERID away",
+        );
+        logging.success.userid = false;
+        logging.failure.userid = false;
+    }
+    logging
+}
+
+fn flags(check: &mut Check<'_>, serving: &Serving, socket_type: SocketType, wait: bool) -> Flags {
+    let place = check.place(Attribute::Flags);
+    let program = matches!(serving, Serving::Program(_));
+    let mut intercept = check.has_flag(flag::INTERCEPT);
+    if intercept && (!wait || check.has_type(kind::INTERNAL)) {
+        check.remark(
+            Severity::Warning,
+            "intercept",
+            place.clone(),
+            "INTERCEPT has no effect on internal services and with wait = no",
+            "take INTERCEPT away",
+        );
+        intercept = false;
+    }
+    let labeled = check.has_flag(flag::LABELED);
+    if labeled && (!program || wait || socket_type != SocketType::Stream) {
+        check.fail::<()>(
+            "labeled",
+            place,
+            "LABELED is for stream services with wait = no and a server",
+            "take LABELED away",
+        );
+    }
+    Flags {
+        nodelay: check.has_flag(flag::NODELAY),
+        keepalive: check.has_flag(flag::KEEPALIVE),
+        noretry: check.has_flag(flag::NORETRY),
+        idonly: check.has_flag(flag::IDONLY),
+        nolibwrap: check.has_flag(flag::NOLIBWRAP),
+        intercept,
+        labeled,
+    }
+}
+
+/// Who may connect; says which entries of `only_from` never let anyone in.
+fn access(check: &mut Check<'_>) -> AccessRules {
+    let copied = &check.values.copied;
+    let rules = AccessRules {
+        only_from: copied.only_from.as_ref().map(|list| list.list()),
+        no_access: copied
+            .no_access
+            .as_ref()
+            .map(|list| list.list())
+            .unwrap_or_default(),
+    };
+    let net = |pattern: &Pattern| match pattern {
+        Pattern::Net(net) => Some(*net),
+        Pattern::Host(_) | Pattern::Domain(_) => None,
+    };
+    let refused: HashSet<IpNet> = rules
+        .no_access
+        .iter()
+        .filter_map(|rule| net(&rule.pattern))
+        .collect();
+    if refused.is_empty() {
+        return rules;
+    }
+    for rule in rules.only_from.iter().flatten() {
+        let around = |net: IpNet| std::iter::successors(Some(net), IpNet::supernet);
+        let outer =
+            net(&rule.pattern).and_then(|net| around(net).find(|net| refused.contains(net)));
+        if let Some(outer) = outer {
+            check.remark(
+                Severity::Warning,
+                "access-overlap",
+                rule.place.clone(),
+                format!(
+                    "{} of only_from is refused: no_access has {outer}, and wins",
+                    rule.pattern
+                ),
+                "take one of them away: the more exact one does not win",
+            );
+        }
+    }
+    rules
+}
+
+/// How long a sensor keeps a peer out.
+pub(super) fn deny_time(values: &Values) -> DenyTime {
+    values.deny_time.unwrap_or(DenyTime::Never)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{clean, codes, load_text, only, telnet};
+
+    #[test]
+    fn each_missing_attribute_is_named() {
+        let configuration = load_text("service telnet\n{\n}\n");
+        let messages: Vec<_> = configuration
+            .problems
+            .iter()
+            .map(|problem| (problem.code, problem.message.as_str()))
+            .collect();
+        let expected = ["socket_type", "wait", "server", "user"]
+            .map(|name| ("missing-attribute", format!("`telnet` has no {name}")));
+        let expected = expected.iter().map(|(code, text)| (*code, text.as_str()));
+        assert!(messages.iter().copied().eq(expected), "{messages:?}");
+    }
+
+    #[test]
+    fn traffic_is_for_redirected_services() {
+        assert_eq!(codes(&telnet("log_on_success = TRAFFIC")), ["E 7 traffic"]);
+        let service = only(telnet("log_on_success = TRAFFIC\nredirect = 192.0.2.1 80"));
+        assert!(service.logging.success.traffic);
+    }
+
+    #[test]
+    fn the_ident_port_is_never_asked_back() {
+        let text = "service auth\n{\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n\
+                    log_on_success = USERID PID\n}\n";
+        let configuration = load_text(text);
+        assert_eq!(codes(&configuration), ["W 7 ident-loop"]);
+        let success = only(configuration).logging.success;
+        assert!(success.pid && !success.userid);
+    }
+
+    #[test]
+    fn flags_that_do_not_fit_are_cleared_or_drop_the_service() {
+        let intercept = telnet("flags = INTERCEPT NORETRY");
+        assert_eq!(codes(&intercept), ["W 7 intercept"]);
+        let flags = only(intercept).flags;
+        assert!(flags.noretry && !flags.intercept);
+        assert!(clean(telnet("flags = LABELED")).flags.labeled);
+        assert_eq!(
+            codes(&telnet("flags = LABELED\nredirect = 192.0.2.1 80")),
+            ["N 6 server-unused", "E 7 labeled"]
+        );
+    }
+
+    #[test]
+    fn an_exception_in_only_from_does_not_win_over_no_access() {
+        let configuration = telnet("only_from = 10.1.2.3 192.0.2.1\nno_access = 10.0.0.0/8");
+        assert_eq!(codes(&configuration), ["W 7 access-overlap"]);
+        assert_eq!(configuration.problems[0].place.column, 13);
+        assert_eq!(
+            codes(&telnet("only_from = 10.0.0.0/8\nno_access = 10.1.2.3")),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn supplementary_groups_need_a_user_with_a_name() {
+        let text = |user: &str| {
+            load_text(format!(
+                "service telnet\n{{\nsocket_type = stream\nwait = no\nserver = /bin/cat\nuser = {user}\ngroups = yes\n}}\n"
+            ))
+        };
+        assert_eq!(codes(&text("4321")), ["W 6 unknown-user"]);
+        assert!(clean(text("65534")).credentials.unwrap().supplementary);
+    }
+
+    #[test]
+    fn a_datagram_server_should_wait() {
+        let text =
+            "service echo\n{\nsocket_type = dgram\nwait = no\nuser = root\nserver = /bin/cat\n}\n";
+        assert_eq!(codes(&load_text(text)), ["W 4 dgram-nowait"]);
+    }
+}

@@ -1,0 +1,276 @@
+//! `xinetdctl check`: configuration in, problems and the fate of each attribute out.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::config::{self, Databases, DiskTree, Dropped, Entry, FileTree, Sources};
+use crate::problem::{Problem, Severity};
+use crate::translate::{ServiceReport, SpecDirectory, Surroundings, translate};
+
+/// What there is to say about one main file and all that it includes.
+#[derive(Debug)]
+pub(super) struct Check {
+    /// The main file, as its path was given.
+    pub(super) main: PathBuf,
+    /// All that is wrong or surprising.
+    pub(super) problems: Vec<Problem>,
+    /// The services, in the order of the files.
+    pub(super) services: Vec<ServiceReport>,
+    /// The services that can't be served because of errors.
+    pub(super) dropped: Vec<Dropped>,
+    /// The lines of the files.
+    pub(super) sources: Sources,
+}
+
+/// How many problems there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Counts {
+    pub(super) errors: usize,
+    pub(super) warnings: usize,
+    pub(super) notes: usize,
+}
+
+impl Counts {
+    pub(super) fn of(checks: &[Check]) -> Self {
+        let mut counts = Self::default();
+        for problem in checks.iter().flat_map(|check| &check.problems) {
+            match problem.severity {
+                Severity::Error => counts.errors += 1,
+                Severity::Warning => counts.warnings += 1,
+                Severity::Note => counts.notes += 1,
+            }
+        }
+        counts
+    }
+
+    /// 0 clean, 1 warnings, 2 errors; notes are clean.
+    pub(super) fn exit_status(self) -> u8 {
+        match self {
+            Self { errors: 1.., .. } => 2,
+            Self { warnings: 1.., .. } => 1,
+            _ => 0,
+        }
+    }
+}
+
+/// Checks /etc/xinetd.conf of the root, or each of `files` in its place.
+pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
+    let tree = DiskTree::new(root);
+    let databases = Databases::read(&tree);
+    if files.is_empty() {
+        return vec![check(&tree, Path::new("/etc/xinetd.conf"), &databases)];
+    }
+    let in_place = |file: &PathBuf| {
+        let tree = WithMain {
+            tree: &tree,
+            main: file,
+        };
+        check(&tree, file, &databases)
+    };
+    files.iter().map(in_place).collect()
+}
+
+/// The tree of a root, but for the main file: that one is a path of whoever asks.
+struct WithMain<'a> {
+    tree: &'a DiskTree,
+    main: &'a Path,
+}
+
+impl FileTree for WithMain<'_> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if path == self.main {
+            DiskTree::new(None).read(&std::path::absolute(path)?)
+        } else {
+            self.tree.read(path)
+        }
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+        self.tree.list(path)
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.tree.read_link(path)
+    }
+}
+
+fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
+    let configuration = config::load(tree, main, databases);
+    let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual());
+    let translation = translate(&configuration, &surroundings);
+    let services = translation.services.into_iter();
+    let mut problems = configuration.problems;
+    problems.extend(translation.problems);
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    Check {
+        main: main.to_owned(),
+        problems,
+        services: services.map(|service| service.report).collect(),
+        dropped: configuration.dropped,
+        sources: configuration.sources,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::bytes::ByteString;
+    use crate::config::{Attribute, MemoryTree};
+    use crate::problem::Place;
+    use crate::translate::{AttributeReport, Fate, Standing};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    /// A place in /etc/xinetd.d/foo.
+    pub(in crate::ctl) fn place(line: u32) -> Place {
+        Place {
+            file: Path::new("/etc/xinetd.d/foo").into(),
+            line,
+            column: 2,
+            length: 4,
+        }
+    }
+
+    /// A check of one service with one attribute of each fate.
+    pub(in crate::ctl) fn sample() -> Check {
+        let attribute = |line, attribute, text: &str, fate| AttributeReport {
+            attribute,
+            place: place(line),
+            from_defaults: line > 10,
+            text: text.into(),
+            fates: vec![fate],
+        };
+        let mut sources = Sources::default();
+        let text = b"service foo\n{\n\tcps = 5 # text\n}\n".to_vec();
+        sources.insert(place(1).file, text);
+        Check {
+            main: "/etc/xinetd.conf".into(),
+            problems: vec![Problem {
+                severity: Severity::Warning,
+                code: "value-count",
+                place: place(3),
+                message: "`cps` takes 2 values, not 3".into(),
+                help: "remove the text".into(),
+            }],
+            services: vec![ServiceReport {
+                id: "foo".into(),
+                place: place(1),
+                standing: Standing::Served {
+                    unit: "foo".into(),
+                    enabled: true,
+                },
+                attributes: vec![
+                    attribute(
+                        4,
+                        Attribute::Port,
+                        "= 7",
+                        Fate::Unit {
+                            directives: "ListenStream=",
+                        },
+                    ),
+                    attribute(
+                        11,
+                        Attribute::LogType,
+                        "= FILE /var/log/a/very/long/name.log",
+                        Fate::NotEnforcedYet {
+                            why:
+                                "the lines go to the journal, where `journalctl -u foo` shows them"
+                                    .into(),
+                        },
+                    ),
+                ],
+            }],
+            dropped: vec![Dropped {
+                id: ByteString::from(&b"b\xffr"[..]),
+                place: place(20),
+            }],
+            sources,
+        }
+    }
+
+    #[test]
+    fn the_worst_problem_decides_the_exit_status() {
+        let mut check = sample();
+        let status = |check: &Check| Counts::of(std::slice::from_ref(check)).exit_status();
+        assert_eq!(status(&check), 1);
+        check.problems[0].severity = Severity::Note;
+        assert_eq!(status(&check), 0);
+        check.problems.push(check.problems[0].clone());
+        check.problems[1].severity = Severity::Error;
+        assert_eq!(status(&check), 2);
+    }
+
+    proptest! {
+        /// Whatever stands in the files, there is a report, and it fits the terminal.
+        #[test]
+        fn rubbish_has_a_report(
+            words in vec(select(WORDS.to_vec()), 0..60),
+            rubbish: Vec<u8>,
+            at in 0_usize..60,
+        ) {
+            let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            words.insert(at.min(words.len()), &rubbish);
+            let tree = MemoryTree::default()
+                .file("/etc/xinetd.conf", words.join(&b' '))
+                .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
+            let main = Path::new("/etc/xinetd.conf");
+            let checks = [check(&tree, main, &Databases::default())];
+            let (mut text, mut json) = (Vec::new(), Vec::new());
+            super::super::text::print(&checks, &mut text).unwrap();
+            super::super::json::print(&checks, &mut json).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            let excerpts = text.lines().filter(|line| line.starts_with("   | "));
+            for line in excerpts {
+                prop_assert!(line.chars().count() <= 80, "{}", line);
+            }
+            serde_json::from_slice::<serde_json::Value>(&json).unwrap();
+        }
+    }
+
+    /// What configuration files are made of.
+    const WORDS: [&str; 40] = [
+        "\n",
+        "\n",
+        "\n",
+        "\n{\n",
+        "\n}\n",
+        "service foo\n{\n",
+        "defaults\n{\n",
+        "include /etc/xinetd.conf\n",
+        "includedir /etc/xinetd.d\n",
+        "=",
+        "+=",
+        "-=",
+        "service",
+        "defaults",
+        "disable = no\n",
+        "socket_type = stream\n",
+        "protocol = tcp\n",
+        "wait = no\n",
+        "user = 0\n",
+        "server = /bin/x\n",
+        "type = UNLISTED\n",
+        "port = 9\n",
+        "port",
+        "instances = 10 # x\n",
+        "cps = 1 2\n",
+        "cps =",
+        "only_from = 10.1.{2,3} .x ::/0\n",
+        "no_access += ALL\n",
+        "access_times = 8:00-9:00\n",
+        "nice = -5\n",
+        "umask = 022\n",
+        "env = A=B\n",
+        "flags = IPv6 NAMEINARGS\n",
+        "bind = 127.0.0.1\n",
+        "rlimit_as = 1M\n",
+        "log_type = FILE /x 1 2\n",
+        "log_on_success = PID\n",
+        "id = foo/../x\n",
+        "\t",
+        "\u{feff}\r\n",
+    ];
+}

@@ -1,0 +1,160 @@
+//! Processes by pidfd: a number alone may mean another process by now.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitPidFlag;
+
+/// A process that can't be mistaken for another one.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    pidfd: OwnedFd,
+}
+
+/// How a process came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit status.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+    /// Nobody can tell: it was not our child.
+    Unknown,
+}
+
+impl Process {
+    pub(super) fn new(pid: i32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd }
+    }
+
+    /// The process that has the number `pid` now.
+    pub fn open(pid: i32) -> io::Result<Self> {
+        // SAFETY: no pointers; returns a new descriptor, close-on-exec, or an error.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        let fd = RawFd::try_from(Errno::result(fd)?).map_err(io::Error::other)?;
+        // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { pid, pidfd })
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Becomes readable when the process ends.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Sends `signal` to this process and no other.
+    pub fn kill(&self, signal: Signal) -> io::Result<()> {
+        let pidfd = self.pidfd.as_raw_fd();
+        // SAFETY: no pointers but a null one, which is allowed.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                pidfd,
+                signal as i32,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        Errno::result(result)?;
+        Ok(())
+    }
+
+    /// Waits until it has ended, and reaps it. Only for a child.
+    pub fn wait(&self) -> io::Result<Option<Ended>> {
+        self.reap(WaitPidFlag::WEXITED)
+    }
+
+    /// How it ended, none while it runs; for a process whose pidfd is readable if it is not a
+    /// child. A child is reaped.
+    pub fn ended(&self) -> io::Result<Option<Ended>> {
+        self.reap(WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG)
+    }
+
+    /// Not by nix, which knows no real-time signals.
+    fn reap(&self, flags: WaitPidFlag) -> io::Result<Option<Ended>> {
+        let pidfd = self.pidfd.as_raw_fd().unsigned_abs();
+        // SAFETY: an all-zero siginfo_t is a valid one.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `info` is where the kernel writes.
+        let result = unsafe { libc::waitid(libc::P_PIDFD, pidfd, &raw mut info, flags.bits()) };
+        match Errno::result(result) {
+            Ok(_) => {}
+            Err(Errno::ECHILD) => return Ok(Some(Ended::Unknown)),
+            Err(errno) => return Err(errno.into()),
+        }
+        // SAFETY: waitid fills these fields, or leaves the zeros where the process still runs.
+        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+        Ok(match info.si_code {
+            _ if pid == 0 => None,
+            libc::CLD_EXITED => Some(Ended::Exited(status)),
+            _ => Some(Ended::Killed(status)),
+        })
+    }
+}
+
+/// When the process started, in clock ticks since boot: field 22 of /proc/PID/stat.
+///
+/// # Errors
+/// If there is no such process, or its entry can't be read.
+pub fn start_time(pid: i32) -> io::Result<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat"))?;
+    parse_start_time(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// The name in field 2 may hold blanks and parentheses: the fields count from its last one.
+fn parse_start_time(stat: &[u8]) -> Option<u64> {
+    let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(end_of_name + 2..)?).ok()?;
+    rest.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_name_with_blanks_and_parentheses_hides_nothing() {
+        let stat = b"17 (a) S 1 (x) S 1 17 17 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 9 9\n";
+        assert_eq!(parse_start_time(stat), Some(4711));
+        assert_eq!(parse_start_time(b"17 (a) S 1"), None);
+    }
+
+    #[test]
+    fn another_process_has_another_start() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(start_time(own).unwrap() > start_time(1).unwrap());
+        assert!(start_time(i32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_real_time_signal_has_its_number() {
+        let script = "kill -s 40 $$";
+        let child = Command::new("bash").args(["-c", script]).spawn().unwrap();
+        let process = Process::open(i32::try_from(child.id()).unwrap()).unwrap();
+        assert_eq!(process.wait().unwrap(), Some(Ended::Killed(40)));
+        drop(child);
+    }
+
+    #[test]
+    fn a_killed_child_tells_its_signal() {
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        let process = Process::open(i32::try_from(child.id()).unwrap()).unwrap();
+        assert_eq!(process.ended().unwrap(), None);
+        process.kill(Signal::SIGTERM).unwrap();
+        assert_eq!(process.wait().unwrap(), Some(Ended::Killed(15)));
+        // It is reaped, so that nobody else can tell any more.
+        assert!(child.wait().is_err());
+        assert_eq!(process.ended().unwrap(), Some(Ended::Unknown));
+    }
+}

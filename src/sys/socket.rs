@@ -1,0 +1,112 @@
+//! Socket options and calls that only Linux has.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockaddrLike, SockaddrStorage, getsockname};
+use nix::sys::socket::{getsockopt, send, setsockopt, sockopt};
+
+/// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
+/// sees plain IPv4 addresses.
+pub fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
+    const INT_SIZE: libc::socklen_t = 4;
+    let family: i32 = libc::AF_INET;
+    // SAFETY: the option takes an int, which `family` is.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IPV6,
+            libc::IPV6_ADDRFORM,
+            (&raw const family).cast(),
+            INT_SIZE,
+        )
+    };
+    Errno::result(result)?;
+    Ok(())
+}
+
+/// Whether this is a TCP socket that listens; listenfd looks at the type only, so that the
+/// connection of an `Accept=yes` unit would pass.
+pub fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
+    let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
+        .ok()
+        .and_then(|a| a.family());
+    matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
+        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Stream)
+        && getsockopt(&socket, sockopt::AcceptConn) == Ok(true)
+}
+
+/// Closes a connection so that the peer gets a reset.
+pub fn reset(socket: TcpStream) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // Without it the peer sees an orderly end: less telling, but as closed.
+    let _ = setsockopt(&socket, sockopt::Linger, &linger);
+    drop(socket);
+}
+
+/// The process and the user at the other end of a unix socket, as they were when it connected.
+pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
+    let credentials = getsockopt(&socket.as_fd(), sockopt::PeerCredentials)?;
+    Ok((credentials.pid(), credentials.uid()))
+}
+
+/// Sends what the socket's buffer takes now; never waits, never raises SIGPIPE.
+///
+/// # Errors
+/// As send(2); [`io::ErrorKind::WouldBlock`] if it takes nothing now.
+pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    Ok(send(socket.as_raw_fd(), bytes, flags)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn only_a_listening_tcp_socket_passes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(is_tcp_listener(listener.as_fd()));
+        let connected = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(!is_tcp_listener(connected.as_fd()));
+        assert!(!is_tcp_listener(
+            UdpSocket::bind("127.0.0.1:0").unwrap().as_fd()
+        ));
+        let path = std::env::temp_dir().join(format!("listener-{}", std::process::id()));
+        let unix = UnixListener::bind(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        assert!(!is_tcp_listener(unix.as_fd()));
+    }
+
+    #[test]
+    fn a_mapped_peer_becomes_a_plain_one() {
+        let listener = TcpListener::bind("[::]:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        assert!(address.is_ipv6());
+        to_ipv4(stream.as_fd()).unwrap();
+        assert_eq!(
+            stream.peer_addr().unwrap().ip(),
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        );
+    }
+
+    #[test]
+    fn the_peer_of_a_reset_connection_sees_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        reset(listener.accept().unwrap().0);
+        let error = client.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+}

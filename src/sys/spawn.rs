@@ -1,0 +1,324 @@
+//! One server process for one connection: `clone(CLONE_VM | CLONE_VFORK)` and `execve`.
+//!
+//! The child borrows the helper's memory until it executes the server, so nothing is copied and
+//! its cost does not depend on the size of the helper. It shares the table of descriptors as well
+//! until it takes a private copy of the few that stand below its socket: thousands of sessions,
+//! each with a pidfd in the helper, cost a new one nothing.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::sys::resource::Resource;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+
+use super::process::Process;
+
+/// The child needs a few hundred bytes of it; untouched pages cost nothing.
+const STACK_SIZE: usize = 64 * 1024;
+
+/// The soft and hard limit of one resource, as setrlimit(2) takes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitOf {
+    /// Which one.
+    pub resource: Resource,
+    /// Soft and hard limit alike.
+    pub value: u64,
+}
+
+/// Why a server does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpawnError {
+    /// There is no process (semantics, section 4.8).
+    Fork(Errno),
+    /// There was one, but it could not execute the server; it is gone again.
+    Exec(Errno),
+}
+
+/// Everything that is the same for all servers of a service, ready for execve(2).
+pub struct Launcher {
+    path: CString,
+    argv: Pointers,
+    environment: Pointers,
+    limits: Vec<LimitOf>,
+    stack: Vec<u8>,
+}
+
+/// An array of C strings that ends with a null pointer, together with what it points to.
+struct Pointers {
+    /// Owns the strings; their buffers stay where they are.
+    _strings: Vec<CString>,
+    pointers: Vec<*const c_char>,
+}
+
+impl Pointers {
+    fn new(strings: Vec<CString>) -> Self {
+        let mut pointers: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
+        pointers.push(ptr::null());
+        Self {
+            _strings: strings,
+            pointers,
+        }
+    }
+}
+
+/// What the child gets to know, and where it tells what went wrong.
+struct Order {
+    path: *const c_char,
+    argv: *const *const c_char,
+    environment: *const *const c_char,
+    limits: *const [LimitOf],
+    no_signals: libc::sigset_t,
+    socket: RawFd,
+    errno: c_int,
+}
+
+impl Launcher {
+    /// Prepares servers that run `path` with `argv` and `environment`, under `limits`.
+    pub fn new(
+        path: CString,
+        argv: Vec<CString>,
+        environment: Vec<CString>,
+        limits: Vec<LimitOf>,
+    ) -> Self {
+        Self {
+            path,
+            argv: Pointers::new(argv),
+            environment: Pointers::new(environment),
+            limits,
+            stack: vec![0; STACK_SIZE],
+        }
+    }
+
+    /// Runs a server with `socket`, which is above 2, as its descriptors 0, 1 and 2, and with the
+    /// `variables` of this connection, each `NAME=VALUE`, after the common environment.
+    ///
+    /// Returns once the server's program has been executed. The caller's thread must have no
+    /// signal handlers that could run meanwhile: the helper has none at all.
+    pub fn spawn(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        variables: &[&CStr],
+    ) -> Result<Process, SpawnError> {
+        let common = self.environment.pointers.len() - 1;
+        let environment = &mut self.environment.pointers;
+        environment.truncate(common);
+        environment.extend(variables.iter().map(|variable| variable.as_ptr()));
+        environment.push(ptr::null());
+
+        let mut order = Order {
+            path: self.path.as_ptr(),
+            argv: self.argv.pointers.as_ptr(),
+            environment: environment.as_ptr(),
+            limits: &raw const *self.limits,
+            no_signals: *nix::sys::signal::SigSet::empty().as_ref(),
+            socket: socket.as_raw_fd(),
+            errno: 0,
+        };
+        let outcome = clone_into(&mut order, &mut self.stack);
+        // The pointers to the variables end with this call.
+        self.environment.pointers.truncate(common);
+        self.environment.pointers.push(ptr::null());
+
+        let process = outcome.map_err(SpawnError::Fork)?;
+        match order.errno {
+            0 => Ok(process),
+            errno => {
+                // It has exited already: this reaps it and does not wait.
+                let _ = waitid(Id::PIDFd(process.pidfd()), WaitPidFlag::WEXITED);
+                Err(SpawnError::Exec(Errno::from_raw(errno)))
+            }
+        }
+    }
+}
+
+fn clone_into(order: &mut Order, stack: &mut [u8]) -> Result<Process, Errno> {
+    let mut pidfd: c_int = -1;
+    let flags =
+        libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::CLONE_PIDFD | libc::SIGCHLD;
+    // SAFETY: `top` stays inside `stack`, aligned to 16 bytes as the ABIs want it. The child runs
+    // on that memory alone and reads `order` and what it points to; CLONE_VFORK stops this thread
+    // until the child has left the memory by execve or _exit, so all of it outlives the child's
+    // use, and there is no aliasing while both run. `pidfd` is where CLONE_PIDFD writes.
+    let pid = unsafe {
+        let end = stack.as_mut_ptr().add(stack.len());
+        let top = end.sub(end as usize % 16);
+        libc::clone(
+            run_child,
+            top.cast(),
+            flags,
+            ptr::from_mut(order).cast(),
+            &raw mut pidfd,
+        )
+    };
+    if pid < 0 {
+        return Err(Errno::last());
+    }
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Process::new(pid, pidfd))
+}
+
+/// The child, from clone to execve: system calls alone. It must not allocate, lock or unwind.
+extern "C" fn run_child(order: *mut c_void) -> c_int {
+    // SAFETY: `order` is the Order of `clone_into`, which waits for us and touches nothing.
+    let order = unsafe { &mut *order.cast::<Order>() };
+    // SAFETY: plain system calls; the pointers come from the Launcher and outlive us (see above).
+    unsafe {
+        if take_private_descriptors(order.socket).is_ok()
+            && (0..=2).all(|target| libc::dup2(order.socket, target) >= 0)
+        {
+            for limit in &*order.limits {
+                let value = libc::rlimit {
+                    rlim_cur: limit.value,
+                    rlim_max: limit.value,
+                };
+                // As in xinetd the server runs even if the limit can't be had: a user may not
+                // raise one above the hard limit. It was logged when the service started.
+                let _ = libc::setrlimit(limit.resource as _, &raw const value);
+            }
+            libc::setsid();
+            libc::sigprocmask(
+                libc::SIG_SETMASK,
+                &raw const order.no_signals,
+                ptr::null_mut(),
+            );
+            libc::execve(order.path, order.argv, order.environment);
+        }
+        order.errno = Errno::last_raw();
+        libc::_exit(127)
+    }
+}
+
+/// Leaves the helper's table of descriptors, with a copy of what is not above `socket`; the rest
+/// of those, all close-on-exec, go at execve.
+///
+/// # Safety
+/// Only for the child: the caller's other descriptors are gone afterwards.
+unsafe fn take_private_descriptors(socket: RawFd) -> io::Result<()> {
+    const CLOSE_RANGE_UNSHARE: c_uint = 1 << 1;
+    let first = socket.unsigned_abs() + 1;
+    // SAFETY: no pointers; the flag makes the table our own before anything is closed in it.
+    let done = unsafe {
+        libc::syscall(libc::SYS_close_range, first, c_uint::MAX, CLOSE_RANGE_UNSHARE) == 0
+            // Where a filter forbids close_range(2): the whole table is copied.
+            || libc::unshare(libc::CLONE_FILES) == 0
+    };
+    if done {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::sys::process::Ended;
+
+    fn launcher(script: &str, environment: &[&str], limits: Vec<LimitOf>) -> Launcher {
+        let strings = |list: &[&str]| -> Vec<CString> {
+            list.iter().map(|s| CString::new(*s).unwrap()).collect()
+        };
+        Launcher::new(
+            c"/bin/sh".into(),
+            strings(&["sh", "-c", script]),
+            strings(environment),
+            limits,
+        )
+    }
+
+    fn run(launcher: &mut Launcher, input: &str, variables: &[&CStr]) -> (String, Ended) {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let process = launcher.spawn(theirs.as_fd(), variables).unwrap();
+        drop(theirs);
+        ours.write_all(input.as_bytes()).unwrap();
+        ours.shutdown(Shutdown::Write).unwrap();
+        let mut text = String::new();
+        ours.read_to_string(&mut text).unwrap();
+        (text, process.wait().unwrap().unwrap())
+    }
+
+    #[test]
+    fn the_server_has_the_socket_on_0_1_and_2_and_nothing_else() {
+        crate::sys::descriptor::keep_from_servers().unwrap();
+        // dash keeps its script on 10 where it reads one, so the shell must not be asked.
+        let script = "exec python3 -c 'import os, sys; print(input()); os.write(2, b\"error\\n\"); \
+                      print(sorted(map(int, os.listdir(\"/proc/self/fd\")))); sys.exit(7)'";
+        let (text, ended) = run(&mut launcher(script, &[], vec![]), "hello\n", &[]);
+        // The 3 is the directory that is being listed.
+        assert_eq!(text, "error\nhello\n[0, 1, 2, 3]\n");
+        assert_eq!(ended, Ended::Exited(7));
+    }
+
+    #[test]
+    fn the_variables_of_a_connection_do_not_reach_the_next() {
+        let mut launcher = launcher("echo $FIXED $REMOTE_HOST $OTHER", &["FIXED=1"], vec![]);
+        assert_eq!(
+            run(&mut launcher, "", &[c"REMOTE_HOST=a", c"OTHER=b"]).0,
+            "1 a b\n"
+        );
+        assert_eq!(run(&mut launcher, "", &[c"REMOTE_HOST=c"]).0, "1 c\n");
+    }
+
+    #[test]
+    fn limits_are_soft_and_hard() {
+        let limit = LimitOf {
+            resource: Resource::RLIMIT_NOFILE,
+            value: 33,
+        };
+        let (text, _) = run(
+            &mut launcher("ulimit -Sn; ulimit -Hn", &[], vec![limit]),
+            "",
+            &[],
+        );
+        assert_eq!(text, "33\n33\n");
+    }
+
+    #[test]
+    fn a_server_leads_a_session_of_its_own_with_an_empty_mask() {
+        let mask = nix::sys::signal::SigSet::all();
+        let old = mask
+            .thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)
+            .unwrap();
+        let script = "cut -d' ' -f1,5,6 /proc/$$/stat; grep SigBlk /proc/$$/status";
+        let (text, _) = run(&mut launcher(script, &[], vec![]), "", &[]);
+        old.thread_set_mask().unwrap();
+        let mut words = text.split_whitespace();
+        let (pid, group, session) = (words.next(), words.next(), words.next());
+        assert_eq!((pid, pid), (group, session));
+        assert_eq!(words.next_back(), Some("0000000000000000"));
+    }
+
+    #[test]
+    fn a_failed_exec_tells_its_reason_and_leaves_no_process() {
+        let (_ours, theirs) = UnixStream::pair().unwrap();
+        let mut launcher = Launcher::new(c"/nonexistent".into(), vec![c"x".into()], vec![], vec![]);
+        let error = launcher.spawn(theirs.as_fd(), &[]).err();
+        assert_eq!(error, Some(SpawnError::Exec(Errno::ENOENT)));
+    }
+
+    #[test]
+    fn the_helper_keeps_its_descriptors() {
+        let (mut before, other) = UnixStream::pair().unwrap();
+        let (_ours, theirs) = UnixStream::pair().unwrap();
+        let (mut after, another) = UnixStream::pair().unwrap();
+        launcher("exit 0", &[], vec![])
+            .spawn(theirs.as_fd(), &[])
+            .unwrap()
+            .wait()
+            .unwrap();
+        for (mut writer, reader) in [(other, &mut before), (another, &mut after)] {
+            writer.write_all(b"x").unwrap();
+            let mut byte = [0];
+            reader.read_exact(&mut byte).unwrap();
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What becomes of an attribute: one row for each, so that none is forgotten.
+
+use super::report::Fate;
+use super::servable::{Obstacle, Reason};
+use super::service::nice;
+use crate::config::Attribute;
+use crate::service::{Identity, LogTarget, Reach, Service, Serving};
+
+/// What becomes of an attribute of a service with these obstacles: one answer for each thing
+/// that the attribute says, at least one.
+pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstacle]) -> Vec<Fate> {
+    let mine = |obstacle: &&Obstacle| obstacle.attribute == Some(attribute);
+    let blocked = obstacles
+        .iter()
+        .filter(mine)
+        .map(|obstacle| not_served(&obstacle.reason));
+    let mut fates: Vec<Fate> = blocked.collect();
+    match attribute {
+        Attribute::Flags => flags(service, &mut fates),
+        Attribute::LogOnSuccess => {
+            fates.push(helper("writes the START and EXIT lines"));
+            let identifies = service.logging.success.userid && !service.flags.idonly;
+            fates.extend(identifies.then(|| not_identified("USERID")));
+        }
+        Attribute::LogOnFailure => {
+            fates.push(helper("writes the FAIL lines"));
+            let identifies = service.logging.failure.userid;
+            fates.extend(identifies.then(|| not_identified("USERID")));
+        }
+        _ if fates.is_empty() => fates.push(fate(attribute, service)),
+        _ => {}
+    }
+    fates
+}
+
+/// The rows of the attributes that say one thing.
+fn fate(attribute: Attribute, service: &Service) -> Fate {
+    match attribute {
+        Attribute::Id => generator("names the units"),
+        Attribute::Type => generator("decides how the port is found"),
+        Attribute::Disable | Attribute::Enabled | Attribute::Disabled => {
+            generator("decides whether xinetd.target starts the socket")
+        }
+        Attribute::SocketType | Attribute::Protocol | Attribute::Port => unit("ListenStream="),
+        Attribute::Wait => unit("Accept="),
+        Attribute::Bind => unit("ListenStream=, FreeBind="),
+        Attribute::V6only => unit("BindIPv6Only="),
+        Attribute::User | Attribute::Group if identity(service).is_some() => {
+            helper("becomes it by its number, without a lookup")
+        }
+        Attribute::User => unit("User="),
+        Attribute::Group => unit("Group="),
+        Attribute::Groups => helper("drops or keeps the supplementary groups"),
+        Attribute::Nice if nice(service).is_none() => Fate::NoEffect {
+            why: "xinetd sets it after the change of user, so that a negative value needs root",
+        },
+        Attribute::Nice => unit("Nice="),
+        Attribute::Umask => unit("UMask="),
+        Attribute::Server => {
+            helper("executes it; ConditionFileIsExecutable= of the socket asks for it")
+        }
+        Attribute::ServerArgs => helper("passes them to the server"),
+        Attribute::Instances
+        | Attribute::PerSource
+        | Attribute::Cps
+        | Attribute::MaxLoad
+        | Attribute::AccessTimes
+        | Attribute::OnlyFrom
+        | Attribute::NoAccess => helper("refuses connections by it"),
+        Attribute::Banner | Attribute::BannerSuccess | Attribute::BannerFail => {
+            helper("sends it to the client")
+        }
+        Attribute::Env | Attribute::Passenv => helper("sets the server's environment"),
+        Attribute::RlimitAs
+        | Attribute::RlimitCpu
+        | Attribute::RlimitData
+        | Attribute::RlimitRss
+        | Attribute::RlimitStack
+        | Attribute::RlimitFiles => helper("sets the server's limit"),
+        Attribute::LogType => match &service.logging.target {
+            LogTarget::File { path, .. } => Fate::NotEnforcedYet {
+                why: format!("the lines go to the journal, not to {}", path.to_text()),
+            },
+            LogTarget::Unset | LogTarget::Syslog { .. } => {
+                helper("gives the lines this facility and level in the journal")
+            }
+        },
+        Attribute::Libwrap => Fate::NoEffect {
+            why: "neither hosts.allow nor hosts.deny has a rule, or the flag NOLIBWRAP is set",
+        },
+        Attribute::RpcVersion | Attribute::RpcNumber if matches!(service.reach, Reach::Rpc(..)) => {
+            not_served(&Reason::Rpc)
+        }
+        Attribute::RpcVersion | Attribute::RpcNumber => Fate::NoEffect {
+            why: "the service is no RPC service",
+        },
+        Attribute::DenyTime if matches!(service.serving, Serving::Sensor(_)) => {
+            not_served(&Reason::Sensor)
+        }
+        Attribute::DenyTime => Fate::NoEffect {
+            why: "the service is no sensor",
+        },
+        Attribute::Redirect => Fate::NoEffect {
+            why: "the service does not redirect",
+        },
+        Attribute::Mdns => Fate::NoEffect {
+            why: "xinetd has no mdns either",
+        },
+        // Several things each, see fates().
+        Attribute::Flags => Fate::NoEffect {
+            why: "these flags say what holds anyway",
+        },
+        Attribute::LogOnSuccess | Attribute::LogOnFailure => helper("writes the lines"),
+    }
+}
+
+/// Adds what becomes of the flags that can be served.
+fn flags(service: &Service, fates: &mut Vec<Fate>) {
+    let flags = &service.flags;
+    let rows = [
+        (flags.nodelay, unit("NoDelay=")),
+        (flags.keepalive, unit("KeepAlive=")),
+        (
+            flags.noretry,
+            helper("does not try again when it can't start the server"),
+        ),
+        (
+            flags.nolibwrap,
+            generator("serves it though hosts.allow or hosts.deny has rules"),
+        ),
+        (
+            flags.idonly && !service.logging.success.userid,
+            Fate::NoEffect {
+                why: "xinetd identifies nobody unless log_on_success has USERID",
+            },
+        ),
+    ];
+    fates.extend(
+        rows.into_iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, fate)| fate),
+    );
+    if fates.is_empty() {
+        fates.push(fate(Attribute::Flags, service));
+    }
+}
+
+fn identity(service: &Service) -> Option<Identity> {
+    service.credentials.as_ref()?.identity()
+}
+
+fn unit(directives: &'static str) -> Fate {
+    Fate::Unit { directives }
+}
+
+fn generator(what: &'static str) -> Fate {
+    Fate::Generator { what }
+}
+
+fn helper(what: &'static str) -> Fate {
+    Fate::Helper { what }
+}
+
+fn not_served(reason: &Reason) -> Fate {
+    Fate::NotServedYet {
+        why: reason.to_string(),
+    }
+}
+
+fn not_identified(word: &str) -> Fate {
+    Fate::NotEnforcedYet {
+        why: format!("{word} is not served yet: the lines come without a user"),
+    }
+}

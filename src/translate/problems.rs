@@ -1,0 +1,136 @@
+//! What is worth saying about a translation.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use super::name::UnitName;
+use super::report::{Fate, ServiceReport, Standing};
+use super::servable::place_of;
+use crate::config::{Attribute, Databases};
+use crate::problem::{Problem, Severity};
+use crate::service::{Credentials, Principal, Service};
+
+/// Problems as they are found. A line in defaults has a say in all services: it is told once.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    list: Vec<Problem>,
+    told: HashSet<(PathBuf, u32, String)>,
+}
+
+impl Problems {
+    /// All of them, in the order in which they were found.
+    pub(super) fn finish(self) -> Vec<Problem> {
+        self.list
+    }
+
+    fn add(&mut self, problem: Problem) {
+        let place = &problem.place;
+        let key = (
+            place.file.to_path_buf(),
+            place.line,
+            problem.message.clone(),
+        );
+        if self.told.insert(key) {
+            self.list.push(problem);
+        }
+    }
+
+    pub(super) fn native(&mut self, service: &Service, unit: &UnitName, path: &Path) {
+        self.add(Problem {
+            severity: Severity::Note,
+            code: "native-unit",
+            place: service.place.clone(),
+            message: format!("{} takes the place of {unit}", path.display()),
+            help: "remove one of the two if that is not meant".to_owned(),
+        });
+    }
+
+    pub(super) fn renamed(&mut self, service: &Service, unit: &UnitName, path: &Path) {
+        self.add(Problem {
+            severity: Severity::Note,
+            code: "vendor-unit",
+            place: service.place.clone(),
+            message: format!(
+                "the units are called {unit}, as there is {}",
+                path.display()
+            ),
+            help: format!("use {unit}.socket and {unit}.service"),
+        });
+    }
+
+    /// Numeric users and groups that nobody has: xinetd takes them, systemd 252 and 257 refuse to
+    /// start the service, and its clients wait.
+    pub(super) fn numbers(&mut self, service: &Service, databases: &Databases) {
+        let credentials = service.credentials.as_ref();
+        // The helper takes such numbers as they are.
+        let asked = credentials.filter(|credentials| credentials.identity().is_none());
+        let Some(Credentials { user, group, .. }) = asked else {
+            return;
+        };
+        let mut unknown = |attribute, what, file, number| {
+            self.add(Problem {
+                severity: severity(service, Severity::Warning),
+                code: "unknown-number",
+                place: place_of(service, attribute).clone(),
+                message: format!("no {what} has the number {number}, and systemd asks for one"),
+                help: format!(
+                    "add a line to {file}, or make sure that a name service knows the number"
+                ),
+            });
+        };
+        // systemd knows root without looking.
+        if let &Principal::Id(uid @ 1..) = user
+            && databases.user_of(uid).is_none()
+        {
+            unknown(Attribute::User, "user", "/etc/passwd", uid);
+        }
+        let (attribute, group) = match group {
+            Some(group) => (Attribute::Group, group),
+            // A numeric user's group is that number.
+            None => (Attribute::User, user),
+        };
+        if let &Principal::Id(gid @ 1..) = group
+            && !databases.has_group(gid)
+        {
+            unknown(attribute, "group", "/etc/group", gid);
+        }
+    }
+
+    /// What is not served or not enforced, at its place.
+    pub(super) fn report(&mut self, service: &Service, report: &ServiceReport) {
+        if let Standing::NotServedYet(obstacles) = &report.standing {
+            for obstacle in obstacles {
+                self.add(Problem {
+                    severity: severity(service, Severity::Error),
+                    code: "not-served-yet",
+                    place: obstacle.place.clone(),
+                    message: format!("{}: {}", service.id.to_text(), obstacle.reason),
+                    help: obstacle.reason.help().to_owned(),
+                });
+            }
+            return;
+        }
+        for attribute in &report.attributes {
+            for fate in &attribute.fates {
+                if let Fate::NotEnforcedYet { why } = fate {
+                    self.add(Problem {
+                        severity: severity(service, Severity::Warning),
+                        code: "not-enforced-yet",
+                        place: attribute.place.clone(),
+                        message: why.clone(),
+                        help: "the service runs; remove it if nobody needs it".to_owned(),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What is wrong in a service that is switched off is no more than a note.
+fn severity(service: &Service, severity: Severity) -> Severity {
+    if service.enabled {
+        severity
+    } else {
+        Severity::Note
+    }
+}

@@ -1,0 +1,122 @@
+//! The `.service` unit: the helper, which systemd starts when the first client comes.
+//!
+//! What a server gets that its helper must not have (resource limits, environment, descriptors,
+//! signals) is in the spec. Left at their defaults, each for a reason:
+//! - TasksMax=: 15 % of the machine's is more for each service than the xinetd of the same
+//!   machine had for all of them, and a server that forks without end is stopped somewhere;
+//! - LogRateLimitIntervalSec=: with the default `cps` the lines of a service stay below half of
+//!   what the journal takes; without the limit strangers could push all else out of the journal;
+//! - LimitNOFILE=: the hard limit is what servers get, and the helper may raise its own;
+//! - TimeoutStartSec=: 90 s is time enough for a user from LDAP;
+//! - sandboxing of any kind: it would bind the servers too (drop-ins can add it).
+//!
+//! No directive is younger than systemd 252.
+
+use super::SpecDirectory;
+use super::name::UnitName;
+use super::principal::is_root;
+use super::servable::Servable;
+use super::unit::{Directive, UnitFile, Value};
+use crate::service::Service;
+
+/// The unit that serves a service's connections.
+pub(super) fn service(
+    service: &Service,
+    servable: &Servable<'_>,
+    unit: &UnitName,
+    specs: &SpecDirectory,
+) -> UnitFile {
+    UnitFile {
+        sections: vec![
+            ("Unit", head(service, unit)),
+            ("Service", body(service, servable, unit, specs)),
+        ],
+    }
+}
+
+fn head(service: &Service, unit: &UnitName) -> Vec<Directive> {
+    let mut head = super::unit_section(service);
+    head.extend([
+        // systemd refuses to start a socket whose service runs, so that a restart of the socket
+        // alone would end it for good: the service goes down and up with it.
+        Directive::new("Requires", Value::Unit(unit.clone(), ".socket")),
+        Directive::new("PartOf", Value::Literal("xinetd.target")),
+        // A failed helper leaves nothing behind that needs `systemctl reset-failed`.
+        Directive::new("CollectMode", Value::Literal("inactive-or-failed")),
+        // Each return from idleness is a start; five in 10 s would fail the socket with it.
+        Directive::new("StartLimitIntervalSec", Value::Number(0)),
+    ]);
+    head
+}
+
+fn body(
+    service: &Service,
+    servable: &Servable<'_>,
+    unit: &UnitName,
+    specs: &SpecDirectory,
+) -> Vec<Directive> {
+    let name = || unit.as_str().as_bytes().to_vec();
+    let spec_path = specs.path_of(unit);
+    let account = &servable.account;
+    let mut body = vec![
+        Directive::new("Type", Value::Literal("notify")),
+        Directive::new("NotifyAccess", Value::Literal("main")),
+        Directive::new("ExecStart", Value::Helper("", vec![name()])),
+        // As root: the service's user must not be able to bring its own spec.
+        Directive::new(
+            "ExecReload",
+            Value::Helper("+", vec![b"--reload".to_vec(), name(), spec_path]),
+        ),
+        Directive::new(
+            "ExecStop",
+            Value::Helper("+", vec![b"--stop".to_vec(), name()]),
+        ),
+    ];
+    let user = account.user.clone();
+    let by_systemd = user.is_some();
+    body.extend(user.map(|user| Directive::new("User", user)));
+    let group = account.group.clone();
+    body.extend(group.map(|group| Directive::new("Group", group)));
+    let credentials = service.credentials.as_ref();
+    let alone = credentials.is_some_and(|credentials| !credentials.supplementary);
+    if by_systemd && !account.is_root && alone {
+        // systemd always sets the user's groups; the helper drops them, and then this.
+        body.push(Directive::new(
+            "AmbientCapabilities",
+            Value::Literal("CAP_SETGID"),
+        ));
+    }
+    body.extend(nice(service).map(|nice| Directive::new("Nice", nice)));
+    body.extend([
+        // xinetd's own where the service has none (semantics, section 2).
+        Directive::new("UMask", Value::Octal(service.umask.unwrap_or(0o022))),
+        // systemd ignores SIGPIPE by default, and servers would inherit that.
+        Directive::new("IgnoreSIGPIPE", Value::Literal("no")),
+        Directive::new("LoadCredential", specs.credential(unit)),
+        Directive::new("RuntimeDirectory", Value::RuntimeDirectory(unit.clone())),
+        Directive::new("RuntimeDirectoryMode", Value::Octal(0o700)),
+        // The record of live sessions, for the next helper.
+        Directive::new("FileDescriptorStoreMax", Value::Number(1)),
+        // Sessions outlive a helper that dies; ExecStop= ends them when they shall end.
+        Directive::new("KillMode", Value::Literal("process")),
+        // A server that the kernel kills for memory must not take the service along.
+        Directive::new("OOMPolicy", Value::Literal("continue")),
+        Directive::new("Restart", Value::Literal("on-failure")),
+        // A helper that can't work tries once a second; clients wait in the backlog.
+        Directive::new("RestartSec", Value::Literal("1s")),
+        Directive::new("TimeoutStopSec", Value::Literal("20s")),
+        Directive::new("WatchdogSec", Value::Literal("30s")),
+        // The default, SIGABRT, dumps core and can be blocked.
+        Directive::new("WatchdogSignal", Value::Literal("SIGKILL")),
+    ]);
+    body
+}
+
+/// `Nice=`, for a value that has an effect in xinetd: it is set after the change of user, so
+/// that a negative one needs root, and the kernel cuts it at 19 and -20.
+pub(super) fn nice(service: &Service) -> Option<Value> {
+    let nice = service.nice?;
+    let credentials = service.credentials.as_ref();
+    let is_root = credentials.is_some_and(|credentials| is_root(&credentials.user));
+    (is_root || nice >= 0).then(|| Value::Number(nice.clamp(-20, 19).into()))
+}

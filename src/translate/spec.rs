@@ -1,0 +1,29 @@
+//! What the helper needs to know.
+
+use super::servable::Servable;
+use crate::service::{Credentials, Family, Service};
+use crate::spec::Spec;
+
+/// The spec of a service.
+pub(super) fn spec(service: &Service, servable: &Servable<'_>) -> Spec {
+    let credentials = service.credentials.as_ref();
+    Spec {
+        format: Spec::FORMAT,
+        id: service.id.clone(),
+        name: service.name.clone(),
+        place: service.place.clone(),
+        supplementary_groups: credentials.is_some_and(|credentials| credentials.supplementary),
+        identity: credentials.and_then(Credentials::identity),
+        // Others have no v4-mapped peers.
+        unmap: matches!(servable.family, Family::Any | Family::V6),
+        noretry: service.flags.noretry,
+        access_times: service.access_times.clone(),
+        program: servable.program.clone(),
+        limits: service.limits.clone(),
+        access: service.access.clone(),
+        logging: service.logging.clone(),
+        environment: service.environment.clone(),
+        banners: service.banners.clone(),
+        resource_limits: service.resource_limits.clone(),
+    }
+}

@@ -1,0 +1,509 @@
+//! Whole services through the translation. The trees in tests/golden show the files as they are.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::*;
+use crate::bytes::ByteString;
+use crate::config::{Databases, MemoryTree, Sources};
+use crate::problem::{Place, Severity};
+use crate::service::*;
+use crate::spec::Spec;
+
+fn place(line: u32) -> Place {
+    Place {
+        file: Path::new("/etc/xinetd.d/foo").into(),
+        line,
+        column: 1,
+        length: 0,
+    }
+}
+
+/// A service that has all that is needed and nothing else.
+fn service(id: &str) -> Service {
+    Service {
+        id: id.into(),
+        name: id.into(),
+        place: place(1),
+        enabled: true,
+        socket_type: SocketType::Stream,
+        protocol: Protocol::Tcp,
+        wait: false,
+        reach: Reach::Listen(Listen {
+            port: Port(79),
+            family: Family::Any,
+            bind: None,
+        }),
+        serving: Serving::Program(Program {
+            path: "/usr/sbin/food".into(),
+            argv: vec!["food".into()],
+        }),
+        credentials: Some(Credentials {
+            user: Principal::Name("nobody".into()),
+            group: None,
+            supplementary: false,
+        }),
+        limits: Limits::default(),
+        access: AccessRules::default(),
+        access_times: Vec::new(),
+        logging: Logging::default(),
+        environment: Environment::default(),
+        banners: Banners::default(),
+        nice: None,
+        umask: None,
+        resource_limits: ResourceLimits::default(),
+        libwrap_name: None,
+        flags: Flags::default(),
+        attributes: Vec::new(),
+    }
+}
+
+fn translation(tree: &MemoryTree, services: Vec<Service>) -> Translation {
+    let configuration = Configuration {
+        services,
+        dropped: Vec::new(),
+        problems: Vec::new(),
+        sources: Sources::default(),
+    };
+    let specs = SpecDirectory::inside(Path::new("/run/systemd/generator.late")).unwrap();
+    let databases = Databases::read(tree);
+    translate(&configuration, &Surroundings::read(tree, &databases, specs))
+}
+
+/// The text of a file of the only service.
+fn text(service: Service, suffix: &str) -> String {
+    let translation = translation(&MemoryTree::default(), vec![service]);
+    let files = &translation.services[0].files;
+    let is_it = |file: &&File| {
+        file.path
+            .to_str()
+            .is_some_and(|path| path.ends_with(suffix))
+    };
+    String::from_utf8(files.iter().find(is_it).unwrap().content.clone()).unwrap()
+}
+
+fn has_line(text: &str, line: &str) -> bool {
+    text.lines().any(|other| other == line)
+}
+
+fn listening(family: Family, bind: Option<Bind>) -> Service {
+    let mut foo = service("foo");
+    foo.reach = Reach::Listen(Listen {
+        port: Port(79),
+        family,
+        bind,
+    });
+    foo
+}
+
+#[test]
+fn addresses_are_written_as_systemd_wants_them() {
+    let bind = |address: &str| {
+        let address: IpAddr = address.parse().unwrap();
+        Some(Bind::Address(address, None))
+    };
+    let zone = Some(Bind::Address(
+        "fe80::1".parse().unwrap(),
+        Some("eth0".into()),
+    ));
+    for (family, bind, listen, only) in [
+        (Family::Any, None, "79", Some("both")),
+        (Family::V4, None, "0.0.0.0:79", None),
+        (Family::V6, None, "[::]:79", Some("both")),
+        (Family::V6Only, None, "[::]:79", Some("ipv6-only")),
+        (Family::V4, bind("127.0.0.1"), "127.0.0.1:79", None),
+        (Family::V6, bind("::1"), "[::1]:79", Some("both")),
+        (Family::V6, zone, "[fe80::1]:79%%eth0", Some("both")),
+    ] {
+        let is_bound = bind.is_some();
+        let socket = text(listening(family, bind), "foo.socket");
+        assert!(
+            has_line(&socket, &format!("ListenStream={listen}")),
+            "{socket}"
+        );
+        let written = socket
+            .lines()
+            .find_map(|line| line.strip_prefix("BindIPv6Only="));
+        assert_eq!(written, only, "{socket}");
+        assert_eq!(has_line(&socket, "FreeBind=yes"), is_bound, "{socket}");
+    }
+}
+
+#[test]
+fn only_dual_stack_sockets_are_unmapped() {
+    for (family, expected) in [
+        (Family::Any, true),
+        (Family::V6, true),
+        (Family::V6Only, false),
+        (Family::V4, false),
+    ] {
+        let spec: Spec = toml::from_str(&text(listening(family, None), "foo.toml")).unwrap();
+        assert_eq!(spec.unmap, expected, "{family:?}");
+    }
+}
+
+#[test]
+fn the_right_to_drop_groups_goes_to_those_that_need_it() {
+    let root = || Principal::Name("root".into());
+    let nobody = || Principal::Name("nobody".into());
+    for (user, supplementary, expected) in [
+        (nobody(), false, true),
+        (nobody(), true, false),
+        (root(), false, false),
+        (Principal::Id(0), false, false),
+        (Principal::Id(7), false, false),
+    ] {
+        let mut foo = service("foo");
+        foo.credentials = Some(Credentials {
+            user,
+            group: None,
+            supplementary,
+        });
+        let unit = text(foo.clone(), "foo.service");
+        assert_eq!(
+            has_line(&unit, "AmbientCapabilities=CAP_SETGID"),
+            expected,
+            "{unit}"
+        );
+        let spec: Spec = toml::from_str(&text(foo, "foo.toml")).unwrap();
+        assert_eq!(spec.supplementary_groups, supplementary);
+    }
+}
+
+#[test]
+fn nice_is_what_xinetd_makes_of_it() {
+    for (user, nice, expected) in [
+        ("nobody", 5, Some("Nice=5")),
+        ("nobody", 50, Some("Nice=19")),
+        ("nobody", -5, None),
+        ("root", -5, Some("Nice=-5")),
+        ("root", -50, Some("Nice=-20")),
+    ] {
+        let mut foo = service("foo");
+        foo.nice = Some(nice);
+        foo.credentials = Some(Credentials {
+            user: Principal::Name(user.into()),
+            group: None,
+            supplementary: false,
+        });
+        let unit = text(foo, "foo.service");
+        assert_eq!(
+            unit.lines().find(|line| line.starts_with("Nice=")),
+            expected
+        );
+    }
+}
+
+#[test]
+fn a_server_that_no_unit_can_name_stays_in_the_spec() {
+    let mut foo = service("foo");
+    foo.serving = Serving::Program(Program {
+        path: b"/opt/caf\xe9"[..].into(),
+        argv: vec![b"\xff%$\"\\;"[..].into()],
+    });
+    let socket = text(foo.clone(), "foo.socket");
+    assert!(!socket.contains("ConditionFileIsExecutable"), "{socket}");
+    let spec: Spec = toml::from_str(&text(foo, "foo.toml")).unwrap();
+    assert_eq!(spec.program.path.as_bytes(), b"/opt/caf\xe9");
+    assert_eq!(spec.program.argv[0].as_bytes(), b"\xff%$\"\\;");
+}
+
+#[test]
+fn only_enabled_services_are_linked() {
+    let mut off = service("off");
+    off.enabled = false;
+    let none = translation(&MemoryTree::default(), vec![off.clone()]);
+    assert_eq!(none.services[0].files.len(), 3);
+    assert_eq!((none.services[0].links.len(), none.links.len()), (0, 0));
+
+    let both = translation(&MemoryTree::default(), vec![off, service("on")]);
+    let link = &both.services[1].links[0];
+    assert_eq!(link.path, Path::new("xinetd.target.wants/on.socket"));
+    assert_eq!(link.target, Path::new("../on.socket"));
+    assert_eq!(
+        both.links[0].path,
+        Path::new("sockets.target.wants/xinetd.target")
+    );
+}
+
+#[test]
+fn the_spec_is_private_and_written_first() {
+    let translation = translation(&MemoryTree::default(), vec![service("foo")]);
+    let files = &translation.services[0].files;
+    let modes = files
+        .iter()
+        .map(|file| (file.path.to_str().unwrap(), file.private));
+    let expected = [
+        ("xinetd-bridge/foo.toml", true),
+        ("foo.service", false),
+        ("foo.socket", false),
+    ];
+    assert_eq!(modes.collect::<Vec<_>>(), expected);
+}
+
+/// The reasons why a service is not served.
+fn reasons(tree: &MemoryTree, service: Service) -> Vec<Reason> {
+    let translation = translation(tree, vec![service]);
+    assert!(translation.services[0].files.is_empty());
+    match &translation.services[0].report.standing {
+        Standing::NotServedYet(obstacles) => {
+            assert_eq!(translation.problems.len(), obstacles.len());
+            obstacles
+                .iter()
+                .map(|obstacle| obstacle.reason.clone())
+                .collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_served_yet_is_told() {
+    let none = MemoryTree::default();
+    let reasons_of = |change: fn(&mut Service)| {
+        let mut foo = service("foo");
+        change(&mut foo);
+        reasons(&none, foo)
+    };
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.socket_type = SocketType::Dgram;
+            foo.protocol = Protocol::Udp;
+            foo.wait = true;
+        }),
+        [Reason::SocketType(SocketType::Dgram), Reason::Wait]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.protocol = Protocol::Other("sctp".into(), 132)),
+        [Reason::Protocol("sctp".to_owned())]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.serving = Serving::Internal(Internal::Echo);
+            foo.credentials = None;
+        }),
+        [Reason::Internal]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.serving = Serving::Sensor(DenyTime::Forever)),
+        [Reason::Sensor]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.serving = Serving::Redirect {
+                host: "a".into(),
+                port: Port(1),
+            };
+        }),
+        [Reason::Redirect]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.reach = Reach::Mux(Mux::Plus)),
+        [Reason::Mux(Mux::Plus)]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            let versions = RpcRange { first: 1, last: 1 };
+            let listen = Listen {
+                port: Port(1),
+                family: Family::Any,
+                bind: None,
+            };
+            foo.reach = Reach::Rpc(
+                RpcProgram {
+                    number: 1,
+                    versions,
+                },
+                listen,
+            );
+        }),
+        [Reason::Rpc]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.flags.labeled = true),
+        [Reason::Labeled]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.flags.intercept = true),
+        [Reason::Intercept]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.flags.idonly = true;
+            foo.logging.success.userid = true;
+        }),
+        [Reason::IdentRequired]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.reach = Reach::Listen(Listen {
+                port: Port(0),
+                family: Family::Any,
+                bind: Some(Bind::Name("localhost".into())),
+            });
+        }),
+        [Reason::BindName, Reason::EphemeralPort]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.reach = Reach::Listen(Listen {
+                port: Port(1),
+                family: Family::V6,
+                bind: Some(Bind::Address(
+                    "fe80::1".parse().unwrap(),
+                    Some("a b".into()),
+                )),
+            });
+        }),
+        [Reason::BindZone]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.credentials = Some(Credentials {
+                user: Principal::Id(1),
+                group: Some(Principal::Name("a:b".into())),
+                supplementary: false,
+            });
+        }),
+        [Reason::Principal("a:b".to_owned())]
+    );
+    assert_eq!(
+        reasons(&none, service(&"a".repeat(248))),
+        [Reason::NameTooLong]
+    );
+}
+
+#[test]
+fn rules_of_libwrap_keep_services_off_that_do_not_opt_out() {
+    let tree = MemoryTree::default().file("/etc/hosts.deny", "ALL: ALL\n");
+    let libwrap = Reason::Libwrap {
+        file: "/etc/hosts.deny".into(),
+    };
+    assert_eq!(reasons(&tree, service("foo")), [libwrap]);
+    let mut free = service("foo");
+    free.flags.nolibwrap = true;
+    let served = translation(&tree, vec![free]);
+    assert_eq!(served.services[0].files.len(), 3);
+}
+
+#[test]
+fn an_obstacle_stands_at_its_attribute() {
+    let mut foo = service("foo");
+    foo.wait = true;
+    foo.attributes = vec![
+        Written {
+            attribute: Attribute::Wait,
+            place: place(7),
+            from_defaults: false,
+            text: "= yes".into(),
+        },
+        Written {
+            attribute: Attribute::Port,
+            place: place(8),
+            from_defaults: false,
+            text: "= 79".into(),
+        },
+    ];
+    let translation = translation(&MemoryTree::default(), vec![foo]);
+    assert_eq!(translation.problems[0].place.line, 7);
+    assert_eq!(translation.problems[0].severity, Severity::Error);
+    let attributes = &translation.services[0].report.attributes;
+    assert!(matches!(
+        attributes[0].fates[..],
+        [Fate::NotServedYet { .. }]
+    ));
+    let directives = "ListenStream=";
+    assert_eq!(attributes[1].fates, [Fate::Unit { directives }]);
+}
+
+#[test]
+fn a_line_in_defaults_is_told_once() {
+    let file = |id: &str| {
+        let mut foo = service(id);
+        foo.logging.target = LogTarget::File {
+            path: "/var/log/x".into(),
+            limits: None,
+        };
+        foo.attributes = vec![Written {
+            attribute: Attribute::LogType,
+            place: place(3),
+            from_defaults: true,
+            text: ByteString::from("= FILE /var/log/x"),
+        }];
+        foo
+    };
+    let translation = translation(&MemoryTree::default(), vec![file("a"), file("b")]);
+    let codes: Vec<_> = translation
+        .problems
+        .iter()
+        .map(|problem| problem.code)
+        .collect();
+    assert_eq!(codes, ["not-enforced-yet"]);
+}
+
+#[test]
+fn problems_of_a_service_that_is_off_are_notes() {
+    let mut foo = service("foo");
+    foo.wait = true;
+    foo.enabled = false;
+    let translation = translation(&MemoryTree::default(), vec![foo]);
+    assert_eq!(translation.problems[0].severity, Severity::Note);
+}
+
+#[test]
+fn a_native_unit_is_never_linked() {
+    let tree = MemoryTree::default()
+        .file("/etc/systemd/system/foo.service", "[Service]\n")
+        .file("/usr/lib/systemd/system/bar.socket", "[Socket]\n")
+        .file("/etc/init.d/baz", "#!/bin/sh\n");
+    let services = ["foo", "bar", "baz"].map(service).to_vec();
+    let translation = translation(&tree, services);
+    assert!(translation.services[0].files.is_empty() && translation.services[0].links.is_empty());
+    assert!(matches!(
+        &translation.services[0].report.standing,
+        Standing::Native { .. }
+    ));
+    for (index, unit) in [(1, "xinetd-bar"), (2, "xinetd-baz")] {
+        let report = &translation.services[index].report;
+        assert!(matches!(&report.standing, Standing::Served { unit: name, .. } if name == unit));
+        assert_eq!(
+            translation.services[index].files[2].path,
+            Path::new(&format!("{unit}.socket"))
+        );
+    }
+    let codes: Vec<_> = translation
+        .problems
+        .iter()
+        .map(|problem| problem.code)
+        .collect();
+    assert_eq!(codes, ["native-unit", "vendor-unit", "vendor-unit"]);
+}
+
+#[test]
+fn numbers_that_systemd_will_not_find_are_told() {
+    let tree = MemoryTree::default()
+        .file("/etc/passwd", "some:x:7:7::/:\nlone:x:9:9::/:\n")
+        .file("/etc/group", "some:x:7:\n");
+    let told = |user, group| {
+        let mut foo = service("foo");
+        foo.credentials = Some(Credentials {
+            user,
+            group,
+            supplementary: false,
+        });
+        let translation = translation(&tree, vec![foo]);
+        assert_eq!(translation.services[0].files.len(), 3, "it stays");
+        let messages = translation.problems.into_iter();
+        messages.map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    assert!(told(Principal::Id(7), None).is_empty());
+    assert!(told(Principal::Name("who".into()), None).is_empty());
+    let who = || Principal::Name("who".into());
+    assert!(told(who(), Some(Principal::Id(7))).is_empty());
+    assert!(told(who(), Some(Principal::Id(8)))[0].contains("no group has the number 8"));
+    assert!(told(Principal::Id(8), Some(who()))[0].contains("no user has the number 8"));
+    assert!(
+        told(Principal::Id(8), None).is_empty(),
+        "the helper takes it"
+    );
+}

@@ -1,0 +1,172 @@
+//! A unit file as data, and the one printer that writes it.
+
+use std::fmt::{self, Display};
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+
+use super::escape;
+use super::name::UnitName;
+
+/// Where the packages put the helper.
+const LIBEXECDIR: &str = match option_env!("XINETD_BRIDGE_LIBEXECDIR") {
+    Some(directory) => directory,
+    None => "/usr/libexec/xinetd-bridge",
+};
+
+/// A unit file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UnitFile {
+    /// The sections, each with its directives.
+    pub(super) sections: Vec<(&'static str, Vec<Directive>)>,
+}
+
+/// One line of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Directive {
+    key: &'static str,
+    value: Value,
+}
+
+/// What stands behind the `=`. What comes from a configuration is escaped by the printer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Text of this program, specifiers included.
+    Literal(&'static str),
+    /// A number.
+    Number(i64),
+    /// A file mode or mask.
+    Octal(u16),
+    /// An address to listen on, and its zone.
+    Listen(SocketAddr, Option<Plain>),
+    /// The unit's directory below /run.
+    RuntimeDirectory(UnitName),
+    /// Text for people.
+    Prose(Vec<u8>),
+    /// Text that has passed [`Plain::new`].
+    Plain(Plain),
+    /// The credential with the spec, by the specs' directory and the unit.
+    Spec(Plain, UnitName),
+    /// A unit, by its name and suffix.
+    Unit(UnitName, &'static str),
+    /// A command line of the helper: special characters of systemd.service(5) that stand before
+    /// it, and its arguments.
+    Helper(&'static str, Vec<Vec<u8>>),
+}
+
+/// Text that can be written as it stands, specifiers escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Plain(String);
+
+impl Plain {
+    /// A text of ours, which needs no escaping.
+    pub(super) fn literal(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text, if there is a way to write it.
+    pub(super) fn new(text: &[u8]) -> Option<Self> {
+        escape::plain(text).map(Self)
+    }
+
+    /// A path, if there is a way to write it that systemd takes: it must be absolute and without
+    /// `..`.
+    pub(super) fn path(path: &Path) -> Option<Self> {
+        let normal =
+            path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
+        normal.then(|| Self::new(path.as_os_str().as_bytes()))?
+    }
+}
+
+impl Directive {
+    /// `key=value`.
+    pub(super) fn new(key: &'static str, value: Value) -> Self {
+        Self { key, value }
+    }
+}
+
+impl Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+            Self::Octal(mode) => write!(f, "{mode:04o}"),
+            // A zone stands behind the port (systemd.socket(5)).
+            Self::Listen(address, Some(zone)) => write!(f, "{address}%%{}", zone.0),
+            Self::Listen(address, None) => address.fmt(f),
+            Self::RuntimeDirectory(unit) => write!(f, "xinetd-bridge/{}", unit.simple()),
+            Self::Prose(text) => f.write_str(&escape::prose(text)),
+            Self::Plain(text) => f.write_str(&text.0),
+            Self::Spec(directory, unit) => write!(f, "spec:{}/{}.toml", directory.0, unit.simple()),
+            Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
+            Self::Helper(prefix, arguments) => {
+                write!(f, "{prefix}{LIBEXECDIR}/xinetd-accept")?;
+                arguments
+                    .iter()
+                    .try_for_each(|word| write!(f, " {}", escape::exec_word(word)))
+            }
+        }
+    }
+}
+
+impl Display for UnitFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "# Made by xinetd-generator at each daemon-reload: change the xinetd file, not this.\n",
+        )?;
+        for (name, directives) in &self.sections {
+            writeln!(f, "\n[{name}]")?;
+            for directive in directives {
+                writeln!(f, "{}={}", directive.key, directive.value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_printed_by_section() {
+        let unit = UnitFile {
+            sections: vec![
+                (
+                    "Unit",
+                    vec![Directive::new(
+                        "Description",
+                        Value::Prose(b"50%\n".to_vec()),
+                    )],
+                ),
+                (
+                    "Service",
+                    vec![
+                        Directive::new("UMask", Value::Octal(0o22)),
+                        Directive::new(
+                            "ExecReload",
+                            Value::Helper("+", vec![b"a b".to_vec(), b"c".to_vec()]),
+                        ),
+                    ],
+                ),
+            ],
+        };
+        let text = unit.to_string();
+        let (comment, rest) = text.split_once('\n').unwrap();
+        assert!(comment.starts_with("# "));
+        assert_eq!(
+            rest,
+            "\n[Unit]\nDescription=50%%\\x0a\n\n[Service]\nUMask=0022\nExecReload=+/usr/libexec/xinetd-bridge/xinetd-accept \"a b\" c\n"
+        );
+    }
+
+    #[test]
+    fn paths_are_absolute_and_normal() {
+        assert_eq!(
+            Plain::path(Path::new("/a%")),
+            Some(Plain("/a%%".to_owned()))
+        );
+        assert_eq!(Plain::path(Path::new("a")), None);
+        assert_eq!(Plain::path(Path::new("/a/../b")), None);
+    }
+}

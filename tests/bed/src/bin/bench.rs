@@ -1,0 +1,260 @@
+//! `make bench`: the helper beside xinetd, systemd's `Accept=yes` and a bare loop.
+//!
+//! All serve the same static program in one container, in turn, several rounds; the medians are
+//! printed as Markdown. The machine may be noisy: only ratios within one run mean something.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testbed::{Container, Result, Suite, missing};
+
+const ROUNDS: usize = 5;
+/// How long one measurement lasts.
+const SPAN: Duration = Duration::from_secs(2);
+
+/// Who serves, and on which port; the ports are those of the files that [`prepare`] writes.
+const PEERS: [(&str, u16); 4] = [
+    ("bare accept + vfork + exec", 8001),
+    ("xinetd-bridge", 8002),
+    ("xinetd 2.3.15.3", 8003),
+    ("systemd `Accept=yes`", 8004),
+];
+
+/// The same for clients that `no_access` keeps out.
+const REFUSERS: [(&str, u16); 2] = [("xinetd-bridge", 8012), ("xinetd 2.3.15.3", 8013)];
+
+fn main() -> ExitCode {
+    let result = missing().map_or_else(bench, Err);
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("no figures: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench() -> Result<()> {
+    let container = Container::boot(Suite::Bookworm, prepare)?;
+    container.sh(
+        "systemd-run -q --unit=bare /opt/bench/bare 8001 /opt/bench/static
+         systemd-run -q --unit=old-xinetd xinetd -dontfork -f /opt/bench/xinetd.conf
+         systemctl start accept.socket",
+    )?;
+    container.enter_network()?;
+    for (name, port) in PEERS.iter().chain(&REFUSERS) {
+        one_client(*port).map_err(|error| format!("{name}: {error}"))?;
+    }
+    say("| server | 1 client, /s | 16 clients, /s | CPU per connection, 1 | 16 |");
+    say("| --- | --- | --- | --- | --- |");
+    table(&PEERS)?;
+    say("\n| refusals by `no_access` | 1 client, /s | 16 clients, /s | CPU per refusal, 1 | 16 |");
+    say("| --- | --- | --- | --- | --- |");
+    table(&REFUSERS)?;
+    memory(&container)?;
+    generator(&container)
+}
+
+fn table(servers: &[(&str, u16)]) -> Result<()> {
+    let mut samples = vec![[const { Vec::new() }; 2]; servers.len()];
+    for _ in 0..ROUNDS {
+        for (&(_, port), sample) in servers.iter().zip(&mut samples) {
+            for (clients, sample) in [1, 16].into_iter().zip(sample) {
+                sample.push(measure(port, clients)?);
+            }
+        }
+    }
+    for (&(name, _), [one, many]) in servers.iter().zip(&samples) {
+        let rate = |sample: &[Sample]| median(sample.iter().map(|s| s.rate));
+        let cpu = |sample: &[Sample]| median(sample.iter().map(|s| s.cpu * 1000.0));
+        say(&format!(
+            "| {name} | {:.0} | {:.0} | {:.2} ms | {:.2} ms |",
+            rate(one),
+            rate(many),
+            cpu(one),
+            cpu(many)
+        ));
+    }
+    Ok(())
+}
+
+/// One measurement.
+#[derive(Clone, Copy)]
+struct Sample {
+    /// Connections per second.
+    rate: f64,
+    /// Seconds of processor time per connection, of everything but the clients.
+    cpu: f64,
+}
+
+fn measure(port: u16, clients: usize) -> Result<Sample> {
+    let busy = busy_seconds()?;
+    let own = own_seconds()?;
+    let begin = Instant::now();
+    let load = || {
+        let mut count = 0_u32;
+        while begin.elapsed() < SPAN {
+            one_client(port)?;
+            count += 1;
+        }
+        Ok(count)
+    };
+    let count = thread::scope(|scope| {
+        let threads: Vec<_> = (0..clients).map(|_| scope.spawn(load)).collect();
+        threads
+            .into_iter()
+            .try_fold(0, |sum, thread| match thread.join() {
+                Ok(Ok(count)) => Ok(sum + count),
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err("a client panicked".to_owned()),
+            })
+    })?;
+    let span = begin.elapsed().as_secs_f64();
+    let cpu = (busy_seconds()? - busy) - (own_seconds()? - own);
+    Ok(Sample {
+        rate: f64::from(count) / span,
+        cpu: cpu / f64::from(count),
+    })
+}
+
+/// Connects, and reads to the end, whatever the end is.
+fn one_client(port: u16) -> Result<()> {
+    let address: SocketAddr = (Ipv4Addr::LOCALHOST, port).into();
+    let mut stream = TcpStream::connect(address).map_err(|error| format!("{port}: {error}"))?;
+    let mut bytes = [0; 16];
+    while stream.read(&mut bytes).is_ok_and(|count| count > 0) {}
+    Ok(())
+}
+
+/// Processor time of the whole machine so far, in seconds.
+fn busy_seconds() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/stat").map_err(|error| error.to_string())?;
+    let line = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    // user nice system idle iowait irq softirq
+    Ok((ticks.iter().take(3).sum::<f64>() + ticks.iter().skip(5).take(2).sum::<f64>()) / 100.0)
+}
+
+/// Processor time of this process so far, in seconds.
+fn own_seconds() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|word| word.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / 100.0)
+}
+
+fn memory(container: &Container) -> Result<()> {
+    let rollup = container.sh(
+        "cat /proc/$(systemctl show -P MainPID new.service)/smaps_rollup; \
+         sleep 1; cat /proc/$(systemctl show -P MainPID old-xinetd.service)/smaps_rollup",
+    )?;
+    let values = |name: &str| -> Vec<String> {
+        let lines = rollup.lines().filter(|line| line.starts_with(name));
+        lines
+            .filter_map(|line| line.split_whitespace().nth(1).map(str::to_owned))
+            .collect()
+    };
+    let (rss, pss) = (values("Rss:"), values("Pss:"));
+    say("\n| memory | RSS, KiB | PSS, KiB |\n| --- | --- | --- |");
+    for (name, (rss, pss)) in ["idle helper", "idle xinetd"]
+        .iter()
+        .zip(rss.iter().zip(&pss))
+    {
+        say(&format!("| {name} | {rss} | {pss} |"));
+    }
+    Ok(())
+}
+
+fn generator(container: &Container) -> Result<()> {
+    say("\n| services | generator, ms |\n| --- | --- |");
+    for count in [1, 100, 1000] {
+        container.sh(&format!(
+            "rm -rf /tmp/many /tmp/out; mkdir -p /tmp/many/etc/xinetd.d /tmp/out; \
+             printf 'defaults\\n{{\\n\\tinstances = 9\\n}}\\nincludedir /etc/xinetd.d\\n' >/tmp/many/etc/xinetd.conf; \
+             for i in $(seq {count}); do sed \"s/PORT/$((10000 + i))/;s/NAME/s$i/\" /opt/bench/template \
+             >/tmp/many/etc/xinetd.d/s$i; done"
+        ))?;
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            // The shell's clock starts after the shell has.
+            let text = container.sh("a=$(date +%s%N); XINETD_BRIDGE_ROOT=/tmp/many \
+                 /usr/lib/systemd/system-generators/xinetd-generator /tmp/out 2>/tmp/said; \
+                 b=$(date +%s%N); test $(ls /tmp/out | grep -c socket$) -gt 0; echo $((b - a))")?;
+            times.push(
+                text.trim()
+                    .parse::<f64>()
+                    .map_err(|error| error.to_string())?
+                    / 1e6,
+            );
+        }
+        say(&format!("| {count} | {:.1} |", median(times.into_iter())));
+    }
+    Ok(())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn entry(name: &str, port: u16, lines: &str) -> String {
+    format!(
+        "service {name}\n{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\twait = no\n\tport = {port}\n\
+         \tuser = nobody\n\tserver = /opt/bench/static\n\tflags = NOLIBWRAP\n\tcps = 0 0\n\
+         \tlog_type = SYSLOG daemon info\n\tlog_on_success = HOST PID DURATION\n\
+         \tlog_on_failure = HOST\n{lines}}}\n"
+    )
+}
+
+fn prepare(tree: &Path) -> Result<()> {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
+    let copy = |name: &str| {
+        let to = tree.join("opt/bench").join(name);
+        fs::copy(programs.join(name), to).map_err(|error| format!("{name}: {error}"))
+    };
+    let write = |name: &str, text: &str| {
+        fs::write(tree.join(name), text).map_err(|error| format!("{name}: {error}"))
+    };
+    fs::remove_dir_all(tree.join("etc/xinetd.d")).map_err(|error| error.to_string())?;
+    for folder in ["opt/bench", "etc/xinetd.d"] {
+        fs::create_dir_all(tree.join(folder)).map_err(|error| error.to_string())?;
+    }
+    copy("bare")?;
+    copy("static")?;
+    let refuse = "\tno_access = 127.0.0.0/8\n";
+    write("etc/xinetd.conf", "includedir /etc/xinetd.d\n")?;
+    write("etc/xinetd.d/new", &entry("new", 8002, ""))?;
+    write(
+        "etc/xinetd.d/new-refuse",
+        &entry("new-refuse", 8012, refuse),
+    )?;
+    let old = entry("old", 8003, "") + &entry("old-refuse", 8013, refuse);
+    write("opt/bench/xinetd.conf", &old)?;
+    write(
+        "opt/bench/template",
+        &entry("NAME", 0, "").replace("port = 0", "port = PORT"),
+    )?;
+    let socket = "[Socket]\nListenStream=8004\nAccept=yes\nMaxConnections=4294967295\n\
+                  TriggerLimitIntervalSec=0\n";
+    write("etc/systemd/system/accept.socket", socket)?;
+    let service = "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nUser=nobody\n\
+                   StandardInput=socket\nExecStart=/opt/bench/static\n";
+    write("etc/systemd/system/accept@.service", service)
+}
+
+/// Prints a line; a closed pipe is nobody's fault.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

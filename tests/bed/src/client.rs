@@ -1,0 +1,169 @@
+//! Clients: what one hears, and how the connection ends.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::{Result, context};
+
+/// How long a client waits for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a connection ended, as its client saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The server closed it in good order.
+    Fin,
+    /// It was reset.
+    Reset,
+    /// Nobody listened.
+    Refused,
+}
+
+/// What a client heard until the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The end.
+    pub close: Close,
+}
+
+impl Heard {
+    /// The bytes as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// A connected client.
+#[derive(Debug)]
+pub struct Peer(Socket);
+
+impl Peer {
+    /// Connects, from `source` if one is given; or how that ended.
+    ///
+    /// # Errors
+    /// What else kept it from connecting.
+    pub fn connect(
+        to: SocketAddr,
+        source: Option<SocketAddr>,
+    ) -> Result<std::result::Result<Self, Close>> {
+        let socket = context(
+            Socket::new(Domain::for_address(to), Type::STREAM, None),
+            "socket",
+        )?;
+        if let Some(source) = source {
+            context(
+                socket.bind(&source.into()),
+                format_args!("bind to {source}"),
+            )?;
+        }
+        match socket.connect_timeout(&to.into(), PATIENCE) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                return Ok(Err(Close::Refused));
+            }
+            // The reset can be here before connect has returned.
+            Err(error) if is_reset(&error) => return Ok(Err(Close::Reset)),
+            Err(error) => return Err(format!("connect to {to}: {error}")),
+        }
+        context(socket.set_read_timeout(Some(PATIENCE)), "time limit")?;
+        context(socket.set_write_timeout(Some(PATIENCE)), "time limit")?;
+        Ok(Ok(Self(socket)))
+    }
+
+    /// Connects with as small a receive buffer as there is, so that a peer that writes soon waits.
+    ///
+    /// # Errors
+    /// What kept it from connecting.
+    pub fn connect_lazily(to: SocketAddr) -> Result<Self> {
+        let socket = context(
+            Socket::new(Domain::for_address(to), Type::STREAM, None),
+            "socket",
+        )?;
+        context(socket.set_recv_buffer_size(1), "receive buffer")?;
+        context(
+            socket.connect_timeout(&to.into(), PATIENCE),
+            format_args!("connect to {to}"),
+        )?;
+        Ok(Self(socket))
+    }
+
+    /// Connects and reads to the end.
+    ///
+    /// # Errors
+    /// If it ends in none of the ways of [`Close`].
+    pub fn hear(to: SocketAddr, source: Option<SocketAddr>) -> Result<Heard> {
+        match Self::connect(to, source)? {
+            Ok(peer) => peer.read_to_end(),
+            Err(close) => Ok(Heard {
+                bytes: Vec::new(),
+                close,
+            }),
+        }
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// If they can't be sent.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        context(self.0.write_all(bytes), "send")
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub fn finish(&self) -> Result<()> {
+        context(self.0.shutdown(Shutdown::Write), "shutdown")
+    }
+
+    /// Reads exactly so many bytes.
+    ///
+    /// # Errors
+    /// If fewer come.
+    pub fn read(&mut self, count: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        context(self.0.read_exact(&mut bytes), "read")?;
+        Ok(bytes)
+    }
+
+    /// Sends bytes and reads as many back: a server that echoes is alive.
+    ///
+    /// # Errors
+    /// If something else comes back.
+    pub fn echo(&mut self, bytes: &[u8]) -> Result<()> {
+        self.send(bytes)?;
+        let heard = self.read(bytes.len())?;
+        if heard == bytes {
+            Ok(())
+        } else {
+            Err(format!("sent {bytes:?}, heard {heard:?}"))
+        }
+    }
+
+    /// Reads to the end.
+    ///
+    /// # Errors
+    /// If it ends in none of the ways of [`Close`].
+    pub fn read_to_end(mut self) -> Result<Heard> {
+        let mut bytes = Vec::new();
+        let close = match self.0.read_to_end(&mut bytes) {
+            Ok(_) => Close::Fin,
+            Err(error) if is_reset(&error) => Close::Reset,
+            Err(error) => return Err(format!("read: {error}, after {bytes:?}")),
+        };
+        Ok(Heard { bytes, close })
+    }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    )
+}

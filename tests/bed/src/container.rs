@@ -1,0 +1,294 @@
+//! A booted container: files in, commands in, output out; gone when dropped.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns};
+
+use crate::root::cache;
+use crate::{Result, Suite, context};
+
+/// How long anything on the bed may take before the test says that it does not come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A container with a real systemd as PID 1 and xinetd-bridge installed.
+#[derive(Debug)]
+pub struct Container {
+    /// Holds the overlay's parts and the console's log.
+    dir: PathBuf,
+    nspawn: Child,
+    /// Its PID 1, as this machine numbers it.
+    leader: u32,
+}
+
+impl Container {
+    /// Boots the suite's root with what `make install` installs; `prepare` may add files to the
+    /// tree before.
+    ///
+    /// # Errors
+    /// What kept it from booting.
+    pub fn boot(suite: Suite, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let root = suite.root()?;
+        let dir = cache().join(format!(
+            "run/{}-{}-{number}",
+            suite.name(),
+            std::process::id()
+        ));
+        for part in ["upper", "work", "root"] {
+            context(fs::create_dir_all(dir.join(part)), dir.display())?;
+        }
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            root.display(),
+            dir.join("upper").display(),
+            dir.join("work").display()
+        );
+        let tree = dir.join("root");
+        let overlay = mount(
+            Some("overlay"),
+            &tree,
+            Some("overlay"),
+            MsFlags::empty(),
+            Some(options.as_str()),
+        );
+        context(overlay, "mount of the overlay")?;
+        let booted = install(&tree)
+            .and_then(|()| keep_down(&tree, "xinetd.service"))
+            .and_then(|()| prepare(&tree))
+            .and_then(|()| start(&dir));
+        let (nspawn, leader) = booted.inspect_err(|_| remove(&dir))?;
+        let container = Self {
+            dir,
+            nspawn,
+            leader,
+        };
+        container.await_boot()?;
+        Ok(container)
+    }
+
+    /// Waits until systemd has booted; trixie is `degraded` here, for want of kernel modules.
+    fn await_boot(&self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let state = self.output(&["systemctl", "is-system-running", "--wait"])?;
+            match state.1.trim() {
+                "running" => return Ok(()),
+                "degraded" => {
+                    let failed = self.sh("systemctl list-units --failed --plain --no-legend")?;
+                    let ours = |line: &&str| !line.starts_with("systemd-modules-load.service");
+                    return match failed.lines().find(ours) {
+                        None => Ok(()),
+                        Some(unit) => Err(format!("failed at boot: {unit}")),
+                    };
+                }
+                _ => sleep(Duration::from_millis(50)),
+            }
+        }
+        let log = fs::read_to_string(self.dir.join("console")).unwrap_or_default();
+        Err(format!("the container did not boot:\n{log}"))
+    }
+
+    /// Runs a shell script inside; its standard output.
+    ///
+    /// # Errors
+    /// The script and its output, if it fails.
+    pub fn sh(&self, script: &str) -> Result<String> {
+        let (success, stdout, stderr) = self.output(&["sh", "-c", script])?;
+        if success {
+            Ok(stdout)
+        } else {
+            Err(format!("{script}\nfailed:\n{stdout}{stderr}"))
+        }
+    }
+
+    /// Runs a shell script inside that may fail; whether it succeeded, and all that it said.
+    ///
+    /// # Errors
+    /// Only if it could not be run.
+    pub fn try_sh(&self, script: &str) -> Result<(bool, String)> {
+        let (success, stdout, stderr) = self.output(&["sh", "-c", script])?;
+        Ok((success, stdout + &stderr))
+    }
+
+    fn output(&self, command: &[&str]) -> Result<(bool, String, String)> {
+        let output = context(self.command(command).output(), command.join(" "))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok((
+            output.status.success(),
+            text(&output.stdout),
+            text(&output.stderr),
+        ))
+    }
+
+    /// A command that will run inside, with nothing on its standard input.
+    pub fn command(&self, command: &[&str]) -> Command {
+        let mut nsenter = Command::new("nsenter");
+        nsenter
+            .args(["-t", &self.leader.to_string(), "-a"])
+            .args(command)
+            .stdin(Stdio::null());
+        // What a login shell there would have.
+        nsenter
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LANG", "C.UTF-8");
+        nsenter
+    }
+
+    /// Writes a file inside, with this mode.
+    ///
+    /// # Errors
+    /// What kept it from being written.
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+        write(
+            &PathBuf::from(format!("/proc/{}/root", self.leader)),
+            path,
+            content,
+            mode,
+        )
+    }
+
+    /// Waits until the script succeeds inside.
+    ///
+    /// # Errors
+    /// What the script said at last, if it never does.
+    pub fn wait_until(&self, script: &str) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let (success, said) = self.try_sh(script)?;
+            if success {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(format!("this never came true:\n{script}\n{said}"));
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Moves the calling thread into the container's network, for good.
+    ///
+    /// # Errors
+    /// What kept it out.
+    pub fn enter_network(&self) -> Result<()> {
+        let path = format!("/proc/{}/ns/net", self.leader);
+        let namespace = context(File::open(&path), &path)?;
+        context(setns(namespace, CloneFlags::CLONE_NEWNET), "setns")
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // Through its own PID 1, so that nothing of this machine is hit; what fails here has
+        // nobody left to tell.
+        let _ = self.output(&["systemctl", "poweroff", "--no-block"]);
+        let end = Instant::now() + Duration::from_secs(20);
+        while matches!(self.nspawn.try_wait(), Ok(None)) && Instant::now() < end {
+            sleep(Duration::from_millis(50));
+        }
+        let _ = self.nspawn.kill();
+        let _ = self.nspawn.wait();
+        remove(&self.dir);
+    }
+}
+
+/// Installs the product as a packager would.
+fn install(tree: &Path) -> Result<()> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let output = Command::new("make")
+        .args(["--silent", "install"])
+        .arg(format!("DESTDIR={}", tree.display()))
+        .current_dir(repository)
+        // Cargo's own variables of this test run would make it build everything anew.
+        .env_remove("CARGO_MANIFEST_DIR")
+        .output();
+    let output = context(output, "make install")?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!(
+            "make install failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    }
+}
+
+/// Masks a unit of the distribution: real xinetd would take the ports at boot.
+fn keep_down(tree: &Path, unit: &str) -> Result<()> {
+    let mask = tree.join("etc/systemd/system").join(unit);
+    context(
+        std::os::unix::fs::symlink("/dev/null", &mask),
+        mask.display(),
+    )
+}
+
+fn start(dir: &Path) -> Result<(Child, u32)> {
+    let console = context(File::create(dir.join("console")), "console")?;
+    let errors = context(console.try_clone(), "console")?;
+    let machine = dir
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let nspawn = Command::new("systemd-nspawn")
+        .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
+        .arg("-D")
+        .arg(dir.join("root"))
+        .arg(format!("--machine={machine}"))
+        .args(["--register=no", "--keep-unit", "-b", "--private-network"])
+        .args(["--capability=all", "--console=pipe", "--quiet"])
+        .stdin(Stdio::null())
+        .stdout(console)
+        .stderr(errors)
+        .spawn();
+    let mut nspawn = context(nspawn, "systemd-nspawn")?;
+    let children = format!("/proc/{0}/task/{0}/children", nspawn.id());
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end && matches!(nspawn.try_wait(), Ok(None)) {
+        let first = fs::read_to_string(&children).unwrap_or_default();
+        let first = first
+            .split_whitespace()
+            .next()
+            .and_then(|pid| pid.parse::<u32>().ok());
+        // PID 1 takes requests when it has made this socket.
+        if let Some(leader) = first
+            && Path::new(&format!("/proc/{leader}/root/run/systemd/private")).exists()
+        {
+            return Ok((nspawn, leader));
+        }
+        sleep(Duration::from_millis(20));
+    }
+    let _ = nspawn.kill();
+    let _ = nspawn.wait();
+    let log = fs::read_to_string(dir.join("console")).unwrap_or_default();
+    Err(format!("systemd-nspawn did not start:\n{log}"))
+}
+
+fn remove(dir: &Path) {
+    let _ = umount2(&dir.join("root"), MntFlags::MNT_DETACH);
+    let _ = fs::remove_dir_all(dir);
+}
+
+/// Writes a file of a tree, its folders included.
+///
+/// # Errors
+/// What kept it from being written.
+pub(crate) fn write(tree: &Path, path: &str, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+    let file = tree.join(path.trim_start_matches('/'));
+    if let Some(folder) = file.parent() {
+        context(fs::create_dir_all(folder), path)?;
+    }
+    context(fs::write(&file, content), path)?;
+    context(
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)),
+        path,
+    )
+}

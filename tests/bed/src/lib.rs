@@ -1,0 +1,26 @@
+//! The test bed: containers with a real systemd as PID 1, and clients inside their network.
+//!
+//! A pristine root for each Debian suite is kept outside the repository and made when absent; a
+//! container runs on an overlay of it, so that no test sees what another has left.
+#![forbid(unsafe_code)]
+
+mod client;
+mod container;
+mod journal;
+mod root;
+
+pub use client::{Close, Heard, Peer};
+pub use container::Container;
+pub use journal::Line;
+pub use root::{Suite, missing};
+
+/// What goes wrong on the test bed: a sentence, for the test's output.
+pub type Result<T> = std::result::Result<T, String>;
+
+/// Puts what was tried in front of an error.
+pub(crate) fn context<T, E: std::fmt::Display>(
+    result: std::result::Result<T, E>,
+    tried: impl std::fmt::Display,
+) -> Result<T> {
+    result.map_err(|error| format!("{tried}: {error}"))
+}

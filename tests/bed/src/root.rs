@@ -1,0 +1,121 @@
+//! The pristine roots: made once, never booted.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::{Result, context};
+
+/// A Debian suite, for its systemd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Suite {
+    /// Debian 12: systemd 252, and the last real xinetd.
+    Bookworm,
+    /// Debian 13: systemd 257.
+    Trixie,
+    /// Debian 12 with the servers and clients of the software tests.
+    Software,
+}
+
+impl Suite {
+    /// The name for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bookworm => "systemd-252",
+            Self::Trixie => "systemd-257",
+            Self::Software => "software",
+        }
+    }
+
+    fn distribution(self) -> &'static str {
+        match self {
+            Self::Bookworm | Self::Software => "bookworm",
+            Self::Trixie => "trixie",
+        }
+    }
+
+    fn packages(self) -> &'static str {
+        match self {
+            Self::Bookworm => {
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,strace,tzdata"
+            }
+            Self::Trixie => "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata",
+            Self::Software => {
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
+                 openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin"
+            }
+        }
+    }
+
+    /// The pristine root of the suite, made if it is absent.
+    pub(crate) fn root(self) -> Result<PathBuf> {
+        let mut hasher = DefaultHasher::new();
+        self.packages().hash(&mut hasher);
+        let roots = cache().join("roots");
+        context(fs::create_dir_all(&roots), roots.display())?;
+        let root = roots.join(format!(
+            "{}-{:08x}",
+            self.name(),
+            hasher.finish() & 0xffff_ffff
+        ));
+        // Two test programs may want the same root at once.
+        let lock = roots.join(".lock");
+        let lock = context(File::create(&lock), lock.display())?;
+        let _lock = Flock::lock(lock, FlockArg::LockExclusive)
+            .map_err(|(_, error)| format!("lock of {}: {error}", roots.display()))?;
+        if !root.exists() {
+            self.build(&root)?;
+        }
+        Ok(root)
+    }
+
+    fn build(self, root: &Path) -> Result<()> {
+        let unfinished = root.with_extension("new");
+        if unfinished.exists() {
+            context(fs::remove_dir_all(&unfinished), unfinished.display())?;
+        }
+        // No service of the packages may start while they are being installed.
+        let no_starts = "printf '#!/bin/sh\\nexit 101\\n' >\"$1/usr/sbin/policy-rc.d\"; \
+                         chmod 755 \"$1/usr/sbin/policy-rc.d\"";
+        let output = context(
+            Command::new("mmdebstrap")
+                .args(["--variant=minbase", "--quiet"])
+                .arg(format!("--include={}", self.packages()))
+                .arg(format!("--essential-hook={no_starts}"))
+                .arg(self.distribution())
+                .arg(&unfinished)
+                .output(),
+            "mmdebstrap",
+        )?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("mmdebstrap of {} failed:\n{said}", self.name()));
+        }
+        context(fs::rename(&unfinished, root), root.display())
+    }
+}
+
+/// The folder for roots and running containers, outside the repository.
+pub(crate) fn cache() -> PathBuf {
+    std::env::var_os("XINETD_BRIDGE_CACHE")
+        .map_or_else(|| "/var/cache/xinetd-bridge".into(), PathBuf::from)
+}
+
+/// Why no container can run on this machine, if none can.
+pub fn missing() -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("containers need root".into());
+    }
+    ["systemd-nspawn", "mmdebstrap", "nsenter", "make"]
+        .into_iter()
+        .find_map(|tool| {
+            let found = std::env::var_os("PATH").is_some_and(|path| {
+                std::env::split_paths(&path).any(|dir| dir.join(tool).exists())
+            });
+            (!found).then(|| format!("{tool} is not installed; tests/setup installs it"))
+        })
+}

@@ -1,0 +1,107 @@
+//! The machine that takes one configuration after the other.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use testbed::{Container, Result};
+
+const UNITS: &str = "/run/systemd/generator.late";
+
+/// What a stand-in says to its client.
+pub(crate) const STAND_IN: &str = "served by a stand-in\n";
+
+/// A booted container with the databases of the machine on which the corpus was tried.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) container: Container,
+}
+
+impl Machine {
+    pub(crate) fn new(container: Container, corpus: &Path) -> Result<Self> {
+        for name in ["services", "protocols", "rpc", "hosts", "passwd", "group"] {
+            let path = corpus.join("root/etc").join(name);
+            let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            container.write(&format!("/root/{name}"), text, 0o644)?;
+        }
+        // Its own users stay: systemd and dbus run as some of them.
+        container.sh("cd /root && cp services protocols rpc hosts /etc
+             for name in passwd group; do
+                 awk -F: 'NR == FNR { known[$1]; next } !($1 in known)' /etc/$name $name >new
+                 cat new >>/etc/$name
+             done")?;
+        container.enter_network()?;
+        Ok(Self { container })
+    }
+
+    /// Makes `text` the whole configuration.
+    pub(crate) fn configure(&self, text: &[u8]) -> Result<()> {
+        self.container.enter_network()?;
+        self.container.write("/etc/xinetd.conf", text, 0o644)?;
+        self.container
+            .sh("rm -rf /etc/xinetd.d && systemctl daemon-reload")
+            .map(drop)
+    }
+
+    /// The names of all units that were made, without `.socket`.
+    pub(crate) fn units(&self) -> Result<Vec<String>> {
+        // A configuration without a service that can be served yet leaves no folder.
+        let list = self
+            .container
+            .sh(&format!("ls {UNITS} 2>/dev/null || true"))?;
+        let sockets = list.lines().filter_map(|name| name.strip_suffix(".socket"));
+        Ok(sockets.map(str::to_owned).collect())
+    }
+
+    /// Puts something in the place of the unit's server, if nothing is there.
+    pub(crate) fn stand_in(&self, unit: &str) -> Result<()> {
+        let path = self.server(unit)?;
+        if !self.exists(&path)? {
+            let script = format!("#!/bin/sh\nprintf '{}'\n", STAND_IN.replace('\n', "\\n"));
+            self.container.write(&path, script, 0o755)?;
+        }
+        Ok(())
+    }
+
+    /// The path of the unit's server: what the helper is to execute.
+    fn server(&self, unit: &str) -> Result<String> {
+        // A name with a backslash is none that LoadCredential= takes.
+        let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
+        let (_, spec) = self.run(&["cat", &spec])?;
+        let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;
+        let path = spec.get("program").and_then(|program| program.get("path"));
+        path.and_then(toml::Value::as_str)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("no program.path in the spec of {unit}"))
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        let output = self.container.command(&["test", "-x", path]).output();
+        output
+            .map(|output| output.status.success())
+            .map_err(|error| error.to_string())
+    }
+
+    /// A property of a unit.
+    pub(crate) fn show(&self, unit: &str, kind: &str, property: &str) -> Result<String> {
+        let unit = format!("{unit}.{kind}");
+        let (_, text) = self.run(&["systemctl", "show", "-P", property, &unit])?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// Runs a command inside; whether it succeeded, and its output.
+    pub(crate) fn run(&self, command: &[&str]) -> Result<(bool, String)> {
+        let mut inside: Command = self.container.command(command);
+        let output = inside.output().map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok((output.status.success(), text))
+    }
+
+    /// Stops all that the last configuration has.
+    pub(crate) fn stop(&self, units: &[String]) -> Result<()> {
+        let names: Vec<_> = units.iter().map(|unit| format!("{unit}.socket")).collect();
+        let mut command = vec!["systemctl", "stop", "xinetd.target"];
+        command.extend(names.iter().map(String::as_str));
+        self.run(&command).map(drop)
+    }
+}

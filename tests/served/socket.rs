@@ -1,0 +1,109 @@
+//! One client for one socket.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use testbed::{Peer, Result};
+
+use crate::machine::{Machine, STAND_IN};
+
+/// What became of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Its server was run.
+    Served,
+    /// It was refused, and the journal says why.
+    Refused,
+    /// The user or group of the service is not known here: systemd does not start the helper.
+    NoSuchUser,
+    /// Another service of the same file has the port: the second one can't have it, as with xinetd.
+    PortTaken,
+}
+
+/// Starts the socket and connects to it.
+pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
+    if !known(machine, unit, "passwd", "User")? || !known(machine, unit, "group", "Group")? {
+        return Ok(Outcome::NoSuchUser);
+    }
+    let (started, _) = machine.run(&["systemctl", "start", &format!("{unit}.socket")])?;
+    if !started {
+        return not_started(machine, unit);
+    }
+    let state = machine.show(unit, "socket", "ActiveState")?;
+    if state != "active" {
+        return Err(format!("the socket is {state} after its start"));
+    }
+    let address = address(machine, unit)?;
+    let (_, cursor) = machine.run(&["journalctl", "-n", "0", "--show-cursor", "-q"])?;
+    let cursor = cursor.trim().trim_start_matches("-- cursor: ").to_owned();
+    let peer = Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
+    peer.finish()?;
+    let heard = peer.read_to_end()?.text();
+    if heard.ends_with(STAND_IN) {
+        return Ok(Outcome::Served);
+    }
+    // Refused, or served by a program that the container has.
+    let unit = format!("{unit}.service");
+    machine.container.wait_until(&format!(
+        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START): ' ||
+         systemctl show -P StatusText '{unit}' | grep -E '[1-9][0-9]* served'"
+    ))?;
+    let (refused, _) = machine.container.try_sh(&format!(
+        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep '^FAIL: '"
+    ))?;
+    Ok(match refused {
+        true => Outcome::Refused,
+        false => Outcome::Served,
+    })
+}
+
+/// Whether the user or group that the unit names is in the database.
+fn known(machine: &Machine, unit: &str, database: &str, property: &str) -> Result<bool> {
+    let name = machine.show(unit, "service", property)?;
+    if name.is_empty() {
+        return Ok(true);
+    }
+    let (known, _) = machine.run(&["getent", database, &name])?;
+    Ok(known)
+}
+
+fn not_started(machine: &Machine, unit: &str) -> Result<Outcome> {
+    let (_, lines) = machine.run(&[
+        "journalctl",
+        "-b",
+        "-n",
+        "20",
+        "-o",
+        "cat",
+        "-u",
+        &format!("{unit}.socket"),
+    ])?;
+    match lines.contains("Address already in use") {
+        true => Ok(Outcome::PortTaken),
+        false => Err(format!("the socket does not start:\n{lines}")),
+    }
+}
+
+/// Where a client of this machine reaches the socket.
+fn address(machine: &Machine, unit: &str) -> Result<SocketAddr> {
+    let listen = machine.show(unit, "socket", "Listen")?;
+    let address = listen.split_whitespace().next().unwrap_or_default();
+    let mut address: SocketAddr = address
+        .parse()
+        .map_err(|_| format!("no address in {listen:?}"))?;
+    match address.ip() {
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            let both = machine.show(unit, "socket", "BindIPv6Only")? != "ipv6-only";
+            address.set_ip(match both {
+                true => Ipv4Addr::LOCALHOST.into(),
+                false => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        ip if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        ip if ip.is_loopback() => {}
+        // FreeBind= lets the socket listen before the machine has the address.
+        ip => {
+            machine.run(&["ip", "address", "add", &ip.to_string(), "dev", "lo"])?;
+        }
+    }
+    Ok(address)
+}

@@ -1,0 +1,135 @@
+//! Real software from the distribution through the bridge, each by its own client.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use testbed::{Container, Result, Suite};
+
+/// A program: its name, the attributes of its service, what it needs before, and its client.
+struct Software {
+    name: &'static str,
+    port: u16,
+    attributes: &'static str,
+    before: &'static str,
+    client: &'static str,
+}
+
+const ALL: &[Software] = &[
+    Software {
+        name: "rsync",
+        port: 6001,
+        attributes: "user = root\nserver = /usr/bin/rsync\nserver_args = --daemon",
+        before: "mkdir -p /srv/files && dd if=/dev/urandom of=/srv/files/big bs=1M count=8 2>/dev/null
+                 printf '[files]\npath = /srv/files\n' >/etc/rsyncd.conf",
+        client: "rsync rsync://127.0.0.1:6001/files/big /tmp/rsync-out && cmp /srv/files/big /tmp/rsync-out",
+    },
+    Software {
+        name: "git-daemon",
+        port: 6002,
+        attributes: "user = gitter\nserver = /usr/bin/git\n\
+                     server_args = daemon --inetd --export-all --base-path=/srv/git /srv/git",
+        before: "useradd -m gitter && install -d -o gitter /srv/git && runuser -u gitter -- sh -ec '
+                 cd /srv/git && git init -q repo && cd repo && echo text >file && git add file &&
+                 git -c user.name=n -c user.email=e@example.org commit -qm first'",
+        client: "git clone -q git://127.0.0.1:6002/repo /tmp/git-out && grep -q text /tmp/git-out/file",
+    },
+    Software {
+        name: "sshd",
+        port: 6003,
+        attributes: "user = root\nserver = /usr/sbin/sshd\nserver_args = -i",
+        before: "mkdir -p /run/sshd /root/.ssh && ssh-keygen -A >/dev/null &&
+                 ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id && cp /root/.ssh/id.pub /root/.ssh/authorized_keys",
+        client: "ssh -p 6003 -i /root/.ssh/id -o StrictHostKeyChecking=no -o BatchMode=yes root@127.0.0.1 \
+                 'echo from $SSH_CONNECTION' | grep -q '^from 127.0.0.1 .* 6003$'",
+    },
+    Software {
+        name: "vsftpd",
+        port: 6004,
+        attributes: "user = root\nserver = /usr/sbin/vsftpd\nserver_args = /etc/ftp.conf",
+        before: "mkdir -p /srv/ftp /var/run/vsftpd/empty && echo by-ftp >/srv/ftp/file && printf \
+                 'listen=NO\nlisten_ipv6=NO\nanonymous_enable=YES\nseccomp_sandbox=NO\n\
+                 secure_chroot_dir=/var/run/vsftpd/empty\n' >/etc/ftp.conf",
+        client: "curl -sS ftp://127.0.0.1:6004/file | grep -qx by-ftp",
+    },
+    Software {
+        name: "http-in-shell",
+        port: 6005,
+        attributes: "user = nobody\nserver = /usr/local/bin/httpd.sh",
+        before: r#"cat >/usr/local/bin/httpd.sh <<'END'
+#!/bin/sh
+read -r method path version
+while read -r header && [ "$header" != "$(printf '\r')" ]; do :; done
+body="you asked for $path from $REMOTE_ADDR"
+printf 'HTTP/1.0 200 OK\r\nContent-Length: %s\r\n\r\n%s' "${#body}" "$body"
+END
+chmod 755 /usr/local/bin/httpd.sh"#,
+        client: "curl -sS http://127.0.0.1:6005/health | grep -qx 'you asked for /health from 127.0.0.1'",
+    },
+    Software {
+        name: "nrpe",
+        port: 6006,
+        attributes: "user = nagios\nserver = /usr/sbin/nrpe\nserver_args = -c /etc/nagios/nrpe.cfg --inetd",
+        before: "true",
+        client: "/usr/lib/nagios/plugins/check_nrpe -H 127.0.0.1 -p 6006 | grep -q '^NRPE v'",
+    },
+];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let missing = testbed::missing();
+    if let Some(reason) = &missing {
+        let _ = writeln!(io::stderr(), "skipped: {reason}");
+    }
+    let container: Arc<OnceLock<Result<Container>>> = Arc::default();
+    let trial = |software: &'static Software| {
+        let container = Arc::clone(&container);
+        let test = move || -> std::result::Result<(), Failed> {
+            let container = container.get_or_init(|| Container::boot(Suite::Software, prepare));
+            let container = container
+                .as_ref()
+                .map_err(|error| Failed::from(error.clone()))?;
+            serve(container, software).map_err(Failed::from)
+        };
+        Trial::test(software.name, test).with_ignored_flag(missing.is_some())
+    };
+    let trials = ALL.iter().map(trial).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(container);
+    conclusion.exit();
+}
+
+fn serve(container: &Container, software: &Software) -> Result<()> {
+    let Software {
+        name,
+        port,
+        attributes,
+        before,
+        client,
+    } = software;
+    container.sh(before)?;
+    let text = format!(
+        "service {name}\n{{\ntype = UNLISTED\nsocket_type = stream\nwait = no\nport = {port}\n{attributes}\n}}\n"
+    );
+    container.write(&format!("/etc/xinetd.d/{name}"), text, 0o644)?;
+    // Where a package has a unit of that name, ours is called differently.
+    let unit =
+        format!("$(test -e /run/systemd/generator.late/{name}.socket || echo xinetd-){name}");
+    container.sh(&format!(
+        "systemctl daemon-reload && systemctl start {unit}.socket"
+    ))?;
+    container.sh(client).map_err(|error| {
+        let journal = container
+            .sh("journalctl -b --no-pager -n 30")
+            .unwrap_or_default();
+        format!("{error}\n{journal}")
+    })?;
+    Ok(())
+}
+
+fn prepare(tree: &Path) -> Result<()> {
+    let main =
+        "defaults\n{\n\tlog_on_success = HOST PID EXIT DURATION\n}\nincludedir /etc/xinetd.d\n";
+    std::fs::write(tree.join("etc/xinetd.conf"), main).map_err(|error| error.to_string())
+}

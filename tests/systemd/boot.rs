@@ -1,0 +1,85 @@
+//! Files that are there at boot.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use testbed::{Close, Peer, Result};
+
+use crate::Scenario;
+use crate::bed::{Bed, contains, entry, equal};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    (
+        "enabled_services_listen_after_boot",
+        enabled_services_listen,
+    ),
+    (
+        "disabled_services_have_units_that_can_be_started",
+        disabled_services_can_be_started,
+    ),
+    (
+        "systemd_takes_every_line_of_the_units",
+        systemd_takes_every_line,
+    ),
+    (
+        "a_broken_file_takes_nothing_else_down",
+        a_broken_file_is_named,
+    ),
+];
+
+const ON: u16 = 4001;
+const OFF: u16 = 4002;
+
+/// The tree as it is when the container boots.
+pub(crate) fn prepare(tree: &Path) -> Result<()> {
+    let folder = tree.join("etc/xinetd.d");
+    // What Debian's package puts there is not part of the scenarios.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let serve = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = served";
+    let files = [
+        ("boot-on", entry("boot-on", ON, serve)),
+        (
+            "boot-off",
+            entry("boot-off", OFF, &format!("{serve}\n\tdisable = yes")),
+        ),
+        ("broken", "service broken\n{\n\tinstances=5\n}\n".to_owned()),
+    ];
+    for (name, text) in files {
+        fs::write(folder.join(name), text).map_err(|error| error.to_string())?;
+    }
+    let main = "defaults\n{\n\tlog_on_success = HOST PID EXIT DURATION\n\tlog_on_failure = HOST\n}\n\
+                includedir /etc/xinetd.d\n";
+    fs::write(tree.join("etc/xinetd.conf"), main).map_err(|error| error.to_string())
+}
+
+fn hear(port: u16) -> Result<(String, Close)> {
+    let heard = Peer::hear((Ipv4Addr::LOCALHOST, port).into(), None)?;
+    Ok((heard.text(), heard.close))
+}
+
+fn enabled_services_listen(_: &Bed) -> Result<()> {
+    equal("boot-on", hear(ON)?, ("served\n".to_owned(), Close::Fin))
+}
+
+fn disabled_services_can_be_started(bed: &Bed) -> Result<()> {
+    equal("boot-off before", hear(OFF)?.1, Close::Refused)?;
+    bed.container.sh("systemctl start boot-off.socket")?;
+    equal("boot-off", hear(OFF)?, ("served\n".to_owned(), Close::Fin))
+}
+
+fn systemd_takes_every_line(bed: &Bed) -> Result<()> {
+    // systemd 257 warns of each service that runs as nobody; that is what the files say.
+    let said = bed.container.sh(
+        "journalctl -b -o cat _PID=1 | grep generator.late | grep -v 'Special user nobody' || true",
+    )?;
+    equal("systemd's complaints", said.as_str(), "")
+}
+
+fn a_broken_file_is_named(bed: &Bed) -> Result<()> {
+    let (_, said) = bed.container.try_sh("xinetdctl check")?;
+    contains(&said, "/etc/xinetd.d/broken:3:")
+}

@@ -1,0 +1,192 @@
+//! Reload, stop, restart and idle exit.
+
+use testbed::{Close, Result};
+
+use crate::Scenario;
+use crate::bed::{Bed, Served, equal, turned_away};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("reload_takes_new_limits_and_keeps_sessions", reload),
+    (
+        "stopping_the_socket_closes_the_port_and_ends_sessions",
+        stop_socket,
+    ),
+    ("stopping_the_service_ends_sessions", stop_service),
+    ("a_restarted_service_serves_on", restart_service),
+    ("a_restarted_socket_serves_on", restart_socket),
+    ("an_added_file_is_served_after_a_start", added),
+    ("an_edited_port_needs_a_restart_of_the_socket", edited_port),
+    ("a_removed_file_is_gone_after_reload", removed),
+    ("a_broken_spec_is_refused_by_reload", broken_reload),
+    ("an_idle_helper_leaves_and_systemd_listens_on", idle_exit),
+    ("no_client_is_lost_when_helpers_come_and_go", steady_stream),
+];
+
+const CAT: &str = "\tuser = nobody\n\tserver = /bin/cat";
+
+fn reload(bed: &Bed) -> Result<()> {
+    let served = bed.serve("reload", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    let helper = served.helper()?;
+    served.rewrite(&format!("{CAT}\n\tinstances = 1"))?;
+    served.systemctl("reload", "service")?;
+    turned_away(&served.hear()?)?;
+    served.await_line("FAIL: reload service_limit")?;
+    session.echo(b"after")?;
+    equal("the helper", served.helper()?, helper)
+}
+
+fn stop_socket(bed: &Bed) -> Result<()> {
+    let served = bed.serve("stopsocket", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    let _alone = bed.no_reloads();
+    served.systemctl("stop", "socket")?;
+    equal("the session", session.read_to_end()?.bytes.len(), 0)?;
+    // The line of a session that `systemctl stop` has ended is not lost.
+    served.await_line("EXIT: stopsocket signal=15 pid=")?;
+    equal("a new client", served.hear()?.close, Close::Refused)
+}
+
+fn restart_service(bed: &Bed) -> Result<()> {
+    let served = bed.serve("restarted", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    served.systemctl("restart", "service")?;
+    equal("the session", session.read_to_end()?.bytes.len(), 0)?;
+    served.connect()?.echo(b"after")
+}
+
+fn restart_socket(bed: &Bed) -> Result<()> {
+    let served = bed.serve("resocket", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    served.systemctl("restart", "socket")?;
+    equal("the session", session.read_to_end()?.bytes.len(), 0)?;
+    served.connect()?.echo(b"after")
+}
+
+fn added(bed: &Bed) -> Result<()> {
+    let port = bed.port();
+    bed.write("added", port, CAT)?;
+    bed.daemon_reload()?;
+    let state = bed
+        .container
+        .sh("systemctl show -P LoadState -P ActiveState added.socket")?;
+    equal("after the reload", state.as_str(), "loaded\ninactive\n")?;
+    bed.start_all()?;
+    let state = bed
+        .container
+        .sh("systemctl show -P ActiveState added.socket")?;
+    equal("after the start of the target", state.trim(), "active")
+}
+
+fn stop_service(bed: &Bed) -> Result<()> {
+    let served = bed.serve("stopservice", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    let _alone = bed.no_reloads();
+    // The socket would start it again for the next client.
+    bed.container
+        .sh("systemctl stop stopservice.socket stopservice.service")?;
+    let heard = session.read_to_end()?;
+    equal("the session", heard.bytes.len(), 0)?;
+    let left = bed
+        .container
+        .sh("systemctl show -P MainPID stopservice.service")?;
+    equal("the helper", left.trim(), "0")?;
+    equal("a new client", served.hear()?.close, Close::Refused)
+}
+
+fn edited_port(bed: &Bed) -> Result<()> {
+    let mut served = bed.serve("moved", CAT)?;
+    served.connect()?.echo(b"on the old port")?;
+    served.port = bed.port();
+    served.rewrite(CAT)?;
+    // What systemd does with the socket of a changed unit; it goes on saying "active".
+    equal("after the reload", served.hear()?.close, Close::Refused)?;
+    served.systemctl("restart", "socket")?;
+    served.connect()?.echo(b"there")
+}
+
+fn removed(bed: &Bed) -> Result<()> {
+    let served = bed.serve("removed", CAT)?;
+    served.connect()?.echo(b"there")?;
+    {
+        let _alone = bed.no_reloads();
+        bed.container.sh(
+            "rm /etc/xinetd.d/removed; systemctl stop removed.socket; systemctl daemon-reload",
+        )?;
+    }
+    equal("a client", served.hear()?.close, Close::Refused)?;
+    let state = bed
+        .container
+        .sh("systemctl show -P LoadState removed.socket")?;
+    equal("the unit", state.trim(), "not-found")
+}
+
+fn broken_reload(bed: &Bed) -> Result<()> {
+    let served = bed.serve("brokenspec", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    let _alone = bed.no_reloads();
+    let spec = "/run/systemd/generator.late/xinetd-bridge/brokenspec.toml";
+    bed.container.sh(&format!("echo nonsense = >>{spec}"))?;
+    let (success, _) = bed
+        .container
+        .try_sh("systemctl reload brokenspec.service")?;
+    equal("systemctl reload", success, false)?;
+    session.echo(b"after")?;
+    served.connect()?.echo(b"served as before")
+}
+
+/// A drop-in with which the helper stays for so many seconds without anything to do.
+fn idle_for(served: &Served, seconds: u32) -> Result<()> {
+    let command = format!(
+        "/usr/libexec/xinetd-bridge/xinetd-accept --idle {seconds} {}",
+        served.id
+    );
+    served.drop_in(
+        "service",
+        &format!("[Service]\nExecStart=\nExecStart={command}\n"),
+    )
+}
+
+fn idle_exit(bed: &Bed) -> Result<()> {
+    let served = bed.serve("idle", &format!("{CAT}\n\tcps = 0 0"))?;
+    idle_for(&served, 1)?;
+    let mut session = served.connect()?;
+    session.echo(b"a session keeps it")?;
+    session.finish()?;
+    equal("end", session.read_to_end()?.close, Close::Fin)?;
+    bed.container
+        .wait_until("test \"$(systemctl show -P ActiveState idle.service)\" = inactive")?;
+    let result = served.systemctl("show -P Result", "service")?;
+    equal("how it left", result.trim(), "success")?;
+    served.connect()?.echo(b"and here it is again")?;
+    equal("a helper", served.helper()? == "0", false)
+}
+
+fn steady_stream(bed: &Bed) -> Result<()> {
+    let served = bed.serve("comes-and-goes", &format!("{CAT}\n\tcps = 0 0"))?;
+    // Each helper leaves as soon as its session has ended: so some client comes in every moment
+    // of a helper's end.
+    idle_for(&served, 0)?;
+    let started = || -> Result<usize> {
+        let lines = bed.container.journal("comes-and-goes.service")?;
+        let started = lines
+            .iter()
+            .filter(|line| line.message().starts_with("Started "));
+        Ok(started.count())
+    };
+    for round in 0..300 {
+        let mut peer = served.connect()?;
+        peer.echo(b"one of many")
+            .map_err(|error| format!("{round}: {error}"))?;
+        peer.finish()?;
+        let heard = peer.read_to_end()?;
+        equal("end", heard.close, Close::Fin)?;
+    }
+    equal("helpers came and went", started()? > 20, true)
+}

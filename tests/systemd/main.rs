@@ -1,0 +1,68 @@
+//! The whole product on a real systemd, 252 and 257: files in, clients served.
+//!
+//! One container for each suite serves all scenarios; each has services and ports of its own.
+
+mod access;
+mod bed;
+mod boot;
+mod faults;
+mod lifecycle;
+mod limits;
+mod process;
+mod units;
+
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use testbed::{Result, Suite};
+
+use bed::Bed;
+
+/// A scenario: its name and what it does.
+type Scenario = (&'static str, fn(&Bed) -> Result<()>);
+
+/// A bed that is booted when the first scenario needs it.
+type Lazy = Arc<OnceLock<Result<Bed>>>;
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Most scenarios wait more than they work.
+    arguments.test_threads = arguments.test_threads.or(Some(4));
+    let missing = testbed::missing();
+    if let Some(reason) = &missing {
+        let _ = writeln!(io::stderr(), "skipped: {reason}");
+    }
+    let mut trials = Vec::new();
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let lazy = Lazy::default();
+        let groups = [
+            boot::SCENARIOS,
+            units::SCENARIOS,
+            process::SCENARIOS,
+            limits::SCENARIOS,
+            access::SCENARIOS,
+            lifecycle::SCENARIOS,
+            faults::SCENARIOS,
+        ];
+        for &(name, scenario) in groups.iter().copied().flatten() {
+            let lazy = Arc::clone(&lazy);
+            let name = format!("{}::{name}", suite.name());
+            let trial = Trial::test(name, move || run(&lazy, suite, scenario));
+            trials.push(trial.with_ignored_flag(missing.is_some()));
+        }
+    }
+    // The trials own the beds: they are gone, and the containers with them, when this returns.
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn run(
+    lazy: &Lazy,
+    suite: Suite,
+    scenario: fn(&Bed) -> Result<()>,
+) -> std::result::Result<(), Failed> {
+    let bed = lazy.get_or_init(|| Bed::boot(suite));
+    let bed = bed.as_ref().map_err(|error| Failed::from(error.clone()))?;
+    bed.container.enter_network()?;
+    scenario(bed).map_err(Failed::from)
+}
