@@ -58,3 +58,36 @@ impl Spec {
     /// The format that this build writes and reads.
     pub const FORMAT: u32 = 1;
 }
+
+#[cfg(test)]
+impl Spec {
+    /// A service that asks for nothing; for tests.
+    pub(crate) fn example() -> Self {
+        Self {
+            format: Self::FORMAT,
+            id: "telnet".into(),
+            name: "telnet-port".into(),
+            place: Place {
+                file: std::path::Path::new("/etc/xinetd.d/telnet").into(),
+                line: 1,
+                column: 1,
+                length: 0,
+            },
+            supplementary_groups: false,
+            identity: None,
+            unmap: true,
+            noretry: false,
+            access_times: Vec::new(),
+            program: Program {
+                path: "/bin/true".into(),
+                argv: vec!["true".into()],
+            },
+            limits: Limits::default(),
+            access: AccessRules::default(),
+            logging: Logging::default(),
+            environment: Environment::default(),
+            banners: Banners::default(),
+            resource_limits: ResourceLimits::default(),
+        }
+    }
+}

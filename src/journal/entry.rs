@@ -91,3 +91,96 @@ fn escape(byte: u8) -> [u8; 4] {
         DIGITS[usize::from(byte & 15)],
     ]
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The fields of a datagram, read as journald reads them; none if it is not well-formed.
+    pub(crate) fn fields(mut datagram: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+        let mut fields = Vec::new();
+        while !datagram.is_empty() {
+            let end = datagram.iter().position(|byte| *byte == b'\n')?;
+            let (line, rest) = datagram.split_at(end);
+            let rest = &rest[1..];
+            let (name, value) = match line.iter().position(|byte| *byte == b'=') {
+                Some(at) => {
+                    datagram = rest;
+                    (&line[..at], &line[at + 1..])
+                }
+                None => {
+                    let (length, rest) = rest.split_first_chunk()?;
+                    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+                    let (value, rest) = rest.split_at_checked(length)?;
+                    datagram = rest.strip_prefix(b"\n")?;
+                    (line, value)
+                }
+            };
+            fields.push((String::from_utf8(name.to_vec()).ok()?, value.to_vec()));
+        }
+        Some(fields)
+    }
+
+    fn entry(message: &str) -> Entry {
+        let mut entry = Entry::default();
+        let urgency = (Facility::Authpriv, Level::Warning);
+        entry.begin(format_args!("{message}"), urgency, 77);
+        entry
+    }
+
+    #[test]
+    fn an_entry_is_what_journald_expects() {
+        let mut entry = entry("FAIL: x address");
+        entry.bytes("XINETD_FILE", b"/a\nb");
+        entry.bytes("XINETD_SERVICE", b"x=y");
+        let expected = b"MESSAGE=FAIL: x address\nPRIORITY=4\nSYSLOG_FACILITY=10\n\
+            SYSLOG_IDENTIFIER=xinetd\nSYSLOG_PID=77\n\
+            XINETD_FILE\n\x04\0\0\0\0\0\0\0/a\nb\nXINETD_SERVICE=x=y\n";
+        assert_eq!(
+            entry.as_bytes().escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn control_characters_in_a_message_are_shown() {
+        let entry = entry("a\nPRIORITY=0\r\u{1b}[31m\u{85}\u{7f}\0 b\u{e9}\\");
+        let expected = "a\\x0aPRIORITY=0\\x0d\\x1b[31m\\xc2\\x85\\x7f\\x00 b\u{e9}\\";
+        assert_eq!(message(entry.as_bytes()), expected.as_bytes());
+    }
+
+    #[test]
+    fn an_entry_begins_anew() {
+        let mut entry = entry("first");
+        entry.begin(format_args!("second"), (Facility::Daemon, Level::Info), 1);
+        let fields = fields(entry.as_bytes()).unwrap();
+        assert_eq!(fields.len(), 5);
+        assert_eq!(fields[0], ("MESSAGE".into(), b"second".to_vec()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_can_forge_a_field(
+            message in "(?s).{0,20}(\nPRIORITY=0\n)?.{0,20}",
+            bytes in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'='), any::<u8>()], 0..40),
+        ) {
+            let mut entry = entry(&message);
+            entry.bytes("XINETD_SERVICE", &bytes);
+            entry.text("XINETD_EVENT", &message);
+            let fields = fields(entry.as_bytes()).expect("well-formed");
+            let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            prop_assert_eq!(names, [
+                "MESSAGE", "PRIORITY", "SYSLOG_FACILITY", "SYSLOG_IDENTIFIER", "SYSLOG_PID",
+                "XINETD_SERVICE", "XINETD_EVENT",
+            ]);
+            prop_assert_eq!(&fields[5].1, &bytes);
+            let text = std::str::from_utf8(&fields[0].1).expect("UTF-8");
+            prop_assert!(!text.contains(char::is_control));
+            if !message.contains(char::is_control) {
+                prop_assert_eq!(text, message);
+            }
+        }
+    }
+}

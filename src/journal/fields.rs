@@ -76,3 +76,155 @@ fn remote(entry: &mut Entry, peer: Peer<'_>, wanted: bool) {
         entry.text("REMOTE_PORT", peer.port);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use crate::bytes::ByteString;
+    use crate::journal::entry::tests::fields as parse;
+    use crate::policy::{Access, NameAnswer, Policy};
+    use crate::problem::Place;
+    use crate::service::AccessRule;
+    use crate::spec::Spec;
+
+    use super::*;
+
+    const PEER: Peer<'_> = Peer {
+        host: "::ffff:192.0.2.7",
+        address: IpAddr::V6(std::net::Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped()),
+        port: 40000,
+    };
+
+    /// The fields of an event, but for those that all have.
+    fn fields(change: impl FnOnce(&mut Spec), event: &Event<'_>) -> BTreeMap<String, String> {
+        let mut spec = Spec::example();
+        change(&mut spec);
+        let mut entry = Entry::default();
+        encode(&mut entry, &ServiceLog::new(&spec), event, 1);
+        let all = parse(entry.as_bytes()).unwrap();
+        let text = |value: Vec<u8>| value.escape_ascii().to_string();
+        let mut map: BTreeMap<_, _> = all
+            .into_iter()
+            .map(|(name, value)| (name, text(value)))
+            .collect();
+        let id = map.remove("MESSAGE_ID");
+        assert_eq!(id.as_deref(), Some(event.kind().message_id()));
+        for name in [
+            "MESSAGE",
+            "PRIORITY",
+            "SYSLOG_FACILITY",
+            "SYSLOG_IDENTIFIER",
+            "SYSLOG_PID",
+        ] {
+            assert!(map.remove(name).is_some(), "{name}");
+        }
+        map
+    }
+
+    fn expect<const N: usize>(found: &BTreeMap<String, String>, expected: [(&str, &str); N]) {
+        let common = [
+            ("XINETD_SERVICE", "telnet"),
+            ("XINETD_CONFIG", "/etc/xinetd.d/telnet:1:1"),
+        ];
+        let expected = common.into_iter().chain(expected);
+        let expected: BTreeMap<_, _> = expected
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect();
+        assert_eq!(found, &expected);
+    }
+
+    #[test]
+    fn a_start_has_the_client_where_host_was_asked_for() {
+        let start = Event::Start { pid: 5, peer: PEER };
+        let found = fields(|spec| spec.logging.success.host = true, &start);
+        expect(
+            &found,
+            [
+                ("XINETD_EVENT", "START"),
+                ("XINETD_PID", "5"),
+                ("REMOTE_HOST", "::ffff:192.0.2.7"),
+                ("REMOTE_ADDR", "192.0.2.7"),
+                ("REMOTE_PORT", "40000"),
+            ],
+        );
+        let found = fields(|spec| spec.logging.success.pid = true, &start);
+        expect(&found, [("XINETD_EVENT", "START"), ("XINETD_PID", "5")]);
+    }
+
+    #[test]
+    fn an_exit_has_status_or_signal_and_the_exact_duration() {
+        let exit = |ending| Event::Exit {
+            pid: 5,
+            peer: PEER,
+            ending: Some(ending),
+            duration: Duration::from_micros(1_500_001),
+        };
+        for (ending, field, value) in [
+            (Ending::Exited(1), "XINETD_STATUS", "1"),
+            (Ending::Signaled(15), "XINETD_SIGNAL", "15"),
+        ] {
+            let found = fields(|spec| spec.logging.success.exit = true, &exit(ending));
+            expect(
+                &found,
+                [
+                    ("XINETD_EVENT", "EXIT"),
+                    ("XINETD_PID", "5"),
+                    (field, value),
+                    ("XINETD_DURATION_USEC", "1500001"),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_rule() {
+        let mut spec = Spec::example();
+        spec.access.no_access = vec![AccessRule {
+            pattern: "192.0.2.0/24".to_owned().try_into().unwrap(),
+            place: Place {
+                line: 12,
+                column: 20,
+                ..spec.place.clone()
+            },
+        }];
+        let policy = Policy::new(&spec);
+        let Access::Deny(refusal) = policy.access(PEER.address, &NameAnswer::NotAsked) else {
+            panic!("let in");
+        };
+        let fail = Event::Fail {
+            refusal: &refusal,
+            peer: PEER,
+        };
+        let found = fields(|_| {}, &fail);
+        expect(
+            &found,
+            [
+                ("XINETD_EVENT", "FAIL"),
+                ("XINETD_REASON", "address"),
+                ("XINETD_RULE", "/etc/xinetd.d/telnet:12:20"),
+                ("REMOTE_HOST", "::ffff:192.0.2.7"),
+                ("REMOTE_ADDR", "192.0.2.7"),
+                ("REMOTE_PORT", "40000"),
+            ],
+        );
+    }
+
+    #[test]
+    fn hostile_names_stay_in_their_fields() {
+        let hostile = b"x\nXINETD_EVENT=START\n\xff";
+        let server = ByteString::from(hostile.as_slice());
+        let event = Event::ExecFailed {
+            server: &server,
+            errno: 8,
+        };
+        let found = fields(|spec| spec.id = server.clone(), &event);
+        let kept = hostile.escape_ascii().to_string();
+        assert_eq!(found["XINETD_EVENT"], "EXEC_FAILED");
+        assert_eq!(found["XINETD_SERVICE"], kept);
+        assert_eq!(found["XINETD_FILE"], kept);
+        assert_eq!(found["ERRNO"], "8");
+    }
+}

@@ -69,3 +69,80 @@ impl ServiceLog {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::journal::Peer;
+    use crate::policy::{Reason, Refusal};
+
+    use super::*;
+
+    const PEER: Peer<'_> = Peer {
+        host: "::1",
+        address: std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        port: 1,
+    };
+    const START: Event<'_> = Event::Start { pid: 1, peer: PEER };
+    const EXIT: Event<'_> = Event::Exit {
+        pid: 1,
+        peer: PEER,
+        ending: None,
+        duration: Duration::ZERO,
+    };
+
+    fn log(change: impl FnOnce(&mut Spec)) -> ServiceLog {
+        let mut spec = Spec::example();
+        change(&mut spec);
+        ServiceLog::new(&spec)
+    }
+
+    #[test]
+    fn starts_and_exits_are_logged_as_log_on_success_says() {
+        let wants = |change: fn(&mut SuccessFlags)| {
+            let log = log(|spec| change(&mut spec.logging.success));
+            (log.wants(&START), log.wants(&EXIT))
+        };
+        assert_eq!(wants(|_| {}), (false, false));
+        assert_eq!(wants(|flags| flags.pid = true), (true, false));
+        assert_eq!(wants(|flags| flags.traffic = true), (true, false));
+        assert_eq!(wants(|flags| flags.exit = true), (true, true));
+        assert_eq!(wants(|flags| flags.duration = true), (true, true));
+    }
+
+    #[test]
+    fn refusals_are_always_logged_but_rationed_where_nobody_asked() {
+        let refusal = Refusal::by(Reason::Time);
+        let fail = Event::Fail {
+            refusal: &refusal,
+            peer: PEER,
+        };
+        let unasked = log(|_| {});
+        assert!(unasked.wants(&fail) && unasked.refusals_unasked());
+        let asked = log(|spec| spec.logging.failure.attempt = true);
+        assert!(asked.wants(&fail) && !asked.refusals_unasked());
+    }
+
+    #[test]
+    fn log_type_tells_the_level_of_the_lines_and_not_of_the_messages() {
+        let to = |target| log(|spec| spec.logging.target = target);
+        let usual = (Facility::Daemon, Level::Info);
+        let file = LogTarget::File {
+            path: "/var/log/x".into(),
+            limits: None,
+        };
+        let own = LogTarget::Syslog {
+            facility: Facility::Local3,
+            level: Level::Notice,
+        };
+        assert_eq!(to(LogTarget::Unset).urgency(Kind::Start), usual);
+        assert_eq!(to(file).urgency(Kind::Fail), usual);
+        let own = to(own);
+        assert_eq!(own.urgency(Kind::Exit), (Facility::Local3, Level::Notice));
+        assert_eq!(
+            own.urgency(Kind::Activating),
+            (Facility::Daemon, Level::Err)
+        );
+    }
+}

@@ -138,7 +138,8 @@ impl Journal {
         if state.lost > 0 {
             let mut entry = std::mem::take(&mut state.entry);
             self.report_lost(&mut entry, state.lost);
-            if let Fate::Sent = self.send(state, entry.as_bytes()) {
+            // A report that can't be sent at all must not be tried for ever.
+            if !matches!(self.send(state, entry.as_bytes()), Fate::Wait) {
                 state.lost = 0;
             }
             state.entry = entry;
@@ -225,3 +226,6 @@ impl fmt::Debug for Journal {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ impl List {
         self.places.get(usize::try_from(rule).ok()?)
     }
 }
+
+#[cfg(test)]
+mod tests;

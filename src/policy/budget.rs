@@ -61,3 +61,68 @@ impl LineBudget {
         NonZeroU64::new(std::mem::take(&mut self.withheld))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> MonotonicSeconds {
+        MonotonicSeconds(seconds)
+    }
+
+    #[test]
+    fn a_burst_is_logged_and_the_rest_is_counted() {
+        let mut budget = LineBudget::new(at(1000));
+        let logged = (0..100).filter(|_| budget.admits(at(1000))).count();
+        assert_eq!(logged as u64, LineBudget::BURST);
+        assert_eq!(
+            budget.take_summary().map(NonZeroU64::get),
+            Some(100 - LineBudget::BURST)
+        );
+        assert_eq!(budget.take_summary(), None);
+    }
+
+    #[test]
+    fn a_steady_flood_gets_a_line_now_and_then() {
+        let mut budget = LineBudget::new(at(0));
+        let mut logged = 0;
+        for second in 0..3600 {
+            for _ in 0..50 {
+                logged += u64::from(budget.admits(at(second)));
+            }
+        }
+        assert_eq!(
+            logged,
+            LineBudget::BURST + 3599 / LineBudget::SECONDS_PER_LINE
+        );
+    }
+
+    #[test]
+    fn rare_lines_are_all_logged() {
+        let mut budget = LineBudget::new(at(0));
+        assert!((0..1000).all(|line| budget.admits(at(line * LineBudget::SECONDS_PER_LINE))));
+        assert_eq!(budget.summary_due(), None);
+    }
+
+    #[test]
+    fn quiet_time_gives_back_no_more_than_a_burst() {
+        let mut budget = LineBudget::new(at(0));
+        while budget.admits(at(0)) {}
+        let logged = (0..100).filter(|_| budget.admits(at(1_000_000))).count();
+        assert_eq!(logged as u64, LineBudget::BURST);
+    }
+
+    #[test]
+    fn the_summary_is_due_a_minute_after_the_first_line_that_it_stands_for() {
+        let mut budget = LineBudget::new(at(0));
+        assert_eq!(budget.summary_due(), None);
+        while budget.admits(at(0)) {}
+        let due = Some(at(LineBudget::SECONDS_PER_SUMMARY.into()));
+        assert_eq!(budget.summary_due(), due);
+        assert!(!budget.admits(at(1)));
+        assert!(!budget.admits(at(2)));
+        assert_eq!(budget.summary_due(), due);
+        assert_eq!(budget.take_summary().map(NonZeroU64::get), Some(3));
+        assert_eq!(budget.summary_due(), None);
+    }
+}

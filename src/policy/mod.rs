@@ -12,6 +12,8 @@ mod ranges;
 mod rate;
 mod refusal;
 mod state;
+#[cfg(test)]
+mod tests;
 mod times;
 
 use std::net::IpAddr;

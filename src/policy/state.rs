@@ -58,6 +58,12 @@ impl State {
         self.sources.get(&source(peer)).copied().unwrap_or(0)
     }
 
+    /// How many sources are remembered.
+    #[cfg(test)]
+    pub(super) fn sources(&self) -> usize {
+        self.sources.len()
+    }
+
     /// Counts a server that runs already, found by a new helper.
     pub fn adopt(&mut self, peer: IpAddr) -> Slot {
         self.enter(peer)

@@ -42,3 +42,77 @@ impl Minutes {
 fn index(minute: MinuteOfDay) -> usize {
     u16::from(minute).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn minute(number: u16) -> MinuteOfDay {
+        number.try_into().unwrap()
+    }
+
+    fn window(from: u16, to: u16) -> TimeWindow {
+        TimeWindow {
+            from: minute(from),
+            to: minute(to),
+            place: Place {
+                file: Path::new("/etc/xinetd.conf").into(),
+                line: 9,
+                column: 20,
+                length: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn no_interval_means_always() {
+        assert!(Minutes::new(&[]).is_none());
+    }
+
+    #[test]
+    fn both_end_minutes_are_included() {
+        let minutes = Minutes::new(&[window(8 * 60, 17 * 60)]).unwrap();
+        let inside = [8 * 60, 12 * 60, 17 * 60];
+        let outside = [0, 8 * 60 - 1, 17 * 60 + 1, 1439];
+        assert!(inside.iter().all(|&at| minutes.contain(minute(at))));
+        assert!(!outside.iter().any(|&at| minutes.contain(minute(at))));
+    }
+
+    #[test]
+    fn an_interval_may_run_over_midnight() {
+        let minutes = Minutes::new(&[window(22 * 60, 6 * 60)]).unwrap();
+        let inside = [22 * 60, 1439, 0, 6 * 60];
+        let outside = [6 * 60 + 1, 12 * 60, 22 * 60 - 1];
+        assert!(inside.iter().all(|&at| minutes.contain(minute(at))));
+        assert!(!outside.iter().any(|&at| minutes.contain(minute(at))));
+    }
+
+    proptest! {
+        /// Against a walk from the first minute of each interval to its last.
+        #[test]
+        fn each_minute_is_in_the_intervals_that_pass_it(
+            ends in prop::collection::vec((0u16..1440, 0u16..1440), 1..6),
+        ) {
+            let windows: Vec<_> = ends.iter().map(|&(from, to)| window(from, to)).collect();
+            let minutes = Minutes::new(&windows).unwrap();
+            let mut expected = vec![false; 1440];
+            for (from, to) in ends {
+                let mut at = from;
+                loop {
+                    expected[usize::from(at)] = true;
+                    if at == to {
+                        break;
+                    }
+                    at = (at + 1) % 1440;
+                }
+            }
+            for (at, expected) in (0u16..).zip(expected) {
+                prop_assert_eq!(minutes.contain(minute(at)), expected, "minute {}", at);
+            }
+        }
+    }
+}
