@@ -13,6 +13,7 @@ mod units;
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use testbed::{Result, Suite};
@@ -63,6 +64,11 @@ fn run(
 ) -> std::result::Result<(), Failed> {
     let bed = lazy.get_or_init(|| Bed::boot(suite));
     let bed = bed.as_ref().map_err(|error| Failed::from(error.clone()))?;
-    bed.container.enter_network()?;
-    scenario(bed).map_err(Failed::from)
+    // In a thread of its own: this one may boot the next container, whose root needs a network
+    // to be made.
+    let inside = || bed.container.enter_network().and_then(|()| scenario(bed));
+    let result = thread::scope(|scope| scope.spawn(inside).join());
+    result
+        .map_err(|_| "the scenario panicked")?
+        .map_err(Failed::from)
 }
