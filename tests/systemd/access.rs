@@ -12,6 +12,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("banners", banners),
     ("a_client_that_does_not_read_stalls_nobody", nobody_waits),
     ("ipv4_alone", ipv4_alone),
+    ("ipv6_alone", ipv6_alone),
+    ("bind_listens_on_one_address", bind),
+    ("a_name_in_no_access_keeps_out", names_kept_out),
 ];
 
 const ECHO: &str = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in";
@@ -29,8 +32,6 @@ fn lists(bed: &Bed) -> Result<()> {
 }
 
 fn names(bed: &Bed) -> Result<()> {
-    let hosts = "127.0.0.1 localhost\n127.0.0.21 friend.example.org friend\n127.0.0.22 stranger.example.net\n";
-    bed.container.write("/etc/hosts", hosts, 0o644)?;
     let served = bed.serve("names", &format!("{ECHO}\n\tonly_from = .example.org"))?;
     equal("a friend", served.hear_from(21)?.text().as_str(), "in\n")?;
     turned_away(&served.hear_from(22)?)?;
@@ -115,4 +116,29 @@ fn ipv4_alone(bed: &Bed) -> Result<()> {
     served.await_line("START: four pid=")?;
     let six = (std::net::Ipv6Addr::LOCALHOST, served.port).into();
     equal("over IPv6", Peer::hear(six, None)?.close, Close::Refused)
+}
+
+fn ipv6_alone(bed: &Bed) -> Result<()> {
+    let served = bed.serve("six", &format!("{ECHO}\n\tflags = IPv6\n\tv6only = yes"))?;
+    let six = (std::net::Ipv6Addr::LOCALHOST, served.port).into();
+    equal("over IPv6", Peer::hear(six, None)?.text().as_str(), "in\n")?;
+    served.await_line("START: six pid=")?;
+    equal("over IPv4", served.hear()?.close, Close::Refused)
+}
+
+fn bind(bed: &Bed) -> Result<()> {
+    let served = bed.serve("bound", &format!("{ECHO}\n\tbind = 127.0.0.40"))?;
+    let there = (std::net::Ipv4Addr::new(127, 0, 0, 40), served.port).into();
+    equal("there", Peer::hear(there, None)?.text().as_str(), "in\n")?;
+    equal("elsewhere", served.hear()?.close, Close::Refused)
+}
+
+fn names_kept_out(bed: &Bed) -> Result<()> {
+    let served = bed.serve(
+        "kept-out",
+        &format!("{ECHO}\n\tno_access = stranger.example.net"),
+    )?;
+    turned_away(&served.hear_from(22)?)?;
+    served.await_line("FAIL: kept-out address from=::ffff:127.0.0.22")?;
+    equal("another", served.hear_from(21)?.text().as_str(), "in\n")
 }

@@ -31,6 +31,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 const ON: u16 = 4001;
 const OFF: u16 = 4002;
 
+/// The names of clients, for the scenarios in which they count.
+const HOSTS: &str = "127.0.0.1 localhost\n127.0.0.21 friend.example.org friend\n\
+                     127.0.0.22 stranger.example.net\n";
+
 /// The tree as it is when the container boots.
 pub(crate) fn prepare(tree: &Path) -> Result<()> {
     let folder = tree.join("etc/xinetd.d");
@@ -53,7 +57,8 @@ pub(crate) fn prepare(tree: &Path) -> Result<()> {
     }
     let main = "defaults\n{\n\tlog_on_success = HOST PID EXIT DURATION\n\tlog_on_failure = HOST\n}\n\
                 includedir /etc/xinetd.d\n";
-    fs::write(tree.join("etc/xinetd.conf"), main).map_err(|error| error.to_string())
+    fs::write(tree.join("etc/xinetd.conf"), main).map_err(|error| error.to_string())?;
+    fs::write(tree.join("etc/hosts"), HOSTS).map_err(|error| error.to_string())
 }
 
 fn hear(port: u16) -> Result<(String, Close)> {

@@ -12,7 +12,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns};
 
 use crate::root::cache;
-use crate::{Result, Suite, context};
+use crate::{Result, Suite, context, leftover};
 
 /// How long anything on the bed may take before the test says that it does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,11 +37,9 @@ impl Container {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let root = suite.root()?;
-        let dir = cache().join(format!(
-            "run/{}-{}-{number}",
-            suite.name(),
-            std::process::id()
-        ));
+        let run = cache().join("run");
+        leftover::clear(&run);
+        let dir = run.join(format!("{}-{}-{number}", suite.name(), std::process::id()));
         for part in ["upper", "work", "root"] {
             context(fs::create_dir_all(dir.join(part)), dir.display())?;
         }
@@ -272,7 +270,8 @@ fn start(dir: &Path) -> Result<(Child, u32)> {
     Err(format!("systemd-nspawn did not start:\n{log}"))
 }
 
-fn remove(dir: &Path) {
+/// Removes what is left of a container.
+pub(crate) fn remove(dir: &Path) {
     let _ = umount2(&dir.join("root"), MntFlags::MNT_DETACH);
     let _ = fs::remove_dir_all(dir);
 }

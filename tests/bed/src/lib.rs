@@ -7,6 +7,7 @@
 mod client;
 mod container;
 mod journal;
+mod leftover;
 mod root;
 
 pub use client::{Close, Heard, Peer};

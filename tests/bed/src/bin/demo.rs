@@ -86,6 +86,8 @@ fn show() -> Result<()> {
     let mut first = connect(1)?;
     first.send(b"hello from 127.0.0.1\n")?;
     heard(&first_line(&mut first)?);
+    // The status is told once a second at most.
+    container.wait_until("systemctl show -P StatusText shout.service | grep '1 running'")?;
     run(
         &container,
         "systemctl status --no-pager --lines=0 shout.service",

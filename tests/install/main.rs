@@ -1,0 +1,91 @@
+//! What `make install` puts where, and what `make uninstall` leaves.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a panic here is the verdict of the test"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PROGRAMS: [&str; 3] = [
+    "bin/xinetdctl",
+    "libexec/xinetd-bridge/xinetd-accept",
+    "lib/systemd/system-generators/xinetd-generator",
+];
+
+/// A folder that goes with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let path =
+            std::env::temp_dir().join(format!("xinetd-bridge-install-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn make(target: &str, root: &Path) {
+    let output = Command::new("make")
+        .args(["--silent", target])
+        .arg(format!("DESTDIR={}", root.display()))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        // Cargo's own variables of this test run would make it build everything anew.
+        .env_remove("CARGO_MANIFEST_DIR")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "make {target}: {said}");
+}
+
+/// All files, relative to `root`.
+fn files(root: &Path) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let path = path.strip_prefix(root).unwrap();
+                files.insert(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn uninstall_removes_all_but_the_configuration() {
+    let scratch = Scratch::new();
+    let root = &scratch.0;
+    make("install", root);
+    for program in PROGRAMS {
+        let mode = fs::metadata(root.join("usr").join(program))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o755, "{program}");
+    }
+    assert!(root.join("etc/xinetd.d").is_dir());
+    let kept = BTreeSet::from(["etc/xinetd.conf".to_owned()]);
+    assert!(files(root).is_superset(&kept));
+
+    // What an administrator has written survives an upgrade and the removal.
+    let conf = root.join("etc/xinetd.conf");
+    fs::write(&conf, "# mine\n").unwrap();
+    make("install", root);
+    make("uninstall", root);
+    assert_eq!(files(root), kept);
+    assert_eq!(fs::read_to_string(&conf).unwrap(), "# mine\n");
+}
