@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use testbed::make;
 
 const PROGRAMS: [&str; 3] = [
     "bin/xinetdctl",
@@ -34,19 +35,6 @@ impl Drop for Scratch {
     }
 }
 
-fn make(target: &str, root: &Path) {
-    let output = Command::new("make")
-        .args(["--silent", target])
-        .arg(format!("DESTDIR={}", root.display()))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        // Cargo's own variables of this test run would make it build everything anew.
-        .env_remove("CARGO_MANIFEST_DIR")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "make {target}: {said}");
-}
-
 /// All files, relative to `root`.
 fn files(root: &Path) -> BTreeSet<String> {
     let mut files = BTreeSet::new();
@@ -69,7 +57,7 @@ fn files(root: &Path) -> BTreeSet<String> {
 fn uninstall_removes_all_but_the_configuration() {
     let scratch = Scratch::new();
     let root = &scratch.0;
-    make("install", root);
+    make("install", root).unwrap();
     for program in PROGRAMS {
         let mode = fs::metadata(root.join("usr").join(program))
             .unwrap()
@@ -84,8 +72,8 @@ fn uninstall_removes_all_but_the_configuration() {
     // What an administrator has written survives an upgrade and the removal.
     let conf = root.join("etc/xinetd.conf");
     fs::write(&conf, "# mine\n").unwrap();
-    make("install", root);
-    make("uninstall", root);
+    make("install", root).unwrap();
+    make("uninstall", root).unwrap();
     assert_eq!(files(root), kept);
     assert_eq!(fs::read_to_string(&conf).unwrap(), "# mine\n");
 }

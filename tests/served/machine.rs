@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use testbed::{Container, Result};
 
@@ -30,7 +29,6 @@ impl Machine {
                  awk -F: 'NR == FNR { known[$1]; next } !($1 in known)' /etc/$name $name >new
                  cat new >>/etc/$name
              done")?;
-        container.enter_network()?;
         Ok(Self { container })
     }
 
@@ -67,7 +65,7 @@ impl Machine {
     fn server(&self, unit: &str) -> Result<String> {
         // A name with a backslash is none that LoadCredential= takes.
         let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
-        let (_, spec) = self.run(&["cat", &spec])?;
+        let (_, spec) = self.container.run(&["cat", &spec])?;
         let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;
         let path = spec.get("program").and_then(|program| program.get("path"));
         path.and_then(toml::Value::as_str)
@@ -82,26 +80,11 @@ impl Machine {
             .map_err(|error| error.to_string())
     }
 
-    /// A property of a unit.
-    pub(crate) fn show(&self, unit: &str, kind: &str, property: &str) -> Result<String> {
-        let unit = format!("{unit}.{kind}");
-        let (_, text) = self.run(&["systemctl", "show", "-P", property, &unit])?;
-        Ok(text.trim().to_owned())
-    }
-
-    /// Runs a command inside; whether it succeeded, and its output.
-    pub(crate) fn run(&self, command: &[&str]) -> Result<(bool, String)> {
-        let mut inside: Command = self.container.command(command);
-        let output = inside.output().map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok((output.status.success(), text))
-    }
-
     /// Stops all that the last configuration has.
     pub(crate) fn stop(&self, units: &[String]) -> Result<()> {
         let names: Vec<_> = units.iter().map(|unit| format!("{unit}.socket")).collect();
         let mut command = vec!["systemctl", "stop", "xinetd.target"];
         command.extend(names.iter().map(String::as_str));
-        self.run(&command).map(drop)
+        self.container.run(&command).map(drop)
     }
 }

@@ -24,16 +24,22 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
     if !known(machine, unit, "passwd", "User")? || !known(machine, unit, "group", "Group")? {
         return Ok(Outcome::NoSuchUser);
     }
-    let (started, _) = machine.run(&["systemctl", "start", &format!("{unit}.socket")])?;
+    let (started, _) = machine
+        .container
+        .run(&["systemctl", "start", &format!("{unit}.socket")])?;
     if !started {
         return not_started(machine, unit);
     }
-    let state = machine.show(unit, "socket", "ActiveState")?;
+    let state = machine
+        .container
+        .property(&format!("{unit}.socket"), "ActiveState")?;
     if state != "active" {
         return Err(format!("the socket is {state} after its start"));
     }
     let address = address(machine, unit)?;
-    let (_, cursor) = machine.run(&["journalctl", "-n", "0", "--show-cursor", "-q"])?;
+    let (_, cursor) = machine
+        .container
+        .run(&["journalctl", "-n", "0", "--show-cursor", "-q"])?;
     let cursor = cursor.trim().trim_start_matches("-- cursor: ").to_owned();
     let peer = Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
     peer.finish()?;
@@ -58,16 +64,18 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
 
 /// Whether the user or group that the unit names is in the database.
 fn known(machine: &Machine, unit: &str, database: &str, property: &str) -> Result<bool> {
-    let name = machine.show(unit, "service", property)?;
+    let name = machine
+        .container
+        .property(&format!("{unit}.service"), property)?;
     if name.is_empty() {
         return Ok(true);
     }
-    let (known, _) = machine.run(&["getent", database, &name])?;
+    let (known, _) = machine.container.run(&["getent", database, &name])?;
     Ok(known)
 }
 
 fn not_started(machine: &Machine, unit: &str) -> Result<Outcome> {
-    let (_, lines) = machine.run(&[
+    let (_, lines) = machine.container.run(&[
         "journalctl",
         "-b",
         "-n",
@@ -85,14 +93,19 @@ fn not_started(machine: &Machine, unit: &str) -> Result<Outcome> {
 
 /// Where a client of this machine reaches the socket.
 fn address(machine: &Machine, unit: &str) -> Result<SocketAddr> {
-    let listen = machine.show(unit, "socket", "Listen")?;
+    let listen = machine
+        .container
+        .property(&format!("{unit}.socket"), "Listen")?;
     let address = listen.split_whitespace().next().unwrap_or_default();
     let mut address: SocketAddr = address
         .parse()
         .map_err(|_| format!("no address in {listen:?}"))?;
     match address.ip() {
         IpAddr::V6(ip) if ip.is_unspecified() => {
-            let both = machine.show(unit, "socket", "BindIPv6Only")? != "ipv6-only";
+            let both = machine
+                .container
+                .property(&format!("{unit}.socket"), "BindIPv6Only")?
+                != "ipv6-only";
             address.set_ip(match both {
                 true => Ipv4Addr::LOCALHOST.into(),
                 false => Ipv6Addr::LOCALHOST.into(),
@@ -102,7 +115,9 @@ fn address(machine: &Machine, unit: &str) -> Result<SocketAddr> {
         ip if ip.is_loopback() => {}
         // FreeBind= lets the socket listen before the machine has the address.
         ip => {
-            machine.run(&["ip", "address", "add", &ip.to_string(), "dev", "lo"])?;
+            machine
+                .container
+                .run(&["ip", "address", "add", &ip.to_string(), "dev", "lo"])?;
         }
     }
     Ok(address)

@@ -131,5 +131,5 @@ fn serve(container: &Container, software: &Software) -> Result<()> {
 fn prepare(tree: &Path) -> Result<()> {
     let main =
         "defaults\n{\n\tlog_on_success = HOST PID EXIT DURATION\n}\nincludedir /etc/xinetd.d\n";
-    std::fs::write(tree.join("etc/xinetd.conf"), main).map_err(|error| error.to_string())
+    testbed::write(tree, "/etc/xinetd.conf", main, 0o644)
 }

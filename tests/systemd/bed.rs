@@ -132,11 +132,8 @@ impl Served<'_> {
 
     /// The helper's process id.
     pub(crate) fn helper(&self) -> Result<String> {
-        let text = self
-            .bed
-            .container
-            .sh(&format!("systemctl show -P MainPID {}.service", self.id))?;
-        Ok(text.trim().to_owned())
+        let unit = format!("{}.service", self.id);
+        self.bed.container.property(&unit, "MainPID")
     }
 
     /// Runs `systemctl VERB UNIT`.

@@ -1,10 +1,9 @@
 //! Files that are there at boot.
 
-use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use testbed::{Close, Peer, Result};
+use testbed::{Close, Peer, Result, write};
 
 use crate::Scenario;
 use crate::bed::{Bed, contains, entry, equal};
@@ -37,12 +36,6 @@ const HOSTS: &str = "127.0.0.1 localhost\n127.0.0.21 friend.example.org friend\n
 
 /// The tree as it is when the container boots.
 pub(crate) fn prepare(tree: &Path) -> Result<()> {
-    let folder = tree.join("etc/xinetd.d");
-    // What Debian's package puts there is not part of the scenarios.
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-    }
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let serve = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = served";
     let files = [
         ("boot-on", entry("boot-on", ON, serve)),
@@ -53,12 +46,12 @@ pub(crate) fn prepare(tree: &Path) -> Result<()> {
         ("broken", "service broken\n{\n\tinstances=5\n}\n".to_owned()),
     ];
     for (name, text) in files {
-        fs::write(folder.join(name), text).map_err(|error| error.to_string())?;
+        write(tree, &format!("/etc/xinetd.d/{name}"), text, 0o644)?;
     }
     let main = "defaults\n{\n\tlog_on_success = HOST PID EXIT DURATION\n\tlog_on_failure = HOST\n}\n\
                 includedir /etc/xinetd.d\n";
-    fs::write(tree.join("etc/xinetd.conf"), main).map_err(|error| error.to_string())?;
-    fs::write(tree.join("etc/hosts"), HOSTS).map_err(|error| error.to_string())
+    write(tree, "/etc/xinetd.conf", main, 0o644)?;
+    write(tree, "/etc/hosts", HOSTS, 0o644)
 }
 
 fn hear(port: u16) -> Result<(String, Close)> {

@@ -76,9 +76,7 @@ fn added(bed: &Bed) -> Result<()> {
         .sh("systemctl show -P LoadState -P ActiveState added.socket")?;
     equal("after the reload", state.as_str(), "loaded\ninactive\n")?;
     bed.start_all()?;
-    let state = bed
-        .container
-        .sh("systemctl show -P ActiveState added.socket")?;
+    let state = bed.container.property("added.socket", "ActiveState")?;
     equal("after the start of the target", state.trim(), "active")
 }
 
@@ -92,9 +90,7 @@ fn stop_service(bed: &Bed) -> Result<()> {
         .sh("systemctl stop stopservice.socket stopservice.service")?;
     let heard = session.read_to_end()?;
     equal("the session", heard.bytes.len(), 0)?;
-    let left = bed
-        .container
-        .sh("systemctl show -P MainPID stopservice.service")?;
+    let left = bed.container.property("stopservice.service", "MainPID")?;
     equal("the helper", left.trim(), "0")?;
     equal("a new client", served.hear()?.close, Close::Refused)
 }
@@ -120,9 +116,7 @@ fn removed(bed: &Bed) -> Result<()> {
         )?;
     }
     equal("a client", served.hear()?.close, Close::Refused)?;
-    let state = bed
-        .container
-        .sh("systemctl show -P LoadState removed.socket")?;
+    let state = bed.container.property("removed.socket", "LoadState")?;
     equal("the unit", state.trim(), "not-found")
 }
 

@@ -26,13 +26,9 @@ fn a_native_unit_wins(bed: &Bed) -> Result<()> {
         .write("/etc/systemd/system/owned.service", native, 0o644)?;
     bed.write("owned", bed.port(), ECHO)?;
     bed.daemon_reload()?;
-    let shown = bed
-        .container
-        .sh("systemctl show -P Description owned.service")?;
+    let shown = bed.container.property("owned.service", "Description")?;
     equal("description", shown.trim(), "the administrator's own")?;
-    let socket = bed
-        .container
-        .sh("systemctl show -P LoadState owned.socket")?;
+    let socket = bed.container.property("owned.socket", "LoadState")?;
     equal("the socket", socket.trim(), "not-found")
 }
 
@@ -78,9 +74,7 @@ fn a_drop_in_holds(bed: &Bed) -> Result<()> {
         "[Service]\nProtectSystem=strict\nMemoryMax=64M\n",
     )?;
     contains(&served.hear()?.text(), "kept")?;
-    let limit = bed
-        .container
-        .sh("systemctl show -P MemoryMax dropin.service")?;
+    let limit = bed.container.property("dropin.service", "MemoryMax")?;
     equal("MemoryMax", limit.trim(), "67108864")
 }
 

@@ -1,7 +1,6 @@
 //! A booted container: files in, commands in, output out; gone when dropped.
 
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +11,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns};
 
 use crate::root::cache;
-use crate::{Result, Suite, context, leftover};
+use crate::{Result, Suite, context, leftover, tree};
 
 /// How long anything on the bed may take before the test says that it does not come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,8 +57,8 @@ impl Container {
             Some(options.as_str()),
         );
         context(overlay, "mount of the overlay")?;
-        let booted = install(&tree)
-            .and_then(|()| keep_down(&tree, "xinetd.service"))
+        let booted = tree::make("install", &tree)
+            .and_then(|()| tree::without_xinetd(&tree))
             .and_then(|()| prepare(&tree))
             .and_then(|()| start(&dir));
         let (nspawn, leader) = booted.inspect_err(|_| remove(&dir))?;
@@ -116,6 +115,24 @@ impl Container {
         Ok((success, stdout + &stderr))
     }
 
+    /// Runs a command inside that may fail; whether it succeeded, and its standard output.
+    ///
+    /// # Errors
+    /// Only if it could not be run.
+    pub fn run(&self, command: &[&str]) -> Result<(bool, String)> {
+        let (success, stdout, _) = self.output(command)?;
+        Ok((success, stdout))
+    }
+
+    /// A property of a unit, as `systemctl show` has it.
+    ///
+    /// # Errors
+    /// If systemctl could not be run.
+    pub fn property(&self, unit: &str, name: &str) -> Result<String> {
+        let (_, text) = self.run(&["systemctl", "show", "-P", name, unit])?;
+        Ok(text.trim().to_owned())
+    }
+
     fn output(&self, command: &[&str]) -> Result<(bool, String, String)> {
         let output = context(self.command(command).output(), command.join(" "))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -146,7 +163,7 @@ impl Container {
     /// # Errors
     /// What kept it from being written.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
-        write(
+        tree::write(
             &PathBuf::from(format!("/proc/{}/root", self.leader)),
             path,
             content,
@@ -198,36 +215,6 @@ impl Drop for Container {
     }
 }
 
-/// Installs the product as a packager would.
-fn install(tree: &Path) -> Result<()> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let output = Command::new("make")
-        .args(["--silent", "install"])
-        .arg(format!("DESTDIR={}", tree.display()))
-        .current_dir(repository)
-        // Cargo's own variables of this test run would make it build everything anew.
-        .env_remove("CARGO_MANIFEST_DIR")
-        .output();
-    let output = context(output, "make install")?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(format!(
-            "make install failed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        ))
-    }
-}
-
-/// Masks a unit of the distribution: real xinetd would take the ports at boot.
-fn keep_down(tree: &Path, unit: &str) -> Result<()> {
-    let mask = tree.join("etc/systemd/system").join(unit);
-    context(
-        std::os::unix::fs::symlink("/dev/null", &mask),
-        mask.display(),
-    )
-}
-
 fn start(dir: &Path) -> Result<(Child, u32)> {
     let console = context(File::create(dir.join("console")), "console")?;
     let errors = context(console.try_clone(), "console")?;
@@ -274,20 +261,4 @@ fn start(dir: &Path) -> Result<(Child, u32)> {
 pub(crate) fn remove(dir: &Path) {
     let _ = umount2(&dir.join("root"), MntFlags::MNT_DETACH);
     let _ = fs::remove_dir_all(dir);
-}
-
-/// Writes a file of a tree, its folders included.
-///
-/// # Errors
-/// What kept it from being written.
-pub(crate) fn write(tree: &Path, path: &str, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
-    let file = tree.join(path.trim_start_matches('/'));
-    if let Some(folder) = file.parent() {
-        context(fs::create_dir_all(folder), path)?;
-    }
-    context(fs::write(&file, content), path)?;
-    context(
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)),
-        path,
-    )
 }

@@ -9,11 +9,13 @@ mod container;
 mod journal;
 mod leftover;
 mod root;
+mod tree;
 
 pub use client::{Close, Heard, Peer};
 pub use container::Container;
 pub use journal::Line;
 pub use root::{Suite, missing};
+pub use tree::{make, write};
 
 /// What goes wrong on the test bed: a sentence, for the test's output.
 pub type Result<T> = std::result::Result<T, String>;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testbed::{Container, Result, Suite, missing};
+use testbed::{Container, Result, Suite, missing, write};
 
 const ROUNDS: usize = 5;
 /// How long one measurement lasts.
@@ -220,38 +220,30 @@ fn entry(name: &str, port: u16, lines: &str) -> String {
 
 fn prepare(tree: &Path) -> Result<()> {
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
-    let copy = |name: &str| {
-        let to = tree.join("opt/bench").join(name);
-        fs::copy(programs.join(name), to).map_err(|error| format!("{name}: {error}"))
-    };
-    let write = |name: &str, text: &str| {
-        fs::write(tree.join(name), text).map_err(|error| format!("{name}: {error}"))
-    };
-    fs::remove_dir_all(tree.join("etc/xinetd.d")).map_err(|error| error.to_string())?;
-    for folder in ["opt/bench", "etc/xinetd.d"] {
-        fs::create_dir_all(tree.join(folder)).map_err(|error| error.to_string())?;
+    let text = |path: &str, content: &str| write(tree, path, content, 0o644);
+    for name in ["bare", "static"] {
+        let program = fs::read(programs.join(name)).map_err(|error| format!("{name}: {error}"))?;
+        write(tree, &format!("/opt/bench/{name}"), program, 0o755)?;
     }
-    copy("bare")?;
-    copy("static")?;
     let refuse = "\tno_access = 127.0.0.0/8\n";
-    write("etc/xinetd.conf", "includedir /etc/xinetd.d\n")?;
-    write("etc/xinetd.d/new", &entry("new", 8002, ""))?;
-    write(
-        "etc/xinetd.d/new-refuse",
+    text("/etc/xinetd.conf", "includedir /etc/xinetd.d\n")?;
+    text("/etc/xinetd.d/new", &entry("new", 8002, ""))?;
+    text(
+        "/etc/xinetd.d/new-refuse",
         &entry("new-refuse", 8012, refuse),
     )?;
     let old = entry("old", 8003, "") + &entry("old-refuse", 8013, refuse);
-    write("opt/bench/xinetd.conf", &old)?;
-    write(
-        "opt/bench/template",
+    text("/opt/bench/xinetd.conf", &old)?;
+    text(
+        "/opt/bench/template",
         &entry("NAME", 0, "").replace("port = 0", "port = PORT"),
     )?;
     let socket = "[Socket]\nListenStream=8004\nAccept=yes\nMaxConnections=4294967295\n\
                   TriggerLimitIntervalSec=0\n";
-    write("etc/systemd/system/accept.socket", socket)?;
+    text("/etc/systemd/system/accept.socket", socket)?;
     let service = "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nUser=nobody\n\
                    StandardInput=socket\nExecStart=/opt/bench/static\n";
-    write("etc/systemd/system/accept@.service", service)
+    text("/etc/systemd/system/accept@.service", service)
 }
 
 /// Prints a line; a closed pipe is nobody's fault.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
-use testbed::{Close, Container, Peer, Result, Suite, missing};
+use testbed::{Close, Container, Peer, Result, Suite, missing, write};
 
 const MAIN: &str = "\
 defaults
@@ -149,16 +149,9 @@ fn show() -> Result<()> {
 }
 
 fn prepare(tree: &Path) -> Result<()> {
-    let etc = tree.join("etc");
-    let write = |name: &str, text: &str| {
-        std::fs::write(etc.join(name), text).map_err(|error| format!("{name}: {error}"))
-    };
-    let folder = etc.join("xinetd.d");
-    std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-    std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
-    write("xinetd.conf", MAIN)?;
-    write("xinetd.d/shout", SHOUT)?;
-    write("banner.fail", "Not for you.\n")
+    write(tree, "/etc/xinetd.conf", MAIN, 0o644)?;
+    write(tree, "/etc/xinetd.d/shout", SHOUT, 0o644)?;
+    write(tree, "/etc/banner.fail", "Not for you.\n", 0o644)
 }
 
 fn server() -> SocketAddr {

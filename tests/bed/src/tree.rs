@@ -1,0 +1,54 @@
+//! Trees of files: a container's before it boots, or any other root.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Result, context};
+
+/// Runs a target of the Makefile, such as `install`, with the tree as DESTDIR.
+///
+/// # Errors
+/// What make said.
+pub fn make(target: &str, tree: &Path) -> Result<()> {
+    let output = Command::new("make")
+        .args(["--silent", target])
+        .arg(format!("DESTDIR={}", tree.display()))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        // Cargo's own variables of this test run would make it build everything anew.
+        .env_remove("CARGO_MANIFEST_DIR")
+        .output();
+    let output = context(output, format_args!("make {target}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("make {target} failed:\n{said}"))
+}
+
+/// Writes a file of a tree, its folders included.
+///
+/// # Errors
+/// What kept it from being written.
+pub fn write(tree: &Path, path: &str, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+    let file = tree.join(path.trim_start_matches('/'));
+    if let Some(folder) = file.parent() {
+        context(fs::create_dir_all(folder), path)?;
+    }
+    context(fs::write(&file, content), path)?;
+    context(
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)),
+        path,
+    )
+}
+
+/// Masks real xinetd, which would take the ports at boot, and empties the folder of services: what
+/// Debian's package puts there is not part of any test.
+pub(crate) fn without_xinetd(tree: &Path) -> Result<()> {
+    let mask = tree.join("etc/systemd/system/xinetd.service");
+    context(symlink("/dev/null", &mask), mask.display())?;
+    let services = tree.join("etc/xinetd.d");
+    context(fs::remove_dir_all(&services), services.display())?;
+    context(fs::create_dir(&services), services.display())
+}
