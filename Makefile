@@ -8,12 +8,12 @@ bindir = $(prefix)/bin
 libexecdir = $(prefix)/libexec/xinetd-bridge
 systemddir = $(prefix)/lib/systemd
 unitdir = $(systemddir)/system
-# systemd looks for generators here alone, besides /run and /etc, whatever the prefix.
+# With a prefix of /usr or /usr/local: systemd looks for generators in no others.
 generatordir = $(systemddir)/system-generators
 catalogdir = $(systemddir)/catalog
 sysconfdir = /etc
 
-# The generator writes this path into the units, and where xinetd.target lies into a link.
+# The generator writes the first into the units, and a link into the second.
 export XINETD_BRIDGE_LIBEXECDIR = $(libexecdir)
 export XINETD_BRIDGE_UNITDIR = $(unitdir)
 

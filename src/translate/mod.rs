@@ -32,8 +32,11 @@ use crate::config::{Attribute, Configuration};
 use crate::problem::Problem;
 use crate::service::{Reach, Service};
 
-/// The target of all services, which the packages bring.
-const TARGET: &str = "/usr/lib/systemd/system/xinetd.target";
+/// Where xinetd.target lies, which is installed beside the programs.
+const UNITDIR: &str = match option_env!("XINETD_BRIDGE_UNITDIR") {
+    Some(path) => path,
+    None => "/usr/lib/systemd/system",
+};
 
 /// What the generator has to write and to say.
 #[derive(Clone, Debug)]
@@ -89,7 +92,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
     let is_enabled = |service: &TranslatedService| !service.links.is_empty();
     let target = Link {
         path: "sockets.target.wants/xinetd.target".into(),
-        target: TARGET.into(),
+        target: Path::new(UNITDIR).join("xinetd.target"),
     };
     Translation {
         links: services
