@@ -46,7 +46,7 @@ pub(super) struct Helper {
     pub(super) clock: LocalClock,
     pub(super) budget: LineBudget,
     pub(super) counts: Counts,
-    /// The state of `cps` has changed since it was noted.
+    /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
     pub(super) rate_due: Option<Moment>,
     /// How long it stays that has nothing to do.
     pub(super) idle: Duration,
