@@ -15,8 +15,8 @@ use crate::Incomplete;
 #[derive(Debug)]
 pub(crate) struct Output {
     path: PathBuf,
-    /// The name under which files are written before they get their own: systemd takes no unit
-    /// by it, and two generators that run at once do not meet.
+    /// The name under which files are written that are there already: systemd takes no unit by
+    /// it, and two generators that run at once do not meet.
     temporary: String,
 }
 
@@ -80,24 +80,23 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// systemd empties the directory before and reads it after: a new file needs no other name
+    /// first. One that is there already, of a run by hand, is replaced at once.
     fn file(&mut self, file: &File) -> io::Result<()> {
         let directory = self.directory_of(&file.path)?;
+        let path = self.output.path.join(&file.path);
+        match write_new(&path, file) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            written => return written,
+        }
         let temporary = directory.join(&self.output.temporary);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        options.mode(if file.private { 0o600 } else { 0o644 });
-        let mut handle = match options.open(&temporary) {
+        let mut written = write_new(&temporary, file);
+        if matches!(&written, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
             // Left by one that was killed; a new file, since that one may be somebody's link.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                fs::remove_file(&temporary)?;
-                options.open(&temporary)?
-            }
-            opened => opened?,
-        };
-        let written = handle.write_all(&file.content);
-        // Nothing is synced: the directory lies in memory.
-        let renamed =
-            written.and_then(|()| fs::rename(&temporary, self.output.path.join(&file.path)));
+            fs::remove_file(&temporary)?;
+            written = write_new(&temporary, file);
+        }
+        let renamed = written.and_then(|()| fs::rename(&temporary, &path));
         if renamed.is_err() {
             // The first error is the one to tell.
             let _ = fs::remove_file(&temporary);
@@ -136,4 +135,17 @@ impl Writer<'_> {
         }
         Ok(directory)
     }
+}
+
+/// Writes a file that is not there yet: whole or not at all.
+fn write_new(path: &Path, file: &File) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    options.mode(if file.private { 0o600 } else { 0o644 });
+    let mut handle = options.open(path)?;
+    // Nothing is synced: the directory lies in memory.
+    handle.write_all(&file.content).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(path);
+    })
 }
