@@ -38,8 +38,8 @@ pub struct Spec {
     /// `access_times`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_times: Vec<TimeWindow>,
-    /// What is executed.
-    pub program: Program,
+    /// What is done with a connection.
+    pub task: Task,
     /// `instances` and the like.
     pub limits: Limits,
     /// `only_from` and `no_access`.
@@ -54,9 +54,26 @@ pub struct Spec {
     pub resource_limits: ResourceLimits,
 }
 
+/// What is done with a connection that is let in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// `wait = no`: a server of its own gets it (section 4.2).
+    Execute(Program),
+}
+
+impl Task {
+    /// The program that it runs, if it runs one.
+    pub fn program(&self) -> Option<&Program> {
+        match self {
+            Self::Execute(program) => Some(program),
+        }
+    }
+}
+
 impl Spec {
     /// The format that this build writes and reads.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 }
 
 #[cfg(test)]
@@ -78,10 +95,10 @@ impl Spec {
             unmap: true,
             noretry: false,
             access_times: Vec::new(),
-            program: Program {
+            task: Task::Execute(Program {
                 path: "/bin/true".into(),
                 argv: vec!["true".into()],
-            },
+            }),
             limits: Limits::default(),
             access: AccessRules::default(),
             logging: Logging::default(),

@@ -15,6 +15,7 @@ use super::environment;
 use super::helper::Helper;
 use super::pending::{Connection, Next, Wait};
 use super::sessions::Session;
+use super::settings::Work;
 use super::slab::Key;
 
 /// Attempts to make a process for a server (semantics, section 4.8).
@@ -27,7 +28,8 @@ impl Helper {
         let variables = environment::remote(remote);
         let variables = variables.each_ref().map(CString::as_c_str);
         let started = Moment::now().unwrap_or(now);
-        match self.settings.launcher.spawn(stream.as_fd(), &variables) {
+        let Work::Execute(launcher) = &mut self.settings.work;
+        match launcher.spawn(stream.as_fd(), &variables) {
             Ok(process) => {
                 let Connection { stream, remote, .. } = connection;
                 // First of all: the client sees the end only when nobody has the socket any more.
@@ -42,8 +44,10 @@ impl Helper {
             }
             Err(SpawnError::Exec(errno)) => {
                 self.state.leave(slot);
-                let (server, errno) = (&self.settings.spec.program.path, errno as i32);
-                self.log(&Event::ExecFailed { server, errno });
+                if let Some(program) = self.settings.spec.task.program() {
+                    let (server, errno) = (&program.path, errno as i32);
+                    self.log(&Event::ExecFailed { server, errno });
+                }
             }
             Err(SpawnError::Fork(errno)) => {
                 self.fork_failed(connection, slot, failures + 1, errno, now);

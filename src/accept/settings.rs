@@ -9,8 +9,8 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
-use crate::service::{ResourceLimits, Rlimit};
-use crate::spec::Spec;
+use crate::service::{Program, ResourceLimits, Rlimit};
+use crate::spec::{Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
@@ -25,8 +25,8 @@ pub(super) struct Settings {
     pub(super) policy: Policy,
     /// What is logged, and as what.
     pub(super) log: ServiceLog,
-    /// Runs the server.
-    pub(super) launcher: Launcher,
+    /// What is done with a connection that is let in.
+    pub(super) work: Work,
     /// `banner`.
     pub(super) always: Option<Banner>,
     /// `banner_success`.
@@ -35,6 +35,12 @@ pub(super) struct Settings {
     pub(super) failure: Option<Banner>,
     /// The spec itself.
     pub(super) spec: Spec,
+}
+
+/// [`Task`], made ready.
+pub(super) enum Work {
+    /// Runs a server for each connection.
+    Execute(Launcher),
 }
 
 /// What servers get from the helper's own start.
@@ -116,29 +122,39 @@ impl Settings {
     /// # Errors
     /// In words, if no server could ever run by it.
     pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
-        let argv = spec
-            .program
-            .argv
-            .iter()
-            .map(c_string)
-            .collect::<Result<Vec<_>, _>>()?;
-        if argv.is_empty() {
-            return Err("the spec: program.argv is empty".into());
-        }
-        let environment =
-            environment::common(inherited.environment.iter().cloned(), &spec.environment);
-        let limits = limits(&spec.resource_limits, inherited.files);
+        let work = match &spec.task {
+            Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
+        };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {
             policy: Policy::new(&spec),
             log: ServiceLog::new(&spec),
-            launcher: Launcher::new(c_string(&spec.program.path)?, argv, environment, limits),
+            work,
             always: banner(&spec.banners.always),
             success: banner(&spec.banners.success),
             failure: banner(&spec.banners.failure),
             spec,
         })
     }
+}
+
+fn launcher(program: &Program, spec: &Spec, inherited: &Inherited) -> Result<Launcher, String> {
+    let argv: Vec<_> = program
+        .argv
+        .iter()
+        .map(c_string)
+        .collect::<Result<_, _>>()?;
+    if argv.is_empty() {
+        return Err("the spec: the argv of the program is empty".into());
+    }
+    let environment = environment::common(inherited.environment.iter().cloned(), &spec.environment);
+    let limits = limits(&spec.resource_limits, inherited.files);
+    Ok(Launcher::new(
+        c_string(&program.path)?,
+        argv,
+        environment,
+        limits,
+    ))
 }
 
 fn c_string(bytes: &ByteString) -> Result<CString, String> {
@@ -183,7 +199,7 @@ pub(super) mod tests {
 
     /// A spec with what every one has.
     pub(crate) const MINIMAL: &str = r#"
-        format = 1
+        format = 2
         id = "test"
         name = "test"
         place = "/etc/xinetd.d/test:1:1"
@@ -195,13 +211,13 @@ pub(super) mod tests {
         environment = {}
         banners = {}
         resource_limits = {}
-        program = { path = "/bin/cat", argv = ["cat"] }
+        task = { execute = { path = "/bin/cat", argv = ["cat"] } }
     "#;
 
     #[test]
     fn a_spec_of_another_format_is_refused_with_a_way_out() {
         assert!(parse(MINIMAL.as_bytes()).is_ok());
-        let other = MINIMAL.replace("format = 1", "format = 2");
+        let other = MINIMAL.replace("format = 2", "format = 3");
         assert!(
             parse(other.as_bytes())
                 .unwrap_err()

@@ -173,7 +173,7 @@ fn translate_service(
 /// The files of a service that is served. The socket comes last: whoever finds it finds all.
 fn files_of(
     service: &Service,
-    servable: &Servable<'_>,
+    servable: &Servable,
     unit: &UnitName,
     specs: &SpecDirectory,
 ) -> Result<Vec<File>, toml::ser::Error> {

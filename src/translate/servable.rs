@@ -8,28 +8,27 @@ use super::principal::Account;
 use super::unit::Plain;
 use crate::config::Attribute;
 use crate::problem::Place;
-use crate::service::{
-    Bind, Family, Mux, Port, Program, Protocol, Reach, Service, Serving, SocketType,
-};
+use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
+use crate::spec::Task;
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Servable<'a> {
+pub(super) struct Servable {
     pub(super) port: Port,
     pub(super) family: Family,
     /// The address and zone of `bind`.
     pub(super) bind: Option<(IpAddr, Option<Plain>)>,
-    pub(super) program: &'a Program,
+    pub(super) task: Task,
     pub(super) account: Account,
 }
 
 /// The parts for the units, or all that stands in the way.
 ///
 /// `libwrap_rules` is a file with rules for hosts_access(5), if there is one.
-pub(super) fn servable<'a>(
-    service: &'a Service,
+pub(super) fn servable(
+    service: &Service,
     libwrap_rules: Option<&Path>,
-) -> Result<Servable<'a>, Vec<Obstacle>> {
+) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
         service,
         list: Vec::new(),
@@ -82,8 +81,8 @@ pub(super) fn servable<'a>(
     if listen.is_some_and(|listen| listen.port == Port(0)) {
         found.add(Attribute::Port, Reason::EphemeralPort);
     }
-    let program = match &service.serving {
-        Serving::Program(program) => Some(program),
+    let task = match &service.serving {
+        Serving::Program(program) => Some(Task::Execute(program.clone())),
         Serving::Internal(_) => {
             found.add(Attribute::Type, Reason::Internal);
             None
@@ -103,12 +102,12 @@ pub(super) fn servable<'a>(
             .map_err(|(attribute, word)| found.add(attribute, Reason::Principal(word)))
             .ok()
     });
-    match (listen, program, account) {
-        (Some(listen), Some(program), Some(account)) if found.list.is_empty() => Ok(Servable {
+    match (listen, task, account) {
+        (Some(listen), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
             port: listen.port,
             family: listen.family,
             bind,
-            program,
+            task,
             account,
         }),
         _ => Err(found.list),

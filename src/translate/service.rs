@@ -22,7 +22,7 @@ use crate::service::Service;
 /// The unit that serves a service's connections.
 pub(super) fn service(
     service: &Service,
-    servable: &Servable<'_>,
+    servable: &Servable,
     unit: &UnitName,
     specs: &SpecDirectory,
 ) -> UnitFile {
@@ -51,7 +51,7 @@ fn head(service: &Service, unit: &UnitName) -> Vec<Directive> {
 
 fn body(
     service: &Service,
-    servable: &Servable<'_>,
+    servable: &Servable,
     unit: &UnitName,
     specs: &SpecDirectory,
 ) -> Vec<Directive> {

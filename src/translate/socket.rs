@@ -7,11 +7,12 @@ use super::unit::{Directive, Plain, UnitFile, Value};
 use crate::service::{Family, Service};
 
 /// The unit that listens for a service.
-pub(super) fn socket(service: &Service, servable: &Servable<'_>) -> UnitFile {
+pub(super) fn socket(service: &Service, servable: &Servable) -> UnitFile {
     let mut head = super::unit_section(service);
     // What xinetd asks when it loads its files. The generator may not look: other file systems are
     // not mounted yet. A path that no unit can hold is left to the exec, whose failure is logged.
-    if let Some(server) = Plain::path(servable.program.path.as_path()) {
+    let program = servable.task.program();
+    if let Some(server) = program.and_then(|program| Plain::path(program.path.as_path())) {
         head.push(Directive::new(
             "ConditionFileIsExecutable",
             Value::Plain(server),
@@ -59,7 +60,7 @@ pub(super) fn socket(service: &Service, servable: &Servable<'_>) -> UnitFile {
 }
 
 /// The address to listen on.
-fn address(servable: &Servable<'_>) -> Value {
+fn address(servable: &Servable) -> Value {
     let (address, zone) = match (&servable.bind, servable.family) {
         (Some((address, zone)), _) => (*address, zone.clone()),
         (None, Family::V4) => (Ipv4Addr::UNSPECIFIED.into(), None),

@@ -5,7 +5,7 @@ use crate::service::{Credentials, Family, Service};
 use crate::spec::Spec;
 
 /// The spec of a service.
-pub(super) fn spec(service: &Service, servable: &Servable<'_>) -> Spec {
+pub(super) fn spec(service: &Service, servable: &Servable) -> Spec {
     let credentials = service.credentials.as_ref();
     Spec {
         format: Spec::FORMAT,
@@ -18,7 +18,7 @@ pub(super) fn spec(service: &Service, servable: &Servable<'_>) -> Spec {
         unmap: matches!(servable.family, Family::Any | Family::V6),
         noretry: service.flags.noretry,
         access_times: service.access_times.clone(),
-        program: servable.program.clone(),
+        task: servable.task.clone(),
         limits: service.limits.clone(),
         access: service.access.clone(),
         logging: service.logging.clone(),

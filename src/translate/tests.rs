@@ -204,8 +204,9 @@ fn a_server_that_no_unit_can_name_stays_in_the_spec() {
     let socket = text(foo.clone(), "foo.socket");
     assert!(!socket.contains("ConditionFileIsExecutable"), "{socket}");
     let spec: Spec = toml::from_str(&text(foo, "foo.toml")).unwrap();
-    assert_eq!(spec.program.path.as_bytes(), b"/opt/caf\xe9");
-    assert_eq!(spec.program.argv[0].as_bytes(), b"\xff%$\"\\;");
+    let program = spec.task.program().unwrap();
+    assert_eq!(program.path.as_bytes(), b"/opt/caf\xe9");
+    assert_eq!(program.argv[0].as_bytes(), b"\xff%$\"\\;");
 }
 
 #[test]
