@@ -35,6 +35,9 @@ pub struct Spec {
     /// NORETRY: a failed fork is not tried again (section 4.8).
     #[serde(default)]
     pub noretry: bool,
+    /// IDONLY: who is not identified is refused, where `log_on_success` has USERID (section 5.6).
+    #[serde(default)]
+    pub idonly: bool,
     /// `access_times`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_times: Vec<TimeWindow>,
@@ -94,6 +97,7 @@ impl Spec {
             identity: None,
             unmap: true,
             noretry: false,
+            idonly: false,
             access_times: Vec::new(),
             task: Task::Execute(Program {
                 path: "/bin/true".into(),

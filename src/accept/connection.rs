@@ -16,6 +16,7 @@ use crate::sys::socket::{reset, to_ipv4};
 use super::banner::Banner;
 use super::clock::Moment;
 use super::helper::{Helper, Token};
+use super::ident::Failure;
 use super::names::{Asked, Names};
 use super::peer::Remote;
 use super::pending::{Connection, Next, Outbox, Released, Wait};
@@ -137,8 +138,7 @@ impl Helper {
         match self.settings.policy.access(peer, name) {
             Access::Allow => {
                 self.add_banner(&mut connection, |settings| &mut settings.success);
-                connection.next = Next::Serve(slot, 0);
-                self.advance(connection, now);
+                self.admit(connection, slot, now);
             }
             Access::Deny(refusal) => {
                 self.state.leave(slot);
@@ -198,15 +198,17 @@ impl Helper {
     pub(super) fn refuse(&mut self, mut connection: Connection, refusal: &Refusal, now: Moment) {
         self.log_refusal(refusal, &connection.remote, now);
         self.add_banner(&mut connection, |settings| &mut settings.failure);
-        connection.next = Next::Close;
-        self.advance(connection, now);
+        self.dismiss(connection, now);
     }
 
     /// Sends what there is to send, and does what comes then; or lets the connection wait.
-    fn advance(&mut self, mut connection: Connection, now: Moment) {
+    pub(super) fn advance(&mut self, mut connection: Connection, now: Moment) {
         let drained = connection.outbox.flush(&connection.stream);
         match connection.next {
             Next::Name(_) => self.wait(connection, Wait::Name, !drained, now),
+            Next::Ident(..) | Next::CloseIdentified(_) => {
+                self.wait(connection, Wait::Ident, !drained, now);
+            }
             _ if !drained => self.wait(connection, Wait::Drain, true, now),
             Next::Serve(slot, failures) => {
                 connection.next = Next::Close;
@@ -237,9 +239,12 @@ impl Helper {
             self.pending
                 .set_watched(key, matches!(result, Some(Ok(()))));
         }
+        if wait == Wait::Ident {
+            self.watch_query(key);
+        }
     }
 
-    fn release(&mut self, key: Key) -> Option<(Connection, Wait)> {
+    pub(super) fn release(&mut self, key: Key) -> Option<(Connection, Wait)> {
         let Released {
             connection,
             wait,
@@ -255,8 +260,10 @@ impl Helper {
     /// Closes a connection that gets no server after all.
     fn abandon(&mut self, connection: Connection) {
         match connection.next {
-            Next::Name(slot) | Next::Serve(slot, _) => self.state.leave(slot),
-            Next::Close => {}
+            Next::Name(slot) | Next::Ident(slot, _) | Next::Serve(slot, _) => {
+                self.state.leave(slot);
+            }
+            Next::CloseIdentified(_) | Next::Close => {}
         }
     }
 
@@ -268,7 +275,7 @@ impl Helper {
         if !connection.outbox.flush(&connection.stream) {
             return;
         }
-        if wait == Wait::Name {
+        if matches!(wait, Wait::Name | Wait::Ident) {
             if let Some((connection, _)) = self.pending.get_mut(key) {
                 let _ = self.epoll.delete(&connection.stream);
             }
@@ -314,6 +321,7 @@ impl Helper {
     fn expire(&mut self, key: Key, now: Moment) {
         match self.pending.get_mut(key).map(|(_, wait)| wait) {
             Some(Wait::Name) => self.answer(key, &NameAnswer::Failed, now),
+            Some(Wait::Ident) => self.ident_answer(key, Err(Failure::Timeout), now),
             Some(Wait::Retry) => {
                 if let Some((connection, _)) = self.release(key) {
                     self.advance(connection, now);

@@ -93,6 +93,7 @@ impl Helper {
                 Token::Session(_) => {}
                 Token::Listener(index) => self.accept(index, now),
                 Token::Pending(key) => self.writable(key, now),
+                Token::Ident(key) => self.ident_ready(key, now),
                 Token::Names => self.named(now),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),

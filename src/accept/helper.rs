@@ -73,6 +73,8 @@ pub(super) enum Token {
     ControlClient,
     Session(Key),
     Pending(Key),
+    /// The ident query of a pending connection.
+    Ident(Key),
 }
 
 impl Token {
@@ -86,6 +88,7 @@ impl Token {
             Self::ControlClient => (5, (0, 0)),
             Self::Session(key) => (6, (key.index, key.generation)),
             Self::Pending(key) => (7, (key.index, key.generation)),
+            Self::Ident(key) => (8, (key.index, key.generation)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -106,6 +109,7 @@ impl Token {
             5 => Self::ControlClient,
             6 => Self::Session(key),
             7 => Self::Pending(key),
+            8 => Self::Ident(key),
             _ => return None,
         })
     }
@@ -262,6 +266,7 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
+                Token::Ident(key),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

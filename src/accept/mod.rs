@@ -12,6 +12,8 @@ mod control;
 mod environment;
 mod event_loop;
 mod helper;
+mod ident;
+mod identify;
 mod load;
 mod names;
 mod notify;

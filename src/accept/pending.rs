@@ -14,6 +14,7 @@ use crate::policy::Slot;
 use crate::sys::socket::send_now;
 
 use super::clock::Moment;
+use super::ident::Query;
 use super::peer::Remote;
 use super::slab::{Key, Slab};
 
@@ -35,6 +36,10 @@ pub(super) struct Connection {
 pub(super) enum Next {
     /// The access lists need its peer's name. It counts as a running server.
     Name(Slot),
+    /// Its user is asked for before it gets a server. It counts as a running server.
+    Ident(Slot, Query),
+    /// It is refused, and closed when its user has been asked for.
+    CloseIdentified(Query),
     /// It gets a server, for which it counts already; so many times no process could be made.
     Serve(Slot, u32),
     /// It is closed.
@@ -46,6 +51,8 @@ pub(super) enum Next {
 pub(super) enum Wait {
     /// The name of its peer.
     Name,
+    /// The answer of its ident server.
+    Ident,
     /// The client has to take what it is sent.
     Drain,
     /// Another attempt to make a process.
@@ -53,14 +60,15 @@ pub(super) enum Wait {
 }
 
 impl Wait {
-    const ALL: [Self; 3] = [Self::Name, Self::Drain, Self::Retry];
+    const ALL: [Self; 4] = [Self::Name, Self::Ident, Self::Drain, Self::Retry];
 
     /// How long it lasts at most.
     pub(super) fn time(self) -> Duration {
         match self {
             // As long as a resolver's own usual limits: two servers, two attempts of 5 seconds.
             Self::Name => Duration::from_secs(20),
-            Self::Drain => Duration::from_secs(30),
+            // Semantics, section 4.2.
+            Self::Ident | Self::Drain => Duration::from_secs(30),
             // Semantics, section 4.8.
             Self::Retry => Duration::from_secs(5),
         }
@@ -70,7 +78,7 @@ impl Wait {
     fn room(self) -> usize {
         match self {
             Self::Name => 1024,
-            Self::Drain | Self::Retry => 256,
+            Self::Ident | Self::Drain | Self::Retry => 256,
         }
     }
 }
@@ -110,7 +118,7 @@ impl Outbox {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     slab: Slab<Entry>,
-    queues: [Queue; 3],
+    queues: [Queue; 4],
     by_address: HashMap<IpAddr, Vec<Key>>,
 }
 

@@ -54,6 +54,27 @@ pub enum Event<'a> {
         /// The client.
         peer: Peer<'a>,
     },
+    /// A client was identified.
+    UserId {
+        /// The client.
+        peer: Peer<'a>,
+        /// Its system and user, in its own machine's words.
+        user: &'a str,
+    },
+    /// A client was refused because nobody identified it (IDONLY).
+    NoId {
+        /// The client.
+        peer: Peer<'a>,
+        /// Why, in xinetd's words (semantics, section 5.6).
+        failure: &'a str,
+    },
+    /// The ident server of a client gave no answer that can be used.
+    IdentFailed {
+        /// The client.
+        peer: Peer<'a>,
+        /// Why, in xinetd's words (semantics, section 5.6).
+        failure: &'a str,
+    },
     /// Refusals were not logged one by one.
     RefusalsWithheld {
         /// How many.
@@ -121,6 +142,9 @@ impl<'a> Event<'a> {
             Self::ExcessiveLoad { .. } => Kind::ExcessiveLoad,
             Self::BothListsMatch { .. } => Kind::BothListsMatch,
             Self::NameUnknown { .. } => Kind::NameUnknown,
+            Self::UserId { .. } => Kind::UserId,
+            Self::NoId { .. } => Kind::NoId,
+            Self::IdentFailed { .. } => Kind::IdentFailed,
             Self::RefusalsWithheld { .. } => Kind::RefusalsWithheld,
             Self::Deactivating { .. } => Kind::Deactivating,
             Self::Activating => Kind::Activating,

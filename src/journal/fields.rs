@@ -47,6 +47,15 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
         Event::ExcessiveLoad { peer }
         | Event::BothListsMatch { peer }
         | Event::NameUnknown { peer } => remote(entry, peer, true),
+        Event::UserId { peer, user } => {
+            remote(entry, peer, service.success.host);
+            // As RFC 3875, section 4.1.10 calls it.
+            entry.text("REMOTE_IDENT", user);
+        }
+        Event::NoId { peer, failure } | Event::IdentFailed { peer, failure } => {
+            remote(entry, peer, true);
+            entry.text("XINETD_REASON", failure);
+        }
         Event::RefusalsWithheld { count } | Event::TurnedAway { count } => {
             entry.text("XINETD_COUNT", count);
         }

@@ -17,6 +17,12 @@ pub enum Kind {
     BothListsMatch,
     /// A client's name could not be found out, and `no_access` has names.
     NameUnknown,
+    /// A client was identified.
+    UserId,
+    /// A client was refused because nobody identified it.
+    NoId,
+    /// The ident server of a client gave no answer that can be used.
+    IdentFailed,
     /// Refusals were not logged one by one.
     RefusalsWithheld,
     /// The service pauses.
@@ -41,13 +47,16 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Start,
         Self::Exit,
         Self::Fail,
         Self::ExcessiveLoad,
         Self::BothListsMatch,
         Self::NameUnknown,
+        Self::UserId,
+        Self::NoId,
+        Self::IdentFailed,
         Self::RefusalsWithheld,
         Self::Deactivating,
         Self::Activating,
@@ -69,6 +78,9 @@ impl Kind {
             Self::ExcessiveLoad => "LOAD",
             Self::BothListsMatch => "BOTH_LISTS",
             Self::NameUnknown => "NAME_UNKNOWN",
+            Self::UserId => "USERID",
+            Self::NoId => "NOID",
+            Self::IdentFailed => "IDENT_FAILED",
             Self::RefusalsWithheld => "REFUSALS_WITHHELD",
             Self::Deactivating => "DEACTIVATING",
             Self::Activating => "ACTIVATING",
@@ -91,6 +103,9 @@ impl Kind {
             Self::ExcessiveLoad => "dddf54824d6042e09d470e280f5b7db3",
             Self::BothListsMatch => "c2d7f9b71af943899c6839daf98ea642",
             Self::NameUnknown => "63ce8638571244379d6541b54ffcc5f4",
+            Self::UserId => "9c523edd6c2b497e875d1b5de59847eb",
+            Self::NoId => "7a887e7a84fe41d19503007369d77b0e",
+            Self::IdentFailed => "b3f229b1dde248209fbcb924356dcc0b",
             Self::RefusalsWithheld => "615b826788de4a53823841c110c53ca1",
             Self::Deactivating => "3f53a0816c3a4e75bcd224eb1b7b4313",
             Self::Activating => "8dd9248acaa2425d8a58ec70c9510a9f",
@@ -108,13 +123,14 @@ impl Kind {
     /// service, whose level `log_type` tells.
     pub fn level(self) -> Option<Level> {
         match self {
-            Self::Start | Self::Exit | Self::Fail => None,
+            Self::Start | Self::Exit | Self::Fail | Self::UserId | Self::NoId => None,
             Self::ExcessiveLoad
             | Self::BothListsMatch
             | Self::Deactivating
             | Self::Activating
             | Self::ExecFailed
             | Self::ForkFailed
+            | Self::IdentFailed
             | Self::BannerUnreadable => Some(Level::Err),
             Self::NameUnknown | Self::LinesLost => Some(Level::Warning),
             Self::RefusalsWithheld | Self::TurnedAway | Self::Adopted | Self::Readjusted => {

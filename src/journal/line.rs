@@ -69,6 +69,15 @@ impl Display for Line<'_> {
                 "Service={id}: the name of {} could not be found out, and no_access has names",
                 peer.host
             ),
+            Event::UserId { user, .. } => write!(f, "USERID: {id} {user}"),
+            Event::NoId { peer, failure } => write!(f, "NOID: {id} {} {failure}", peer.host),
+            Event::IdentFailed { peer, failure } => {
+                write!(
+                    f,
+                    "Service={id}: the ident server of {}: {failure}",
+                    peer.host
+                )
+            }
             Event::RefusalsWithheld { count } => {
                 write!(
                     f,
@@ -277,6 +286,20 @@ mod tests {
         let count = NonZeroU64::new(5).unwrap();
         let (server, file) = (&"/usr/sbin/in.x".into(), &"/etc/motd".into());
         for (event, text) in [
+            (
+                Event::UserId {
+                    peer: PEER,
+                    user: "UNIX : joe",
+                },
+                "USERID: telnet UNIX : joe",
+            ),
+            (
+                Event::NoId {
+                    peer: PEER,
+                    failure: "no server",
+                },
+                "NOID: telnet ::ffff:192.0.2.7 no server",
+            ),
             (
                 Event::Deactivating {
                     cause: PauseCause::Rate,

@@ -19,13 +19,13 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
         Attribute::Flags => flags(service, &mut fates),
         Attribute::LogOnSuccess => {
             fates.push(helper("writes the START and EXIT lines"));
-            let identifies = service.logging.success.userid && !service.flags.idonly;
-            fates.extend(identifies.then(|| not_identified("USERID")));
+            let identifies = service.logging.success.userid;
+            fates.extend(identifies.then(|| helper("asks the client's machine for its user")));
         }
         Attribute::LogOnFailure => {
             fates.push(helper("writes the FAIL lines"));
             let identifies = service.logging.failure.userid;
-            fates.extend(identifies.then(|| not_identified("USERID")));
+            fates.extend(identifies.then(|| helper("asks the client's machine for its user")));
         }
         _ if fates.is_empty() => fates.push(fate(attribute, service)),
         _ => {}
@@ -129,6 +129,10 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
             generator("serves it though hosts.allow or hosts.deny has rules"),
         ),
         (
+            flags.idonly && service.logging.success.userid,
+            helper("refuses whom nobody identifies"),
+        ),
+        (
             flags.idonly && !service.logging.success.userid,
             Fate::NoEffect {
                 why: "xinetd identifies nobody unless log_on_success has USERID",
@@ -164,11 +168,5 @@ fn helper(what: &'static str) -> Fate {
 fn not_served(reason: &Reason) -> Fate {
     Fate::NotServedYet {
         why: reason.to_string(),
-    }
-}
-
-fn not_identified(word: &str) -> Fate {
-    Fate::NotEnforcedYet {
-        why: format!("{word} is not served yet: the lines come without a user"),
     }
 }

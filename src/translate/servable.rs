@@ -57,9 +57,6 @@ pub(super) fn servable(
     if service.flags.intercept {
         found.add(Attribute::Flags, Reason::Intercept);
     }
-    if service.flags.idonly && service.logging.success.userid {
-        found.add(Attribute::Flags, Reason::IdentRequired);
-    }
     if let Some(file) = libwrap_rules
         && !service.flags.nolibwrap
     {
@@ -183,8 +180,6 @@ pub enum Reason {
     Labeled,
     /// `flags = INTERCEPT`.
     Intercept,
-    /// `flags = IDONLY` with `log_on_success += USERID`: the peer must be identified.
-    IdentRequired,
     /// A host name in `bind`.
     BindName,
     /// A zone in `bind` that a unit can't hold.
@@ -247,9 +242,6 @@ impl fmt::Display for Reason {
             Self::Mux(_) => f.write_str("TCPMUX services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
-            Self::IdentRequired => {
-                f.write_str("the flag IDONLY with USERID is not served yet: nobody is identified")
-            }
             Self::BindName => f.write_str("a host name in bind is not served yet"),
             Self::BindZone => f.write_str("the zone in bind is no name of an interface"),
             Self::EphemeralPort => f.write_str("port 0 is not served yet"),
@@ -279,7 +271,6 @@ impl Reason {
                 "use a socket unit of your own with SELinuxContextFromNet=yes, see systemd.socket(5)"
             }
             Self::Intercept => "remove the flag",
-            Self::IdentRequired => "remove the flag, or USERID from log_on_success",
             Self::BindName => "write the address",
             Self::BindZone => "write the name of an interface after the `%`",
             Self::EphemeralPort => "write the port",

@@ -17,6 +17,7 @@ pub(super) fn spec(service: &Service, servable: &Servable) -> Spec {
         // Others have no v4-mapped peers.
         unmap: matches!(servable.family, Family::Any | Family::V6),
         noretry: service.flags.noretry,
+        idonly: service.flags.idonly,
         access_times: service.access_times.clone(),
         task: servable.task.clone(),
         limits: service.limits.clone(),

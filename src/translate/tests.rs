@@ -330,13 +330,6 @@ fn what_is_not_served_yet_is_told() {
     );
     assert_eq!(
         reasons_of(|foo| {
-            foo.flags.idonly = true;
-            foo.logging.success.userid = true;
-        }),
-        [Reason::IdentRequired]
-    );
-    assert_eq!(
-        reasons_of(|foo| {
             foo.reach = Reach::Listen(Listen {
                 port: Port(0),
                 family: Family::Any,

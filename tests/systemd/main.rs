@@ -6,6 +6,7 @@ mod access;
 mod bed;
 mod boot;
 mod faults;
+mod ident;
 mod lifecycle;
 mod limits;
 mod process;
@@ -43,6 +44,7 @@ fn main() {
             process::SCENARIOS,
             limits::SCENARIOS,
             access::SCENARIOS,
+            ident::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
         ];

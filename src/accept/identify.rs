@@ -1,0 +1,133 @@
+//! Clients whose user is asked for before they get a server, or after they were refused
+//! (semantics, section 5.6).
+
+use std::os::fd::AsFd;
+
+use nix::sys::epoll::{EpollEvent, EpollFlags};
+
+use crate::journal::Event;
+use crate::policy::Slot;
+
+use super::clock::Moment;
+use super::helper::{Helper, Token};
+use super::ident::{Answer, Failure, Query};
+use super::pending::{Connection, Next, Wait};
+use super::slab::Key;
+
+impl Helper {
+    /// What comes after all checks: the client's user, where he is asked for, and the server.
+    pub(super) fn admit(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+        if !self.settings.spec.logging.success.userid {
+            connection.next = Next::Serve(slot, 0);
+            return self.advance(connection, now);
+        }
+        match self.ask_user(&connection) {
+            Ok(query) => {
+                connection.next = Next::Ident(slot, query);
+                self.advance(connection, now);
+            }
+            Err(failure) => self.identified(connection, slot, Err(failure), now),
+        }
+    }
+
+    /// What comes after a refusal: its user, where he is asked for, and the end.
+    pub(super) fn dismiss(&mut self, mut connection: Connection, now: Moment) {
+        connection.next = match self.settings.spec.logging.failure.userid {
+            true => self
+                .ask_user(&connection)
+                .map_or(Next::Close, Next::CloseIdentified),
+            false => Next::Close,
+        };
+        self.advance(connection, now);
+    }
+
+    fn ask_user(&self, connection: &Connection) -> Result<Query, Failure> {
+        match self.pending.has_room(Wait::Ident) {
+            true => Query::new(&connection.stream),
+            false => Err(Failure::System),
+        }
+    }
+
+    /// Has the loop tell of the answer; it waits already.
+    pub(super) fn watch_query(&mut self, key: Key) {
+        let Some((connection, _)) = self.pending.get_mut(key) else {
+            return;
+        };
+        if let Next::Ident(_, query) | Next::CloseIdentified(query) = &connection.next {
+            // Once for each change: it is written to once, and then read.
+            let events = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
+            let event = EpollEvent::new(events, Token::Ident(key).encode());
+            // Where it can't be watched its time runs out.
+            let _ = self.epoll.add(query.descriptor().as_fd(), event);
+        }
+    }
+
+    /// The ident server of a waiting client has something to say.
+    pub(super) fn ident_ready(&mut self, key: Key, now: Moment) {
+        let Some((connection, _)) = self.pending.get_mut(key) else {
+            return;
+        };
+        let answer = match &mut connection.next {
+            Next::Ident(_, query) | Next::CloseIdentified(query) => query.advance(),
+            Next::Name(_) | Next::Serve(..) | Next::Close => None,
+        };
+        if let Some(answer) = answer {
+            self.ident_answer(key, answer, now);
+        }
+    }
+
+    /// A client waits for its ident server no longer.
+    pub(super) fn ident_answer(&mut self, key: Key, answer: Answer, now: Moment) {
+        let Some((mut connection, _)) = self.release(key) else {
+            return;
+        };
+        match std::mem::replace(&mut connection.next, Next::Close) {
+            Next::Ident(slot, _) => self.identified(connection, slot, answer, now),
+            Next::CloseIdentified(_) => {
+                self.log_answer(&connection, &answer, now);
+                self.advance(connection, now);
+            }
+            next => {
+                connection.next = next;
+                self.advance(connection, now);
+            }
+        }
+    }
+
+    fn identified(&mut self, mut connection: Connection, slot: Slot, answer: Answer, now: Moment) {
+        match answer {
+            Err(failure) if self.settings.spec.idonly => {
+                self.state.leave(slot);
+                self.counts.refused += 1;
+                let failure = failure.to_string();
+                self.log(&Event::NoId {
+                    peer: connection.remote.as_peer(),
+                    failure: &failure,
+                });
+                connection.next = Next::Close;
+            }
+            answer => {
+                self.log_answer(&connection, &answer, now);
+                connection.next = Next::Serve(slot, 0);
+            }
+        }
+        self.advance(connection, now);
+    }
+
+    fn log_answer(&mut self, connection: &Connection, answer: &Answer, now: Moment) {
+        let peer = connection.remote.as_peer();
+        match answer {
+            Ok(user) => self.log(&Event::UserId { peer, user }),
+            // Few machines have one: xinetd does not mention it either.
+            Err(Failure::NoServer) => {}
+            Err(failure) if self.budget.admits(now.seconds()) => {
+                let failure = failure.to_string();
+                self.log(&Event::IdentFailed {
+                    peer,
+                    failure: &failure,
+                });
+            }
+            Err(_) => {}
+        }
+    }
+}
