@@ -19,6 +19,8 @@ pub enum Suite {
     Trixie,
     /// Debian 12 with the servers and clients of the software tests.
     Software,
+    /// Debian 12 with the tools of the TCP wrappers.
+    Wrappers,
 }
 
 impl Suite {
@@ -28,12 +30,13 @@ impl Suite {
             Self::Bookworm => "systemd-252",
             Self::Trixie => "systemd-257",
             Self::Software => "software",
+            Self::Wrappers => "wrappers",
         }
     }
 
     fn distribution(self) -> &'static str {
         match self {
-            Self::Bookworm | Self::Software => "bookworm",
+            Self::Bookworm | Self::Software | Self::Wrappers => "bookworm",
             Self::Trixie => "trixie",
         }
     }
@@ -48,6 +51,7 @@ impl Suite {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
                  openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin"
             }
+            Self::Wrappers => "systemd,systemd-sysv,dbus,procps,netbase,tcpd",
         }
     }
 
