@@ -381,6 +381,36 @@ fn rules_of_libwrap_keep_services_off_that_do_not_opt_out() {
 }
 
 #[test]
+fn the_name_for_libwrap_is_the_attribute_or_the_programs() {
+    let name = |change: fn(&mut Service)| {
+        let mut foo = service("foo");
+        change(&mut foo);
+        foo.libwrap_daemon().map(|name| name.to_text())
+    };
+    assert_eq!(name(|_| {}).as_deref(), Some("food"));
+    let named = |service: &mut Service| {
+        service.serving = Serving::Program(Program {
+            path: "/usr/sbin/tcpd".into(),
+            argv: vec!["/usr/sbin/in.food".into(), "-x".into()],
+        });
+    };
+    assert_eq!(name(named).as_deref(), Some("in.food"));
+    assert_eq!(
+        name(|service| service.libwrap_name = Some("a/b".into())).as_deref(),
+        Some("a/b")
+    );
+    let redirect = |service: &mut Service| {
+        service.id = "foo-id".into();
+        service.serving = Serving::Redirect {
+            host: "::1".into(),
+            port: Port(80),
+        };
+    };
+    assert_eq!(name(redirect).as_deref(), Some("foo"));
+    assert_eq!(name(|service| service.flags.nolibwrap = true), None);
+}
+
+#[test]
 fn an_obstacle_stands_at_its_attribute() {
     let mut foo = service("foo");
     foo.wait = true;
