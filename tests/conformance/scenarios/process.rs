@@ -255,6 +255,5 @@ service probe
             stage.log()
         },
         differs: &["S8"],
-        ..Scenario::SAME
     },
 ];
