@@ -43,7 +43,7 @@ fn compare() -> Result<()> {
     let cases: Vec<_> = (0..number("LIBWRAP_CASES", 4000))
         .map(|_| random.case())
         .collect();
-    let container = Container::boot(Suite::Wrappers, |tree| prepare(tree, &cases))?;
+    let container = Container::boot(Suite::Conformance, |tree| prepare(tree, &cases))?;
     let said = container.sh(&format!(
         "cd {FOLDER}; while read -r folder daemon client; do cd {FOLDER}/$folder
          echo \"case $folder\"; tcpdmatch -d -i /etc/inetd.conf \"$daemon\" \"$client\" 2>/dev/null </dev/null
