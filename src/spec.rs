@@ -101,7 +101,7 @@ impl Spec {
             unmap: true,
             noretry: false,
             idonly: false,
-            libwrap: None,
+            libwrap: Some("in.telnetd".into()),
             access_times: Vec::new(),
             task: Task::Execute(Program {
                 path: "/bin/true".into(),

@@ -95,6 +95,7 @@ impl Helper {
                 Token::Pending(key) => self.writable(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
                 Token::Names => self.named(now),
+                Token::Command(key) => self.command_ended(key),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
                 Token::ControlClient => self.read_control(now),
@@ -182,6 +183,7 @@ impl Helper {
     fn is_idle(&mut self, now: Moment) -> bool {
         let busy = !self.sessions.is_empty()
             || !self.pending.is_empty()
+            || !self.wrap.commands.is_empty()
             || self.pause.is_some()
             || self.stopping
             || self.summary_due().is_some();

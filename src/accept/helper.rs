@@ -14,6 +14,7 @@ use crate::policy::{LineBudget, Refusal, State};
 
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
+use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::names::Names;
 use super::notify::Notifier;
@@ -39,6 +40,7 @@ pub(super) struct Helper {
     pub(super) unwatched: Vec<Key>,
     pub(super) pending: Pending,
     pub(super) names: Option<Names>,
+    pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
     pub(super) pause: Option<Pause>,
@@ -75,6 +77,8 @@ pub(super) enum Token {
     Pending(Key),
     /// The ident query of a pending connection.
     Ident(Key),
+    /// A command that a rule of hosts.allow or hosts.deny runs.
+    Command(Key),
 }
 
 impl Token {
@@ -89,6 +93,7 @@ impl Token {
             Self::Session(key) => (6, (key.index, key.generation)),
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
+            Self::Command(key) => (9, (key.index, key.generation)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -110,6 +115,7 @@ impl Token {
             6 => Self::Session(key),
             7 => Self::Pending(key),
             8 => Self::Ident(key),
+            9 => Self::Command(key),
             _ => return None,
         })
     }
@@ -149,6 +155,7 @@ impl Helper {
             unwatched: Vec::new(),
             pending: Pending::default(),
             names: None,
+            wrap: Wrap::default(),
             control: start.control,
             notifier: Notifier::new(now),
             pause: None,
@@ -266,7 +273,7 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key),
+                Token::Ident(key), Token::Command(key),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -28,7 +28,12 @@ impl Helper {
         let variables = environment::remote(remote);
         let variables = variables.each_ref().map(CString::as_c_str);
         let started = Moment::now().unwrap_or(now);
-        let Work::Execute(launcher) = &mut self.settings.work;
+        let mut changed = connection
+            .changes
+            .as_ref()
+            .map(|changes| self.launcher(changes));
+        let Work::Execute(usual) = &mut self.settings.work;
+        let launcher = changed.as_mut().unwrap_or(usual);
         match launcher.spawn(stream.as_fd(), &variables) {
             Ok(process) => {
                 let Connection { stream, remote, .. } = connection;

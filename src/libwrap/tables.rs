@@ -86,6 +86,15 @@ impl Tables {
         Self { allow, deny, lists }
     }
 
+    /// Whether there is nothing in them, so that everyone may come in.
+    pub fn is_empty(&self) -> bool {
+        let is_empty = |file: &File, by_end: bool| match file {
+            File::Rules(rules) => rules.rules.is_empty() && (by_end || rules.cut.is_none()),
+            File::Unreadable(_) => by_end,
+        };
+        is_empty(&self.allow, true) && is_empty(&self.deny, false)
+    }
+
     /// Whether a client may come in: the first rule that matches decides, those of hosts.allow
     /// first; where none does, it may. What can't be read refuses.
     ///

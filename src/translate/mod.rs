@@ -112,7 +112,7 @@ fn translate_service(
     names: &mut Names<'_>,
     problems: &mut Problems,
 ) -> TranslatedService {
-    let servable = servable::servable(service, surroundings.libwrap_rules.as_deref());
+    let servable = servable::servable(service);
     let port = match &service.reach {
         Reach::Listen(listen) => Some(listen.port),
         Reach::Rpc(..) | Reach::Mux(_) => None,

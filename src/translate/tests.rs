@@ -368,19 +368,6 @@ fn what_is_not_served_yet_is_told() {
 }
 
 #[test]
-fn rules_of_libwrap_keep_services_off_that_do_not_opt_out() {
-    let tree = MemoryTree::default().file("/etc/hosts.deny", "ALL: ALL\n");
-    let libwrap = Reason::Libwrap {
-        file: "/etc/hosts.deny".into(),
-    };
-    assert_eq!(reasons(&tree, service("foo")), [libwrap]);
-    let mut free = service("foo");
-    free.flags.nolibwrap = true;
-    let served = translation(&tree, vec![free]);
-    assert_eq!(served.services[0].files.len(), 3);
-}
-
-#[test]
 fn the_name_for_libwrap_is_the_attribute_or_the_programs() {
     let name = |change: fn(&mut Service)| {
         let mut foo = service("foo");

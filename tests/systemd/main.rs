@@ -7,6 +7,7 @@ mod bed;
 mod boot;
 mod faults;
 mod ident;
+mod libwrap;
 mod lifecycle;
 mod limits;
 mod process;
@@ -44,6 +45,7 @@ fn main() {
             process::SCENARIOS,
             limits::SCENARIOS,
             access::SCENARIOS,
+            libwrap::SCENARIOS,
             ident::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
