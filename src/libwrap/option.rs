@@ -168,7 +168,7 @@ fn option(
         b"spawn" => step(Step::Spawn(needed()?.to_vec())),
         b"banners" => step(Step::Banners(needed()?.to_vec())),
         b"severity" => severity(needed()?).map(Parsed::Step),
-        b"setenv" => step(Step::SetEnv(needed()?.to_vec())),
+        b"setenv" => set_env(needed()?).map(Parsed::Step),
         b"keepalive" => alone(Parsed::Step(Step::KeepAlive)),
         b"nice" => match value {
             None => step(Step::Nice(10)),
@@ -240,6 +240,17 @@ fn bad_value(key: &[u8], value: &[u8], help: &'static str) -> Wrong {
 fn number(key: &[u8], value: &[u8], help: &'static str) -> Result<i32, Wrong> {
     let text = std::str::from_utf8(value).unwrap_or_default();
     text.parse().map_err(|_| bad_value(key, value, help))
+}
+
+/// A name that is still to be expanded is looked at later.
+fn set_env(value: &[u8]) -> Result<Step, Wrong> {
+    let name = value.split(u8::is_ascii_whitespace).next();
+    let name = name.unwrap_or_default();
+    if name.contains(&b'=') && !name.contains(&b'%') {
+        let message = format!("{} is no name that a variable may have", quoted(name));
+        return Err((message, "write the name, a blank and the value"));
+    }
+    Ok(Step::SetEnv(value.to_vec()))
 }
 
 fn umask(value: &[u8]) -> Result<Step, Wrong> {

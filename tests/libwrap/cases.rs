@@ -230,7 +230,6 @@ const STEPS: &[&str] = &[
     "setenv A b c",
     "setenv A=b c",
     "setenv A",
-    "setenv %q %u",
     "setenv = %d",
     "spawn",
     "banners /lists",

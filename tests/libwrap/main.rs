@@ -1,13 +1,16 @@
-//! hosts.allow and hosts.deny, decided by the bridge and by the real C library's tcpdmatch: random rules,
-//! random clients, the same answers.
+//! hosts.allow and hosts.deny, read by the bridge and by the tools of the real C library: random rules,
+//! random clients, the same answers. tcpdmatch says what becomes of a client and which rule that
+//! decides, tcpdchk which options are wrong.
 //!
 //! `LIBWRAP_SEED` sets where the random numbers begin, `LIBWRAP_CASES` how many cases there are.
 
 mod cases;
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -16,6 +19,7 @@ use xinetd_bridge::libwrap::{
     Effect, Endpoint, Facts, File, ListFile, Outcome, Rules, Tables, User, expand,
 };
 use xinetd_bridge::policy::NameAnswer;
+use xinetd_bridge::problem::Place;
 
 use cases::{BANNER, Case, HOSTS, LISTS, Random};
 
@@ -29,7 +33,8 @@ fn main() {
         let _ = writeln!(io::stderr(), "skipped: {reason}");
     }
     let test = || compare().map_err(Failed::from);
-    let trial = Trial::test("tcpdmatch_says_the_same", test).with_ignored_flag(missing.is_some());
+    let trial = Trial::test("the_real_tools_say_the_same", test);
+    let trial = trial.with_ignored_flag(missing.is_some());
     libtest_mimic::run(&arguments, vec![trial]).exit();
 }
 
@@ -38,40 +43,97 @@ fn number(variable: &str, usual: u64) -> u64 {
     text.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
+/// What tcpdmatch, tcpdchk and the library say of a case.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    /// `granted`, `denied` or `delegated`.
+    verdict: String,
+    /// What the client gets before.
+    banners: String,
+    /// The file and line of the rule that matches.
+    rule: Option<String>,
+    /// The files and lines of rules with a wrong option.
+    wrong: BTreeSet<String>,
+}
+
 fn compare() -> Result<()> {
     let mut random = Random(number("LIBWRAP_SEED", 7));
-    let cases: Vec<_> = (0..number("LIBWRAP_CASES", 4000))
+    let cases: Vec<_> = (0..number("LIBWRAP_CASES", 2500))
         .map(|_| random.case())
         .collect();
     let container = Container::boot(Suite::Conformance, |tree| prepare(tree, &cases))?;
-    let said = container.sh(&format!(
-        "cd {FOLDER}; while read -r folder daemon client; do cd {FOLDER}/$folder
-         echo \"case $folder\"; tcpdmatch -d -i /etc/inetd.conf \"$daemon\" \"$client\" 2>/dev/null </dev/null
-         done <list"
-    ))?;
+    let mut wanted = ask(&container)?;
+    listen(&container, &mut wanted)?;
     let mut differences = String::new();
-    let mut count = 0;
-    let answers = said.split("case ").skip(1).zip(0..);
-    for ((answer, number), case) in answers.zip(&cases) {
-        let answer = answer.strip_prefix(&format!("{number}\n"));
-        let wanted = answer.map(what_is_said);
+    for ((_, wanted), (case, number)) in wanted.iter().zip(cases.iter().zip(0..)) {
         let found = decide(case);
-        if wanted.as_ref() != Some(&found) {
+        if *wanted != found {
             let _ = write!(
                 differences,
-                "\n--- case {number}: {} {}\n{}---\n{}--- tcpdmatch: {wanted:?}\n--- here: {found:?}\n",
+                "\n--- case {number}: {} {}\n{}---\n{}--- there: {wanted:?}\n--- here: {found:?}\n",
                 daemon(case),
                 client(case),
                 case.allow,
                 case.deny
             );
         }
-        count += 1;
     }
-    match differences.is_empty() && count == cases.len() {
+    match differences.is_empty() && wanted.len() == cases.len() {
         true => Ok(()),
-        false => Err(format!("{count} of {} cases:{differences}", cases.len())),
+        false => Err(format!(
+            "{} of {} cases:{differences}",
+            wanted.len(),
+            cases.len()
+        )),
     }
+}
+
+/// Asks the tools about each case. The processes, and what tcpdmatch says on its standard output.
+fn ask(container: &Container) -> Result<Vec<([String; 2], Said)>> {
+    let said = container.sh(&format!(
+        "cd {FOLDER}; while read -r folder daemon client; do cd {FOLDER}/$folder
+         tcpdmatch -d -i /etc/inetd.conf \"$daemon\" \"$client\" 2>/dev/null </dev/null >out & match=$!
+         tcpdchk -d -i /etc/inetd.conf >/dev/null 2>&1 </dev/null & echo \"case $match $!\"
+         wait; cat out; done <list"
+    ))?;
+    let answer = |text: &str| {
+        let (first, text) = text.split_once('\n')?;
+        let (tcpdmatch, tcpdchk) = first.split_once(' ')?;
+        Some(([tcpdmatch.to_owned(), tcpdchk.to_owned()], output(text)))
+    };
+    Ok(said.split("case ").skip(1).filter_map(answer).collect())
+}
+
+/// Adds what the library said in the journal, by the process that used it.
+fn listen(container: &Container, answers: &mut [([String; 2], Said)]) -> Result<()> {
+    let lines = container
+        .lines("-t tcpdmatch -t tcpdchk --output-fields=MESSAGE,_PID -g '^(matched|error):'")?;
+    let place = |text: &str| {
+        let (file, line) = text.split_once(" line ")?;
+        let line = line.split(':').next()?;
+        Some(format!("{}:{line}", file.trim_end_matches(',')))
+    };
+    let mut by_process: HashMap<String, Vec<String>> = HashMap::new();
+    for line in lines {
+        let process = line.field("_PID").to_owned();
+        by_process
+            .entry(process)
+            .or_default()
+            .push(line.message().to_owned());
+    }
+    for ([tcpdmatch, tcpdchk], said) in answers {
+        for message in by_process.get(tcpdmatch).into_iter().flatten() {
+            if let Some(text) = message.strip_prefix("matched:  ") {
+                said.rule = place(text);
+            }
+        }
+        for message in by_process.get(tcpdchk).into_iter().flatten() {
+            if let Some(text) = message.strip_prefix("error: ") {
+                said.wrong.extend(place(text));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn prepare(tree: &Path, cases: &[Case]) -> Result<()> {
@@ -82,6 +144,17 @@ fn prepare(tree: &Path, cases: &[Case]) -> Result<()> {
     testbed::write(tree, "/etc/hosts", hosts, 0o644)?;
     testbed::write(tree, "/etc/nsswitch.conf", "hosts: files\n", 0o644)?;
     testbed::write(tree, "/etc/inetd.conf", "", 0o644)?;
+    // The library says some ten lines for each case.
+    let journal = "[Journal]\nRateLimitIntervalSec=0\n";
+    testbed::write(
+        tree,
+        "/etc/systemd/journald.conf.d/all.conf",
+        journal,
+        0o644,
+    )?;
+    // It finds no log to read, and would count as a failure at boot.
+    let masked = tree.join("etc/systemd/system/fail2ban.service");
+    symlink("/dev/null", masked).map_err(|error| format!("mask of fail2ban: {error}"))?;
     for (path, text) in LISTS {
         testbed::write(tree, path, text, 0o644)?;
     }
@@ -112,33 +185,35 @@ fn client(case: &Case) -> String {
     format!("{}{}", user.unwrap_or_default(), case.client)
 }
 
-/// The verdict, and the banners before it.
-type Said = (String, String);
-
-fn what_is_said(text: &str) -> Said {
+/// The standard output of tcpdmatch.
+fn output(text: &str) -> Said {
     let about = |line: &&str| !line.starts_with("client: ") && !line.starts_with("server: ");
-    let mut banners = String::new();
+    let mut said = Said::default();
     for line in text.split_inclusive('\n').filter(about) {
-        if let Some(verdict) = line.strip_prefix("access:   ") {
-            return (verdict.trim().to_owned(), banners);
+        match line.strip_prefix("access:   ") {
+            Some(verdict) => said.verdict = verdict.trim().to_owned(),
+            None => said.banners += line,
         }
-        banners += line;
     }
-    ("none".to_owned(), banners)
+    said
 }
 
 fn decide(case: &Case) -> Said {
-    let rules =
-        |name: &str, text: &str| File::Rules(Rules::parse(Path::new(name), text.as_bytes()));
+    let rules = |name: &str, text: &str| Rules::parse(Path::new(name), text.as_bytes());
+    let (allow, deny) = (
+        rules("hosts.allow", &case.allow),
+        rules("hosts.deny", &case.deny),
+    );
+    let wrong = allow.problems.iter().chain(&deny.problems);
+    let wrong = wrong.filter(|problem| problem.code == "libwrap-option");
+    let wrong = wrong
+        .map(|problem| last_line(case, &problem.place))
+        .collect();
     let read = |path: &Path| {
         let found = LISTS.iter().find(|(known, _)| Path::new(known) == path);
         ListFile::Text(found.map_or("", |(_, text)| text).into())
     };
-    let tables = Tables::new(
-        rules("hosts.allow", &case.allow),
-        rules("hosts.deny", &case.deny),
-        read,
-    );
+    let tables = Tables::new(File::Rules(allow), File::Rules(deny), read);
     let client = endpoint(case.client, false);
     let server = match case.server {
         Some(server) => endpoint(server, true),
@@ -156,7 +231,13 @@ fn decide(case: &Case) -> Said {
     };
     let verdict = match tables.decide(&facts) {
         Ok(verdict) => verdict,
-        Err(need) => return (format!("{need:?}"), String::new()),
+        Err(need) => {
+            let verdict = format!("{need:?}");
+            return Said {
+                verdict,
+                ..Said::default()
+            };
+        }
     };
     let mut banners = String::new();
     for effect in &verdict.effects {
@@ -170,7 +251,28 @@ fn decide(case: &Case) -> Said {
         Outcome::Deny => "denied",
         Outcome::Twist(_) => "delegated",
     };
-    (outcome.to_owned(), banners)
+    // A file without an end refuses, but no rule of it matches.
+    let rule = verdict
+        .rule
+        .filter(|_| verdict.fault.as_deref() != Some("hosts.deny has no end"));
+    Said {
+        verdict: outcome.to_owned(),
+        banners,
+        rule: rule.map(|place| last_line(case, &place)),
+        wrong,
+    }
+}
+
+/// The place as the library tells it: the line in which the rule ends.
+fn last_line(case: &Case, place: &Place) -> String {
+    let text = match place.file.to_str() {
+        Some("hosts.allow") => &case.allow,
+        _ => &case.deny,
+    };
+    let number = usize::try_from(place.line).unwrap_or(0);
+    let rest = text.lines().skip(number - 1);
+    let more = rest.take_while(|line| line.ends_with('\\')).count();
+    format!("{}:{}", place.file.display(), number + more)
 }
 
 /// A client or server as tcpdmatch sees it. It looks up the name of a server alone where it is given
