@@ -38,6 +38,11 @@ impl<P> List<P> {
         Ok(so_far)
     }
 
+    /// The words before the first EXCEPT.
+    pub(super) fn first_group(&self) -> &[P] {
+        self.0.first().map_or(&[], Vec::as_slice)
+    }
+
     /// All words.
     pub(super) fn iter(&self) -> impl Iterator<Item = &P> {
         self.0.iter().flatten()
@@ -142,12 +147,11 @@ fn checked(line: &Line<'_>, at: usize, word: &[u8], problems: &mut Problems) -> 
 }
 
 /// The patterns of a `/file`: hosts alone, between blanks.
-pub(super) fn hosts(text: &[u8]) -> Vec<Host> {
+pub(super) fn hosts(text: &[u8]) -> impl Iterator<Item = Host> {
     let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
     text.split(blank)
         .filter(|word| !word.is_empty())
         .map(Host::new)
-        .collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod expand;
+mod index;
 mod line;
 mod list;
 mod option;
@@ -91,6 +92,10 @@ impl Endpoint {
             port: 0,
             name,
         }
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.address.as_ref().map(|address| address.ip)
     }
 
     fn address_text(&self) -> &[u8] {

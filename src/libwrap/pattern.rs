@@ -98,12 +98,19 @@ impl Host {
         }
         match find_outside_brackets(word, b'/') {
             Some(at) => net(&word[..at], &word[at + 1..]),
-            None => Self::Text {
-                text: Text::new(word),
-                or_name: !word
+            None => Self::text(Text::new(word), word),
+        }
+    }
+
+    fn text(text: Text, word: &[u8]) -> Self {
+        // No name is a number: the resolver's answers that are do not count as names.
+        let by_address = matches!(text, Text::Bracketed(_));
+        Self::Text {
+            or_name: !by_address
+                && !word
                     .iter()
                     .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'/')),
-            },
+            text,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! A file of rules, compiled.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::problem::{Place, Problem, Severity};
 
+use super::index::Index;
 use super::line::{Line, lines};
 use super::list::{self, Client, Daemon, List};
 use super::option::{self, Options};
@@ -15,6 +17,7 @@ use super::problem::Problems;
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     pub(super) rules: Vec<Rule>,
+    index: Index,
     /// A line that ends the file before its time: without a line feed, or with a NUL.
     pub(super) cut: Option<Place>,
     /// What is wrong or surprising in it.
@@ -62,10 +65,21 @@ impl Rules {
             if line.text.starts_with(b"#") || line.text.trim_ascii().is_empty() {
                 continue;
             }
-            result.rules.extend(rule(&line, &mut problems));
+            if let Some(rule) = rule(&line, &mut problems)
+                && let Ok(number) = u32::try_from(result.rules.len())
+            {
+                result.index.add(number, &rule.clients);
+                result.rules.push(rule);
+            }
         }
         result.problems = problems.0;
         result
+    }
+
+    /// The rules that a client at this address may match, in their order.
+    pub(super) fn candidates(&self, client: Option<IpAddr>) -> impl Iterator<Item = &Rule> {
+        let numbers = self.index.candidates(client);
+        numbers.filter_map(|number| self.rules.get(usize::try_from(number).ok()?))
     }
 
     /// The patterns for hosts of all rules.

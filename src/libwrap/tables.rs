@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::problem::Place;
 
 use super::expand::{Stop as Expansion, expand};
+use super::index::Hosts;
 use super::list::{Client, Daemon, Process, hosts};
 use super::option::{End, Step};
 use super::pattern::Host;
@@ -41,7 +42,7 @@ pub enum ListFile {
 pub struct Tables {
     allow: File,
     deny: File,
-    lists: HashMap<PathBuf, Result<Vec<Host>, String>>,
+    lists: HashMap<PathBuf, Result<Hosts, String>>,
 }
 
 /// Why a pattern can't be matched.
@@ -73,8 +74,8 @@ impl Tables {
             }
             let list = match read(&path) {
                 ListFile::Text(text) => {
-                    let hosts = hosts(&text);
-                    wanted.extend(hosts.iter().filter_map(list_of));
+                    let hosts = Hosts::new(hosts(&text));
+                    wanted.extend(hosts.others.iter().filter_map(list_of));
                     Ok(hosts)
                 }
                 ListFile::Unreadable(why) => {
@@ -109,7 +110,7 @@ impl Tables {
                     return Ok(refusal(None, format!("hosts.deny can't be read: {why}")));
                 }
             };
-            for rule in &rules.rules {
+            for rule in rules.candidates(facts.client.ip()) {
                 match self.matches(rule, facts) {
                     Ok(false) => {}
                     Ok(true) => return apply(rule, by_default, facts),
@@ -170,11 +171,14 @@ impl Tables {
         Ok(match pattern {
             Host::Netgroup | Host::NoNet => false,
             Host::File(path) => {
-                let list = self.lists.get(path).filter(|_| depth < MAX_DEPTH);
-                for pattern in list.map_or(Ok(&[][..]), |list| match list {
-                    Ok(hosts) => Ok(hosts.as_slice()),
-                    Err(why) => Err(Stop::Unreadable(why.clone())),
-                })? {
+                let Some(list) = self.lists.get(path).filter(|_| depth < MAX_DEPTH) else {
+                    return Ok(false);
+                };
+                let list = list.as_ref().map_err(|why| Stop::Unreadable(why.clone()))?;
+                if list.contains(host.ip()) {
+                    return Ok(true);
+                }
+                for pattern in &list.others {
                     if self.is_host(pattern, host, need, depth + 1)? {
                         return Ok(true);
                     }
@@ -186,9 +190,7 @@ impl Tables {
                 let name = name(host, need)?;
                 is_known(name) && !name.contains(&b'.')
             }
-            Host::Net4 { .. } | Host::Net6 { .. } => {
-                pattern.contains(host.address.as_ref().map(|address| address.ip))
-            }
+            Host::Net4 { .. } | Host::Net6 { .. } => pattern.contains(host.ip()),
             Host::Text { text, or_name } => {
                 text.matches(host.address_text()) || (*or_name && text.matches(name(host, need)?))
             }

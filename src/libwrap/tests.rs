@@ -21,11 +21,15 @@ fn tables(allow: &str, deny: &str) -> Tables {
     Tables::new(File::Rules(rules(allow)), File::Rules(deny), read)
 }
 
-/// The answer for a client of `ftpd` at this address, whose name and user are as they are.
+/// The answer for a client of `ftpd` at this address, whose name and user are as they are. The server
+/// has no name; where the client's was not asked for, its own was not either.
 fn ask(tables: &Tables, client: &str, name: NameAnswer, user: &User) -> Result<Verdict, Need> {
     let mut client = Endpoint::new((client.parse::<IpAddr>().unwrap(), 4711).into(), client);
+    let mut server = Endpoint::new("192.0.2.1:21".parse().unwrap(), "192.0.2.1");
+    if name != NameAnswer::NotAsked {
+        server.name = NameAnswer::NoName;
+    }
     client.name = name;
-    let server = Endpoint::new("192.0.2.1:21".parse().unwrap(), "192.0.2.1");
     tables.decide(&Facts {
         daemon: b"ftpd",
         process: 42,
@@ -152,6 +156,44 @@ fn lists_that_name_each_other_have_an_end() {
     assert_eq!(outcome(&tables, "192.0.2.7"), Outcome::Allow);
     assert_eq!(outcome(&tables, "192.0.3.7"), Outcome::Deny);
 }
+
+proptest! {
+    /// Against the same rules with a word before each list that nobody matches: it is no address, so
+    /// they are scanned.
+    #[test]
+    fn single_addresses_are_found_as_by_a_scan(
+        lines in prop::collection::vec(
+            (prop::sample::select(vec!["ALL", "ftpd", "x"]), prop::sample::select(HOSTS.to_vec()), any::<bool>()),
+            0..12,
+        ),
+        client in prop::sample::select(vec!["10.0.0.1", "10.0.0.2", "::1", "fe80::1"]),
+    ) {
+        let text = |first: &str| -> String {
+            let end = |allow: bool| if allow { "allow" } else { "deny" };
+            let line = |(daemon, hosts, allow): &(&str, &str, bool)| {
+                format!("{daemon}: {first} {hosts}: {}\n", end(*allow))
+            };
+            lines.iter().map(line).collect()
+        };
+        let found = |text: &str| {
+            let verdict = ask(&tables(text, ""), client, NameAnswer::NoName, &User::Unknown).unwrap();
+            (verdict.outcome, verdict.rule.map(|place| place.line))
+        };
+        prop_assert_eq!(found(&text("")), found(&text("@none")));
+    }
+}
+
+const HOSTS: [&str; 9] = [
+    "10.0.0.1",
+    "10.0.0.2",
+    "[::1]",
+    "[0:0::1] 10.0.0.1",
+    "10.0.0.1 EXCEPT 10.0.0.1",
+    "10.0.0.0/8",
+    "010.0.0.1",
+    "[fe80::1%lo] EXCEPT ALL",
+    "10.0.0.2 10.0.0.2",
+];
 
 #[test]
 fn an_expansion_has_a_bound() {
