@@ -58,7 +58,7 @@ struct Said {
 
 fn compare() -> Result<()> {
     let mut random = Random(number("LIBWRAP_SEED", 7));
-    let cases: Vec<_> = (0..number("LIBWRAP_CASES", 2500))
+    let cases: Vec<_> = (0..number("LIBWRAP_CASES", 2000))
         .map(|_| random.case())
         .collect();
     let container = Container::boot(Suite::Conformance, |tree| prepare(tree, &cases))?;

@@ -72,7 +72,7 @@ impl Helper {
     }
 
     fn command_failed(&mut self, why: &dyn std::fmt::Display, now: Moment) {
-        if self.budget.admits(now.seconds()) {
+        if self.remarks.admits(now.seconds()) {
             let id = self.settings.spec.id.to_text();
             log::warn!("{id}: a command of hosts.allow or hosts.deny is not run: {why}");
         }

@@ -96,7 +96,7 @@ pub(super) struct Changes {
 impl Helper {
     /// Goes on with a client whom the access lists let in.
     pub(super) fn check_libwrap(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
-        match self.decide(&connection) {
+        match self.decide(&connection, now) {
             None => self.welcome(connection, slot, now),
             Some(Ok((verdict, banners))) => {
                 self.apply(connection, slot, verdict, banners, now);
@@ -149,8 +149,14 @@ impl Helper {
     fn decide(
         &mut self,
         connection: &Connection,
+        now: Moment,
     ) -> Option<Result<(Verdict, Vec<Arc<[u8]>>), Need>> {
-        let Self { settings, wrap, .. } = self;
+        let Self {
+            settings,
+            wrap,
+            remarks,
+            ..
+        } = self;
         let daemon = settings.spec.libwrap.as_ref()?.as_bytes();
         let (tables, is_new) = wrap.files.tables();
         if is_new {
@@ -179,9 +185,14 @@ impl Helper {
             Err(need) => return Some(Err(need)),
         };
         let mut texts = Vec::new();
+        let mut failed = |banner: &Banner, why: &str| {
+            if remarks.admits(now.seconds()) {
+                log::warn!("{}: {why}", banner.file().to_text());
+            }
+        };
         for effect in &verdict.effects {
             if let Effect::Banners(path) = effect {
-                match banner(&mut wrap.banners, path, &facts) {
+                match banner(&mut wrap.banners, path, &facts, &mut failed) {
                     Ok(text) => texts.extend(text),
                     Err(need) => return Some(Err(need)),
                 }
@@ -199,7 +210,7 @@ impl Helper {
         now: Moment,
     ) {
         if let Some(fault) = &verdict.fault
-            && self.budget.admits(now.seconds())
+            && self.remarks.admits(now.seconds())
         {
             log::error!("{}: {fault}", self.settings.spec.id.to_text());
         }
@@ -251,11 +262,13 @@ impl Helper {
             }
             Outcome::Twist(command) => {
                 let text = ByteString::from(command.as_slice());
-                self.log(&Event::LibwrapTwist {
-                    peer: connection.remote.as_peer(),
-                    command: &text,
-                    severity,
-                });
+                if self.remarks.admits(now.seconds()) {
+                    self.log(&Event::LibwrapTwist {
+                        peer: connection.remote.as_peer(),
+                        command: &text,
+                        severity,
+                    });
+                }
                 changes.command = CString::new(command).ok();
                 connection.changes = Some(Box::new(changes));
                 connection.next = Next::Serve(slot, 0);
@@ -284,6 +297,7 @@ fn banner(
     banners: &mut HashMap<Vec<u8>, Banner>,
     path: &[u8],
     facts: &Facts<'_>,
+    failed: &mut impl FnMut(&Banner, &str),
 ) -> Result<Option<Arc<[u8]>>, Need> {
     let banner = banners
         .entry(path.to_vec())
@@ -293,7 +307,7 @@ fn banner(
         // A folder has banners for some daemons.
         Err(Errno::ENOENT) => return Ok(None),
         Err(errno) => {
-            log::warn!("{}: {}", banner.file().to_text(), errno.desc());
+            failed(banner, errno.desc());
             return Ok(None);
         }
     };
@@ -302,7 +316,7 @@ fn banner(
         Ok(text) => Ok(Some(text.into())),
         Err(Stop::Need(need)) => Err(need),
         Err(Stop::TooLong) => {
-            log::warn!("{}: it is too long", banner.file().to_text());
+            failed(banner, "it is too long");
             Ok(None)
         }
     }
