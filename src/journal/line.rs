@@ -76,7 +76,9 @@ impl Display for Line<'_> {
                 peer.host
             ),
             Event::LibwrapTwist { peer, command, .. } => {
-                write!(f, "twist {} to {}", peer.host, Text(command))
+                // Without `::ffff:`, as the C library has it.
+                let address = peer.address.to_canonical();
+                write!(f, "twist {address} to {}", Text(command))
             }
             Event::UserId { user, .. } => write!(f, "USERID: {id} {user}"),
             Event::NoId { peer, failure } => write!(f, "NOID: {id} {} {failure}", peer.host),
@@ -314,7 +316,7 @@ mod tests {
                     command: &"echo no".into(),
                     severity: None,
                 },
-                "twist ::ffff:192.0.2.7 to echo no",
+                "twist 192.0.2.7 to echo no",
             ),
             (
                 Event::UserId {

@@ -82,7 +82,7 @@ fn options(bed: &Bed) -> Result<()> {
     let heard = |host| Ok::<_, String>(served.hear_from(host)?.text());
     let twisted = "no show-wrapped for 127.0.0.2: 127.0.0.2\n";
     equal("twist", heard(2)?.as_str(), twisted)?;
-    served.await_line("twist ::ffff:127.0.0.2 to echo no show-wrapped")?;
+    served.await_line("twist 127.0.0.2 to echo no show-wrapped")?;
     served.await_line("EXIT: optional status=0")?;
     let changed = "show-wrapped greets 127.0.0.3\r\n%\r\nhello 127.0.0.3 0031 3\n";
     equal("changed", heard(3)?.as_str(), changed)?;

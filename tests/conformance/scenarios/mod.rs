@@ -7,6 +7,7 @@ mod ident;
 mod identity;
 mod kinds;
 mod language;
+mod libwrap;
 mod limits;
 mod lists;
 mod log;
@@ -27,6 +28,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         lists::SCENARIOS,
         order::SCENARIOS,
         banners::SCENARIOS,
+        libwrap::SCENARIOS,
         limits::SCENARIOS,
         rate::SCENARIOS,
         process::SCENARIOS,
