@@ -15,7 +15,8 @@ use crate::bytes::ByteString;
 use crate::journal::Event;
 use crate::libwrap::{Effect, Endpoint, Facts, Need, Outcome, Stop, User, Verdict, expand};
 use crate::policy::{NameAnswer, Note, Reason, Refusal, Slot};
-use crate::service::Environment;
+use crate::problem::Place;
+use crate::service::{Environment, Facility, Level};
 use crate::sys::spawn::{Change, Launcher};
 
 use super::banner::Banner;
@@ -223,14 +224,15 @@ impl Helper {
             match effect {
                 Effect::Banners(_) => {}
                 Effect::Spawn(command) => {
-                    let command = CString::new(command).ok();
-                    let set = changes.set.clone();
-                    let changes = Changes {
-                        set,
-                        command,
-                        ..Changes::default()
-                    };
-                    self.run_command(&changes, now);
+                    // A command can't have a NUL: no line of a file with rules has one.
+                    if let Ok(command) = CString::new(command) {
+                        let changes = Changes {
+                            set: changes.set.clone(),
+                            command: Some(command),
+                            ..Changes::default()
+                        };
+                        self.run_command(&changes, now);
+                    }
                 }
                 Effect::Severity(facility, level) => severity = Some((facility, level)),
                 Effect::SetEnv { name, value } => {
@@ -246,15 +248,9 @@ impl Helper {
                 }
             }
         }
+        let rule = verdict.rule.as_ref();
         match verdict.outcome {
-            Outcome::Deny => {
-                self.state.leave(slot);
-                let mut refusal = Refusal::at(Reason::Libwrap, verdict.rule.as_ref());
-                if let Some((facility, level)) = severity {
-                    refusal = refusal.noting(Note::Severity(facility, level));
-                }
-                self.refuse(connection, &refusal, now);
-            }
+            Outcome::Deny => self.keep_out(connection, slot, rule, severity, now),
             Outcome::Allow => {
                 let is_changed = !changes.set.is_empty() || changes.change != Change::default();
                 connection.changes = is_changed.then(|| Box::new(changes));
@@ -262,6 +258,9 @@ impl Helper {
             }
             Outcome::Twist(command) => {
                 let text = ByteString::from(command.as_slice());
+                let Ok(command) = CString::new(command) else {
+                    return self.keep_out(connection, slot, rule, severity, now);
+                };
                 if self.remarks.admits(now.seconds()) {
                     self.log(&Event::LibwrapTwist {
                         peer: connection.remote.as_peer(),
@@ -269,12 +268,28 @@ impl Helper {
                         severity,
                     });
                 }
-                changes.command = CString::new(command).ok();
+                changes.command = Some(command);
                 connection.changes = Some(Box::new(changes));
                 connection.next = Next::Serve(slot, 0);
                 self.advance(connection, now);
             }
         }
+    }
+
+    fn keep_out(
+        &mut self,
+        connection: Connection,
+        slot: Slot,
+        rule: Option<&Place>,
+        severity: Option<(Facility, Level)>,
+        now: Moment,
+    ) {
+        self.state.leave(slot);
+        let mut refusal = Refusal::at(Reason::Libwrap, rule);
+        if let Some((facility, level)) = severity {
+            refusal = refusal.noting(Note::Severity(facility, level));
+        }
+        self.refuse(connection, &refusal, now);
     }
 
     /// Runs what the service runs, or a command, with these changes.

@@ -92,7 +92,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             Ok(())
         },
         differs: &["L10", "L11"],
-        ..Scenario::SAME
     },
     Scenario {
         name: "libwrap-files",
