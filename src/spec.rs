@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
-    AccessRules, Banners, Environment, Identity, Limits, Logging, Program, ResourceLimits,
+    AccessRules, Banners, Builtin, Environment, Identity, Limits, Logging, Program, ResourceLimits,
     TimeWindow,
 };
 
@@ -63,6 +63,8 @@ pub struct Spec {
 pub enum Task {
     /// `wait = no`: a server of its own gets it (section 4.2).
     Execute(Program),
+    /// `type = INTERNAL`: the helper itself serves it (section 4.10).
+    Internal(Builtin),
 }
 
 impl Task {
@@ -70,6 +72,7 @@ impl Task {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Execute(program) => Some(program),
+            Self::Internal(_) => None,
         }
     }
 }

@@ -94,6 +94,7 @@ impl Helper {
                 Token::Listener(index) => self.accept(index, now),
                 Token::Pending(key) => self.writable(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
+                Token::Guest(key) => self.guest_ready(key, now),
                 Token::Names => self.named(now),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
@@ -182,6 +183,7 @@ impl Helper {
     fn is_idle(&mut self, now: Moment) -> bool {
         let busy = !self.sessions.is_empty()
             || !self.pending.is_empty()
+            || !self.guests.is_empty()
             || self.pause.is_some()
             || self.stopping
             || self.summary_due().is_some();
@@ -231,6 +233,7 @@ impl Helper {
                 self.stopping = true;
                 self.unwatch_listeners();
                 self.abandon_pending();
+                self.end_guests(now);
                 self.notifier.stopping();
                 OK.to_owned()
             }
@@ -244,6 +247,7 @@ impl Helper {
     fn terminate(&mut self) -> io::Result<End> {
         self.unwatch_listeners();
         self.abandon_pending();
+        self.end_guests(Moment::now()?);
         let mut events = [EpollEvent::empty(); EVENTS];
         loop {
             let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;

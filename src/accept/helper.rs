@@ -14,6 +14,7 @@ use crate::policy::{LineBudget, Refusal, State};
 
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
+use super::internal::Guest;
 use super::load::LoadAverage;
 use super::names::Names;
 use super::notify::Notifier;
@@ -22,7 +23,7 @@ use super::peer::Remote;
 use super::pending::Pending;
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
-use super::slab::Key;
+use super::slab::{Key, Slab};
 
 /// The helper of one service.
 pub(super) struct Helper {
@@ -38,6 +39,8 @@ pub(super) struct Helper {
     /// Sessions whose end nobody tells, because the kernel could not watch them.
     pub(super) unwatched: Vec<Key>,
     pub(super) pending: Pending,
+    /// The clients of an internal service.
+    pub(super) guests: Slab<Guest>,
     pub(super) names: Option<Names>,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
@@ -75,6 +78,8 @@ pub(super) enum Token {
     Pending(Key),
     /// The ident query of a pending connection.
     Ident(Key),
+    /// A client of an internal service.
+    Guest(Key),
 }
 
 impl Token {
@@ -89,6 +94,7 @@ impl Token {
             Self::Session(key) => (6, (key.index, key.generation)),
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
+            Self::Guest(key) => (9, (key.index, key.generation)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -110,6 +116,7 @@ impl Token {
             6 => Self::Session(key),
             7 => Self::Pending(key),
             8 => Self::Ident(key),
+            9 => Self::Guest(key),
             _ => return None,
         })
     }
@@ -148,6 +155,7 @@ impl Helper {
             sessions: start.sessions,
             unwatched: Vec::new(),
             pending: Pending::default(),
+            guests: Slab::default(),
             names: None,
             control: start.control,
             notifier: Notifier::new(now),
@@ -243,7 +251,7 @@ impl Helper {
     /// The status line for `systemctl status`.
     pub(super) fn status(&self) -> String {
         let Counts { served, refused } = self.counts;
-        let running = self.sessions.len();
+        let running = self.sessions.len() + self.guests.len();
         let state = match (&self.pause, self.stopping) {
             (_, true) => "stopping, ",
             (Some(_), _) => "paused, ",
@@ -266,7 +274,7 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key),
+                Token::Ident(key), Token::Guest(key),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

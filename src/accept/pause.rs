@@ -40,7 +40,7 @@ impl Helper {
     /// telling the watchdog that we are alive.
     pub(super) fn is_full(&self) -> bool {
         let most = self.inherited.files - RESERVE.min(self.inherited.files / 2);
-        (self.sessions.len() + self.pending.len()) as u64 >= most
+        (self.sessions.len() + self.guests.len() + self.pending.len()) as u64 >= most
     }
 
     /// There are too few descriptors for another session.

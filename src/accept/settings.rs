@@ -9,7 +9,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
-use crate::service::{Program, ResourceLimits, Rlimit};
+use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
 use crate::spec::{Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
@@ -41,6 +41,8 @@ pub(super) struct Settings {
 pub(super) enum Work {
     /// Runs a server for each connection.
     Execute(Launcher),
+    /// Serves each connection itself.
+    Internal(Builtin),
 }
 
 /// What servers get from the helper's own start.
@@ -124,6 +126,7 @@ impl Settings {
     pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
         let work = match &spec.task {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
+            Task::Internal(builtin) => Work::Internal(*builtin),
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {

@@ -37,6 +37,9 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
 fn fate(attribute: Attribute, service: &Service) -> Fate {
     match attribute {
         Attribute::Id => generator("names the units"),
+        Attribute::Type if matches!(service.serving, Serving::Internal(_)) => {
+            helper("serves it without a process")
+        }
         Attribute::Type => generator("decides how the port is found"),
         Attribute::Disable | Attribute::Enabled | Attribute::Disabled => {
             generator("decides whether xinetd.target starts the socket")
@@ -51,6 +54,22 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::User => unit("User="),
         Attribute::Group => unit("Group="),
         Attribute::Groups => helper("drops or keeps the supplementary groups"),
+        Attribute::Server
+        | Attribute::ServerArgs
+        | Attribute::Env
+        | Attribute::Passenv
+        | Attribute::RlimitAs
+        | Attribute::RlimitCpu
+        | Attribute::RlimitData
+        | Attribute::RlimitRss
+        | Attribute::RlimitStack
+        | Attribute::RlimitFiles
+            if !matches!(service.serving, Serving::Program(_)) =>
+        {
+            Fate::NoEffect {
+                why: "the service executes no server",
+            }
+        }
         Attribute::Nice if nice(service).is_none() => Fate::NoEffect {
             why: "xinetd sets it after the change of user, so that a negative value needs root",
         },

@@ -8,7 +8,7 @@ use crate::bytes::ByteString;
 use crate::config::{Databases, MemoryTree, Sources};
 use crate::problem::{Place, Severity};
 use crate::service::*;
-use crate::spec::Spec;
+use crate::spec::{Spec, Task};
 
 fn place(line: u32) -> Place {
     Place {
@@ -171,6 +171,25 @@ fn the_right_to_drop_groups_goes_to_those_that_need_it() {
 }
 
 #[test]
+fn an_internal_service_is_served_by_a_user_that_owns_nothing_unless_it_has_one() {
+    let mut echo = service("foo");
+    echo.serving = Serving::Internal(Internal::Echo);
+    // As its stream services are, whoever accepts: the helper does.
+    echo.wait = true;
+    let unit = text(echo.clone(), "foo.service");
+    assert!(has_line(&unit, "User=nobody"), "{unit}");
+    assert!(!unit.contains("DynamicUser"), "{unit}");
+    echo.credentials = None;
+    let unit = text(echo.clone(), "foo.service");
+    assert!(has_line(&unit, "User=xinetd-internal"), "{unit}");
+    assert!(has_line(&unit, "DynamicUser=yes"), "{unit}");
+    assert!(!unit.contains("AmbientCapabilities"), "{unit}");
+    let spec: Spec = toml::from_str(&text(echo, "foo.toml")).unwrap();
+    assert_eq!(spec.task, Task::Internal(Builtin::Echo));
+    assert!(spec.supplementary_groups, "there are none to drop");
+}
+
+#[test]
 fn nice_is_what_xinetd_makes_of_it() {
     for (user, nice, expected) in [
         ("nobody", 5, Some("Nice=5")),
@@ -280,10 +299,10 @@ fn what_is_not_served_yet_is_told() {
     );
     assert_eq!(
         reasons_of(|foo| {
-            foo.serving = Serving::Internal(Internal::Echo);
+            foo.serving = Serving::Internal(Internal::Tcpmux);
             foo.credentials = None;
         }),
-        [Reason::Internal]
+        [Reason::Tcpmux]
     );
     assert_eq!(
         reasons_of(|foo| foo.serving = Serving::Sensor(DenyTime::Forever)),

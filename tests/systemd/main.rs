@@ -7,6 +7,7 @@ mod bed;
 mod boot;
 mod faults;
 mod ident;
+mod internal;
 mod lifecycle;
 mod limits;
 mod process;
@@ -45,6 +46,7 @@ fn main() {
             limits::SCENARIOS,
             access::SCENARIOS,
             ident::SCENARIOS,
+            internal::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
         ];

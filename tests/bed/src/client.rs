@@ -114,6 +114,26 @@ impl Peer {
         context(self.0.write_all(bytes), "send")
     }
 
+    /// Sends as many of the bytes as go without waiting for the other end to read; how many.
+    ///
+    /// # Errors
+    /// If the connection ends.
+    pub fn send_what_goes(&self, bytes: &[u8]) -> Result<usize> {
+        context(
+            self.0.set_write_timeout(Some(Duration::from_secs(1))),
+            "time limit",
+        )?;
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.0.send(&bytes[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(format!("send: {error}")),
+            }
+        }
+        Ok(sent)
+    }
+
     /// Says that nothing more will be sent.
     ///
     /// # Errors
