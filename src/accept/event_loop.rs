@@ -92,9 +92,11 @@ impl Helper {
             match token {
                 Token::Session(_) => {}
                 Token::Listener(index) => self.accept(index, now),
-                Token::Pending(key) => self.writable(key, now),
+                Token::Pending(key) => self.ready(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
                 Token::Guest(key) => self.guest_ready(key, now),
+                Token::MuxListener(index) => self.accept_handover(index, now),
+                Token::Handover(key) => self.handover_ready(key, now),
                 Token::Names => self.named(now),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
@@ -184,6 +186,7 @@ impl Helper {
         let busy = !self.sessions.is_empty()
             || !self.pending.is_empty()
             || !self.guests.is_empty()
+            || !self.handovers.is_empty()
             || self.pause.is_some()
             || self.stopping
             || self.summary_due().is_some();

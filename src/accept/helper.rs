@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -29,6 +30,10 @@ use super::slab::{Key, Slab};
 pub(super) struct Helper {
     pub(super) epoll: Epoll,
     pub(super) listeners: Vec<TcpListener>,
+    /// Where tcpmux hands connections over, for a service that it leads to.
+    pub(super) mux_listeners: Vec<UnixListener>,
+    /// Connections to tcpmux that it has sent nothing on yet.
+    pub(super) handovers: Slab<UnixStream>,
     pub(super) signals: SignalFd,
     pub(super) journal: &'static Journal,
     pub(super) journal_watched: bool,
@@ -80,6 +85,9 @@ pub(super) enum Token {
     Ident(Key),
     /// A client of an internal service.
     Guest(Key),
+    MuxListener(u32),
+    /// tcpmux, which hands a connection over.
+    Handover(Key),
 }
 
 impl Token {
@@ -95,6 +103,8 @@ impl Token {
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
             Self::Guest(key) => (9, (key.index, key.generation)),
+            Self::MuxListener(index) => (10, (index, 0)),
+            Self::Handover(key) => (11, (key.index, key.generation)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -117,6 +127,8 @@ impl Token {
             7 => Self::Pending(key),
             8 => Self::Ident(key),
             9 => Self::Guest(key),
+            10 => Self::MuxListener(index),
+            11 => Self::Handover(key),
             _ => return None,
         })
     }
@@ -125,6 +137,7 @@ impl Token {
 /// What a new helper begins with.
 pub(super) struct Start {
     pub(super) listeners: Vec<TcpListener>,
+    pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) journal: &'static Journal,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
@@ -146,6 +159,8 @@ impl Helper {
         let mut this = Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             listeners: start.listeners,
+            mux_listeners: start.mux_listeners,
+            handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
             journal: start.journal,
             journal_watched: false,
@@ -206,11 +221,17 @@ impl Helper {
         for (listener, index) in self.listeners.iter().zip(0..) {
             self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
         }
+        for (listener, index) in self.mux_listeners.iter().zip(0..) {
+            self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
+        }
         Ok(())
     }
 
     pub(super) fn unwatch_listeners(&self) {
         for listener in &self.listeners {
+            self.unwatch(listener);
+        }
+        for listener in &self.mux_listeners {
             self.unwatch(listener);
         }
     }
@@ -274,7 +295,8 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Guest(key),
+                Token::Ident(key), Token::Guest(key), Token::MuxListener(index),
+                Token::Handover(key),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -33,6 +33,7 @@ impl Helper {
                 launcher.spawn(stream.as_fd(), &variables)
             }
             &mut Work::Internal(builtin) => return self.receive(connection, slot, builtin, now),
+            Work::Tcpmux(_) => return self.ask_service(connection, slot, now),
         };
         match spawned {
             Ok(process) => {

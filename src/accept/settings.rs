@@ -10,7 +10,7 @@ use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{Spec, Task};
+use crate::spec::{MuxTarget, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
@@ -43,6 +43,8 @@ pub(super) enum Work {
     Execute(Launcher),
     /// Serves each connection itself.
     Internal(Builtin),
+    /// Leads each connection to one of these.
+    Tcpmux(Vec<MuxTarget>),
 }
 
 /// What servers get from the helper's own start.
@@ -127,6 +129,7 @@ impl Settings {
         let work = match &spec.task {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
             Task::Internal(builtin) => Work::Internal(*builtin),
+            Task::Tcpmux(targets) => Work::Tcpmux(targets.clone()),
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {

@@ -10,6 +10,7 @@ mod ident;
 mod internal;
 mod lifecycle;
 mod limits;
+mod mux;
 mod process;
 mod units;
 
@@ -47,6 +48,7 @@ fn main() {
             access::SCENARIOS,
             ident::SCENARIOS,
             internal::SCENARIOS,
+            mux::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
         ];
