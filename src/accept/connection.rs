@@ -59,7 +59,7 @@ impl Helper {
             }
             _ => {
                 // A fault of the network on the way to one client (accept(2)).
-                if self.budget.admits(now.seconds()) {
+                if self.remarks.admits(now.seconds()) {
                     log::error!("accept failed: {error}");
                 }
                 ControlFlow::Break(())
@@ -85,7 +85,7 @@ impl Helper {
         if let Some(greeting) = self.greeting() {
             connection.outbox.push(greeting);
         }
-        self.add_banner(&mut connection, |settings| &mut settings.always);
+        self.add_banner(&mut connection, |settings| &mut settings.always, now);
         self.idle_since = None;
         self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
         let facts = self.facts(address, now);
@@ -140,7 +140,7 @@ impl Helper {
         let peer = connection.remote.address.ip();
         match self.settings.policy.access(peer, name) {
             Access::Allow => {
-                self.add_banner(&mut connection, |settings| &mut settings.success);
+                self.add_banner(&mut connection, |settings| &mut settings.success, now);
                 self.admit(connection, slot, now);
             }
             Access::Deny(refusal) => {
@@ -183,6 +183,7 @@ impl Helper {
         &mut self,
         connection: &mut Connection,
         which: impl FnOnce(&mut super::settings::Settings) -> &mut Option<Banner>,
+        now: Moment,
     ) {
         let Some(banner) = which(&mut self.settings) else {
             return;
@@ -192,7 +193,9 @@ impl Helper {
             Err(errno) => {
                 let file = banner.file().clone();
                 let errno = errno as i32;
-                self.log(&Event::BannerUnreadable { file: &file, errno });
+                if self.remarks.admits(now.seconds()) {
+                    self.log(&Event::BannerUnreadable { file: &file, errno });
+                }
             }
         }
     }
@@ -200,7 +203,7 @@ impl Helper {
     /// `connection` has given its slot back.
     pub(super) fn refuse(&mut self, mut connection: Connection, refusal: &Refusal, now: Moment) {
         self.log_refusal(refusal, &connection.remote, now);
-        self.add_banner(&mut connection, |settings| &mut settings.failure);
+        self.add_banner(&mut connection, |settings| &mut settings.failure, now);
         self.dismiss(connection, now);
     }
 
@@ -348,7 +351,7 @@ impl Helper {
             }
             Some(Wait::Drain) => {
                 if let Some((connection, _)) = self.release(key) {
-                    if self.budget.admits(now.seconds()) {
+                    if self.remarks.admits(now.seconds()) {
                         let id = self.settings.spec.id.to_text();
                         log::info!("{id}: {} does not read its banner", connection.remote.host);
                     }

@@ -76,7 +76,7 @@ impl Helper {
 
     fn open_handover(&mut self, door: UnixStream, now: Moment) {
         if let Err(stranger) = self.is_tcpmux(&door) {
-            if self.budget.admits(now.seconds()) {
+            if self.remarks.admits(now.seconds()) {
                 let id = self.settings.spec.id.to_text();
                 log::warn!("{id}: a connection was not taken from {stranger}, which is not tcpmux");
             }
@@ -128,7 +128,7 @@ impl Helper {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Some(door),
             Err(error) => {
                 // The client has gone, or tcpmux has, or there is no descriptor for it.
-                if self.budget.admits(now.seconds()) {
+                if self.remarks.admits(now.seconds()) {
                     let id = self.settings.spec.id.to_text();
                     log::info!("{id}: nothing came from tcpmux: {error}");
                 }

@@ -132,7 +132,7 @@ impl Helper {
                 Ok(()) => return None,
                 Err(error) if is_stopped(&error) => {}
                 Err(error) => {
-                    if self.budget.admits(now.seconds()) {
+                    if self.remarks.admits(now.seconds()) {
                         let (id, name) = (self.settings.spec.id.to_text(), target.name.to_text());
                         log::error!("{id}: {name} can't be reached: {error}");
                     }

@@ -3,7 +3,13 @@
 
 /// A line of the log.
 pub(crate) fn line(text: &str) -> String {
-    let text = number_after(text, "pid=", "PID");
+    // In front of messages of the level crit xinetd writes its process and a function's name.
+    let digits = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let text = match digits.starts_with(" {") {
+        true => format!("PID{digits}"),
+        false => text.to_owned(),
+    };
+    let text = number_after(&text, "pid=", "PID");
     number_after(&text, "duration=", "N")
 }
 

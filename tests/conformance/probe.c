@@ -1,6 +1,7 @@
 /*
  * A server that tells its client what it was given. The name under which it was executed says what
- * it tells: argv, env, descriptors, identity, limits, signals or socket.
+ * it tells: argv, env, descriptors, identity, limits, signals or socket. As accept and datagram it
+ * is a server of a wait = yes service.
  */
 #define _GNU_SOURCE /* environ */
 #include <arpa/inet.h>
@@ -133,12 +134,35 @@ static void tell_socket(void)
 		       fcntl(fd, F_GETFL) & O_NONBLOCK ? " O_NONBLOCK" : "");
 }
 
+/* A server of a wait = yes service: takes one client, and tells it who it is said to be. */
+static void tell_client(void)
+{
+	int client = accept(0, 0, 0);
+
+	dprintf(client, "REMOTE_HOST=%s\n", getenv("REMOTE_HOST"));
+	close(client);
+}
+
+/* The same for a datagram, which is sent back behind that. */
+static void answer_datagram(void)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof peer;
+	char text[1024];
+	int head = snprintf(text, sizeof text, "REMOTE_HOST=%s\n", getenv("REMOTE_HOST"));
+	ssize_t body = recvfrom(0, text + head, sizeof text - head, 0, (struct sockaddr *)&peer,
+				&size);
+
+	sendto(0, text, head + body, 0, (struct sockaddr *)&peer, size);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*tell)(void);
 	} subjects[] = {
+		{ "accept", tell_client },     { "datagram", answer_datagram },
 		{ "env", tell_env },	   { "descriptors", tell_descriptors },
 		{ "identity", tell_identity }, { "limits", tell_limits },
 		{ "signals", tell_signals },   { "socket", tell_socket },

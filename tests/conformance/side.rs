@@ -8,13 +8,15 @@ use testbed::{Container, Line, Result, Suite, write};
 
 use crate::scenario::Scenario;
 use crate::stage::Stage;
-use crate::transcript::Expected;
+use crate::transcript::{Expected, NOT_SERVED};
 
 /// The folder of the probe servers.
 const PROBES: &str = "/opt/probe";
 
 /// The names of the probe, each of which tells something else.
-const SUBJECTS: [&str; 7] = [
+const SUBJECTS: [&str; 9] = [
+    "accept",
+    "datagram",
     "argv",
     "env",
     "descriptors",
@@ -25,10 +27,13 @@ const SUBJECTS: [&str; 7] = [
 ];
 
 /// The addresses that clients may have besides those of 127.0.0.0/8 and ::1.
-const ADDRESSES: [&str; 7] = [
+const ADDRESSES: [&str; 10] = [
     "10.0.0.1/32",
+    "10.0.0.10/32",
     "10.1.0.2/32",
+    "10.1.2.0/32",
     "10.1.2.3/32",
+    "10.1.2.255/32",
     "10.1.3.3/32",
     "192.0.2.7/32",
     "fd00:1:2::3/128",
@@ -59,20 +64,27 @@ impl Side {
 
     /// Plays the scenario, and gives its transcript.
     pub(crate) fn play(&self, scenario: &Scenario, expected: Option<&Expected>) -> Result<String> {
-        let text = scenario.configuration.replace("PROBE", PROBES);
-        self.container.write("/etc/xinetd.conf", text, 0o644)?;
         for (path, content, mode) in scenario.files {
             self.container.write(path, content, *mode)?;
         }
-        self.start()?;
+        self.start(scenario.configuration)?;
+        if self.which == Which::Bridge && self.leaves_out()? {
+            return Ok(NOT_SERVED.to_owned());
+        }
         let mut stage = Stage::new(self, expected)?;
         let acted = (scenario.act)(&mut stage);
         let stopped = self.stop();
         acted.and(stopped)?;
+        for (path, ..) in scenario.files {
+            self.container.sh(&format!("rm -f '{path}'"))?;
+        }
         Ok(stage.into_transcript())
     }
 
-    fn start(&self) -> Result<()> {
+    /// Starts it with this configuration.
+    fn start(&self, configuration: &str) -> Result<()> {
+        let text = configuration.replace("PROBE", PROBES);
+        self.container.write("/etc/xinetd.conf", text, 0o644)?;
         match self.which {
             // The environment is the one that the bridge's servers have without passenv.
             Which::Xinetd => self.container.sh(
@@ -106,6 +118,18 @@ impl Side {
                 .sh("systemctl stop xinetd.target; systemctl reset-failed"),
         }
         .map(drop)
+    }
+
+    /// Whether this version of the bridge does not serve all that the configuration asks for.
+    fn leaves_out(&self) -> Result<bool> {
+        let (_, report) = self.container.try_sh("xinetdctl check --json")?;
+        Ok(report.contains("\"standing\": \"not_served_yet\""))
+    }
+
+    /// Starts it anew with another configuration.
+    pub(crate) fn restart(&self, configuration: &str) -> Result<()> {
+        self.stop()?;
+        self.start(configuration)
     }
 
     /// What xinetd and the helpers have logged after `cursor`.

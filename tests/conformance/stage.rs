@@ -1,7 +1,7 @@
 //! What scenarios do, and the transcript of what is seen.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,23 +22,35 @@ pub(crate) struct Stage<'a> {
     side: &'a Side,
     expected: Option<&'a Expected>,
     transcript: String,
+    /// Where the log ended when it began.
+    begin: String,
+    /// What is not written down yet of the log comes after it.
     cursor: String,
     logs: usize,
 }
 
 impl<'a> Stage<'a> {
     pub(crate) fn new(side: &'a Side, expected: Option<&'a Expected>) -> Result<Self> {
+        let begin = side.cursor()?;
         Ok(Self {
             side,
             expected,
             transcript: String::new(),
-            cursor: side.cursor()?,
+            cursor: begin.clone(),
+            begin,
             logs: 0,
         })
     }
 
     pub(crate) fn into_transcript(self) -> String {
         self.transcript
+    }
+
+    /// Starts the side anew with another configuration; what it logs meanwhile is nobody's matter.
+    pub(crate) fn configure(&mut self, configuration: &str) -> Result<()> {
+        self.side.restart(configuration)?;
+        self.cursor = self.side.cursor()?;
+        Ok(())
     }
 
     /// A client from `source` to a port of the machine: at 127.0.0.1 for a source on the
@@ -77,6 +89,20 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// A client sends a datagram, and waits for the answer.
+    pub(crate) fn exchange(&mut self, source: &str, port: u16, datagram: &[u8]) -> Result<()> {
+        let text = |error: std::io::Error| format!("{source} to {port}: {error}");
+        let socket = UdpSocket::bind((source, 0)).map_err(text)?;
+        socket.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+        socket
+            .send_to(datagram, (Ipv4Addr::LOCALHOST, port))
+            .map_err(text)?;
+        let mut answer = vec![0; 65536];
+        let count = socket.recv(&mut answer).map_err(text)?;
+        self.bytes(&format!("{source} to {port}, answer:"), &answer[..count]);
+        Ok(())
+    }
+
     /// A client reads to the end.
     pub(crate) fn finish(&mut self, name: &str, peer: Peer) -> Result<()> {
         let heard = peer.read_to_end()?;
@@ -96,8 +122,13 @@ impl<'a> Stage<'a> {
         } else {
             ""
         };
-        self.note(&format!("{name}: {nothing}{end}"));
-        for line in heard.bytes.split_inclusive(|&byte| byte == b'\n') {
+        self.bytes(&format!("{name}: {nothing}{end}"), &heard.bytes);
+    }
+
+    /// Writes bytes into the transcript, line by line.
+    pub(crate) fn bytes(&mut self, title: &str, bytes: &[u8]) {
+        self.note(title);
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
             let (text, end) = match line.strip_suffix(b"\n") {
                 Some(text) => (text, ""),
                 None => (line, " (no newline)"),
@@ -135,6 +166,22 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Has a program read /tmp/log, which is the log as syslogd would have written it, and writes
+    /// down what it says.
+    pub(crate) fn read_log(&mut self, program: &str) -> Result<()> {
+        let container = &self.side.container;
+        container.sh(&format!(
+            "journalctl -q -o short --after-cursor='{}' | grep ' xinetd\\[' >/tmp/log",
+            self.begin
+        ))?;
+        let said = container.sh(program)?;
+        self.note("its reader says:");
+        for line in said.lines().filter(|line| !line.trim().is_empty()) {
+            let _ = writeln!(self.transcript, "  {}", line.trim_end());
+        }
+        Ok(())
+    }
+
     fn await_lines(&self, wanted: Option<usize>) -> Result<Vec<Line>> {
         let begin = Instant::now();
         let mut since = begin;
@@ -160,7 +207,10 @@ impl<'a> Stage<'a> {
 
 /// A line of the log with its facility and level.
 fn describe(line: &Line) -> String {
-    const FACILITIES: [&str; 4] = ["kern", "user", "mail", "daemon"];
+    const FACILITIES: [&str; 12] = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
+        "authpriv", "ftp",
+    ];
     const LEVELS: [&str; 8] = [
         "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
     ];

@@ -2,13 +2,20 @@
 
 mod access;
 mod banners;
+mod files;
+mod ident;
 mod identity;
+mod kinds;
 mod language;
 mod limits;
+mod lists;
 mod log;
+mod mux;
 mod order;
 mod process;
 mod rate;
+mod readers;
+mod sessions;
 
 use crate::scenario::Scenario;
 
@@ -16,14 +23,21 @@ use crate::scenario::Scenario;
 pub(crate) fn all() -> Vec<Scenario> {
     [
         language::SCENARIOS,
+        files::SCENARIOS,
         access::SCENARIOS,
+        lists::SCENARIOS,
         order::SCENARIOS,
         banners::SCENARIOS,
         limits::SCENARIOS,
         rate::SCENARIOS,
         process::SCENARIOS,
         identity::SCENARIOS,
+        sessions::SCENARIOS,
         log::SCENARIOS,
+        ident::SCENARIOS,
+        readers::SCENARIOS,
+        kinds::SCENARIOS,
+        mux::SCENARIOS,
     ]
     .concat()
 }
