@@ -67,8 +67,8 @@ impl Line {
             }
             if end.is_some() {
                 return match self.0.strip_suffix(b"\r\n") {
-                    Some(name) => Progress::Complete(name.to_vec()),
-                    None => Progress::Wrong,
+                    Some(name @ [_, ..]) => Progress::Complete(name.to_vec()),
+                    Some([]) | None => Progress::Wrong,
                 };
             }
             if self.0.len() == MAX_LINE {
@@ -213,7 +213,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn a_name_is_the_same_however_it_is_cut(
-            name in "[a-zA-Z0-9 \r]{0,40}",
+            name in "[a-zA-Z0-9 \r]{1,40}",
             rest in proptest::collection::vec(any::<u8>(), 0..40),
             cuts in proptest::collection::vec(0..80_usize, 0..4),
         ) {
@@ -236,6 +236,7 @@ mod tests {
     #[test]
     fn what_is_no_line_is_no_name() {
         assert_eq!(read(&[b"name\n"]).0, Progress::Wrong);
+        assert_eq!(read(&[b"\r\n"]).0, Progress::Wrong);
         assert_eq!(
             read(&[b"na\r", b"\n"]).0,
             Progress::Complete(b"na".to_vec())

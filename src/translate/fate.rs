@@ -51,7 +51,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::Disable | Attribute::Enabled | Attribute::Disabled => {
             generator("decides whether xinetd.target starts the socket")
         }
-        Attribute::Port | Attribute::Bind | Attribute::V6only
+        Attribute::Port | Attribute::Bind | Attribute::V6only | Attribute::Wait
             if matches!(service.reach, Reach::Mux(_)) =>
         {
             Fate::NoEffect {

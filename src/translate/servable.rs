@@ -61,8 +61,10 @@ pub(super) fn servable(
             found.add(Attribute::Protocol, Reason::Protocol(name.to_text()));
         }
     }
-    // An internal service takes its clients itself, whatever wait says.
-    if service.wait && !matches!(service.serving, Serving::Internal(_)) {
+    // An internal service takes its clients itself, whatever wait says; one behind tcpmux has no
+    // socket to wait for.
+    let is_waiting = service.wait && !matches!(service.serving, Serving::Internal(_));
+    if is_waiting && !matches!(service.reach, Reach::Mux(_)) {
         found.add(Attribute::Wait, Reason::Wait);
     }
     if service.flags.labeled {

@@ -210,6 +210,8 @@ fn tcpmux(id: &str) -> Service {
 #[test]
 fn tcpmux_and_its_services_know_each_other() {
     let mut plain = mux("plain", "Name", Mux::Server);
+    // Means nothing, as in xinetd: there is no socket to wait for.
+    plain.wait = true;
     plain.flags.nodelay = true;
     let services = vec![
         plain,
@@ -238,6 +240,7 @@ fn tcpmux_and_its_services_know_each_other() {
         from: vec!["one".to_owned(), "two".to_owned()],
     };
     assert_eq!(spec(0).mux, Some(client(false, true)));
+    assert!(matches!(spec(0).task, Task::Execute(_)));
     assert_eq!(spec(2).mux, Some(client(true, false)));
     assert_eq!(spec(1).mux, None);
     let socket = file(0, ".socket");
@@ -261,10 +264,10 @@ fn a_service_that_no_tcpmux_leads_to_is_told() {
     let codes: Vec<_> = alone.problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, ["no-tcpmux"]);
     // One that is not served is known to nobody.
-    let mut waits = mux("a", "a", Mux::Plus);
-    waits.wait = true;
+    let mut labeled = mux("a", "a", Mux::Plus);
+    labeled.flags.labeled = true;
     let long = mux(&"x".repeat(90), "b", Mux::Plus);
-    let all = translation(&none, vec![waits, long, tcpmux("tcpmux")]);
+    let all = translation(&none, vec![labeled, long, tcpmux("tcpmux")]);
     let standing = |index: usize| &all.services[index].report.standing;
     assert!(matches!(standing(0), Standing::NotServedYet(_)));
     assert!(

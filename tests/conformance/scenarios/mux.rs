@@ -82,7 +82,7 @@ service off
 }
 ",
         act: |stage| {
-            for name in ["another", "port", "tcpmux", "off", "", "plain "] {
+            for name in ["another", "port", "tcpmux", "off", "plain "] {
                 ask(stage, format!("{name}\r\n").as_bytes())?;
             }
             Ok(())
@@ -99,6 +99,7 @@ service off
             ask(stage, b"cat\n")?;
             ask(stage, b"cat\rhello\n")?;
             ask(stage, b"cat")?;
+            ask(stage, b"\r\n")?;
             ask(stage, b"")
         },
         ..Scenario::SAME
@@ -167,7 +168,6 @@ service socket
 	protocol = tcp
 	wait = no
 	user = nobody
-	flags = NODELAY KEEPALIVE
 	server = PROBE/socket
 }
 service descriptors
@@ -181,9 +181,10 @@ service descriptors
 }
 ",
         act: |stage| {
-            ask(stage, b"identity\r\n")?;
-            ask(stage, b"socket\r\n")?;
-            ask(stage, b"descriptors\r\n")
+            for name in ["identity", "socket", "descriptors"] {
+                name_it(stage, "127.0.0.1", name)?;
+            }
+            Ok(())
         },
         ..Scenario::SAME
     },
@@ -221,12 +222,68 @@ service plain
             stage.write("/etc/banner-plain", "not to this\n", 0o644)?;
             stage.write("/etc/banner-success", "welcome\n", 0o644)?;
             stage.hear("127.0.0.2", 7001)?;
-            for source in ["127.0.0.3", "127.0.0.4"] {
-                let mut peer = stage.client(source, 7001)?;
-                peer.send(b"plain\r\n")?;
-                stage.finish(source, peer)?;
-            }
-            Ok(())
+            name_it(stage, "127.0.0.3", "plain")?;
+            name_it(stage, "127.0.0.4", "plain")
+        },
+        ..Scenario::SAME
+    },
+    Scenario {
+        name: "mux-options",
+        section: "4.13",
+        claim: "NODELAY and KEEPALIVE of a service of type TCPMUX hold",
+        configuration: "\
+service tcpmux
+{
+	type = INTERNAL UNLISTED
+	socket_type = stream
+	protocol = tcp
+	wait = no
+	port = 7001
+	user = root
+	flags = IPv4
+}
+service socket
+{
+	type = TCPMUX UNLISTED
+	socket_type = stream
+	protocol = tcp
+	wait = no
+	user = nobody
+	flags = NODELAY KEEPALIVE
+	server = PROBE/socket
+}
+",
+        act: |stage| name_it(stage, "127.0.0.1", "socket"),
+        differs: &["M4"],
+        ..Scenario::SAME
+    },
+    Scenario {
+        name: "mux-wait",
+        section: "4.13",
+        claim: "wait = yes means nothing for a service of type TCPMUX",
+        configuration: "\
+service tcpmux
+{
+	type = INTERNAL UNLISTED
+	socket_type = stream
+	protocol = tcp
+	wait = no
+	port = 7001
+	user = root
+}
+service socket
+{
+	type = TCPMUX UNLISTED
+	socket_type = stream
+	protocol = tcp
+	wait = yes
+	user = nobody
+	server = PROBE/socket
+}
+",
+        act: |stage| {
+            name_it(stage, "127.0.0.1", "socket")?;
+            name_it(stage, "127.0.0.1", "socket")
         },
         ..Scenario::SAME
     },
@@ -301,6 +358,13 @@ service cat
 	server = /bin/cat
 }
 ";
+
+/// A client that names a service and listens.
+fn name_it(stage: &mut Stage<'_>, source: &str, name: &str) -> Result<()> {
+    let mut peer = stage.client(source, 7001)?;
+    peer.send(format!("{name}\r\n").as_bytes())?;
+    stage.finish(&format!("{source} wants {name}"), peer)
+}
 
 /// A client that sends this and nothing more.
 fn ask(stage: &mut Stage<'_>, text: &[u8]) -> Result<()> {
