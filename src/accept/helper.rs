@@ -21,6 +21,7 @@ use super::notify::Notifier;
 use super::pause::Pause;
 use super::peer::Remote;
 use super::pending::Pending;
+use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
 use super::slab::{Key, Slab};
@@ -41,6 +42,9 @@ pub(super) struct Helper {
     pub(super) pending: Pending,
     /// The clients of an internal service.
     pub(super) guests: Slab<Guest>,
+    /// The sessions of `redirect`.
+    pub(super) relays: Relays,
+    pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
@@ -80,6 +84,12 @@ pub(super) enum Token {
     Ident(Key),
     /// A client of an internal service.
     Guest(Key),
+    /// The client of a session of `redirect`.
+    Client(Key),
+    /// The backend of such a session.
+    Backend(Key),
+    /// The look-ups of backends.
+    Hosts,
 }
 
 impl Token {
@@ -95,6 +105,9 @@ impl Token {
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
             Self::Guest(key) => (9, (key.index, key.generation)),
+            Self::Client(key) => (10, (key.index, key.generation)),
+            Self::Backend(key) => (11, (key.index, key.generation)),
+            Self::Hosts => (12, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -117,6 +130,9 @@ impl Token {
             7 => Self::Pending(key),
             8 => Self::Ident(key),
             9 => Self::Guest(key),
+            10 => Self::Client(key),
+            11 => Self::Backend(key),
+            12 => Self::Hosts,
             _ => return None,
         })
     }
@@ -156,6 +172,8 @@ impl Helper {
             unwatched: Vec::new(),
             pending: Pending::default(),
             guests: Slab::default(),
+            relays: Relays::default(),
+            hosts: None,
             names: None,
             control: start.control,
             notifier: Notifier::new(now),
@@ -251,7 +269,7 @@ impl Helper {
     /// The status line for `systemctl status`.
     pub(super) fn status(&self) -> String {
         let Counts { served, refused } = self.counts;
-        let running = self.sessions.len() + self.guests.len();
+        let running = self.sessions.len() + self.guests.len() + self.relays.slab.len();
         let state = match (&self.pause, self.stopping) {
             (_, true) => "stopping, ",
             (Some(_), _) => "paused, ",
@@ -274,7 +292,8 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Guest(key),
+                Token::Ident(key), Token::Guest(key), Token::Client(key),
+                Token::Backend(key), Token::Hosts,
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -33,6 +33,10 @@ impl Helper {
                 launcher.spawn(stream.as_fd(), &variables)
             }
             &mut Work::Internal(builtin) => return self.receive(connection, slot, builtin, now),
+            Work::Redirect(route) => {
+                let route = route.clone();
+                return self.redirect(connection, slot, route, now);
+            }
         };
         match spawned {
             Ok(process) => {

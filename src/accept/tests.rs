@@ -1,6 +1,7 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
 mod internal;
+mod redirect;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

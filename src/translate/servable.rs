@@ -9,7 +9,7 @@ use super::unit::Plain;
 use crate::config::Attribute;
 use crate::problem::Place;
 use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
-use crate::spec::Task;
+use crate::spec::{Redirect, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,10 +88,13 @@ pub(super) fn servable(
             }
             builtin.map(Task::Internal)
         }
-        Serving::Redirect { .. } => {
-            found.add(Attribute::Redirect, Reason::Redirect);
-            None
-        }
+        Serving::Redirect { host, port } => Some(Task::Redirect(Redirect {
+            targets: vec![Target {
+                host: host.to_text(),
+                port: port.0,
+            }],
+            keepalive: service.flags.keepalive,
+        })),
         Serving::Sensor(_) => {
             found.add(Attribute::Flags, Reason::Sensor);
             None
@@ -173,8 +176,6 @@ pub enum Reason {
     Wait,
     /// The internal service tcpmux.
     Tcpmux,
-    /// `redirect`.
-    Redirect,
     /// `flags = SENSOR`.
     Sensor,
     /// `type = RPC`.
@@ -241,7 +242,6 @@ impl fmt::Display for Reason {
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
             Self::Wait => f.write_str("wait = yes is not served yet"),
             Self::Tcpmux => f.write_str("tcpmux is not served yet"),
-            Self::Redirect => f.write_str("redirect is not served yet"),
             Self::Sensor => f.write_str("sensors are not served yet"),
             Self::Rpc => f.write_str("RPC services are not served yet"),
             Self::Mux(_) => f.write_str("TCPMUX services are not served yet"),
@@ -268,7 +268,6 @@ impl Reason {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
             Self::Tcpmux => "give the services behind it ports of their own",
-            Self::Redirect => "use systemd-socket-proxyd(8) with a socket unit of your own",
             Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",
             Self::Rpc => "start the server as a service of its own that registers itself",
             Self::Mux(_) => "give the service a port of its own and remove the type",

@@ -11,6 +11,7 @@ mod internal;
 mod lifecycle;
 mod limits;
 mod process;
+mod redirect;
 mod units;
 
 use std::io::{self, Write};
@@ -47,6 +48,7 @@ fn main() {
             access::SCENARIOS,
             ident::SCENARIOS,
             internal::SCENARIOS,
+            redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
         ];
