@@ -83,7 +83,11 @@ impl Container {
                     let ours = |line: &&str| !line.starts_with("systemd-modules-load.service");
                     return match failed.lines().find(ours) {
                         None => Ok(()),
-                        Some(unit) => Err(format!("failed at boot: {unit}")),
+                        Some(unit) => {
+                            let name = unit.split_whitespace().next().unwrap_or_default();
+                            let why = self.sh(&format!("journalctl -b -o cat -u {name}"))?;
+                            Err(format!("failed at boot: {unit}\n{why}"))
+                        }
                     };
                 }
                 _ => sleep(Duration::from_millis(50)),

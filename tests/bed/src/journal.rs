@@ -31,8 +31,16 @@ impl Container {
     /// # Errors
     /// If journalctl fails.
     pub fn journal(&self, unit: &str) -> Result<Vec<Line>> {
+        self.lines(&format!("-u '{unit}'"))
+    }
+
+    /// All lines that are in the journal by now and that journalctl finds with these arguments.
+    ///
+    /// # Errors
+    /// If journalctl fails.
+    pub fn lines(&self, arguments: &str) -> Result<Vec<Line>> {
         let text = self.sh(&format!(
-            "journalctl --sync; journalctl -o json -u '{unit}'"
+            "journalctl --sync; journalctl -o json {arguments}"
         ))?;
         Ok(text
             .lines()

@@ -19,6 +19,8 @@ pub enum Suite {
     Trixie,
     /// Debian 12 with the servers and clients of the software tests.
     Software,
+    /// Debian 12 with real xinetd, and the programs that read its log.
+    Conformance,
 }
 
 impl Suite {
@@ -28,12 +30,13 @@ impl Suite {
             Self::Bookworm => "systemd-252",
             Self::Trixie => "systemd-257",
             Self::Software => "software",
+            Self::Conformance => "conformance",
         }
     }
 
     fn distribution(self) -> &'static str {
         match self {
-            Self::Bookworm | Self::Software => "bookworm",
+            Self::Bookworm | Self::Software | Self::Conformance => "bookworm",
             Self::Trixie => "trixie",
         }
     }
@@ -47,6 +50,9 @@ impl Suite {
             Self::Software => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
                  openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin"
+            }
+            Self::Conformance => {
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch"
             }
         }
     }

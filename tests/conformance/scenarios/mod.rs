@@ -1,0 +1,41 @@
+//! The scenarios, one file for each part of xinetd's behaviour.
+
+mod access;
+mod banners;
+mod files;
+mod ident;
+mod identity;
+mod kinds;
+mod language;
+mod limits;
+mod lists;
+mod log;
+mod order;
+mod process;
+mod rate;
+mod readers;
+mod sessions;
+
+use crate::scenario::Scenario;
+
+/// All of them, in the order of the report.
+pub(crate) fn all() -> Vec<Scenario> {
+    [
+        language::SCENARIOS,
+        files::SCENARIOS,
+        access::SCENARIOS,
+        lists::SCENARIOS,
+        order::SCENARIOS,
+        banners::SCENARIOS,
+        limits::SCENARIOS,
+        rate::SCENARIOS,
+        process::SCENARIOS,
+        identity::SCENARIOS,
+        sessions::SCENARIOS,
+        log::SCENARIOS,
+        ident::SCENARIOS,
+        readers::SCENARIOS,
+        kinds::SCENARIOS,
+    ]
+    .concat()
+}

@@ -1,0 +1,185 @@
+//! The two sides: real xinetd, and the bridge.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testbed::{Container, Line, Result, Suite, write};
+
+use crate::scenario::Scenario;
+use crate::stage::Stage;
+use crate::transcript::{Expected, NOT_SERVED};
+
+/// The folder of the probe servers.
+const PROBES: &str = "/opt/probe";
+
+/// The names of the probe, each of which tells something else.
+const SUBJECTS: [&str; 9] = [
+    "accept",
+    "datagram",
+    "argv",
+    "env",
+    "descriptors",
+    "identity",
+    "limits",
+    "signals",
+    "socket",
+];
+
+/// The addresses that clients may have besides those of 127.0.0.0/8 and ::1.
+const ADDRESSES: [&str; 10] = [
+    "10.0.0.1/32",
+    "10.0.0.10/32",
+    "10.1.0.2/32",
+    "10.1.2.0/32",
+    "10.1.2.3/32",
+    "10.1.2.255/32",
+    "10.1.3.3/32",
+    "192.0.2.7/32",
+    "fd00:1:2::3/128",
+    "fd00:1:4::3/128",
+];
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Xinetd,
+    Bridge,
+}
+
+/// A container with one of them.
+pub(crate) struct Side {
+    pub(crate) which: Which,
+    pub(crate) container: Container,
+}
+
+impl Side {
+    pub(crate) fn boot(which: Which) -> Result<Self> {
+        let container = Container::boot(Suite::Conformance, prepare)?;
+        for address in ADDRESSES {
+            container.sh(&format!("ip address add {address} dev lo nodad"))?;
+        }
+        Ok(Self { which, container })
+    }
+
+    /// Plays the scenario, and gives its transcript.
+    pub(crate) fn play(&self, scenario: &Scenario, expected: Option<&Expected>) -> Result<String> {
+        for (path, content, mode) in scenario.files {
+            self.container.write(path, content, *mode)?;
+        }
+        self.start(scenario.configuration)?;
+        if self.which == Which::Bridge && self.leaves_out()? {
+            return Ok(NOT_SERVED.to_owned());
+        }
+        let mut stage = Stage::new(self, expected)?;
+        let acted = (scenario.act)(&mut stage);
+        let stopped = self.stop();
+        acted.and(stopped)?;
+        for (path, ..) in scenario.files {
+            self.container.sh(&format!("rm -f '{path}'"))?;
+        }
+        Ok(stage.into_transcript())
+    }
+
+    /// Starts it with this configuration.
+    fn start(&self, configuration: &str) -> Result<()> {
+        let text = configuration.replace("PROBE", PROBES);
+        self.container.write("/etc/xinetd.conf", text, 0o644)?;
+        match self.which {
+            // The environment is the one that the bridge's servers have without passenv.
+            Which::Xinetd => self.container.sh(
+                "rm -f /run/xinetd.pid
+                 systemd-run -q --unit=reference -p KillMode=process -p LimitNOFILE=524288 \
+                     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+                     xinetd -dontfork -pidfile /run/xinetd.pid -inetd_compat
+                 until systemctl show -P ActiveState reference | grep -q inactive ||
+                     journalctl -q _SYSTEMD_UNIT=reference.service \
+                         _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID reference) |
+                         grep -q 'Started working'; do
+                     sleep 0.02
+                 done",
+            ),
+            Which::Bridge => self
+                .container
+                .sh("systemctl daemon-reload && systemctl start xinetd.target"),
+        }
+        .map(drop)
+    }
+
+    /// Servers of both sides end with it: the next scenario begins with an empty machine.
+    fn stop(&self) -> Result<()> {
+        match self.which {
+            Which::Xinetd => self
+                .container
+                .sh("systemctl kill -s KILL reference 2>/dev/null
+                 systemctl stop reference 2>/dev/null; systemctl reset-failed"),
+            Which::Bridge => self
+                .container
+                .sh("systemctl stop xinetd.target; systemctl reset-failed"),
+        }
+        .map(drop)
+    }
+
+    /// Whether this version of the bridge does not serve all that the configuration asks for.
+    fn leaves_out(&self) -> Result<bool> {
+        let (_, report) = self.container.try_sh("xinetdctl check --json")?;
+        Ok(report.contains("\"standing\": \"not_served_yet\""))
+    }
+
+    /// Starts it anew with another configuration.
+    pub(crate) fn restart(&self, configuration: &str) -> Result<()> {
+        self.stop()?;
+        self.start(configuration)
+    }
+
+    /// What xinetd and the helpers have logged after `cursor`.
+    pub(crate) fn lines(&self, cursor: &str) -> Result<Vec<Line>> {
+        let all = format!("--after-cursor='{cursor}'");
+        // journalctl skips a line where the one at the cursor is not among those asked for.
+        let mut lines = self.container.lines(&all)?;
+        lines.retain(|line| line.field("SYSLOG_IDENTIFIER") == "xinetd");
+        Ok(lines)
+    }
+
+    /// Where the log ends now.
+    pub(crate) fn cursor(&self) -> Result<String> {
+        let all = self
+            .container
+            .sh("journalctl --sync; journalctl -q -n 1 --show-cursor -o cat")?;
+        let cursor = all
+            .lines()
+            .find_map(|line| line.strip_prefix("-- cursor: "));
+        cursor
+            .map(str::to_owned)
+            .ok_or_else(|| format!("no cursor in {all}"))
+    }
+}
+
+/// The probe, under all its names.
+fn prepare(tree: &Path) -> Result<()> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/probe.c");
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("probe");
+    let built = program.with_extension(format!("{:?}", std::thread::current().id()));
+    let compiled = Command::new("gcc")
+        .args(["-O", "-static", "-o"])
+        .args([&built, &source])
+        .output()
+        .map_err(|error| format!("gcc: {error}; tests/setup installs it"))?;
+    if !compiled.status.success() {
+        return Err(String::from_utf8_lossy(&compiled.stderr).into_owned());
+    }
+    let content = std::fs::read(&built).map_err(|error| format!("the probe: {error}"))?;
+    for subject in SUBJECTS {
+        write(tree, &format!("{PROBES}/{subject}"), &content, 0o755)?;
+    }
+    // fail2ban is here for its filter alone; the other has nothing to do in a container.
+    for service in ["fail2ban", "systemd-remount-fs"] {
+        let mask = tree.join(format!("etc/systemd/system/{service}.service"));
+        symlink("/dev/null", &mask).map_err(|error| format!("{}: {error}", mask.display()))?;
+    }
+    let hosts = "127.0.0.1 localhost\n::1 localhost\n10.1.2.3 alpha.example.com alpha\n\
+                 10.1.3.3 beta.example.com beta\n";
+    write(tree, "/etc/hosts", hosts, 0o644)?;
+    // What Debian's package brings would be read besides the scenario's own file.
+    write(tree, "/etc/inetd.conf", "", 0o644)
+}

@@ -1,0 +1,224 @@
+//! What scenarios do, and the transcript of what is seen.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use testbed::{Close, Heard, Line, Peer, Result};
+
+use crate::normalise;
+use crate::side::Side;
+use crate::transcript::Expected;
+
+/// How long lines of the log may take that are expected.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long nothing may come before the log counts as complete where nothing is known.
+const SILENCE: Duration = Duration::from_millis(1500);
+
+/// One side, while a scenario plays.
+pub(crate) struct Stage<'a> {
+    side: &'a Side,
+    expected: Option<&'a Expected>,
+    transcript: String,
+    /// Where the log ended when it began.
+    begin: String,
+    /// What is not written down yet of the log comes after it.
+    cursor: String,
+    logs: usize,
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn new(side: &'a Side, expected: Option<&'a Expected>) -> Result<Self> {
+        let begin = side.cursor()?;
+        Ok(Self {
+            side,
+            expected,
+            transcript: String::new(),
+            cursor: begin.clone(),
+            begin,
+            logs: 0,
+        })
+    }
+
+    pub(crate) fn into_transcript(self) -> String {
+        self.transcript
+    }
+
+    /// Starts the side anew with another configuration; what it logs meanwhile is nobody's matter.
+    pub(crate) fn configure(&mut self, configuration: &str) -> Result<()> {
+        self.side.restart(configuration)?;
+        self.cursor = self.side.cursor()?;
+        Ok(())
+    }
+
+    /// A client from `source` to a port of the machine: at 127.0.0.1 for a source on the
+    /// loopback, else at the source's own address.
+    pub(crate) fn connect(
+        &self,
+        source: &str,
+        port: u16,
+    ) -> Result<std::result::Result<Peer, Close>> {
+        let source: IpAddr = source
+            .parse()
+            .map_err(|_| format!("{source} is no address"))?;
+        let to = match source {
+            IpAddr::V4(address) if address.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+            other => other,
+        };
+        Peer::connect(SocketAddr::new(to, port), Some(SocketAddr::new(source, 0)))
+    }
+
+    /// A client that gets a connection, whatever becomes of it.
+    pub(crate) fn client(&self, source: &str, port: u16) -> Result<Peer> {
+        self.connect(source, port)?
+            .map_err(|close| format!("{source} to {port}: {close:?}"))
+    }
+
+    /// A client that sends nothing and reads to the end.
+    pub(crate) fn hear(&mut self, source: &str, port: u16) -> Result<()> {
+        let heard = match self.connect(source, port)? {
+            Ok(peer) => peer.read_to_end()?,
+            Err(close) => Heard {
+                bytes: Vec::new(),
+                close,
+            },
+        };
+        self.heard(&format!("{source} to {port}"), &heard);
+        Ok(())
+    }
+
+    /// A client sends a datagram, and waits for the answer.
+    pub(crate) fn exchange(&mut self, source: &str, port: u16, datagram: &[u8]) -> Result<()> {
+        let text = |error: std::io::Error| format!("{source} to {port}: {error}");
+        let socket = UdpSocket::bind((source, 0)).map_err(text)?;
+        socket.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+        socket
+            .send_to(datagram, (Ipv4Addr::LOCALHOST, port))
+            .map_err(text)?;
+        let mut answer = vec![0; 65536];
+        let count = socket.recv(&mut answer).map_err(text)?;
+        self.bytes(&format!("{source} to {port}, answer:"), &answer[..count]);
+        Ok(())
+    }
+
+    /// A client reads to the end.
+    pub(crate) fn finish(&mut self, name: &str, peer: Peer) -> Result<()> {
+        let heard = peer.read_to_end()?;
+        self.heard(name, &heard);
+        Ok(())
+    }
+
+    /// Writes down what a client has heard.
+    fn heard(&mut self, name: &str, heard: &Heard) {
+        let end = match heard.close {
+            Close::Fin => "then FIN",
+            Close::Reset => "then RST",
+            Close::Refused => "refused",
+        };
+        let nothing = if heard.bytes.is_empty() && heard.close != Close::Refused {
+            "nothing, "
+        } else {
+            ""
+        };
+        self.bytes(&format!("{name}: {nothing}{end}"), &heard.bytes);
+    }
+
+    /// Writes bytes into the transcript, line by line.
+    pub(crate) fn bytes(&mut self, title: &str, bytes: &[u8]) {
+        self.note(title);
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            let (text, end) = match line.strip_suffix(b"\n") {
+                Some(text) => (text, ""),
+                None => (line, " (no newline)"),
+            };
+            let text = normalise::told(&text.escape_ascii().to_string());
+            let _ = writeln!(self.transcript, "  | {text}{end}");
+        }
+    }
+
+    /// Writes a line into the transcript.
+    pub(crate) fn note(&mut self, text: &str) {
+        let _ = writeln!(self.transcript, "{text}");
+    }
+
+    /// Writes a file of the machine.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>, mode: u32) -> Result<()> {
+        self.side.container.write(path, content, mode)
+    }
+
+    /// Writes down what has been logged since the last time, once all of it is there. The lines
+    /// of one time come in no order that could be told, and stand in that of their text.
+    pub(crate) fn log(&mut self) -> Result<()> {
+        let wanted = self.expected.and_then(|expected| expected.log(self.logs));
+        let lines = self.await_lines(wanted)?;
+        if let Some(last) = lines.last() {
+            self.cursor = last.field("__CURSOR").to_owned();
+        }
+        self.logs += 1;
+        self.note("log:");
+        let mut texts: Vec<_> = lines.iter().map(describe).collect();
+        texts.sort_unstable();
+        for text in texts {
+            let _ = writeln!(self.transcript, "  {text}");
+        }
+        Ok(())
+    }
+
+    /// Has a program read /tmp/log, which is the log as syslogd would have written it, and writes
+    /// down what it says.
+    pub(crate) fn read_log(&mut self, program: &str) -> Result<()> {
+        let container = &self.side.container;
+        container.sh(&format!(
+            "journalctl -q -o short --after-cursor='{}' | grep ' xinetd\\[' >/tmp/log",
+            self.begin
+        ))?;
+        let said = container.sh(program)?;
+        self.note("its reader says:");
+        for line in said.lines().filter(|line| !line.trim().is_empty()) {
+            let _ = writeln!(self.transcript, "  {}", line.trim_end());
+        }
+        Ok(())
+    }
+
+    fn await_lines(&self, wanted: Option<usize>) -> Result<Vec<Line>> {
+        let begin = Instant::now();
+        let mut since = begin;
+        let mut count = 0;
+        loop {
+            let lines = self.side.lines(&self.cursor)?;
+            if lines.len() != count {
+                (count, since) = (lines.len(), Instant::now());
+            }
+            let enough = match wanted {
+                // What must not come has a moment to come.
+                Some(0) => since.elapsed() >= SILENCE / 5,
+                Some(wanted) => count >= wanted,
+                None => since.elapsed() >= SILENCE,
+            };
+            if enough || begin.elapsed() >= PATIENCE {
+                return Ok(lines);
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A line of the log with its facility and level.
+fn describe(line: &Line) -> String {
+    const FACILITIES: [&str; 12] = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
+        "authpriv", "ftp",
+    ];
+    const LEVELS: [&str; 8] = [
+        "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+    ];
+    let number = |name| line.field(name).parse::<usize>().unwrap_or(usize::MAX);
+    let facility = number("SYSLOG_FACILITY");
+    let facility = FACILITIES
+        .get(facility)
+        .map_or_else(|| facility.to_string(), |&name| name.to_owned());
+    let level = LEVELS.get(number("PRIORITY")).copied().unwrap_or("?");
+    format!("{facility}.{level} {}", normalise::line(line.message()))
+}
