@@ -76,6 +76,8 @@ pub enum Task {
     /// The internal service tcpmux: the first of these that has the name which the client sends
     /// gets it (section 4.13).
     Tcpmux(Vec<MuxTarget>),
+    /// `redirect`: the helper passes its bytes on (section 4.12).
+    Redirect(Redirect),
 }
 
 /// A service that tcpmux leads to.
@@ -102,12 +104,33 @@ pub struct MuxClient {
     pub from: Vec<String>,
 }
 
+/// Where the bytes of a connection are passed on to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    /// The backends, the preferred one first; at least one.
+    pub targets: Vec<Target>,
+    /// KEEPALIVE: the kernel asks a silent backend whether it is there.
+    #[serde(default)]
+    pub keepalive: bool,
+}
+
+/// A backend.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Its address or name.
+    pub host: String,
+    /// Its port, not 0.
+    pub port: u16,
+}
+
 impl Task {
     /// The program that it runs, if it runs one.
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Execute(program) => Some(program),
-            Self::Internal(_) | Self::Tcpmux(_) => None,
+            Self::Internal(_) | Self::Tcpmux(_) | Self::Redirect(_) => None,
         }
     }
 }

@@ -22,6 +22,7 @@ use super::notify::Notifier;
 use super::pause::Pause;
 use super::peer::Remote;
 use super::pending::Pending;
+use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
 use super::slab::{Key, Slab};
@@ -46,6 +47,9 @@ pub(super) struct Helper {
     pub(super) pending: Pending,
     /// The clients of an internal service.
     pub(super) guests: Slab<Guest>,
+    /// The sessions of `redirect`.
+    pub(super) relays: Relays,
+    pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
@@ -91,6 +95,12 @@ pub(super) enum Token {
     MuxListener(u32),
     /// tcpmux, which hands a connection over.
     Handover(Key),
+    /// The client of a session of `redirect`.
+    Client(Key),
+    /// The backend of such a session.
+    Backend(Key),
+    /// The look-ups of backends.
+    Hosts,
 }
 
 impl Token {
@@ -108,6 +118,9 @@ impl Token {
             Self::Guest(key) => (9, (key.index, key.generation)),
             Self::MuxListener(index) => (10, (index, 0)),
             Self::Handover(key) => (11, (key.index, key.generation)),
+            Self::Client(key) => (12, (key.index, key.generation)),
+            Self::Backend(key) => (13, (key.index, key.generation)),
+            Self::Hosts => (14, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -132,6 +145,9 @@ impl Token {
             9 => Self::Guest(key),
             10 => Self::MuxListener(index),
             11 => Self::Handover(key),
+            12 => Self::Client(key),
+            13 => Self::Backend(key),
+            14 => Self::Hosts,
             _ => return None,
         })
     }
@@ -174,6 +190,8 @@ impl Helper {
             unwatched: Vec::new(),
             pending: Pending::default(),
             guests: Slab::default(),
+            relays: Relays::default(),
+            hosts: None,
             names: None,
             control: start.control,
             notifier: Notifier::new(now),
@@ -292,7 +310,7 @@ impl Helper {
     /// The status line for `systemctl status`.
     pub(super) fn status(&self) -> String {
         let Counts { served, refused } = self.counts;
-        let running = self.sessions.len() + self.guests.len();
+        let running = self.sessions.len() + self.guests.len() + self.relays.slab.len();
         let state = match (&self.pause, self.stopping) {
             (_, true) => "stopping, ",
             (Some(_), _) => "paused, ",
@@ -317,6 +335,8 @@ mod tests {
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
                 Token::Ident(key), Token::Guest(key), Token::MuxListener(index),
                 Token::Handover(key),
+                Token::Client(key),
+                Token::Backend(key), Token::Hosts,
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -24,6 +24,8 @@ mod notify;
 mod pause;
 mod peer;
 mod pending;
+mod redirect;
+mod relay;
 mod reload;
 mod serve;
 mod sessions;

@@ -34,6 +34,10 @@ impl Helper {
             }
             &mut Work::Internal(builtin) => return self.receive(connection, slot, builtin, now),
             Work::Tcpmux(_) => return self.ask_service(connection, slot, now),
+            Work::Redirect(route) => {
+                let route = route.clone();
+                return self.redirect(connection, slot, route, now);
+            }
         };
         match spawned {
             Ok(process) => {

@@ -10,11 +10,12 @@ use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{MuxTarget, Spec, Task};
+use crate::spec::{MuxTarget, Redirect, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
 use super::environment;
+use super::relay::Route;
 
 /// The size of a spec at most.
 pub(super) const MAX_SPEC: u64 = 4 * 1024 * 1024;
@@ -45,6 +46,8 @@ pub(super) enum Work {
     Internal(Builtin),
     /// Leads each connection to one of these.
     Tcpmux(Vec<MuxTarget>),
+    /// Passes the bytes of each connection on.
+    Redirect(Route),
 }
 
 /// What servers get from the helper's own start.
@@ -130,6 +133,7 @@ impl Settings {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
             Task::Internal(builtin) => Work::Internal(*builtin),
             Task::Tcpmux(targets) => Work::Tcpmux(targets.clone()),
+            Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {
@@ -142,6 +146,16 @@ impl Settings {
             spec,
         })
     }
+}
+
+fn route(redirect: &Redirect) -> Result<Route, String> {
+    if redirect.targets.is_empty() {
+        return Err("the spec: redirect has no targets".into());
+    }
+    Ok(Route {
+        targets: redirect.targets.as_slice().into(),
+        keepalive: redirect.keepalive,
+    })
 }
 
 fn launcher(program: &Program, spec: &Spec, inherited: &Inherited) -> Result<Launcher, String> {

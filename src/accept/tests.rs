@@ -2,6 +2,7 @@
 
 mod internal;
 mod mux;
+mod redirect;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -19,7 +19,10 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
     match attribute {
         Attribute::Flags => flags(service, &mut fates),
         Attribute::LogOnSuccess => {
-            fates.push(helper("writes the START and EXIT lines"));
+            fates.push(helper(match service.logging.success.traffic {
+                true => "writes the START, TRAFFIC and EXIT lines",
+                false => "writes the START and EXIT lines",
+            }));
             let identifies = service.logging.success.userid;
             fates.extend(identifies.then(|| helper("asks the client's machine for its user")));
         }
@@ -136,6 +139,9 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::DenyTime => Fate::NoEffect {
             why: "the service is no sensor",
         },
+        Attribute::Redirect if matches!(service.serving, Serving::Redirect { .. }) => {
+            helper("passes the bytes of the client on")
+        }
         Attribute::Redirect => Fate::NoEffect {
             why: "the service does not redirect",
         },
@@ -157,9 +163,14 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
         Reach::Mux(_) => helper("sets it on the connection"),
         Reach::Listen(_) | Reach::Rpc(..) => unit(directive),
     };
+    let redirects = matches!(service.serving, Serving::Redirect { .. });
     let rows = [
         (flags.nodelay, option("NoDelay=")),
         (flags.keepalive, option("KeepAlive=")),
+        (
+            flags.keepalive && redirects,
+            helper("has the kernel ask a silent backend whether it is there"),
+        ),
         (
             flags.noretry,
             helper("does not try again when it can't start the server"),

@@ -11,7 +11,7 @@ use crate::problem::Place;
 use crate::service::{
     Bind, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
 };
-use crate::spec::Task;
+use crate::spec::{Redirect, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,10 +104,13 @@ pub(super) fn servable(
             let tcpmux = Task::Tcpmux(Vec::new());
             Some(internal.builtin().map_or(tcpmux, Task::Internal))
         }
-        Serving::Redirect { .. } => {
-            found.add(Attribute::Redirect, Reason::Redirect);
-            None
-        }
+        Serving::Redirect { host, port } => Some(Task::Redirect(Redirect {
+            targets: vec![Target {
+                host: host.to_text(),
+                port: port.0,
+            }],
+            keepalive: service.flags.keepalive,
+        })),
         Serving::Sensor(_) => {
             found.add(Attribute::Flags, Reason::Sensor);
             None
@@ -194,8 +197,6 @@ pub enum Reason {
     Protocol(String),
     /// `wait = yes`.
     Wait,
-    /// `redirect`.
-    Redirect,
     /// `flags = SENSOR`.
     Sensor,
     /// `type = RPC`.
@@ -259,7 +260,6 @@ impl fmt::Display for Reason {
             }
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
             Self::Wait => f.write_str("wait = yes is not served yet"),
-            Self::Redirect => f.write_str("redirect is not served yet"),
             Self::Sensor => f.write_str("sensors are not served yet"),
             Self::Rpc => f.write_str("RPC services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
@@ -284,7 +284,6 @@ impl Reason {
             Self::SocketType(_) | Self::Protocol(_) | Self::Wait => {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
-            Self::Redirect => "use systemd-socket-proxyd(8) with a socket unit of your own",
             Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",
             Self::Rpc => "start the server as a service of its own that registers itself",
             Self::Labeled => {

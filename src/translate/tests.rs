@@ -8,7 +8,7 @@ use crate::bytes::ByteString;
 use crate::config::{Databases, MemoryTree, Sources};
 use crate::problem::{Place, Severity};
 use crate::service::*;
-use crate::spec::{MuxClient, MuxTarget, Spec, Task};
+use crate::spec::{MuxClient, MuxTarget, Redirect, Spec, Target, Task};
 
 fn place(line: u32) -> Place {
     Place {
@@ -279,6 +279,26 @@ fn a_service_that_no_tcpmux_leads_to_is_told() {
 }
 
 #[test]
+fn a_redirect_is_passed_on_to_its_host() {
+    let mut foo = service("foo");
+    foo.serving = Serving::Redirect {
+        host: "www.example.com".into(),
+        port: Port(8080),
+    };
+    foo.flags.keepalive = true;
+    let spec: Spec = toml::from_str(&text(foo, "foo.toml")).unwrap();
+    let target = Target {
+        host: "www.example.com".to_owned(),
+        port: 8080,
+    };
+    let redirect = Redirect {
+        targets: vec![target],
+        keepalive: true,
+    };
+    assert_eq!(spec.task, Task::Redirect(redirect));
+}
+
+#[test]
 fn nice_is_what_xinetd_makes_of_it() {
     for (user, nice, expected) in [
         ("nobody", 5, Some("Nice=5")),
@@ -389,15 +409,6 @@ fn what_is_not_served_yet_is_told() {
     assert_eq!(
         reasons_of(|foo| foo.serving = Serving::Sensor(DenyTime::Forever)),
         [Reason::Sensor]
-    );
-    assert_eq!(
-        reasons_of(|foo| {
-            foo.serving = Serving::Redirect {
-                host: "a".into(),
-                port: Port(1),
-            };
-        }),
-        [Reason::Redirect]
     );
     assert_eq!(
         reasons_of(|foo| {

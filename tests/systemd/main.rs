@@ -12,6 +12,7 @@ mod lifecycle;
 mod limits;
 mod mux;
 mod process;
+mod redirect;
 mod units;
 
 use std::io::{self, Write};
@@ -49,6 +50,7 @@ fn main() {
             ident::SCENARIOS,
             internal::SCENARIOS,
             mux::SCENARIOS,
+            redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
         ];

@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 use crate::{Result, context};
 
 /// How long a client waits for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a connection ended, as its client saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,13 @@ impl Peer {
         Ok(Self(socket))
     }
 
+    /// The other end: a connection that a test itself has accepted.
+    pub(crate) fn accepted(socket: Socket) -> Result<Self> {
+        context(socket.set_read_timeout(Some(PATIENCE)), "time limit")?;
+        context(socket.set_write_timeout(Some(PATIENCE)), "time limit")?;
+        Ok(Self(socket))
+    }
+
     /// Connects and reads to the end.
     ///
     /// # Errors
@@ -168,6 +175,17 @@ impl Peer {
     pub fn read(&mut self, count: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; count];
         context(self.0.read_exact(&mut bytes), "read")?;
+        Ok(bytes)
+    }
+
+    /// Reads what comes next; nothing at the end.
+    ///
+    /// # Errors
+    /// If the connection ends otherwise.
+    pub fn read_some(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; 4096];
+        let count = context(self.0.read(&mut bytes), "read")?;
+        bytes.truncate(count);
         Ok(bytes)
     }
 

@@ -5,6 +5,7 @@ mod banners;
 mod files;
 mod ident;
 mod identity;
+mod inside;
 mod kinds;
 mod language;
 mod limits;
@@ -36,6 +37,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         log::SCENARIOS,
         ident::SCENARIOS,
         readers::SCENARIOS,
+        inside::SCENARIOS,
         kinds::SCENARIOS,
         mux::SCENARIOS,
     ]
