@@ -9,12 +9,13 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
-use crate::service::{Program, ResourceLimits, Rlimit};
-use crate::spec::{Spec, Task};
+use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
+use crate::spec::{MuxTarget, Redirect, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
 use super::environment;
+use super::relay::Route;
 
 /// The size of a spec at most.
 pub(super) const MAX_SPEC: u64 = 4 * 1024 * 1024;
@@ -41,6 +42,12 @@ pub(super) struct Settings {
 pub(super) enum Work {
     /// Runs a server for each connection.
     Execute(Launcher),
+    /// Serves each connection itself.
+    Internal(Builtin),
+    /// Leads each connection to one of these.
+    Tcpmux(Vec<MuxTarget>),
+    /// Passes the bytes of each connection on.
+    Redirect(Route),
 }
 
 /// What servers get from the helper's own start.
@@ -124,6 +131,9 @@ impl Settings {
     pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
         let work = match &spec.task {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
+            Task::Internal(builtin) => Work::Internal(*builtin),
+            Task::Tcpmux(targets) => Work::Tcpmux(targets.clone()),
+            Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {
@@ -136,6 +146,16 @@ impl Settings {
             spec,
         })
     }
+}
+
+fn route(redirect: &Redirect) -> Result<Route, String> {
+    if redirect.targets.is_empty() {
+        return Err("the spec: redirect has no targets".into());
+    }
+    Ok(Route {
+        targets: redirect.targets.as_slice().into(),
+        keepalive: redirect.keepalive,
+    })
 }
 
 fn launcher(program: &Program, spec: &Spec, inherited: &Inherited) -> Result<Launcher, String> {
@@ -163,7 +183,7 @@ fn c_string(bytes: &ByteString) -> Result<CString, String> {
 
 /// The limits to set in each server, in xinetd's order. What the helper has already itself costs
 /// no system call.
-fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
+pub(super) fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
     let number = |limit: Rlimit| match limit {
         Rlimit::Unlimited => RLIM_INFINITY,
         Rlimit::AtMost(most) => most,

@@ -1,5 +1,9 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
+mod internal;
+mod mux;
+mod redirect;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -55,6 +59,9 @@ fn shell(script: &str) -> String {
 
 const CAT: &str = r#"{ path = "/bin/cat", argv = ["cat"] }"#;
 
+/// What a spec says that is to be done, in [`MINIMAL`].
+const TASK: &str = r#"execute = { path = "/bin/cat", argv = ["cat"] }"#;
+
 impl Scene {
     fn new(changes: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("[::]:0").unwrap();
@@ -73,6 +80,7 @@ impl Scene {
         let kept = StateFile::open(state.file().try_clone().unwrap().into()).unwrap();
         let start = Start {
             listeners: vec![listener],
+            mux_listeners: Vec::new(),
             journal: Box::leak(Box::new(journal)),
             settings: Settings::new(parse(spec(changes).as_bytes()).unwrap(), &inherited).unwrap(),
             inherited,

@@ -9,6 +9,10 @@ pub enum Kind {
     Start,
     /// A server has ended.
     Exit,
+    /// What was passed on between a client and its backend.
+    Traffic,
+    /// A backend could not be reached.
+    Unreachable,
     /// A client was refused.
     Fail,
     /// A client was refused because of `max_load`.
@@ -53,9 +57,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Start,
         Self::Exit,
+        Self::Traffic,
+        Self::Unreachable,
         Self::Fail,
         Self::ExcessiveLoad,
         Self::BothListsMatch,
@@ -83,6 +89,8 @@ impl Kind {
         match self {
             Self::Start => "START",
             Self::Exit => "EXIT",
+            Self::Traffic => "TRAFFIC",
+            Self::Unreachable => "UNREACHABLE",
             Self::Fail => "FAIL",
             Self::ExcessiveLoad => "LOAD",
             Self::BothListsMatch => "BOTH_LISTS",
@@ -111,6 +119,8 @@ impl Kind {
         match self {
             Self::Start => "e7292512edb546d58bc4cf10926d7ea2",
             Self::Exit => "8636611d46714974bbf197ccc779cba6",
+            Self::Traffic => "c57e267955694c8ebbf1967019a0abf0",
+            Self::Unreachable => "7b1aa4eb72e0428c9af9f2a016d9d42d",
             Self::Fail => "0c22afc9d8ab4c3790063685743ab448",
             Self::ExcessiveLoad => "dddf54824d6042e09d470e280f5b7db3",
             Self::BothListsMatch => "c2d7f9b71af943899c6839daf98ea642",
@@ -138,7 +148,9 @@ impl Kind {
     /// service, whose level `log_type` tells.
     pub fn level(self) -> Option<Level> {
         match self {
-            Self::Start | Self::Exit | Self::Fail | Self::UserId | Self::NoId => None,
+            Self::Start | Self::Exit | Self::Traffic | Self::Fail | Self::UserId | Self::NoId => {
+                None
+            }
             Self::ExcessiveLoad
             | Self::BothListsMatch
             | Self::Deactivating
@@ -146,6 +158,7 @@ impl Kind {
             | Self::ExecFailed
             | Self::ForkFailed
             | Self::IdentFailed
+            | Self::Unreachable
             | Self::BannerUnreadable => Some(Level::Err),
             // xinetd's own usual level for both.
             Self::LibwrapRefused | Self::LibwrapTwist => Some(Level::Info),

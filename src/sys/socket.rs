@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockaddrLike, SockaddrStorage, getsockname};
-use nix::sys::socket::{getsockopt, send, setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, recv, send, setsockopt, sockopt};
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
@@ -38,6 +38,16 @@ pub fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
         && getsockopt(&socket, sockopt::AcceptConn) == Ok(true)
 }
 
+/// Whether this is a stream socket of unix(7) that listens.
+pub fn is_unix_listener(socket: BorrowedFd<'_>) -> bool {
+    let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
+        .ok()
+        .and_then(|a| a.family());
+    family == Some(AddressFamily::Unix)
+        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Stream)
+        && getsockopt(&socket, sockopt::AcceptConn) == Ok(true)
+}
+
 /// Closes a connection so that the peer gets a reset.
 pub fn reset(socket: TcpStream) {
     let linger = libc::linger {
@@ -64,6 +74,25 @@ pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     Ok(send(socket.as_raw_fd(), bytes, flags)?)
 }
 
+/// Copies what a stream has into `buffer` and leaves it there; never waits.
+///
+/// # Errors
+/// As recv(2); [`io::ErrorKind::WouldBlock`] if there is nothing now.
+pub fn peek_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+    Ok(recv(socket.as_raw_fd(), buffer, flags)?)
+}
+
+/// Takes up to `room.len()` bytes off a TCP stream and throws them away (tcp(7), `MSG_TRUNC`);
+/// never waits. What is in `room` means nothing.
+///
+/// # Errors
+/// As recv(2); [`io::ErrorKind::WouldBlock`] if there is nothing now.
+pub fn skip_now(socket: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+    Ok(recv(socket.as_raw_fd(), room, flags)?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -85,6 +114,8 @@ mod tests {
         let unix = UnixListener::bind(&path).unwrap();
         std::fs::remove_file(path).unwrap();
         assert!(!is_tcp_listener(unix.as_fd()));
+        assert!(is_unix_listener(unix.as_fd()));
+        assert!(!is_unix_listener(listener.as_fd()));
     }
 
     #[test]

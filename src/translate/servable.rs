@@ -3,22 +3,35 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::principal::Account;
+use super::principal::{Account, is_root};
 use super::unit::Plain;
 use crate::config::Attribute;
 use crate::problem::Place;
-use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
-use crate::spec::Task;
+use crate::service::{
+    Bind, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
+};
+use crate::spec::{Redirect, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Servable {
-    pub(super) port: Port,
-    pub(super) family: Family,
-    /// The address and zone of `bind`.
-    pub(super) bind: Option<(IpAddr, Option<Plain>)>,
+    pub(super) door: Door,
     pub(super) task: Task,
     pub(super) account: Account,
+}
+
+/// Where connections come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Door {
+    /// A port of its own.
+    Port {
+        port: Port,
+        family: Family,
+        /// The address and zone of `bind`.
+        bind: Option<(IpAddr, Option<Plain>)>,
+    },
+    /// The tcpmux service.
+    Mux(Mux),
 }
 
 /// The parts for the units, or all that stands in the way.
@@ -42,7 +55,10 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
             found.add(Attribute::Protocol, Reason::Protocol(name.to_text()));
         }
     }
-    if service.wait {
+    // An internal service takes its clients itself, whatever wait says; one behind tcpmux has no
+    // socket to wait for.
+    let is_waiting = service.wait && !matches!(service.serving, Serving::Internal(_));
+    if is_waiting && !matches!(service.reach, Reach::Mux(_)) {
         found.add(Attribute::Wait, Reason::Wait);
     }
     if service.flags.labeled {
@@ -51,52 +67,67 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
     if service.flags.intercept {
         found.add(Attribute::Flags, Reason::Intercept);
     }
-    let listen = match &service.reach {
-        Reach::Listen(listen) => Some(listen),
+    let door = match &service.reach {
+        Reach::Listen(listen) => {
+            let bind = found.bind(listen.bind.as_ref());
+            if listen.port == Port(0) {
+                found.add(Attribute::Port, Reason::EphemeralPort);
+            }
+            Some(Door::Port {
+                port: listen.port,
+                family: listen.family,
+                bind,
+            })
+        }
         Reach::Rpc(..) => {
             found.add(Attribute::Type, Reason::Rpc);
             None
         }
-        Reach::Mux(mux) => {
-            found.add(Attribute::Type, Reason::Mux(*mux));
-            None
-        }
+        Reach::Mux(mux) => Some(Door::Mux(*mux)),
     };
-    let bind = listen.and_then(|listen| found.bind(listen.bind.as_ref()));
-    if listen.is_some_and(|listen| listen.port == Port(0)) {
-        found.add(Attribute::Port, Reason::EphemeralPort);
-    }
     let task = match &service.serving {
         Serving::Program(program) => Some(Task::Execute(program.clone())),
-        Serving::Internal(_) => {
-            found.add(Attribute::Type, Reason::Internal);
-            None
+        Serving::Internal(internal) => {
+            // Whom it leads to is known when all services have names.
+            let tcpmux = Task::Tcpmux(Vec::new());
+            Some(internal.builtin().map_or(tcpmux, Task::Internal))
         }
-        Serving::Redirect { .. } => {
-            found.add(Attribute::Redirect, Reason::Redirect);
-            None
-        }
+        Serving::Redirect { host, port } => Some(Task::Redirect(Redirect {
+            targets: vec![Target {
+                host: host.to_text(),
+                port: port.0,
+            }],
+            keepalive: service.flags.keepalive,
+        })),
         Serving::Sensor(_) => {
             found.add(Attribute::Flags, Reason::Sensor);
             None
         }
     };
-    // Only internal services lack credentials, and those have an obstacle already.
-    let account = service.credentials.as_ref().and_then(|credentials| {
-        Account::new(credentials)
+    let account = match &service.credentials {
+        // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
+        Some(credentials) if is_tcpmux(service) && is_root(&credentials.user) => {
+            Some(Account::nobody_at_all())
+        }
+        Some(credentials) => Account::new(credentials)
             .map_err(|(attribute, word)| found.add(attribute, Reason::Principal(word)))
-            .ok()
-    });
-    match (listen, task, account) {
-        (Some(listen), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
-            port: listen.port,
-            family: listen.family,
-            bind,
+            .ok(),
+        // Only internal services lack them.
+        None => Some(Account::nobody_at_all()),
+    };
+    match (door, task, account) {
+        (Some(door), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
+            door,
             task,
             account,
         }),
         _ => Err(found.list),
     }
+}
+
+/// Whether it is the service that leads to those of type TCPMUX.
+pub(super) fn is_tcpmux(service: &Service) -> bool {
+    matches!(service.serving, Serving::Internal(Internal::Tcpmux))
 }
 
 /// The obstacles of one service, as they are found.
@@ -154,16 +185,10 @@ pub enum Reason {
     Protocol(String),
     /// `wait = yes`.
     Wait,
-    /// `type = INTERNAL`.
-    Internal,
-    /// `redirect`.
-    Redirect,
     /// `flags = SENSOR`.
     Sensor,
     /// `type = RPC`.
     Rpc,
-    /// `type = TCPMUX` or `TCPMUXPLUS`.
-    Mux(Mux),
     /// `flags = LABELED`.
     Labeled,
     /// `flags = INTERCEPT`.
@@ -218,11 +243,8 @@ impl fmt::Display for Reason {
             }
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
             Self::Wait => f.write_str("wait = yes is not served yet"),
-            Self::Internal => f.write_str("internal services are not served yet"),
-            Self::Redirect => f.write_str("redirect is not served yet"),
             Self::Sensor => f.write_str("sensors are not served yet"),
             Self::Rpc => f.write_str("RPC services are not served yet"),
-            Self::Mux(_) => f.write_str("TCPMUX services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
             Self::BindName => f.write_str("a host name in bind is not served yet"),
@@ -242,11 +264,8 @@ impl Reason {
             Self::SocketType(_) | Self::Protocol(_) | Self::Wait => {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
-            Self::Internal => "such services have no use beyond tests: leave it off",
-            Self::Redirect => "use systemd-socket-proxyd(8) with a socket unit of your own",
             Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",
             Self::Rpc => "start the server as a service of its own that registers itself",
-            Self::Mux(_) => "give the service a port of its own and remove the type",
             Self::Labeled => {
                 "use a socket unit of your own with SELinuxContextFromNet=yes, see systemd.socket(5)"
             }

@@ -75,11 +75,14 @@ fn body(
     let user = account.user.clone();
     let by_systemd = user.is_some();
     body.extend(user.map(|user| Directive::new("User", user)));
+    if account.dynamic {
+        body.push(Directive::new("DynamicUser", Value::Literal("yes")));
+    }
     let group = account.group.clone();
     body.extend(group.map(|group| Directive::new("Group", group)));
     let credentials = service.credentials.as_ref();
     let alone = credentials.is_some_and(|credentials| !credentials.supplementary);
-    if by_systemd && !account.is_root && alone {
+    if by_systemd && !account.is_root && !account.dynamic && alone {
         // systemd always sets the user's groups; the helper drops them, and then this.
         body.push(Directive::new(
             "AmbientCapabilities",

@@ -7,10 +7,13 @@ mod bed;
 mod boot;
 mod faults;
 mod ident;
+mod internal;
 mod libwrap;
 mod lifecycle;
 mod limits;
+mod mux;
 mod process;
+mod redirect;
 mod units;
 
 use std::io::{self, Write};
@@ -47,6 +50,9 @@ fn main() {
             access::SCENARIOS,
             libwrap::SCENARIOS,
             ident::SCENARIOS,
+            internal::SCENARIOS,
+            mux::SCENARIOS,
+            redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
         ];

@@ -1,15 +1,17 @@
 //! Clients: what one hears, and how the connection ends.
 
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
 use crate::{Result, context};
 
 /// How long a client waits for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a connection ended, as its client saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,13 @@ impl Peer {
         Ok(Self(socket))
     }
 
+    /// The other end: a connection that a test itself has accepted.
+    pub(crate) fn accepted(socket: Socket) -> Result<Self> {
+        context(socket.set_read_timeout(Some(PATIENCE)), "time limit")?;
+        context(socket.set_write_timeout(Some(PATIENCE)), "time limit")?;
+        Ok(Self(socket))
+    }
+
     /// Connects and reads to the end.
     ///
     /// # Errors
@@ -114,12 +123,49 @@ impl Peer {
         context(self.0.write_all(bytes), "send")
     }
 
+    /// Sends as many of the bytes as go without waiting for the other end to read; how many.
+    ///
+    /// # Errors
+    /// If the connection ends.
+    pub fn send_what_goes(&self, bytes: &[u8]) -> Result<usize> {
+        context(
+            self.0.set_write_timeout(Some(Duration::from_secs(1))),
+            "time limit",
+        )?;
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.0.send(&bytes[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(format!("send: {error}")),
+            }
+        }
+        Ok(sent)
+    }
+
     /// Says that nothing more will be sent.
     ///
     /// # Errors
     /// If the connection is gone.
     pub fn finish(&self) -> Result<()> {
         context(self.0.shutdown(Shutdown::Write), "shutdown")
+    }
+
+    /// Waits until the other end, in the same network, has read all that was sent.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn await_read(&self) -> Result<()> {
+        let address = context(self.0.local_addr(), "the client's address")?;
+        let port = address.as_socket().map_or(0, |address| address.port());
+        let begin = Instant::now();
+        while has_unread(port)? {
+            if begin.elapsed() >= PATIENCE {
+                return Err("what was sent is not read".into());
+            }
+            sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Reads exactly so many bytes.
@@ -129,6 +175,17 @@ impl Peer {
     pub fn read(&mut self, count: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; count];
         context(self.0.read_exact(&mut bytes), "read")?;
+        Ok(bytes)
+    }
+
+    /// Reads what comes next; nothing at the end.
+    ///
+    /// # Errors
+    /// If the connection ends otherwise.
+    pub fn read_some(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; 4096];
+        let count = context(self.0.read(&mut bytes), "read")?;
+        bytes.truncate(count);
         Ok(bytes)
     }
 
@@ -159,6 +216,22 @@ impl Peer {
         };
         Ok(Heard { bytes, close })
     }
+}
+
+/// Whether the socket whose peer has this port holds bytes that nobody has read (proc(5),
+/// /proc/net/tcp).
+fn has_unread(port: u16) -> Result<bool> {
+    let mut unread = false;
+    for table in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
+        let text = context(fs::read_to_string(table), table)?;
+        unread |= text.lines().any(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(2);
+            let peer = fields.next().and_then(|peer| peer.rsplit(':').next());
+            let queue = fields.nth(1).and_then(|queue| queue.rsplit(':').next());
+            peer == Some(&format!("{port:04X}")) && queue != Some("00000000")
+        });
+    }
+    Ok(unread)
 }
 
 fn is_reset(error: &io::Error) -> bool {

@@ -5,12 +5,14 @@ mod banners;
 mod files;
 mod ident;
 mod identity;
+mod inside;
 mod kinds;
 mod language;
 mod libwrap;
 mod limits;
 mod lists;
 mod log;
+mod mux;
 mod order;
 mod process;
 mod rate;
@@ -37,7 +39,9 @@ pub(crate) fn all() -> Vec<Scenario> {
         log::SCENARIOS,
         ident::SCENARIOS,
         readers::SCENARIOS,
+        inside::SCENARIOS,
         kinds::SCENARIOS,
+        mux::SCENARIOS,
     ]
     .concat()
 }
