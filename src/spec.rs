@@ -74,6 +74,8 @@ pub struct Spec {
 pub enum Task {
     /// `wait = no`: a server of its own gets it (section 4.2).
     Execute(Program),
+    /// `wait = yes`: one server at a time gets the service's own socket (sections 4.3 and 4.4).
+    Wait(Program),
     /// `type = INTERNAL`: the helper itself serves it (section 4.10).
     Internal(Builtin),
     /// The internal service tcpmux: the first of these that has the name which the client sends
@@ -132,7 +134,7 @@ impl Task {
     /// The program that it runs, if it runs one.
     pub fn program(&self) -> Option<&Program> {
         match self {
-            Self::Execute(program) => Some(program),
+            Self::Execute(program) | Self::Wait(program) => Some(program),
             Self::Internal(_) | Self::Tcpmux(_) | Self::Redirect(_) => None,
         }
     }

@@ -2,14 +2,14 @@
 
 use std::env;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
 use crate::sys::descriptor;
-use crate::sys::socket::{is_tcp_listener, is_unix_listener};
+use crate::sys::socket::{is_datagram, is_tcp_listener, is_unix_listener};
 
 /// The name under which systemd keeps our [state](super::state).
 pub(super) const STATE_NAME: &str = "state";
@@ -22,8 +22,10 @@ const MAX_DESCRIPTORS: usize = 64;
 pub(super) struct Activation {
     /// The listening sockets, not blocking.
     pub(super) listeners: Vec<TcpListener>,
-    /// Those on which tcpmux hands connections over, not blocking. There is one of either kind.
+    /// Those on which tcpmux hands connections over, not blocking. All are of one kind.
     pub(super) mux_listeners: Vec<UnixListener>,
+    /// The sockets for datagrams.
+    pub(super) datagrams: Vec<UdpSocket>,
     /// What a predecessor left.
     pub(super) state: Option<OwnedFd>,
 }
@@ -45,6 +47,7 @@ impl Activation {
         let mut this = Self {
             listeners: Vec::new(),
             mux_listeners: Vec::new(),
+            datagrams: Vec::new(),
             state: None,
         };
         for (index, name) in names.iter().enumerate() {
@@ -59,8 +62,8 @@ impl Activation {
                 Some(socket) => this.add(socket).map_err(|error| error.to_string())?,
             }
         }
-        if this.listeners.is_empty() && this.mux_listeners.is_empty() {
-            return Err("systemd passed no listening socket".into());
+        if this.listeners.is_empty() && this.mux_listeners.is_empty() && this.datagrams.is_empty() {
+            return Err("systemd passed no socket".into());
         }
         Ok(this)
     }
@@ -75,9 +78,11 @@ impl Activation {
             let listener = UnixListener::from(socket);
             listener.set_nonblocking(true)?;
             self.mux_listeners.push(listener);
+        } else if is_datagram(socket.as_fd()) {
+            self.datagrams.push(UdpSocket::from(socket));
         } else {
             return Err(io::Error::other(
-                "a descriptor is no listening stream socket; the socket unit must have Accept=no",
+                "a descriptor is no socket that listens; the socket unit must have Accept=no",
             ));
         }
         Ok(())

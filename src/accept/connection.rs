@@ -211,6 +211,7 @@ impl Helper {
     /// `connection` has given its slot back.
     pub(super) fn refuse(&mut self, mut connection: Connection, refusal: &Refusal, now: Moment) {
         self.log_refusal(refusal, &connection.remote, now);
+        self.turn_away_waiting(&connection, now);
         self.add_banner(&mut connection, |settings| &mut settings.failure, now);
         self.dismiss(connection, now);
     }

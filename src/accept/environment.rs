@@ -97,12 +97,13 @@ fn name(variable: &[u8]) -> &[u8] {
 }
 
 /// `REMOTE_HOST` as xinetd sets it, and the plain address and port.
-pub(super) fn remote(remote: &Remote) -> [CString; 3] {
-    [
-        variable("REMOTE_HOST", &remote.host),
-        variable("REMOTE_ADDR", remote.address.ip().to_canonical()),
-        variable("REMOTE_PORT", remote.address.port()),
-    ]
+pub(super) fn remote(remote: &Remote) -> Vec<CString> {
+    let mut variables = vec![variable("REMOTE_HOST", &remote.host)];
+    if remote.is_known() {
+        variables.push(variable("REMOTE_ADDR", remote.address.ip().to_canonical()));
+        variables.push(variable("REMOTE_PORT", remote.address.port()));
+    }
+    variables
 }
 
 fn variable(name: &str, value: impl Display) -> CString {
@@ -161,7 +162,10 @@ mod tests {
     #[test]
     fn a_mapped_peer_keeps_its_form_in_remote_host_alone() {
         let peer = Remote::new("[::ffff:192.0.2.7]:4711".parse().unwrap());
-        let text = remote(&peer).map(|v| v.into_string().unwrap());
+        let text: Vec<_> = remote(&peer)
+            .into_iter()
+            .map(|v| v.into_string().unwrap())
+            .collect();
         let expected = [
             "REMOTE_HOST=::ffff:192.0.2.7",
             "REMOTE_ADDR=192.0.2.7",

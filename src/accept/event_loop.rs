@@ -91,7 +91,9 @@ impl Helper {
         for (token, events) in tokens() {
             match token {
                 Token::Session(_) => {}
+                Token::Listener(index) if self.hands_over() => self.client_waits(index, now),
                 Token::Listener(index) => self.accept(index, now),
+                Token::Datagram(index) => self.datagram_waits(index, now),
                 Token::Pending(key) => self.ready(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
                 Token::Guest(key) => self.guest_ready(key, now),
@@ -136,6 +138,7 @@ impl Helper {
             self.notifier.tell(now, || status);
         }
         self.watch_journal();
+        self.watch_waiting(now);
         self.is_idle(now)
     }
 
@@ -147,6 +150,7 @@ impl Helper {
             self.pause.map(|pause| pause.until),
             self.pending.due(),
             self.relays.due(),
+            self.waiting.due(),
             self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
             self.summary_due(),
@@ -193,6 +197,7 @@ impl Helper {
             || !self.handovers.is_empty()
             || !self.relays.slab.is_empty()
             || self.pause.is_some()
+            || self.waiting.due().is_some()
             || self.stopping
             || self.summary_due().is_some();
         if busy {

@@ -1,7 +1,7 @@
 //! The helper of one service: all that it holds.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
@@ -27,6 +27,7 @@ use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
 use super::slab::{Key, Slab};
+use super::waiting::Waiting;
 
 /// The helper of one service.
 pub(super) struct Helper {
@@ -34,6 +35,9 @@ pub(super) struct Helper {
     pub(super) listeners: Vec<TcpListener>,
     /// Where tcpmux hands connections over, for a service that it leads to.
     pub(super) mux_listeners: Vec<UnixListener>,
+    /// The sockets of a service for datagrams.
+    pub(super) datagrams: Vec<UdpSocket>,
+    pub(super) waiting: Waiting,
     /// Connections to tcpmux that it has sent nothing on yet.
     pub(super) handovers: Slab<UnixStream>,
     pub(super) signals: SignalFd,
@@ -83,6 +87,8 @@ pub(super) struct Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Listener(u32),
+    /// The socket of a service for datagrams.
+    Datagram(u32),
     Signals,
     Journal,
     Names,
@@ -126,6 +132,7 @@ impl Token {
             Self::Client(key) => (12, (key.index, key.generation)),
             Self::Backend(key) => (13, (key.index, key.generation)),
             Self::Hosts => (14, (0, 0)),
+            Self::Datagram(index) => (16, (index, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -154,6 +161,7 @@ impl Token {
             12 => Self::Client(key),
             13 => Self::Backend(key),
             14 => Self::Hosts,
+            16 => Self::Datagram(index),
             _ => return None,
         })
     }
@@ -163,6 +171,7 @@ impl Token {
 pub(super) struct Start {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) mux_listeners: Vec<UnixListener>,
+    pub(super) datagrams: Vec<UdpSocket>,
     pub(super) journal: &'static Journal,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
@@ -185,6 +194,8 @@ impl Helper {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             listeners: start.listeners,
             mux_listeners: start.mux_listeners,
+            datagrams: start.datagrams,
+            waiting: Waiting::default(),
             handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
             journal: start.journal,
@@ -246,12 +257,23 @@ impl Helper {
         let _ = self.epoll.delete(fd);
     }
 
+    /// Has the loop tell of clients, where it is not to tell of one at a time.
     pub(super) fn watch_listeners(&self) -> io::Result<()> {
+        match self.hands_over() {
+            true => Ok(()),
+            false => self.watch_sockets(),
+        }
+    }
+
+    pub(super) fn watch_sockets(&self) -> io::Result<()> {
         for (listener, index) in self.listeners.iter().zip(0..) {
             self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
         }
         for (listener, index) in self.mux_listeners.iter().zip(0..) {
             self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
+        }
+        for (socket, index) in self.datagrams.iter().zip(0..) {
+            self.watch(socket, Token::Datagram(index), EpollFlags::EPOLLIN)?;
         }
         Ok(())
     }
@@ -262,6 +284,9 @@ impl Helper {
         }
         for listener in &self.mux_listeners {
             self.unwatch(listener);
+        }
+        for socket in &self.datagrams {
+            self.unwatch(socket);
         }
     }
 
@@ -288,7 +313,9 @@ impl Helper {
     pub(super) fn log_refusal(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
         self.counts.refused += 1;
         self.notifier.status_changed();
-        if self.settings.log.refusals_unasked() && !self.refusals.admits(now.seconds()) {
+        // The sender of a datagram may be anybody: whoever asks for lines gets no flood of them.
+        let bounded = self.settings.log.refusals_unasked() || !self.datagrams.is_empty();
+        if bounded && !self.refusals.admits(now.seconds()) {
             return;
         }
         let peer = remote.as_peer();
@@ -338,7 +365,7 @@ mod tests {
         fn a_token_survives_its_way_through_the_kernel(index: u32, generation in 0..1_u32 << 24) {
             let key = Key { index, generation };
             let tokens = [
-                Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
+                Token::Listener(index), Token::Datagram(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
                 Token::Ident(key), Token::Command(key),
                 Token::Ident(key), Token::Guest(key), Token::MuxListener(index),

@@ -38,6 +38,7 @@ mod stop;
 mod tcpmux;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::env;
 use std::ffi::OsString;
@@ -162,6 +163,7 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
     let start = Start {
         listeners: activation.listeners,
         mux_listeners: activation.mux_listeners,
+        datagrams: activation.datagrams,
         journal,
         settings: Settings::new(spec, &inherited)?,
         inherited,

@@ -28,6 +28,8 @@ impl Remote {
                     .unwrap_or_else(|| v6.scope_id().to_string());
                 format!("{}%{zone}", v6.ip())
             }
+            // xinetd's words for the client of a server that accepts by itself.
+            _ if address.ip().is_unspecified() => "<no address>".to_owned(),
             _ => address.ip().to_string(),
         };
         Self { address, host }

@@ -13,7 +13,7 @@ use crate::sys::socket::peer;
 use super::clock::Moment;
 use super::control::{self, OK, RELOAD};
 use super::helper::Helper;
-use super::settings::{self, Settings};
+use super::settings::{self, Settings, Work};
 
 /// How long the helper may take for an answer: it is never busy for that long.
 const TIME: Duration = Duration::from_secs(5);
@@ -70,7 +70,12 @@ impl Helper {
         if spec.supplementary_groups != self.settings.spec.supplementary_groups {
             return Err("groups has changed, which takes a restart: systemctl restart".into());
         }
-        self.settings = Settings::new(spec, &self.inherited)?;
+        let settings = Settings::new(spec, &self.inherited)?;
+        let hands_over = |settings: &Settings| matches!(settings.work, Work::Wait(_));
+        if hands_over(&settings) != hands_over(&self.settings) {
+            return Err("wait has changed, which takes a restart: systemctl restart".into());
+        }
+        self.settings = settings;
         self.log(&Event::Readjusted);
         if let Some(turned_away) = self.state.reload() {
             self.end_pause(turned_away, now);

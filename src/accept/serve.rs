@@ -33,6 +33,11 @@ impl Helper {
         let spawned = match (changed, &mut self.settings.work) {
             (Some(mut changed), _) => spawn(&mut changed, stream, remote),
             (None, Work::Execute(launcher)) => spawn(launcher, stream, remote),
+            (None, Work::Wait(launcher)) => {
+                // What a pause, or the last server, has made of it.
+                let _ = stream.set_nonblocking(false);
+                spawn(launcher, stream, remote)
+            }
             (None, &mut Work::Internal(builtin)) => {
                 return self.receive(connection, slot, builtin, now);
             }
@@ -60,6 +65,9 @@ impl Helper {
                 if let Some(program) = self.settings.spec.task.program() {
                     let (server, errno) = (&program.path, errno as i32);
                     self.log(&Event::ExecFailed { server, errno });
+                }
+                if self.hands_over() {
+                    self.rest(now);
                 }
             }
             Err(SpawnError::Fork(errno)) => {
@@ -133,6 +141,7 @@ impl Helper {
             duration,
         });
         self.state.leave(session.slot);
+        self.take_back();
         self.notifier.status_changed();
     }
 }
@@ -143,5 +152,6 @@ fn spawn(
     remote: &Remote,
 ) -> Result<Process, SpawnError> {
     let variables = environment::remote(remote);
-    launcher.spawn(stream.as_fd(), &variables.each_ref().map(CString::as_c_str))
+    let variables: Vec<_> = variables.iter().map(CString::as_c_str).collect();
+    launcher.spawn(stream.as_fd(), &variables)
 }

@@ -42,6 +42,8 @@ pub(super) struct Settings {
 pub(super) enum Work {
     /// Runs a server for each connection.
     Execute(Launcher),
+    /// Runs one server at a time, which gets the service's own socket.
+    Wait(Launcher),
     /// Serves each connection itself.
     Internal(Builtin),
     /// Leads each connection to one of these.
@@ -131,11 +133,14 @@ impl Settings {
     pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
         let work = match &spec.task {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
+            Task::Wait(program) => Work::Wait(launcher(program, &spec, inherited)?),
             Task::Internal(builtin) => Work::Internal(*builtin),
             Task::Tcpmux(targets) => Work::Tcpmux(targets.clone()),
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
         };
-        let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
+        // Nothing can be sent to a client that nobody has accepted.
+        let sends = !matches!(work, Work::Wait(_));
+        let banner = |file: &Option<ByteString>| file.clone().filter(|_| sends).map(Banner::new);
         Ok(Self {
             policy: Policy::new(&spec),
             log: ServiceLog::new(&spec),

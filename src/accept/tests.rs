@@ -81,6 +81,7 @@ impl Scene {
         let start = Start {
             listeners: vec![listener],
             mux_listeners: Vec::new(),
+            datagrams: Vec::new(),
             journal: Box::leak(Box::new(journal)),
             settings: Settings::new(parse(spec(changes).as_bytes()).unwrap(), &inherited).unwrap(),
             inherited,

@@ -103,8 +103,10 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
 fn remote(entry: &mut Entry, peer: Peer<'_>, wanted: bool) {
     if wanted {
         entry.text("REMOTE_HOST", peer.host);
-        entry.text("REMOTE_ADDR", peer.address.to_canonical());
-        entry.text("REMOTE_PORT", peer.port);
+        if !peer.address.is_unspecified() {
+            entry.text("REMOTE_ADDR", peer.address.to_canonical());
+            entry.text("REMOTE_PORT", peer.port);
+        }
     }
 }
 

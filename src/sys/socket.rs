@@ -1,12 +1,13 @@
 //! Socket options and calls that only Linux has.
 
 use std::io;
-use std::net::TcpStream;
+use std::io::IoSliceMut;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockaddrLike, SockaddrStorage, getsockname};
-use nix::sys::socket::{getsockopt, recv, send, setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, recv, recvmsg, send, setsockopt, sockopt};
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
@@ -91,6 +92,64 @@ pub fn peek_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> 
 pub fn skip_now(socket: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
     Ok(recv(socket.as_raw_fd(), room, flags)?)
+}
+
+/// Whether this is a UDP socket.
+pub fn is_datagram(socket: BorrowedFd<'_>) -> bool {
+    let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
+        .ok()
+        .and_then(|a| a.family());
+    matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
+        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Datagram)
+}
+
+/// Who sent the next datagram, which stays where it is; never waits.
+///
+/// # Errors
+/// As recvmsg(2); [`io::ErrorKind::WouldBlock`] if there is none.
+pub fn peek_sender(socket: BorrowedFd<'_>) -> io::Result<Option<SocketAddr>> {
+    let mut nothing = [];
+    let mut parts = [IoSliceMut::new(&mut nothing)];
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, None, flags)?;
+    Ok(message.address.as_ref().and_then(to_address))
+}
+
+/// Throws the next datagram away; never waits.
+///
+/// # Errors
+/// As recvmsg(2); [`io::ErrorKind::WouldBlock`] if there is none.
+pub fn discard(socket: BorrowedFd<'_>) -> io::Result<()> {
+    recv(socket.as_raw_fd(), &mut [], MsgFlags::MSG_DONTWAIT)?;
+    Ok(())
+}
+
+/// Takes back a connect(2) of a UDP socket: it hears everybody again.
+///
+/// # Errors
+/// As connect(2).
+pub fn disconnect(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // AF_UNSPEC is 0.
+    let nobody = libc::sockaddr {
+        sa_family: 0,
+        sa_data: [0; 14],
+    };
+    const SIZE: libc::socklen_t = 16;
+    // SAFETY: the address is a whole sockaddr of 16 bytes.
+    let result = unsafe { libc::connect(socket.as_raw_fd(), &raw const nobody, SIZE) };
+    Errno::result(result)?;
+    Ok(())
+}
+
+fn to_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address
+        .as_sockaddr_in()
+        .map(|&v4| SocketAddr::V4(v4.into()));
+    v4.or_else(|| {
+        address
+            .as_sockaddr_in6()
+            .map(|&v6| SocketAddr::V6(v6.into()))
+    })
 }
 
 #[cfg(test)]

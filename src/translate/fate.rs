@@ -5,7 +5,7 @@ use super::report::Fate;
 use super::servable::{Obstacle, Reason, is_tcpmux};
 use super::service::nice;
 use crate::config::Attribute;
-use crate::service::{Identity, LogTarget, Reach, Service, Serving};
+use crate::service::{Identity, LogTarget, Reach, Service, Serving, SocketType};
 
 /// What becomes of an attribute of a service with these obstacles: one answer for each thing
 /// that the attribute says, at least one.
@@ -18,17 +18,22 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
     let mut fates: Vec<Fate> = blocked.collect();
     match attribute {
         Attribute::Flags => flags(service, &mut fates),
+        Attribute::Banner | Attribute::BannerSuccess | Attribute::BannerFail if waits(service) => {
+            fates.push(Fate::NoEffect {
+                why: "with wait = yes nobody has accepted the client whom it is for",
+            });
+        }
         Attribute::LogOnSuccess => {
             fates.push(helper(match service.logging.success.traffic {
                 true => "writes the START, TRAFFIC and EXIT lines",
                 false => "writes the START and EXIT lines",
             }));
-            let identifies = service.logging.success.userid;
+            let identifies = service.logging.success.userid && !waits(service);
             fates.extend(identifies.then(|| helper("asks the client's machine for its user")));
         }
         Attribute::LogOnFailure => {
             fates.push(helper("writes the FAIL lines"));
-            let identifies = service.logging.failure.userid;
+            let identifies = service.logging.failure.userid && !waits(service);
             fates.extend(identifies.then(|| helper("asks the client's machine for its user")));
         }
         _ if fates.is_empty() => fates.push(fate(attribute, service)),
@@ -61,8 +66,17 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
                 why: "clients come through the tcpmux service",
             }
         }
+        Attribute::SocketType | Attribute::Protocol | Attribute::Port
+            if service.socket_type == SocketType::Dgram =>
+        {
+            unit("ListenDatagram=")
+        }
         Attribute::SocketType | Attribute::Protocol | Attribute::Port => unit("ListenStream="),
+        Attribute::Wait if waits(service) => helper("gives the server the service's own socket"),
         Attribute::Wait => unit("Accept="),
+        Attribute::Bind if service.socket_type == SocketType::Dgram => {
+            unit("ListenDatagram=, FreeBind=")
+        }
         Attribute::Bind => unit("ListenStream=, FreeBind="),
         Attribute::V6only => unit("BindIPv6Only="),
         Attribute::User | Attribute::Group if identity(service).is_some() => {
@@ -199,6 +213,11 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
     if fates.is_empty() {
         fates.push(fate(Attribute::Flags, service));
     }
+}
+
+/// Whether the server takes its clients itself.
+fn waits(service: &Service) -> bool {
+    service.wait && matches!(service.serving, Serving::Program(_))
 }
 
 fn identity(service: &Service) -> Option<Identity> {

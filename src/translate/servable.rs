@@ -29,6 +29,8 @@ pub(super) enum Door {
         family: Family,
         /// The address and zone of `bind`.
         bind: Option<(IpAddr, Option<Plain>)>,
+        /// It takes datagrams.
+        datagrams: bool,
     },
     /// The tcpmux service.
     Mux(Mux),
@@ -40,11 +42,24 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
         service,
         list: Vec::new(),
     };
-    if service.socket_type != SocketType::Stream {
-        found.add(
-            Attribute::SocketType,
-            Reason::SocketType(service.socket_type),
-        );
+    // An internal service takes its clients itself, whatever wait says; one behind tcpmux has no
+    // socket to wait for.
+    let is_waiting = service.wait
+        && matches!(service.serving, Serving::Program(_))
+        && !matches!(service.reach, Reach::Mux(_));
+    match service.socket_type {
+        SocketType::Stream => {}
+        SocketType::Dgram if is_waiting => {}
+        SocketType::Dgram if matches!(service.serving, Serving::Program(_)) => {
+            found.add(Attribute::Wait, Reason::DatagramNowait);
+        }
+        other => found.add(Attribute::SocketType, Reason::SocketType(other)),
+    }
+    if is_waiting
+        && service.socket_type == SocketType::Stream
+        && let Some(attribute) = list(service)
+    {
+        found.add(attribute, Reason::UnknownClient);
     }
     match &service.protocol {
         Protocol::Tcp => {}
@@ -54,12 +69,6 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
         Protocol::Other(name, _) => {
             found.add(Attribute::Protocol, Reason::Protocol(name.to_text()));
         }
-    }
-    // An internal service takes its clients itself, whatever wait says; one behind tcpmux has no
-    // socket to wait for.
-    let is_waiting = service.wait && !matches!(service.serving, Serving::Internal(_));
-    if is_waiting && !matches!(service.reach, Reach::Mux(_)) {
-        found.add(Attribute::Wait, Reason::Wait);
     }
     if service.flags.labeled {
         found.add(Attribute::Flags, Reason::Labeled);
@@ -77,6 +86,7 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
                 port: listen.port,
                 family: listen.family,
                 bind,
+                datagrams: service.socket_type == SocketType::Dgram,
             })
         }
         Reach::Rpc(..) => {
@@ -86,6 +96,7 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
         Reach::Mux(mux) => Some(Door::Mux(*mux)),
     };
     let task = match &service.serving {
+        Serving::Program(program) if is_waiting => Some(Task::Wait(program.clone())),
         Serving::Program(program) => Some(Task::Execute(program.clone())),
         Serving::Internal(internal) => {
             // Whom it leads to is known when all services have names.
@@ -122,6 +133,18 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
             account,
         }),
         _ => Err(found.list),
+    }
+}
+
+/// The list of addresses that a service has.
+fn list(service: &Service) -> Option<Attribute> {
+    match (
+        &service.access.only_from,
+        service.access.no_access.is_empty(),
+    ) {
+        (Some(_), _) => Some(Attribute::OnlyFrom),
+        (None, false) => Some(Attribute::NoAccess),
+        (None, true) => None,
     }
 }
 
@@ -183,8 +206,10 @@ pub enum Reason {
     SocketType(SocketType),
     /// A protocol other than tcp.
     Protocol(String),
-    /// `wait = yes`.
-    Wait,
+    /// A server for each datagram.
+    DatagramNowait,
+    /// A list of addresses where the server accepts by itself.
+    UnknownClient,
     /// `flags = SENSOR`.
     Sensor,
     /// `type = RPC`.
@@ -242,7 +267,13 @@ impl fmt::Display for Reason {
                 write!(f, "sockets of type {kind} are not served yet")
             }
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
-            Self::Wait => f.write_str("wait = yes is not served yet"),
+            Self::DatagramNowait => f.write_str(
+                "wait = no with datagrams gives each server the same socket, on which xinetd breaks",
+            ),
+            Self::UnknownClient => f.write_str(
+                "with wait = yes nobody knows a client before the server accepts it, so that no list of \
+                 addresses can hold",
+            ),
             Self::Sensor => f.write_str("sensors are not served yet"),
             Self::Rpc => f.write_str("RPC services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
@@ -261,7 +292,13 @@ impl Reason {
     /// The way out: what to write or do meanwhile, a sentence without a full stop.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::SocketType(_) | Self::Protocol(_) | Self::Wait => {
+            Self::DatagramNowait => {
+                "write wait = yes: the server then reads the datagrams from its standard input"
+            }
+            Self::UnknownClient => {
+                "remove the list, and keep addresses out by the server itself or by a packet filter"
+            }
+            Self::SocketType(_) | Self::Protocol(_) => {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
             Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::name::UnitName;
 use super::servable::{Door, Servable};
 use super::unit::{Directive, Plain, UnitFile, Value};
-use crate::service::{Family, Port, Service};
+use crate::service::{Family, Port, Service, SocketType};
 
 /// The unit that listens for a service.
 pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) -> UnitFile {
@@ -26,7 +26,15 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
     ]);
 
     let mut body = vec![
-        Directive::new("ListenStream", address(&servable.door, unit)),
+        Directive::new(
+            match servable.door {
+                Door::Port {
+                    datagrams: true, ..
+                } => "ListenDatagram",
+                _ => "ListenStream",
+            },
+            address(&servable.door, unit),
+        ),
         // The same for all: a service may be called as what the helper keeps in its descriptor
         // store.
         Directive::new("FileDescriptorName", Value::Literal("listener")),
@@ -64,6 +72,9 @@ fn options(service: &Service, family: Family, is_bound: bool) -> Vec<Directive> 
         // systemd does not try again when an address comes up later than the socket.
         options.push(Directive::new("FreeBind", Value::Literal("yes")));
     }
+    if service.socket_type == SocketType::Dgram {
+        return options;
+    }
     if service.flags.nodelay {
         options.push(Directive::new("NoDelay", Value::Literal("yes")));
     }
@@ -76,7 +87,9 @@ fn options(service: &Service, family: Family, is_bound: bool) -> Vec<Directive> 
 /// The address to listen on.
 fn address(door: &Door, unit: &UnitName) -> Value {
     let (bind, family, Port(port)) = match door {
-        Door::Port { port, family, bind } => (bind, *family, *port),
+        Door::Port {
+            port, family, bind, ..
+        } => (bind, *family, *port),
         Door::Mux(_) => return Value::MuxSocket(unit.clone()),
     };
     let (address, zone) = match (bind, family) {

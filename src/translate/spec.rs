@@ -3,11 +3,18 @@
 use super::mux::Switchboard;
 use super::servable::{Door, Servable};
 use crate::service::{Credentials, Family, Service};
-use crate::spec::Spec;
+use crate::spec::{Spec, Task};
 
 /// The spec of a service.
 pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchboard) -> Spec {
     let credentials = service.credentials.as_ref();
+    let waits = matches!(servable.task, Task::Wait(_));
+    let mut logging = service.logging.clone();
+    if waits {
+        // There is no connection that anybody could be asked about.
+        logging.success.userid = false;
+        logging.failure.userid = false;
+    }
     Spec {
         format: Spec::FORMAT,
         id: service.id.clone(),
@@ -17,14 +24,16 @@ pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchb
         supplementary_groups: servable.account.dynamic
             || credentials.is_some_and(|credentials| credentials.supplementary),
         identity: credentials.and_then(Credentials::identity),
-        // Others have no v4-mapped peers, or tcpmux has seen to it.
-        unmap: matches!(
-            servable.door,
-            Door::Port {
-                family: Family::Any | Family::V6,
-                ..
-            }
-        ),
+        // Others have no v4-mapped peers, or tcpmux has seen to it, or it is the service's own
+        // socket that the server gets.
+        unmap: !waits
+            && matches!(
+                servable.door,
+                Door::Port {
+                    family: Family::Any | Family::V6,
+                    ..
+                }
+            ),
         noretry: service.flags.noretry,
         idonly: service.flags.idonly,
         libwrap: service.libwrap_daemon(),
@@ -33,7 +42,7 @@ pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchb
         mux: switchboard.client(service, &servable.door),
         limits: service.limits.clone(),
         access: service.access.clone(),
-        logging: service.logging.clone(),
+        logging,
         environment: service.environment.clone(),
         banners: service.banners.clone(),
         resource_limits: service.resource_limits.clone(),

@@ -398,9 +398,15 @@ fn what_is_not_served_yet_is_told() {
         reasons_of(|foo| {
             foo.socket_type = SocketType::Dgram;
             foo.protocol = Protocol::Udp;
-            foo.wait = true;
         }),
-        [Reason::SocketType(SocketType::Dgram), Reason::Wait]
+        [Reason::DatagramNowait]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.wait = true;
+            foo.access.only_from = Some(AccessList::default());
+        }),
+        [Reason::UnknownClient]
     );
     assert_eq!(
         reasons_of(|foo| foo.protocol = Protocol::Other("sctp".into(), 132)),
@@ -508,13 +514,13 @@ fn the_name_for_libwrap_is_the_attribute_or_the_programs() {
 #[test]
 fn an_obstacle_stands_at_its_attribute() {
     let mut foo = service("foo");
-    foo.wait = true;
+    foo.flags.labeled = true;
     foo.attributes = vec![
         Written {
-            attribute: Attribute::Wait,
+            attribute: Attribute::Flags,
             place: place(7),
             from_defaults: false,
-            text: "= yes".into(),
+            text: "= LABELED".into(),
         },
         Written {
             attribute: Attribute::Port,
@@ -563,7 +569,7 @@ fn a_line_in_defaults_is_told_once() {
 #[test]
 fn problems_of_a_service_that_is_off_are_notes() {
     let mut foo = service("foo");
-    foo.wait = true;
+    foo.flags.labeled = true;
     foo.enabled = false;
     let translation = translation(&MemoryTree::default(), vec![foo]);
     assert_eq!(translation.problems[0].severity, Severity::Note);

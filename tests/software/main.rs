@@ -11,6 +11,7 @@ use testbed::{Container, Result, Suite};
 struct Software {
     name: &'static str,
     port: u16,
+    /// With socket_type and wait where they are not stream and no.
     attributes: &'static str,
     before: &'static str,
     client: &'static str,
@@ -74,6 +75,18 @@ chmod 755 /usr/local/bin/httpd.sh"#,
         before: "true",
         client: "/usr/lib/nagios/plugins/check_nrpe -H 127.0.0.1 -p 6006 | grep -q '^NRPE v'",
     },
+    Software {
+        name: "tftpd",
+        port: 6007,
+        attributes: "socket_type = dgram\nwait = yes\nuser = root\nserver = /usr/sbin/in.tftpd\n\
+                     server_args = --secure /srv/tftp\nonly_from = 127.0.0.1",
+        before: "mkdir -p /srv/tftp && dd if=/dev/urandom of=/srv/tftp/file bs=1M count=10 2>/dev/null &&
+                 chmod -R a+rX /srv/tftp",
+        client: "for i in $(seq 50); do
+                     tftp 127.0.0.1 6007 -m binary -c get file /tmp/tftp-out && cmp /srv/tftp/file /tmp/tftp-out ||
+                     exit; rm /tmp/tftp-out
+                 done",
+    },
 ];
 
 fn main() {
@@ -109,9 +122,12 @@ fn serve(container: &Container, software: &Software) -> Result<()> {
         client,
     } = software;
     container.sh(before)?;
-    let text = format!(
-        "service {name}\n{{\ntype = UNLISTED\nsocket_type = stream\nwait = no\nport = {port}\n{attributes}\n}}\n"
-    );
+    let usual = match attributes.contains("wait = ") {
+        true => "",
+        false => "socket_type = stream\nwait = no\n",
+    };
+    let text =
+        format!("service {name}\n{{\ntype = UNLISTED\n{usual}port = {port}\n{attributes}\n}}\n");
     container.write(&format!("/etc/xinetd.d/{name}"), text, 0o644)?;
     // Where a package has a unit of that name, ours is called differently.
     let unit =

@@ -15,6 +15,7 @@ mod mux;
 mod process;
 mod redirect;
 mod units;
+mod wait;
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -50,6 +51,7 @@ fn main() {
             access::SCENARIOS,
             libwrap::SCENARIOS,
             ident::SCENARIOS,
+            wait::SCENARIOS,
             internal::SCENARIOS,
             mux::SCENARIOS,
             redirect::SCENARIOS,

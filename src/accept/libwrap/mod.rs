@@ -167,8 +167,13 @@ impl Helper {
             return None;
         }
         let Connection { remote, known, .. } = connection;
-        let mut client = Endpoint::new(remote.address, &remote.host);
-        client.name = known.client.clone();
+        let mut client = match remote.is_known() {
+            true => Endpoint::new(remote.address, &remote.host),
+            false => Endpoint::unknown(NameAnswer::NoName),
+        };
+        if remote.is_known() {
+            client.name = known.client.clone();
+        }
         let mut server = match connection.stream.local_addr().map(Remote::new) {
             Ok(local) => Endpoint::new(local.address, &local.host),
             Err(_) => Endpoint::unknown(NameAnswer::NotAsked),
@@ -300,10 +305,12 @@ impl Helper {
         let environment = environment::common(self.inherited.environment.iter().cloned(), &rules);
         let command = changes.command.clone().map(shell);
         match (&self.settings.work, command) {
-            (Work::Execute(own), Some((path, argv))) => {
+            (Work::Execute(own) | Work::Wait(own), Some((path, argv))) => {
                 Some(own.another(path, argv, environment, changes.change))
             }
-            (Work::Execute(own), None) => Some(own.with(environment, changes.change)),
+            (Work::Execute(own) | Work::Wait(own), None) => {
+                Some(own.with(environment, changes.change))
+            }
             // In place of what the helper would do itself.
             (_, Some((path, argv))) => {
                 let limits = limits(&spec.resource_limits, self.inherited.files);

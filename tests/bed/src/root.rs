@@ -49,7 +49,8 @@ impl Suite {
             Self::Trixie => "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata",
             Self::Software => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
-                 openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin"
+                 openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin,\
+                 tftpd-hpa,tftp-hpa"
             }
             Self::Conformance => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch"

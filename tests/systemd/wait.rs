@@ -1,0 +1,188 @@
+//! `wait = yes`: one server at a time has the service's own socket.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use testbed::{Close, Peer, Result};
+
+use crate::Scenario;
+use crate::bed::{Bed, Served, contains, equal};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("a_server_accepts_by_itself", accepts),
+    (
+        "a_helper_that_dies_leaves_the_socket_to_its_server",
+        helper_dies,
+    ),
+    ("who_is_refused_waits_until_it_is_let_in", refused),
+    ("a_server_that_accepts_nobody_is_paused", accepts_nobody),
+    ("no_datagram_is_lost", datagrams),
+    ("a_refused_datagram_goes_alone", refused_datagram),
+];
+
+/// Accepts one client, tells its process and REMOTE_HOST, and waits until the client has gone.
+const TAKER: &str = "exec perl -e 'accept(C, STDIN); $| = 1; select C; $| = 1; \
+                     print \"$$ $ENV{REMOTE_HOST}\\n\"; 1 while <C>'";
+
+/// Answers so many datagrams with REMOTE_HOST and what they said, slowly.
+const READER: &str = "exec perl -e 'for (1 .. 2) { my $to = recv(STDIN, my $text, 99, 0); \
+                      select(undef, undef, undef, 0.02); send(STDIN, \"$ENV{REMOTE_HOST} $text\", 0, $to) }'";
+
+fn taker<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
+    serve(
+        bed,
+        id,
+        &format!(
+            "socket_type = stream\n\tserver = {}\n\t{lines}",
+            bed.script("taker", TAKER)?
+        ),
+    )
+}
+
+fn reader<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
+    serve(
+        bed,
+        id,
+        &format!(
+            "socket_type = dgram\n\tserver = {}\n\t{lines}",
+            bed.script("reader", READER)?
+        ),
+    )
+}
+
+fn serve<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
+    let port = bed.port();
+    write(bed, id, port, lines)?;
+    bed.daemon_reload()?;
+    bed.container.sh(&format!("systemctl start {id}.socket"))?;
+    Ok(Served {
+        bed,
+        id: id.to_owned(),
+        port,
+    })
+}
+
+fn write(bed: &Bed, id: &str, port: u16, lines: &str) -> Result<()> {
+    let text = format!(
+        "service {id}\n{{\n\ttype = UNLISTED\n\twait = yes\n\tuser = nobody\n\tport = {port}\n\
+         \tlog_on_success = HOST EXIT\n\tlog_on_failure = HOST\n\t{lines}\n}}\n"
+    );
+    bed.container
+        .write(&format!("/etc/xinetd.d/{id}"), text, 0o644)
+}
+
+/// The server's first line.
+fn hello(peer: &mut Peer) -> Result<String> {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        line.extend(peer.read(1)?);
+    }
+    Ok(String::from_utf8_lossy(&line).trim().to_owned())
+}
+
+fn accepts(bed: &Bed) -> Result<()> {
+    let served = taker(bed, "taker", "")?;
+    let mut first = served.connect()?;
+    contains(&hello(&mut first)?, "<no address>")?;
+    served.await_line("START: taker from=<no address>")?;
+    // In the queue, as there is one server at a time.
+    let mut second = served.connect()?;
+    first.finish()?;
+    equal("end", first.read_to_end()?.close, Close::Fin)?;
+    served.await_line("EXIT: taker status=0")?;
+    hello(&mut second).map(drop)
+}
+
+fn helper_dies(bed: &Bed) -> Result<()> {
+    let served = taker(bed, "taker-orphan", "")?;
+    let mut first = served.connect()?;
+    let server = hello(&mut first)?;
+    bed.container
+        .sh(&format!("kill -KILL {}", served.helper()?))?;
+    served
+        .await_line("Service=taker-orphan: the helper was restarted and found 1 running servers")?;
+    let mut second = served.connect()?;
+    first.finish()?;
+    equal("end", first.read_to_end()?.close, Close::Fin)?;
+    let next = hello(&mut second)?;
+    equal("another server", server == next, false)
+}
+
+fn refused(bed: &Bed) -> Result<()> {
+    let served = taker(bed, "taker-limit", "instances = 0")?;
+    let mut peer = served.connect()?;
+    served.await_line("FAIL: taker-limit service_limit from=<no address>")?;
+    let server = bed.script("taker", TAKER)?;
+    write(
+        bed,
+        "taker-limit",
+        served.port,
+        &format!("socket_type = stream\n\tserver = {server}"),
+    )?;
+    bed.daemon_reload()?;
+    served.systemctl("reload", "service")?;
+    hello(&mut peer).map(drop)
+}
+
+fn accepts_nobody(bed: &Bed) -> Result<()> {
+    let lines = "socket_type = stream\n\tserver = /bin/true\n\tcps = 5 1000";
+    let served = serve(bed, "nobody-home", lines)?;
+    let heard = served.hear()?;
+    equal("a client of nobody", heard.close, Close::Reset)?;
+    let line = "Deactivating service nobody-home due to excessive incoming connections.";
+    served.await_line(line).map(drop)
+}
+
+fn socket(served: &Served<'_>, host: u8) -> Result<UdpSocket> {
+    let text = |error: std::io::Error| error.to_string();
+    let socket = UdpSocket::bind(format!("127.0.0.{host}:0")).map_err(text)?;
+    socket.connect(served.address()).map_err(text)?;
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .map_err(text)?;
+    Ok(socket)
+}
+
+fn answer(socket: &UdpSocket) -> Result<String> {
+    let mut bytes = [0; 99];
+    let count = socket
+        .recv(&mut bytes)
+        .map_err(|error| format!("no answer: {error}"))?;
+    Ok(String::from_utf8_lossy(&bytes[..count]).into_owned())
+}
+
+fn datagrams(bed: &Bed) -> Result<()> {
+    let served = reader(bed, "reader", "")?;
+    let socket = socket(&served, 1)?;
+    for number in 0..40 {
+        socket
+            .send(format!("{number}").as_bytes())
+            .map_err(|error| error.to_string())?;
+    }
+    for number in 0..40 {
+        let wanted = format!("::ffff:127.0.0.1 {number}");
+        equal("answer", answer(&socket)?, wanted)?;
+    }
+    served
+        .await_line("START: reader from=::ffff:127.0.0.1")
+        .map(drop)
+}
+
+fn refused_datagram(bed: &Bed) -> Result<()> {
+    let served = reader(bed, "reader-list", "no_access = 127.0.0.9")?;
+    let (refused, good) = (socket(&served, 9)?, socket(&served, 1)?);
+    let send = |socket: &UdpSocket, text: &str| {
+        socket
+            .send(text.as_bytes())
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    send(&refused, "unheard")?;
+    send(&good, "one")?;
+    send(&good, "two")?;
+    equal("answer", answer(&good)?, "::ffff:127.0.0.1 one".to_owned())?;
+    equal("answer", answer(&good)?, "::ffff:127.0.0.1 two".to_owned())?;
+    served
+        .await_line("FAIL: reader-list address from=::ffff:127.0.0.9")
+        .map(drop)
+}
