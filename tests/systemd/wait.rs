@@ -26,7 +26,7 @@ const TAKER: &str = "exec perl -e 'accept(C, STDIN); $| = 1; select C; $| = 1; \
 
 /// Answers so many datagrams with REMOTE_HOST and what they said, slowly.
 const READER: &str = "exec perl -e 'for (1 .. 2) { my $to = recv(STDIN, my $text, 99, 0); \
-                      select(undef, undef, undef, 0.02); send(STDIN, \"$ENV{REMOTE_HOST} $text\", 0, $to) }'";
+                      select(undef, undef, undef, 0.02); send(STDOUT, \"$ENV{REMOTE_HOST} $text\", 0, $to) }'";
 
 fn taker<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
     serve(
