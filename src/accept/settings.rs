@@ -152,6 +152,7 @@ fn route(redirect: &Redirect) -> Result<Route, String> {
     Ok(Route {
         targets: redirect.targets.as_slice().into(),
         keepalive: redirect.keepalive,
+        proxy_protocol: redirect.proxy_protocol,
     })
 }
 

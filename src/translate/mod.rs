@@ -89,6 +89,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
         .iter()
         .map(|service| translate_service(service, surroundings, &mut names, &mut problems))
         .collect();
+    problems.options(configuration, &surroundings.options);
     let is_enabled = |service: &TranslatedService| !service.links.is_empty();
     let target = Link {
         path: "sockets.target.wants/xinetd.target".into(),
@@ -112,7 +113,8 @@ fn translate_service(
     names: &mut Names<'_>,
     problems: &mut Problems,
 ) -> TranslatedService {
-    let servable = servable::servable(service, surroundings.libwrap_rules.as_deref());
+    let options = surroundings.options.service(&service.id.to_text());
+    let servable = servable::servable(service, surroundings.libwrap_rules.as_deref(), options);
     let port = match &service.reach {
         Reach::Listen(listen) => Some(listen.port),
         Reach::Rpc(..) | Reach::Mux(_) => None,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::principal::Account;
 use super::unit::Plain;
 use crate::config::Attribute;
+use crate::options::ServiceOptions;
 use crate::problem::Place;
 use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
 use crate::spec::{Redirect, Target, Task};
@@ -24,10 +25,12 @@ pub(super) struct Servable {
 
 /// The parts for the units, or all that stands in the way.
 ///
-/// `libwrap_rules` is a file with rules for hosts_access(5), if there is one.
+/// `libwrap_rules` is a file with rules for hosts_access(5), if there is one; `options` is what
+/// /etc/xinetd-bridge.toml says of the service.
 pub(super) fn servable(
     service: &Service,
     libwrap_rules: Option<&Path>,
+    options: Option<&ServiceOptions>,
 ) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
         service,
@@ -88,13 +91,13 @@ pub(super) fn servable(
             }
             builtin.map(Task::Internal)
         }
-        Serving::Redirect { host, port } => Some(Task::Redirect(Redirect {
-            targets: vec![Target {
+        Serving::Redirect { host, port } => {
+            let only = Target {
                 host: host.to_text(),
                 port: port.0,
-            }],
-            keepalive: service.flags.keepalive,
-        })),
+            };
+            Some(Task::Redirect(redirect(service, only, options)))
+        }
         Serving::Sensor(_) => {
             found.add(Attribute::Flags, Reason::Sensor);
             None
@@ -116,6 +119,21 @@ pub(super) fn servable(
             account,
         }),
         _ => Err(found.list),
+    }
+}
+
+/// Where a service redirects to: what /etc/xinetd-bridge.toml says, and else the one target of
+/// xinetd's file.
+fn redirect(service: &Service, only: Target, options: Option<&ServiceOptions>) -> Redirect {
+    let options = options.and_then(|options| options.redirect.as_ref());
+    let targets = options.map_or(&[][..], |options| &options.targets);
+    Redirect {
+        targets: match targets {
+            [] => vec![only],
+            targets => targets.to_vec(),
+        },
+        keepalive: service.flags.keepalive,
+        proxy_protocol: options.and_then(|options| options.proxy_protocol),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::name::{ExistingUnits, UnitName};
 use super::unit::{Plain, Value};
 use crate::config::{Databases, FileTree};
+use crate::options::Options;
 
 /// The files of hosts_access(5).
 const LIBWRAP: [&str; 2] = ["/etc/hosts.allow", "/etc/hosts.deny"];
@@ -22,6 +23,8 @@ pub struct Surroundings<'a> {
     pub existing: ExistingUnits,
     /// The first of hosts.allow and hosts.deny that has a rule.
     pub libwrap_rules: Option<PathBuf>,
+    /// What xinetd's files have no word for.
+    pub options: Options,
 }
 
 impl<'a> Surroundings<'a> {
@@ -37,6 +40,7 @@ impl<'a> Surroundings<'a> {
             specs,
             existing: ExistingUnits::read(tree),
             libwrap_rules: LIBWRAP.iter().find(has_rules).map(PathBuf::from),
+            options: Options::read(tree),
         }
     }
 }

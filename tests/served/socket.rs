@@ -41,8 +41,12 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
         .container
         .run(&["journalctl", "-n", "0", "--show-cursor", "-q"])?;
     let cursor = cursor.trim().trim_start_matches("-- cursor: ").to_owned();
-    let peer = Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
+    let mut peer =
+        Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
     peer.finish()?;
+    if machine.is_chargen(unit)? {
+        return peer.read(100).map(|_| Outcome::Served);
+    }
     let heard = peer.read_to_end()?.text();
     if heard.ends_with(STAND_IN) {
         return Ok(Outcome::Served);
