@@ -26,7 +26,7 @@ use super::slab::Key;
 const BATCH: usize = 32;
 
 impl Helper {
-    /// Takes what clients the listener `index` has, up to the first that gets a server.
+    /// Takes what clients the listener `index` has, up to the first that gets a process.
     pub(super) fn accept(&mut self, index: u32, now: Moment) {
         for _ in 0..BATCH {
             let Some(listener) = self.listeners.get(index as usize) else {
@@ -41,7 +41,8 @@ impl Helper {
                     }
                 }
             }
-            if self.counts.served != served || self.stopping {
+            let forked = self.counts.served != served && self.settings.work.forks();
+            if forked || self.stopping {
                 return;
             }
         }
