@@ -15,6 +15,7 @@ use crate::policy::{LineBudget, Refusal, State};
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::internal::Guest;
+use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::names::Names;
 use super::notify::Notifier;
@@ -46,12 +47,16 @@ pub(super) struct Helper {
     pub(super) relays: Relays,
     pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
+    pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
     pub(super) pause: Option<Pause>,
     pub(super) load: LoadAverage,
     pub(super) clock: LocalClock,
-    pub(super) budget: LineBudget,
+    /// For refusals.
+    pub(super) refusals: LineBudget,
+    /// For whatever else strangers have it say.
+    pub(super) remarks: LineBudget,
     pub(super) counts: Counts,
     /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
     pub(super) rate_due: Option<Moment>,
@@ -90,6 +95,8 @@ pub(super) enum Token {
     Backend(Key),
     /// The look-ups of backends.
     Hosts,
+    /// A command that a rule of hosts.allow or hosts.deny runs.
+    Command(Key),
 }
 
 impl Token {
@@ -108,6 +115,7 @@ impl Token {
             Self::Client(key) => (10, (key.index, key.generation)),
             Self::Backend(key) => (11, (key.index, key.generation)),
             Self::Hosts => (12, (0, 0)),
+            Self::Command(key) => (13, (key.index, key.generation)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -133,6 +141,7 @@ impl Token {
             10 => Self::Client(key),
             11 => Self::Backend(key),
             12 => Self::Hosts,
+            13 => Self::Command(key),
             _ => return None,
         })
     }
@@ -175,12 +184,14 @@ impl Helper {
             relays: Relays::default(),
             hosts: None,
             names: None,
+            wrap: Wrap::default(),
             control: start.control,
             notifier: Notifier::new(now),
             pause: None,
             load: LoadAverage::default(),
             clock: LocalClock::default(),
-            budget: LineBudget::new(now.seconds()),
+            refusals: LineBudget::new(now.seconds()),
+            remarks: LineBudget::new(now.seconds()),
             counts: Counts::default(),
             rate_due: None,
             idle: start.idle,
@@ -256,7 +267,7 @@ impl Helper {
     pub(super) fn log_refusal(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
         self.counts.refused += 1;
         self.notifier.status_changed();
-        if self.settings.log.refusals_unasked() && !self.budget.admits(now.seconds()) {
+        if self.settings.log.refusals_unasked() && !self.refusals.admits(now.seconds()) {
             return;
         }
         let peer = remote.as_peer();
@@ -264,6 +275,22 @@ impl Helper {
             self.log(&companion);
         }
         self.log(&Event::Fail { refusal, peer });
+    }
+
+    /// Logs how many lines were left out, where that is due or `all` is to be told.
+    pub(super) fn log_summaries(&mut self, now: Moment, all: bool) {
+        let take = |budget: &mut LineBudget| {
+            let due = budget
+                .summary_due()
+                .is_some_and(|due| all || now >= due.into());
+            due.then(|| budget.take_summary()).flatten()
+        };
+        if let Some(count) = take(&mut self.refusals) {
+            self.log(&Event::RefusalsWithheld { count });
+        }
+        if let Some(count) = take(&mut self.remarks) {
+            self.log(&Event::RemarksWithheld { count });
+        }
     }
 
     /// The status line for `systemctl status`.
@@ -293,7 +320,7 @@ mod tests {
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
                 Token::Ident(key), Token::Guest(key), Token::Client(key),
-                Token::Backend(key), Token::Hosts,
+                Token::Backend(key), Token::Hosts, Token::Command(key),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -85,7 +85,7 @@ impl Helper {
 
     fn log_unreachable(&mut self, key: Key, host: &str, failure: &Failure, now: Moment) {
         // Each client causes such lines.
-        if !self.budget.admits(now.seconds()) {
+        if !self.remarks.admits(now.seconds()) {
             return;
         }
         let failure = match failure {

@@ -24,21 +24,28 @@ const FORK_ATTEMPTS: u32 = 5;
 impl Helper {
     /// Does for `connection`, which counts already, what the service does.
     pub(super) fn serve(&mut self, connection: Connection, slot: Slot, failures: u32, now: Moment) {
-        let Connection { stream, remote, .. } = &connection;
-        let started = Moment::now().unwrap_or(now);
-        let spawned = match &mut self.settings.work {
-            Work::Execute(launcher) => {
-                let variables = environment::remote(remote);
-                let variables = variables.each_ref().map(CString::as_c_str);
-                launcher.spawn(stream.as_fd(), &variables)
+        let changes = connection.changes.as_ref();
+        let is_twisted = changes.is_some_and(|changes| changes.command.is_some());
+        match &self.settings.work {
+            &Work::Internal(builtin) if !is_twisted => {
+                return self.receive(connection, slot, builtin, now);
             }
-            &mut Work::Internal(builtin) => return self.receive(connection, slot, builtin, now),
-            Work::Redirect(route) => {
+            Work::Redirect(route) if !is_twisted => {
                 let route = route.clone();
                 return self.redirect(connection, slot, route, now);
             }
-        };
-        match spawned {
+            _ => {}
+        }
+        let Connection { stream, remote, .. } = &connection;
+        let variables = environment::remote(remote);
+        let variables = variables.each_ref().map(CString::as_c_str);
+        let started = Moment::now().unwrap_or(now);
+        let mut changed = connection
+            .changes
+            .as_ref()
+            .map(|changes| self.launcher(changes));
+        let launcher = changed.as_mut().unwrap_or(&mut self.settings.launcher);
+        match launcher.spawn(stream.as_fd(), &variables) {
             Ok(process) => {
                 let Connection { stream, remote, .. } = connection;
                 // First of all: the client sees the end only when nobody has the socket any more.

@@ -28,6 +28,8 @@ pub(super) struct Settings {
     pub(super) log: ServiceLog,
     /// What is done with a connection that is let in.
     pub(super) work: Work,
+    /// Runs the server, or a command in its place.
+    pub(super) launcher: Launcher,
     /// `banner`.
     pub(super) always: Option<Banner>,
     /// `banner_success`.
@@ -41,7 +43,7 @@ pub(super) struct Settings {
 /// [`Task`], made ready.
 pub(super) enum Work {
     /// Runs a server for each connection.
-    Execute(Launcher),
+    Execute,
     /// Serves each connection itself.
     Internal(Builtin),
     /// Passes the bytes of each connection on.
@@ -51,7 +53,7 @@ pub(super) enum Work {
 impl Work {
     /// Whether each connection gets a process.
     pub(super) fn forks(&self) -> bool {
-        matches!(self, Self::Execute(_))
+        matches!(self, Self::Execute)
     }
 }
 
@@ -135,15 +137,21 @@ impl Settings {
     /// In words, if no server could ever run by it.
     pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
         let work = match &spec.task {
-            Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
+            Task::Execute(_) => Work::Execute,
             Task::Internal(builtin) => Work::Internal(*builtin),
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
+        };
+        // Without a server there are only the commands of hosts.allow and hosts.deny to run.
+        let none = Program {
+            path: "/bin/false".into(),
+            argv: vec!["false".into()],
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {
             policy: Policy::new(&spec),
             log: ServiceLog::new(&spec),
             work,
+            launcher: launcher(spec.task.program().unwrap_or(&none), &spec, inherited)?,
             always: banner(&spec.banners.always),
             success: banner(&spec.banners.success),
             failure: banner(&spec.banners.failure),

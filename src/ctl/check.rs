@@ -106,6 +106,11 @@ fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
     let services = translation.services.into_iter();
     let mut problems = configuration.problems;
     problems.extend(translation.problems);
+    problems.extend(super::wrappers::problems(
+        tree,
+        &configuration.services,
+        &mut configuration.sources,
+    ));
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     Check {
         main: main.to_owned(),

@@ -21,6 +21,10 @@ pub enum Kind {
     BothListsMatch,
     /// A client's name could not be found out, and `no_access` has names.
     NameUnknown,
+    /// A client was refused by hosts.allow or hosts.deny.
+    LibwrapRefused,
+    /// A client gets a command in place of the server.
+    LibwrapTwist,
     /// A client was identified.
     UserId,
     /// A client was refused because nobody identified it.
@@ -29,6 +33,8 @@ pub enum Kind {
     IdentFailed,
     /// Refusals were not logged one by one.
     RefusalsWithheld,
+    /// Other lines that clients had caused were not logged one by one.
+    RemarksWithheld,
     /// The service pauses.
     Deactivating,
     /// The pause is over.
@@ -51,7 +57,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Start,
         Self::Exit,
         Self::Traffic,
@@ -60,10 +66,13 @@ impl Kind {
         Self::ExcessiveLoad,
         Self::BothListsMatch,
         Self::NameUnknown,
+        Self::LibwrapRefused,
+        Self::LibwrapTwist,
         Self::UserId,
         Self::NoId,
         Self::IdentFailed,
         Self::RefusalsWithheld,
+        Self::RemarksWithheld,
         Self::Deactivating,
         Self::Activating,
         Self::TurnedAway,
@@ -86,10 +95,13 @@ impl Kind {
             Self::ExcessiveLoad => "LOAD",
             Self::BothListsMatch => "BOTH_LISTS",
             Self::NameUnknown => "NAME_UNKNOWN",
+            Self::LibwrapRefused => "LIBWRAP",
+            Self::LibwrapTwist => "TWIST",
             Self::UserId => "USERID",
             Self::NoId => "NOID",
             Self::IdentFailed => "IDENT_FAILED",
             Self::RefusalsWithheld => "REFUSALS_WITHHELD",
+            Self::RemarksWithheld => "REMARKS_WITHHELD",
             Self::Deactivating => "DEACTIVATING",
             Self::Activating => "ACTIVATING",
             Self::TurnedAway => "TURNED_AWAY",
@@ -113,10 +125,13 @@ impl Kind {
             Self::ExcessiveLoad => "dddf54824d6042e09d470e280f5b7db3",
             Self::BothListsMatch => "c2d7f9b71af943899c6839daf98ea642",
             Self::NameUnknown => "63ce8638571244379d6541b54ffcc5f4",
+            Self::LibwrapRefused => "851269bf05ea4e53a469c6c7b4175232",
+            Self::LibwrapTwist => "a13a8f73c6f642019471f0bf85ca2591",
             Self::UserId => "9c523edd6c2b497e875d1b5de59847eb",
             Self::NoId => "7a887e7a84fe41d19503007369d77b0e",
             Self::IdentFailed => "b3f229b1dde248209fbcb924356dcc0b",
             Self::RefusalsWithheld => "615b826788de4a53823841c110c53ca1",
+            Self::RemarksWithheld => "62c0365127134889b779e88f194571d2",
             Self::Deactivating => "3f53a0816c3a4e75bcd224eb1b7b4313",
             Self::Activating => "8dd9248acaa2425d8a58ec70c9510a9f",
             Self::TurnedAway => "c54e3a8f3e0e4e7896d7fd4f4c7209bf",
@@ -145,10 +160,14 @@ impl Kind {
             | Self::IdentFailed
             | Self::Unreachable
             | Self::BannerUnreadable => Some(Level::Err),
+            // xinetd's own usual level for both.
+            Self::LibwrapRefused | Self::LibwrapTwist => Some(Level::Info),
             Self::NameUnknown | Self::LinesLost => Some(Level::Warning),
-            Self::RefusalsWithheld | Self::TurnedAway | Self::Adopted | Self::Readjusted => {
-                Some(Level::Notice)
-            }
+            Self::RefusalsWithheld
+            | Self::RemarksWithheld
+            | Self::TurnedAway
+            | Self::Adopted
+            | Self::Readjusted => Some(Level::Notice),
         }
     }
 }

@@ -114,7 +114,7 @@ fn translate_service(
     problems: &mut Problems,
 ) -> TranslatedService {
     let options = surroundings.options.service(&service.id.to_text());
-    let servable = servable::servable(service, surroundings.libwrap_rules.as_deref(), options);
+    let servable = servable::servable(service, options);
     let port = match &service.reach {
         Reach::Listen(listen) => Some(listen.port),
         Reach::Rpc(..) | Reach::Mux(_) => None,

@@ -19,6 +19,7 @@ pub(super) fn spec(service: &Service, servable: &Servable) -> Spec {
         unmap: matches!(servable.family, Family::Any | Family::V6),
         noretry: service.flags.noretry,
         idonly: service.flags.idonly,
+        libwrap: service.libwrap_daemon(),
         access_times: service.access_times.clone(),
         task: servable.task.clone(),
         limits: service.limits.clone(),

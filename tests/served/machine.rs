@@ -53,27 +53,32 @@ impl Machine {
 
     /// Puts something in the place of the unit's server, if nothing is there.
     pub(crate) fn stand_in(&self, unit: &str) -> Result<()> {
-        let task = self.task(unit)?;
-        let program = task.get("execute").and_then(|program| program.get("path"));
-        // Internal services and redirects have none.
-        let Some(path) = program.and_then(toml::Value::as_str) else {
-            return Ok(());
-        };
-        if !self.exists(path)? {
+        if let Some(path) = self.server(unit)?
+            && !self.exists(&path)?
+        {
             let script = format!("#!/bin/sh\nprintf '{}'\n", STAND_IN.replace('\n', "\\n"));
-            self.container.write(path, script, 0o755)?;
+            self.container.write(&path, script, 0o755)?;
         }
         Ok(())
     }
 
     /// What the unit's helper is to do with a connection.
-    fn task(&self, unit: &str) -> Result<toml::Value> {
+    fn task(&self, unit: &str) -> Result<toml::Table> {
         // A name with a backslash is none that LoadCredential= takes.
         let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
         let (_, spec) = self.container.run(&["cat", &spec])?;
         let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;
-        let task = spec.get("task").cloned();
-        task.ok_or_else(|| format!("no task in the spec of {unit}"))
+        let task = spec.get("task").and_then(toml::Value::as_table);
+        task.cloned()
+            .ok_or_else(|| format!("no task in the spec of {unit}"))
+    }
+
+    /// The path of the unit's server, if it has one: what the helper is to execute.
+    fn server(&self, unit: &str) -> Result<Option<String>> {
+        let task = self.task(unit)?;
+        let program = task.values().next();
+        let path = program.and_then(|program| program.get("path"));
+        Ok(path.and_then(toml::Value::as_str).map(str::to_owned))
     }
 
     /// Whether it sends bytes without end.

@@ -8,6 +8,7 @@ mod identity;
 mod inside;
 mod kinds;
 mod language;
+mod libwrap;
 mod limits;
 mod lists;
 mod log;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         lists::SCENARIOS,
         order::SCENARIOS,
         banners::SCENARIOS,
+        libwrap::SCENARIOS,
         limits::SCENARIOS,
         rate::SCENARIOS,
         process::SCENARIOS,
