@@ -24,7 +24,7 @@ use super::pending::{Connection, Next, Outbox, Released, Wait};
 use super::slab::Key;
 
 /// Connections that are refused or wait before the loop looks at other events again.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 
 impl Helper {
     /// Takes what clients the listener `index` has, up to the first that gets a process.
@@ -49,7 +49,7 @@ impl Helper {
         }
     }
 
-    fn accept_failed(&mut self, error: &std::io::Error, now: Moment) -> ControlFlow<()> {
+    pub(super) fn accept_failed(&mut self, error: &std::io::Error, now: Moment) -> ControlFlow<()> {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EAGAIN) => ControlFlow::Break(()),
             // This client has gone; the next one may be there.
@@ -69,7 +69,7 @@ impl Helper {
         }
     }
 
-    fn meet(&mut self, stream: TcpStream, address: SocketAddr, now: Moment) {
+    pub(super) fn meet(&mut self, stream: TcpStream, address: SocketAddr, now: Moment) {
         if self.is_full() {
             self.out_of_descriptors(now);
         }
@@ -86,6 +86,9 @@ impl Helper {
             known: Known::default(),
             changes: None,
         };
+        if let Some(greeting) = self.greeting() {
+            connection.outbox.push(greeting);
+        }
         self.add_banner(&mut connection, |settings| &mut settings.always, now);
         self.idle_since = None;
         self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
@@ -226,6 +229,7 @@ impl Helper {
                 connection.next = Next::Close;
                 self.serve(connection, slot, failures, now);
             }
+            Next::Line(..) => self.wait(connection, Wait::Line, true, now),
             Next::Close => drop(connection),
         }
     }
@@ -243,8 +247,12 @@ impl Helper {
         };
         if watched {
             let result = self.pending.get_mut(key).map(|(connection, _)| {
+                let events = match wait {
+                    Wait::Line => EpollFlags::EPOLLIN,
+                    Wait::Name | Wait::Ident | Wait::Drain | Wait::Retry => EpollFlags::EPOLLOUT,
+                };
                 let token = Token::Pending(key);
-                let event = nix::sys::epoll::EpollEvent::new(EpollFlags::EPOLLOUT, token.encode());
+                let event = nix::sys::epoll::EpollEvent::new(events, token.encode());
                 self.epoll.add(&connection.stream, event)
             });
             // Where it can't be watched it ends when its time is over.
@@ -270,20 +278,26 @@ impl Helper {
     }
 
     /// Closes a connection that gets no server after all.
-    fn abandon(&mut self, connection: Connection) {
+    fn abandon(&mut self, mut connection: Connection) {
         match connection.next {
             Next::Name(slot) | Next::Ident(slot, _) | Next::Serve(slot, _) => {
                 self.state.leave(slot);
+            }
+            Next::Line(_, _, started) => {
+                self.end_line(&mut connection, Moment::now().unwrap_or(started));
             }
             Next::CloseIdentified(_) | Next::Close => {}
         }
     }
 
-    /// The client of a waiting connection takes more.
-    pub(super) fn writable(&mut self, key: Key, now: Moment) {
+    /// The client of a waiting connection takes more, or has sent something.
+    pub(super) fn ready(&mut self, key: Key, now: Moment) {
         let Some((connection, wait)) = self.pending.get_mut(key) else {
             return;
         };
+        if wait == Wait::Line {
+            return self.line_ready(key, now);
+        }
         if !connection.outbox.flush(&connection.stream) {
             return;
         }
@@ -337,6 +351,11 @@ impl Helper {
         match self.pending.get_mut(key).map(|(_, wait)| wait) {
             Some(Wait::Name) => self.answer(key, &NameAnswer::Failed, now),
             Some(Wait::Ident) => self.ident_answer(key, Err(Failure::Timeout), now),
+            Some(Wait::Line) => {
+                if let Some((connection, _)) = self.release(key) {
+                    self.abandon(connection);
+                }
+            }
             Some(Wait::Retry) => {
                 if let Some((connection, _)) = self.release(key) {
                     self.advance(connection, now);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -31,6 +32,10 @@ use super::slab::{Key, Slab};
 pub(super) struct Helper {
     pub(super) epoll: Epoll,
     pub(super) listeners: Vec<TcpListener>,
+    /// Where tcpmux hands connections over, for a service that it leads to.
+    pub(super) mux_listeners: Vec<UnixListener>,
+    /// Connections to tcpmux that it has sent nothing on yet.
+    pub(super) handovers: Slab<UnixStream>,
     pub(super) signals: SignalFd,
     pub(super) journal: &'static Journal,
     pub(super) journal_watched: bool,
@@ -87,16 +92,19 @@ pub(super) enum Token {
     Pending(Key),
     /// The ident query of a pending connection.
     Ident(Key),
+    /// A command that a rule of hosts.allow or hosts.deny runs.
+    Command(Key),
     /// A client of an internal service.
     Guest(Key),
+    MuxListener(u32),
+    /// tcpmux, which hands a connection over.
+    Handover(Key),
     /// The client of a session of `redirect`.
     Client(Key),
     /// The backend of such a session.
     Backend(Key),
     /// The look-ups of backends.
     Hosts,
-    /// A command that a rule of hosts.allow or hosts.deny runs.
-    Command(Key),
 }
 
 impl Token {
@@ -111,11 +119,13 @@ impl Token {
             Self::Session(key) => (6, (key.index, key.generation)),
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
+            Self::Command(key) => (15, (key.index, key.generation)),
             Self::Guest(key) => (9, (key.index, key.generation)),
-            Self::Client(key) => (10, (key.index, key.generation)),
-            Self::Backend(key) => (11, (key.index, key.generation)),
-            Self::Hosts => (12, (0, 0)),
-            Self::Command(key) => (13, (key.index, key.generation)),
+            Self::MuxListener(index) => (10, (index, 0)),
+            Self::Handover(key) => (11, (key.index, key.generation)),
+            Self::Client(key) => (12, (key.index, key.generation)),
+            Self::Backend(key) => (13, (key.index, key.generation)),
+            Self::Hosts => (14, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -137,11 +147,13 @@ impl Token {
             6 => Self::Session(key),
             7 => Self::Pending(key),
             8 => Self::Ident(key),
+            15 => Self::Command(key),
             9 => Self::Guest(key),
-            10 => Self::Client(key),
-            11 => Self::Backend(key),
-            12 => Self::Hosts,
-            13 => Self::Command(key),
+            10 => Self::MuxListener(index),
+            11 => Self::Handover(key),
+            12 => Self::Client(key),
+            13 => Self::Backend(key),
+            14 => Self::Hosts,
             _ => return None,
         })
     }
@@ -150,6 +162,7 @@ impl Token {
 /// What a new helper begins with.
 pub(super) struct Start {
     pub(super) listeners: Vec<TcpListener>,
+    pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) journal: &'static Journal,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
@@ -171,6 +184,8 @@ impl Helper {
         let mut this = Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             listeners: start.listeners,
+            mux_listeners: start.mux_listeners,
+            handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
             journal: start.journal,
             journal_watched: false,
@@ -235,11 +250,17 @@ impl Helper {
         for (listener, index) in self.listeners.iter().zip(0..) {
             self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
         }
+        for (listener, index) in self.mux_listeners.iter().zip(0..) {
+            self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
+        }
         Ok(())
     }
 
     pub(super) fn unwatch_listeners(&self) {
         for listener in &self.listeners {
+            self.unwatch(listener);
+        }
+        for listener in &self.mux_listeners {
             self.unwatch(listener);
         }
     }
@@ -319,8 +340,10 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Guest(key), Token::Client(key),
-                Token::Backend(key), Token::Hosts, Token::Command(key),
+                Token::Ident(key), Token::Command(key), Token::Guest(key), Token::MuxListener(index),
+                Token::Handover(key),
+                Token::Client(key),
+                Token::Backend(key), Token::Hosts,
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -18,6 +18,7 @@ use super::ident::Query;
 use super::libwrap::{Changes, Known};
 use super::peer::Remote;
 use super::slab::{Key, Slab};
+use super::tcpmux::Line;
 
 /// A client that has been accepted and has no server yet.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(super) enum Next {
     CloseIdentified(Query),
     /// It gets a server, for which it counts already; so many times no process could be made.
     Serve(Slot, u32),
+    /// It is to name a service, and counts as a running server since then.
+    Line(Slot, Line, Moment),
     /// It is closed.
     Close,
 }
@@ -62,10 +65,18 @@ pub(super) enum Wait {
     Drain,
     /// Another attempt to make a process.
     Retry,
+    /// The client has to name a service.
+    Line,
 }
 
 impl Wait {
-    const ALL: [Self; 4] = [Self::Name, Self::Ident, Self::Drain, Self::Retry];
+    const ALL: [Self; 5] = [
+        Self::Name,
+        Self::Ident,
+        Self::Drain,
+        Self::Retry,
+        Self::Line,
+    ];
 
     /// How long it lasts at most.
     pub(super) fn time(self) -> Duration {
@@ -73,7 +84,7 @@ impl Wait {
             // As long as a resolver's own usual limits: two servers, two attempts of 5 seconds.
             Self::Name => Duration::from_secs(20),
             // Semantics, section 4.2.
-            Self::Ident | Self::Drain => Duration::from_secs(30),
+            Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
             // Semantics, section 4.8.
             Self::Retry => Duration::from_secs(5),
         }
@@ -82,7 +93,7 @@ impl Wait {
     /// How many may wait so at once.
     fn room(self) -> usize {
         match self {
-            Self::Name => 1024,
+            Self::Name | Self::Line => 1024,
             Self::Ident | Self::Drain | Self::Retry => 256,
         }
     }
@@ -123,7 +134,7 @@ impl Outbox {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     slab: Slab<Entry>,
-    queues: [Queue; 4],
+    queues: [Queue; 5],
     by_address: HashMap<IpAddr, Vec<Key>>,
 }
 

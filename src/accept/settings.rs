@@ -10,7 +10,7 @@ use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{Redirect, Spec, Task};
+use crate::spec::{MuxTarget, Redirect, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
@@ -28,8 +28,6 @@ pub(super) struct Settings {
     pub(super) log: ServiceLog,
     /// What is done with a connection that is let in.
     pub(super) work: Work,
-    /// Runs the server, or a command in its place.
-    pub(super) launcher: Launcher,
     /// `banner`.
     pub(super) always: Option<Banner>,
     /// `banner_success`.
@@ -43,9 +41,11 @@ pub(super) struct Settings {
 /// [`Task`], made ready.
 pub(super) enum Work {
     /// Runs a server for each connection.
-    Execute,
+    Execute(Launcher),
     /// Serves each connection itself.
     Internal(Builtin),
+    /// Leads each connection to one of these.
+    Tcpmux(Vec<MuxTarget>),
     /// Passes the bytes of each connection on.
     Redirect(Route),
 }
@@ -53,7 +53,7 @@ pub(super) enum Work {
 impl Work {
     /// Whether each connection gets a process.
     pub(super) fn forks(&self) -> bool {
-        matches!(self, Self::Execute)
+        matches!(self, Self::Execute(_))
     }
 }
 
@@ -137,21 +137,16 @@ impl Settings {
     /// In words, if no server could ever run by it.
     pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
         let work = match &spec.task {
-            Task::Execute(_) => Work::Execute,
+            Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
             Task::Internal(builtin) => Work::Internal(*builtin),
+            Task::Tcpmux(targets) => Work::Tcpmux(targets.clone()),
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
-        };
-        // Without a server there are only the commands of hosts.allow and hosts.deny to run.
-        let none = Program {
-            path: "/bin/false".into(),
-            argv: vec!["false".into()],
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {
             policy: Policy::new(&spec),
             log: ServiceLog::new(&spec),
             work,
-            launcher: launcher(spec.task.program().unwrap_or(&none), &spec, inherited)?,
             always: banner(&spec.banners.always),
             success: banner(&spec.banners.success),
             failure: banner(&spec.banners.failure),
@@ -196,7 +191,7 @@ fn c_string(bytes: &ByteString) -> Result<CString, String> {
 
 /// The limits to set in each server, in xinetd's order. What the helper has already itself costs
 /// no system call.
-fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
+pub(super) fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
     let number = |limit: Rlimit| match limit {
         Rlimit::Unlimited => RLIM_INFINITY,
         Rlimit::AtMost(most) => most,

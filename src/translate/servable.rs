@@ -3,23 +3,36 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::principal::Account;
+use super::principal::{Account, is_root};
 use super::unit::Plain;
 use crate::config::Attribute;
 use crate::options::ServiceOptions;
 use crate::problem::Place;
-use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
+use crate::service::{
+    Bind, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
+};
 use crate::spec::{Redirect, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Servable {
-    pub(super) port: Port,
-    pub(super) family: Family,
-    /// The address and zone of `bind`.
-    pub(super) bind: Option<(IpAddr, Option<Plain>)>,
+    pub(super) door: Door,
     pub(super) task: Task,
     pub(super) account: Account,
+}
+
+/// Where connections come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Door {
+    /// A port of its own.
+    Port {
+        port: Port,
+        family: Family,
+        /// The address and zone of `bind`.
+        bind: Option<(IpAddr, Option<Plain>)>,
+    },
+    /// The tcpmux service.
+    Mux(Mux),
 }
 
 /// The parts for the units, or all that stands in the way.
@@ -48,8 +61,10 @@ pub(super) fn servable(
             found.add(Attribute::Protocol, Reason::Protocol(name.to_text()));
         }
     }
-    // An internal service takes its clients itself, whatever wait says.
-    if service.wait && !matches!(service.serving, Serving::Internal(_)) {
+    // An internal service takes its clients itself, whatever wait says; one behind tcpmux has no
+    // socket to wait for.
+    let is_waiting = service.wait && !matches!(service.serving, Serving::Internal(_));
+    if is_waiting && !matches!(service.reach, Reach::Mux(_)) {
         found.add(Attribute::Wait, Reason::Wait);
     }
     if service.flags.labeled {
@@ -58,29 +73,30 @@ pub(super) fn servable(
     if service.flags.intercept {
         found.add(Attribute::Flags, Reason::Intercept);
     }
-    let listen = match &service.reach {
-        Reach::Listen(listen) => Some(listen),
+    let door = match &service.reach {
+        Reach::Listen(listen) => {
+            let bind = found.bind(listen.bind.as_ref());
+            if listen.port == Port(0) {
+                found.add(Attribute::Port, Reason::EphemeralPort);
+            }
+            Some(Door::Port {
+                port: listen.port,
+                family: listen.family,
+                bind,
+            })
+        }
         Reach::Rpc(..) => {
             found.add(Attribute::Type, Reason::Rpc);
             None
         }
-        Reach::Mux(mux) => {
-            found.add(Attribute::Type, Reason::Mux(*mux));
-            None
-        }
+        Reach::Mux(mux) => Some(Door::Mux(*mux)),
     };
-    let bind = listen.and_then(|listen| found.bind(listen.bind.as_ref()));
-    if listen.is_some_and(|listen| listen.port == Port(0)) {
-        found.add(Attribute::Port, Reason::EphemeralPort);
-    }
     let task = match &service.serving {
         Serving::Program(program) => Some(Task::Execute(program.clone())),
         Serving::Internal(internal) => {
-            let builtin = internal.builtin();
-            if builtin.is_none() {
-                found.add(Attribute::Type, Reason::Tcpmux);
-            }
-            builtin.map(Task::Internal)
+            // Whom it leads to is known when all services have names.
+            let tcpmux = Task::Tcpmux(Vec::new());
+            Some(internal.builtin().map_or(tcpmux, Task::Internal))
         }
         Serving::Redirect { host, port } => {
             let only = Target {
@@ -95,17 +111,19 @@ pub(super) fn servable(
         }
     };
     let account = match &service.credentials {
+        // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
+        Some(credentials) if is_tcpmux(service) && is_root(&credentials.user) => {
+            Some(Account::nobody_at_all())
+        }
         Some(credentials) => Account::new(credentials)
             .map_err(|(attribute, word)| found.add(attribute, Reason::Principal(word)))
             .ok(),
         // Only internal services lack them.
         None => Some(Account::nobody_at_all()),
     };
-    match (listen, task, account) {
-        (Some(listen), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
-            port: listen.port,
-            family: listen.family,
-            bind,
+    match (door, task, account) {
+        (Some(door), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
+            door,
             task,
             account,
         }),
@@ -126,6 +144,11 @@ fn redirect(service: &Service, only: Target, options: Option<&ServiceOptions>) -
         keepalive: service.flags.keepalive,
         proxy_protocol: options.and_then(|options| options.proxy_protocol),
     }
+}
+
+/// Whether it is the service that leads to those of type TCPMUX.
+pub(super) fn is_tcpmux(service: &Service) -> bool {
+    matches!(service.serving, Serving::Internal(Internal::Tcpmux))
 }
 
 /// The obstacles of one service, as they are found.
@@ -183,14 +206,10 @@ pub enum Reason {
     Protocol(String),
     /// `wait = yes`.
     Wait,
-    /// The internal service tcpmux.
-    Tcpmux,
     /// `flags = SENSOR`.
     Sensor,
     /// `type = RPC`.
     Rpc,
-    /// `type = TCPMUX` or `TCPMUXPLUS`.
-    Mux(Mux),
     /// `flags = LABELED`.
     Labeled,
     /// `flags = INTERCEPT`.
@@ -245,10 +264,8 @@ impl fmt::Display for Reason {
             }
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
             Self::Wait => f.write_str("wait = yes is not served yet"),
-            Self::Tcpmux => f.write_str("tcpmux is not served yet"),
             Self::Sensor => f.write_str("sensors are not served yet"),
             Self::Rpc => f.write_str("RPC services are not served yet"),
-            Self::Mux(_) => f.write_str("TCPMUX services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
             Self::BindName => f.write_str("a host name in bind is not served yet"),
@@ -268,10 +285,8 @@ impl Reason {
             Self::SocketType(_) | Self::Protocol(_) | Self::Wait => {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
-            Self::Tcpmux => "give the services behind it ports of their own",
             Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",
             Self::Rpc => "start the server as a service of its own that registers itself",
-            Self::Mux(_) => "give the service a port of its own and remove the type",
             Self::Labeled => {
                 "use a socket unit of your own with SELinuxContextFromNet=yes, see systemd.socket(5)"
             }

@@ -11,6 +11,7 @@ mod internal;
 mod libwrap;
 mod lifecycle;
 mod limits;
+mod mux;
 mod process;
 mod redirect;
 mod units;
@@ -50,6 +51,7 @@ fn main() {
             libwrap::SCENARIOS,
             ident::SCENARIOS,
             internal::SCENARIOS,
+            mux::SCENARIOS,
             redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,

@@ -46,10 +46,10 @@ impl Helper {
             Ok(null) => null,
             Err(error) => return self.command_failed(&error, now),
         };
-        let process = match self
-            .launcher(changes)
-            .spawn(null.as_fd(), &[] as &[&std::ffi::CStr])
-        {
+        let Some(mut launcher) = self.launcher(changes) else {
+            return;
+        };
+        let process = match launcher.spawn(null.as_fd(), &[] as &[&std::ffi::CStr]) {
             Ok(process) => process,
             Err(SpawnError::Fork(errno) | SpawnError::Exec(errno)) => {
                 return self.command_failed(&errno.desc(), now);

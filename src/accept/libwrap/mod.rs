@@ -26,6 +26,7 @@ use super::helper::Helper;
 use super::ident::Answer;
 use super::peer::Remote;
 use super::pending::{Connection, Next};
+use super::settings::{Work, limits};
 
 use commands::{Commands, shell};
 pub(super) use files::Files;
@@ -292,15 +293,24 @@ impl Helper {
     }
 
     /// Runs what the service runs, or a command, with these changes.
-    pub(super) fn launcher(&self, changes: &Changes) -> Launcher {
+    pub(super) fn launcher(&self, changes: &Changes) -> Option<Launcher> {
         let spec = &self.settings.spec;
         let mut rules: Environment = spec.environment.clone();
         rules.set.extend(changes.set.iter().cloned());
         let environment = environment::common(self.inherited.environment.iter().cloned(), &rules);
-        let own = &self.settings.launcher;
-        match changes.command.clone().map(shell) {
-            Some((path, argv)) => own.another(path, argv, environment, changes.change),
-            None => own.with(environment, changes.change),
+        let command = changes.command.clone().map(shell);
+        match (&self.settings.work, command) {
+            (Work::Execute(own), Some((path, argv))) => {
+                Some(own.another(path, argv, environment, changes.change))
+            }
+            (Work::Execute(own), None) => Some(own.with(environment, changes.change)),
+            // In place of what the helper would do itself.
+            (_, Some((path, argv))) => {
+                let limits = limits(&spec.resource_limits, self.inherited.files);
+                let plain = Launcher::new(path, argv, Vec::new(), limits);
+                Some(plain.with(environment, changes.change))
+            }
+            (_, None) => None,
         }
     }
 }

@@ -224,6 +224,7 @@ service plus
             peer.send(b"unknown\r\n")?;
             stage.finish("unknown", peer)
         },
+        differs: &["M1"],
         ..Scenario::SAME
     },
     Scenario {

@@ -12,6 +12,7 @@ mod libwrap;
 mod limits;
 mod lists;
 mod log;
+mod mux;
 mod order;
 mod process;
 mod rate;
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         readers::SCENARIOS,
         inside::SCENARIOS,
         kinds::SCENARIOS,
+        mux::SCENARIOS,
     ]
     .concat()
 }
