@@ -2,14 +2,14 @@
 
 use std::env;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
 use crate::sys::descriptor;
-use crate::sys::socket::{is_tcp_listener, is_unix_listener};
+use crate::sys::socket::{is_tcp_listener, is_udp_socket, is_unix_listener};
 
 /// The name under which systemd keeps our [state](super::state).
 pub(super) const STATE_NAME: &str = "state";
@@ -24,6 +24,8 @@ pub(super) struct Activation {
     pub(super) listeners: Vec<TcpListener>,
     /// Those on which tcpmux hands connections over, not blocking. There is one of either kind.
     pub(super) mux_listeners: Vec<UnixListener>,
+    /// The sockets for datagrams, not blocking.
+    pub(super) datagrams: Vec<UdpSocket>,
     /// What a predecessor left.
     pub(super) state: Option<OwnedFd>,
 }
@@ -45,6 +47,7 @@ impl Activation {
         let mut this = Self {
             listeners: Vec::new(),
             mux_listeners: Vec::new(),
+            datagrams: Vec::new(),
             state: None,
         };
         for (index, name) in names.iter().enumerate() {
@@ -59,7 +62,7 @@ impl Activation {
                 Some(socket) => this.add(socket).map_err(|error| error.to_string())?,
             }
         }
-        if this.listeners.is_empty() && this.mux_listeners.is_empty() {
+        if this.listeners.is_empty() && this.mux_listeners.is_empty() && this.datagrams.is_empty() {
             return Err("systemd passed no listening socket".into());
         }
         Ok(this)
@@ -75,9 +78,13 @@ impl Activation {
             let listener = UnixListener::from(socket);
             listener.set_nonblocking(true)?;
             self.mux_listeners.push(listener);
+        } else if is_udp_socket(socket.as_fd()) {
+            let socket = UdpSocket::from(socket);
+            socket.set_nonblocking(true)?;
+            self.datagrams.push(socket);
         } else {
             return Err(io::Error::other(
-                "a descriptor is no listening stream socket; the socket unit must have Accept=no",
+                "a descriptor is no socket that listens; the socket unit must have Accept=no",
             ));
         }
         Ok(())

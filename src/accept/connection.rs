@@ -1,7 +1,7 @@
 //! The way of a connection: accept, banner, limits, access lists, banner, server (semantics,
 //! section 4.2). Whoever is refused costs no process.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
@@ -118,7 +118,7 @@ impl Helper {
         }
     }
 
-    fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
+    pub(super) fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
         let policy = &self.settings.policy;
         Facts {
             peer: address.ip(),
@@ -154,7 +154,7 @@ impl Helper {
 
     /// Goes on with a client when the name of its address in question is known.
     pub(super) fn find_name(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
-        match self.ask_name(&connection, now) {
+        match self.ask_name(connection.address_in_question(), now) {
             Asked::Known(answer) => {
                 connection.known.take(answer);
                 self.check_access(connection, slot, now);
@@ -166,7 +166,7 @@ impl Helper {
         }
     }
 
-    fn ask_name(&mut self, connection: &Connection, now: Moment) -> Asked {
+    pub(super) fn ask_name(&mut self, address: IpAddr, now: Moment) -> Asked {
         const FAILED: Asked = Asked::Known(NameAnswer::Failed);
         if !self.pending.has_room(Wait::Name) {
             return FAILED;
@@ -181,7 +181,6 @@ impl Helper {
                 self.names = None;
             }
         }
-        let address = connection.address_in_question();
         let asked = self.pending.awaits(address);
         self.names
             .as_mut()

@@ -94,6 +94,7 @@ impl Helper {
                 Token::Listener(index) => self.accept(index, now),
                 Token::Pending(key) => self.ready(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
+                Token::Datagrams(index) => self.take_datagrams(index, now),
                 Token::Guest(key) => self.guest_ready(key, now),
                 Token::MuxListener(index) => self.accept_handover(index, now),
                 Token::Handover(key) => self.handover_ready(key, now),

@@ -1,7 +1,7 @@
 //! The helper of one service: all that it holds.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::policy::{LineBudget, Refusal, State};
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::internal::Guest;
+use super::internal::datagram::Answers;
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::names::Names;
@@ -32,6 +33,9 @@ use super::slab::{Key, Slab};
 pub(super) struct Helper {
     pub(super) epoll: Epoll,
     pub(super) listeners: Vec<TcpListener>,
+    /// The sockets for datagrams, of an internal service.
+    pub(super) datagrams: Vec<UdpSocket>,
+    pub(super) answers: Answers,
     /// Where tcpmux hands connections over, for a service that it leads to.
     pub(super) mux_listeners: Vec<UnixListener>,
     /// Connections to tcpmux that it has sent nothing on yet.
@@ -97,6 +101,7 @@ pub(super) enum Token {
     /// A client of an internal service.
     Guest(Key),
     MuxListener(u32),
+    Datagrams(u32),
     /// tcpmux, which hands a connection over.
     Handover(Key),
     /// The client of a session of `redirect`.
@@ -126,6 +131,7 @@ impl Token {
             Self::Client(key) => (12, (key.index, key.generation)),
             Self::Backend(key) => (13, (key.index, key.generation)),
             Self::Hosts => (14, (0, 0)),
+            Self::Datagrams(index) => (16, (index, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -154,6 +160,7 @@ impl Token {
             12 => Self::Client(key),
             13 => Self::Backend(key),
             14 => Self::Hosts,
+            16 => Self::Datagrams(index),
             _ => return None,
         })
     }
@@ -162,6 +169,7 @@ impl Token {
 /// What a new helper begins with.
 pub(super) struct Start {
     pub(super) listeners: Vec<TcpListener>,
+    pub(super) datagrams: Vec<UdpSocket>,
     pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) journal: &'static Journal,
     pub(super) inherited: Inherited,
@@ -184,6 +192,8 @@ impl Helper {
         let mut this = Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             listeners: start.listeners,
+            datagrams: start.datagrams,
+            answers: Answers::default(),
             mux_listeners: start.mux_listeners,
             handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
@@ -250,6 +260,9 @@ impl Helper {
         for (listener, index) in self.listeners.iter().zip(0..) {
             self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
         }
+        for (socket, index) in self.datagrams.iter().zip(0..) {
+            self.watch(socket, Token::Datagrams(index), EpollFlags::EPOLLIN)?;
+        }
         for (listener, index) in self.mux_listeners.iter().zip(0..) {
             self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
         }
@@ -259,6 +272,9 @@ impl Helper {
     pub(super) fn unwatch_listeners(&self) {
         for listener in &self.listeners {
             self.unwatch(listener);
+        }
+        for socket in &self.datagrams {
+            self.unwatch(socket);
         }
         for listener in &self.mux_listeners {
             self.unwatch(listener);
@@ -343,7 +359,7 @@ mod tests {
                 Token::Ident(key), Token::Command(key), Token::Guest(key), Token::MuxListener(index),
                 Token::Handover(key),
                 Token::Client(key),
-                Token::Backend(key), Token::Hosts,
+                Token::Backend(key), Token::Hosts, Token::Datagrams(index),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

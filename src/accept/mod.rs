@@ -9,6 +9,7 @@ mod banner;
 mod clock;
 mod connection;
 mod control;
+mod datagrams;
 mod environment;
 mod event_loop;
 mod file;
@@ -161,6 +162,7 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
     let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     let start = Start {
         listeners: activation.listeners,
+        datagrams: activation.datagrams,
         mux_listeners: activation.mux_listeners,
         journal,
         settings: Settings::new(spec, &inherited)?,

@@ -80,6 +80,7 @@ impl Scene {
         let kept = StateFile::open(state.file().try_clone().unwrap().into()).unwrap();
         let start = Start {
             listeners: vec![listener],
+            datagrams: Vec::new(),
             mux_listeners: Vec::new(),
             journal: Box::leak(Box::new(journal)),
             settings: Settings::new(parse(spec(changes).as_bytes()).unwrap(), &inherited).unwrap(),

@@ -27,6 +27,15 @@ pub fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this is a UDP socket.
+pub fn is_udp_socket(socket: BorrowedFd<'_>) -> bool {
+    let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
+        .ok()
+        .and_then(|address| address.family());
+    matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
+        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Datagram)
+}
+
 /// Whether this is a TCP socket that listens; listenfd looks at the type only, so that the
 /// connection of an `Accept=yes` unit would pass.
 pub fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {

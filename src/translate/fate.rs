@@ -5,7 +5,7 @@ use super::report::Fate;
 use super::servable::{Obstacle, Reason, is_tcpmux};
 use super::service::nice;
 use crate::config::Attribute;
-use crate::service::{Identity, LogTarget, Reach, Service, Serving};
+use crate::service::{Identity, LogTarget, Reach, Service, Serving, SocketType};
 
 /// What becomes of an attribute of a service with these obstacles: one answer for each thing
 /// that the attribute says, at least one.
@@ -61,8 +61,16 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
                 why: "clients come through the tcpmux service",
             }
         }
+        Attribute::SocketType | Attribute::Protocol | Attribute::Port
+            if service.socket_type == SocketType::Dgram =>
+        {
+            unit("ListenDatagram=")
+        }
         Attribute::SocketType | Attribute::Protocol | Attribute::Port => unit("ListenStream="),
         Attribute::Wait => unit("Accept="),
+        Attribute::Bind if service.socket_type == SocketType::Dgram => {
+            unit("ListenDatagram=, FreeBind=")
+        }
         Attribute::Bind => unit("ListenStream=, FreeBind="),
         Attribute::V6only => unit("BindIPv6Only="),
         Attribute::User | Attribute::Group if identity(service).is_some() => {

@@ -46,7 +46,10 @@ pub(super) fn servable(
         service,
         list: Vec::new(),
     };
-    if service.socket_type != SocketType::Stream {
+    let answers_datagrams = service.socket_type == SocketType::Dgram
+        && service.protocol == Protocol::Udp
+        && matches!(&service.serving, Serving::Internal(internal) if internal.builtin().is_some());
+    if service.socket_type != SocketType::Stream && !answers_datagrams {
         found.add(
             Attribute::SocketType,
             Reason::SocketType(service.socket_type),

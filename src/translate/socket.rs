@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::name::UnitName;
 use super::servable::{Door, Servable};
 use super::unit::{Directive, Plain, UnitFile, Value};
-use crate::service::{Family, Port, Service};
+use crate::service::{Family, Port, Service, SocketType};
 
 /// The unit that listens for a service.
 pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) -> UnitFile {
@@ -25,8 +25,12 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
         Directive::new("StartLimitIntervalSec", Value::Number(0)),
     ]);
 
+    let listen = match service.socket_type {
+        SocketType::Dgram => "ListenDatagram",
+        _ => "ListenStream",
+    };
     let mut body = vec![
-        Directive::new("ListenStream", address(&servable.door, unit)),
+        Directive::new(listen, address(&servable.door, unit)),
         // The same for all: a service may be called as what the helper keeps in its descriptor
         // store.
         Directive::new("FileDescriptorName", Value::Literal("listener")),
@@ -63,6 +67,9 @@ fn options(service: &Service, family: Family, is_bound: bool) -> Vec<Directive> 
     if is_bound {
         // systemd does not try again when an address comes up later than the socket.
         options.push(Directive::new("FreeBind", Value::Literal("yes")));
+    }
+    if service.socket_type == SocketType::Dgram {
+        return options;
     }
     if service.flags.nodelay {
         options.push(Directive::new("NoDelay", Value::Literal("yes")));

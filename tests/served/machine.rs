@@ -81,6 +81,13 @@ impl Machine {
         Ok(path.and_then(toml::Value::as_str).map(str::to_owned))
     }
 
+    /// Whether its socket is one for datagrams.
+    pub(crate) fn is_for_datagrams(&self, unit: &str) -> Result<bool> {
+        let socket = format!("{unit}.socket");
+        let listen = self.container.property(&socket, "Listen")?;
+        Ok(listen.ends_with("(Datagram)"))
+    }
+
     /// Whether it sends bytes without end.
     pub(crate) fn is_chargen(&self, unit: &str) -> Result<bool> {
         let task = self.task(unit)?;
