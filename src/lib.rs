@@ -13,6 +13,7 @@ pub mod ctl;
 #[cfg(feature = "accept")]
 pub mod journal;
 pub mod libwrap;
+pub mod options;
 pub mod policy;
 pub mod problem;
 pub mod service;

@@ -118,6 +118,19 @@ pub struct Redirect {
     /// KEEPALIVE: the kernel asks a silent backend whether it is there.
     #[serde(default)]
     pub keepalive: bool,
+    /// How a backend is told who its client is, before the client's own bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+/// A version of HAProxy's PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyProtocol {
+    /// The line of text.
+    V1,
+    /// The binary header.
+    V2,
 }
 
 /// A backend.

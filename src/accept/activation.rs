@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use listenfd::ListenFd;
 
 use crate::sys::descriptor;
-use crate::sys::socket::{is_datagram, is_tcp_listener, is_unix_listener};
+use crate::sys::socket::{is_tcp_listener, is_udp_socket, is_unix_listener};
 
 /// The name under which systemd keeps our [state](super::state).
 pub(super) const STATE_NAME: &str = "state";
@@ -24,7 +24,7 @@ pub(super) struct Activation {
     pub(super) listeners: Vec<TcpListener>,
     /// Those on which tcpmux hands connections over, not blocking. All are of one kind.
     pub(super) mux_listeners: Vec<UnixListener>,
-    /// The sockets for datagrams.
+    /// The sockets for datagrams, not blocking.
     pub(super) datagrams: Vec<UdpSocket>,
     /// What a predecessor left.
     pub(super) state: Option<OwnedFd>,
@@ -78,8 +78,10 @@ impl Activation {
             let listener = UnixListener::from(socket);
             listener.set_nonblocking(true)?;
             self.mux_listeners.push(listener);
-        } else if is_datagram(socket.as_fd()) {
-            self.datagrams.push(UdpSocket::from(socket));
+        } else if is_udp_socket(socket.as_fd()) {
+            let socket = UdpSocket::from(socket);
+            socket.set_nonblocking(true)?;
+            self.datagrams.push(socket);
         } else {
             return Err(io::Error::other(
                 "a descriptor is no socket that listens; the socket unit must have Accept=no",

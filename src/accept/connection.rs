@@ -1,7 +1,7 @@
 //! The way of a connection: accept, banner, limits, access lists, banner, server (semantics,
 //! section 4.2). Whoever is refused costs no process.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
@@ -27,7 +27,7 @@ use super::slab::Key;
 pub(super) const BATCH: usize = 32;
 
 impl Helper {
-    /// Takes what clients the listener `index` has, up to the first that gets a server.
+    /// Takes what clients the listener `index` has, up to the first that gets a process.
     pub(super) fn accept(&mut self, index: u32, now: Moment) {
         for _ in 0..BATCH {
             let Some(listener) = self.listeners.get(index as usize) else {
@@ -42,7 +42,8 @@ impl Helper {
                     }
                 }
             }
-            if self.counts.served != served || self.stopping {
+            let forked = self.counts.served != served && self.settings.work.forks();
+            if forked || self.stopping {
                 return;
             }
         }
@@ -117,7 +118,7 @@ impl Helper {
         }
     }
 
-    fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
+    pub(super) fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
         let policy = &self.settings.policy;
         Facts {
             peer: address.ip(),
@@ -153,7 +154,7 @@ impl Helper {
 
     /// Goes on with a client when the name of its address in question is known.
     pub(super) fn find_name(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
-        match self.ask_name(&connection, now) {
+        match self.ask_name(connection.address_in_question(), now) {
             Asked::Known(answer) => {
                 connection.known.take(answer);
                 self.check_access(connection, slot, now);
@@ -165,7 +166,7 @@ impl Helper {
         }
     }
 
-    fn ask_name(&mut self, connection: &Connection, now: Moment) -> Asked {
+    pub(super) fn ask_name(&mut self, address: IpAddr, now: Moment) -> Asked {
         const FAILED: Asked = Asked::Known(NameAnswer::Failed);
         if !self.pending.has_room(Wait::Name) {
             return FAILED;
@@ -180,7 +181,6 @@ impl Helper {
                 self.names = None;
             }
         }
-        let address = connection.address_in_question();
         let asked = self.pending.awaits(address);
         self.names
             .as_mut()

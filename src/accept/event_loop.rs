@@ -93,9 +93,10 @@ impl Helper {
                 Token::Session(_) => {}
                 Token::Listener(index) if self.hands_over() => self.client_waits(index, now),
                 Token::Listener(index) => self.accept(index, now),
-                Token::Datagram(index) => self.datagram_waits(index, now),
                 Token::Pending(key) => self.ready(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
+                Token::Datagrams(index) if self.hands_over() => self.datagram_waits(index, now),
+                Token::Datagrams(index) => self.take_datagrams(index, now),
                 Token::Guest(key) => self.guest_ready(key, now),
                 Token::MuxListener(index) => self.accept_handover(index, now),
                 Token::Handover(key) => self.handover_ready(key, now),

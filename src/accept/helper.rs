@@ -16,6 +16,7 @@ use crate::policy::{LineBudget, Refusal, State};
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::internal::Guest;
+use super::internal::datagram::Answers;
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::names::Names;
@@ -33,10 +34,11 @@ use super::waiting::Waiting;
 pub(super) struct Helper {
     pub(super) epoll: Epoll,
     pub(super) listeners: Vec<TcpListener>,
+    /// The sockets for datagrams.
+    pub(super) datagrams: Vec<UdpSocket>,
+    pub(super) answers: Answers,
     /// Where tcpmux hands connections over, for a service that it leads to.
     pub(super) mux_listeners: Vec<UnixListener>,
-    /// The sockets of a service for datagrams.
-    pub(super) datagrams: Vec<UdpSocket>,
     pub(super) waiting: Waiting,
     /// Connections to tcpmux that it has sent nothing on yet.
     pub(super) handovers: Slab<UnixStream>,
@@ -87,8 +89,6 @@ pub(super) struct Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Listener(u32),
-    /// The socket of a service for datagrams.
-    Datagram(u32),
     Signals,
     Journal,
     Names,
@@ -103,6 +103,7 @@ pub(super) enum Token {
     /// A client of an internal service.
     Guest(Key),
     MuxListener(u32),
+    Datagrams(u32),
     /// tcpmux, which hands a connection over.
     Handover(Key),
     /// The client of a session of `redirect`.
@@ -132,7 +133,7 @@ impl Token {
             Self::Client(key) => (12, (key.index, key.generation)),
             Self::Backend(key) => (13, (key.index, key.generation)),
             Self::Hosts => (14, (0, 0)),
-            Self::Datagram(index) => (16, (index, 0)),
+            Self::Datagrams(index) => (16, (index, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -161,7 +162,7 @@ impl Token {
             12 => Self::Client(key),
             13 => Self::Backend(key),
             14 => Self::Hosts,
-            16 => Self::Datagram(index),
+            16 => Self::Datagrams(index),
             _ => return None,
         })
     }
@@ -170,8 +171,8 @@ impl Token {
 /// What a new helper begins with.
 pub(super) struct Start {
     pub(super) listeners: Vec<TcpListener>,
-    pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) datagrams: Vec<UdpSocket>,
+    pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) journal: &'static Journal,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
@@ -193,8 +194,9 @@ impl Helper {
         let mut this = Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             listeners: start.listeners,
-            mux_listeners: start.mux_listeners,
             datagrams: start.datagrams,
+            answers: Answers::default(),
+            mux_listeners: start.mux_listeners,
             waiting: Waiting::default(),
             handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
@@ -269,11 +271,11 @@ impl Helper {
         for (listener, index) in self.listeners.iter().zip(0..) {
             self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
         }
+        for (socket, index) in self.datagrams.iter().zip(0..) {
+            self.watch(socket, Token::Datagrams(index), EpollFlags::EPOLLIN)?;
+        }
         for (listener, index) in self.mux_listeners.iter().zip(0..) {
             self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
-        }
-        for (socket, index) in self.datagrams.iter().zip(0..) {
-            self.watch(socket, Token::Datagram(index), EpollFlags::EPOLLIN)?;
         }
         Ok(())
     }
@@ -282,11 +284,11 @@ impl Helper {
         for listener in &self.listeners {
             self.unwatch(listener);
         }
-        for listener in &self.mux_listeners {
-            self.unwatch(listener);
-        }
         for socket in &self.datagrams {
             self.unwatch(socket);
+        }
+        for listener in &self.mux_listeners {
+            self.unwatch(listener);
         }
     }
 
@@ -365,13 +367,12 @@ mod tests {
         fn a_token_survives_its_way_through_the_kernel(index: u32, generation in 0..1_u32 << 24) {
             let key = Key { index, generation };
             let tokens = [
-                Token::Listener(index), Token::Datagram(index), Token::Signals, Token::Journal, Token::Names,
+                Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Command(key),
-                Token::Ident(key), Token::Guest(key), Token::MuxListener(index),
+                Token::Ident(key), Token::Command(key), Token::Guest(key), Token::MuxListener(index),
                 Token::Handover(key),
                 Token::Client(key),
-                Token::Backend(key), Token::Hosts,
+                Token::Backend(key), Token::Hosts, Token::Datagrams(index),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -9,6 +9,7 @@ mod banner;
 mod clock;
 mod connection;
 mod control;
+mod datagrams;
 mod environment;
 mod event_loop;
 mod file;

@@ -148,7 +148,9 @@ impl Helper {
                 }
                 return;
             }
-            (Stage::Searching(search), Some(hosts)) => search.conclude(hosts),
+            (Stage::Searching(search), Some(hosts)) => {
+                search.conclude(&relay.client, &relay.remote, hosts)
+            }
             (Stage::Searching(_), None) => None,
         };
         match concluded {

@@ -52,6 +52,13 @@ pub(super) enum Work {
     Redirect(Route),
 }
 
+impl Work {
+    /// Whether each connection gets a process.
+    pub(super) fn forks(&self) -> bool {
+        matches!(self, Self::Execute(_))
+    }
+}
+
 /// What servers get from the helper's own start.
 #[derive(Clone, Debug)]
 pub(super) struct Inherited {
@@ -160,6 +167,7 @@ fn route(redirect: &Redirect) -> Result<Route, String> {
     Ok(Route {
         targets: redirect.targets.as_slice().into(),
         keepalive: redirect.keepalive,
+        proxy_protocol: redirect.proxy_protocol,
     })
 }
 

@@ -100,6 +100,9 @@ fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
     let mut configuration = config::load(tree, main, databases);
     let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual());
     let translation = translate(&configuration, &surroundings);
+    if let Some((place, text)) = surroundings.options.source {
+        configuration.sources.insert(place.file, text);
+    }
     let services = translation.services.into_iter();
     let mut problems = configuration.problems;
     problems.extend(translation.problems);

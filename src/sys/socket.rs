@@ -28,6 +28,15 @@ pub fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this is a UDP socket.
+pub fn is_udp_socket(socket: BorrowedFd<'_>) -> bool {
+    let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
+        .ok()
+        .and_then(|address| address.family());
+    matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
+        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Datagram)
+}
+
 /// Whether this is a TCP socket that listens; listenfd looks at the type only, so that the
 /// connection of an `Accept=yes` unit would pass.
 pub fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
@@ -92,15 +101,6 @@ pub fn peek_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> 
 pub fn skip_now(socket: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
     Ok(recv(socket.as_raw_fd(), room, flags)?)
-}
-
-/// Whether this is a UDP socket.
-pub fn is_datagram(socket: BorrowedFd<'_>) -> bool {
-    let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
-        .ok()
-        .and_then(|a| a.family());
-    matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
-        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Datagram)
 }
 
 /// Who sent the next datagram, which stays where it is; never waits.

@@ -89,7 +89,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
     let prepared: Vec<_> = configuration
         .services
         .iter()
-        .map(|service| Prepared::new(service, &mut names))
+        .map(|service| Prepared::new(service, surroundings, &mut names))
         .collect();
     let mut switchboard = Switchboard::default();
     for prepared in &prepared {
@@ -101,6 +101,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
         .into_iter()
         .map(|prepared| translate_service(prepared, surroundings, &switchboard, &mut problems))
         .collect();
+    problems.options(configuration, &surroundings.options);
     let is_enabled = |service: &TranslatedService| !service.links.is_empty();
     let target = Link {
         path: "sockets.target.wants/xinetd.target".into(),
@@ -126,8 +127,9 @@ struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(service: &'a Service, names: &mut Names<'_>) -> Self {
-        let mut servable = servable::servable(service);
+    fn new(service: &'a Service, surroundings: &Surroundings<'_>, names: &mut Names<'_>) -> Self {
+        let options = surroundings.options.service(&service.id.to_text());
+        let mut servable = servable::servable(service, options);
         let port = match &service.reach {
             Reach::Listen(listen) => Some(listen.port),
             Reach::Rpc(..) | Reach::Mux(_) => None,

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use super::name::UnitName;
 use super::report::{Fate, ServiceReport, Standing};
 use super::servable::place_of;
-use crate::config::{Attribute, Databases};
+use crate::bytes::ByteString;
+use crate::config::{Attribute, Configuration, Databases};
+use crate::options::Options;
 use crate::problem::{Problem, Severity};
-use crate::service::{Credentials, Principal, Service};
+use crate::service::{Credentials, Principal, Service, Serving};
 
 /// Problems as they are found. A line in defaults has a say in all services: it is told once.
 #[derive(Debug, Default)]
@@ -32,6 +34,34 @@ impl Problems {
         );
         if self.told.insert(key) {
             self.list.push(problem);
+        }
+    }
+
+    /// What is wrong in /etc/xinetd-bridge.toml, and what there has no effect.
+    pub(super) fn options(&mut self, configuration: &Configuration, options: &Options) {
+        for problem in &options.problems {
+            self.add(problem.clone());
+        }
+        for (id, section) in options.services() {
+            let is_it = |other: &ByteString| other.to_text() == id;
+            let service = configuration.services.iter().find(|s| is_it(&s.id));
+            let dropped = configuration.dropped.iter().any(|other| is_it(&other.id));
+            let redirects = service.is_some_and(|s| matches!(s.serving, Serving::Redirect { .. }));
+            let message = match service {
+                None if dropped => continue,
+                None => format!("no service has the id {id}"),
+                Some(_) if section.redirect.is_some() && !redirects => {
+                    format!("{id} does not redirect")
+                }
+                Some(_) => continue,
+            };
+            self.add(Problem {
+                severity: Severity::Warning,
+                code: "bridge-file-unused",
+                place: section.place.clone(),
+                message,
+                help: "write the id of a service that has the attribute redirect".to_owned(),
+            });
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::principal::{Account, is_root};
 use super::unit::Plain;
 use crate::config::Attribute;
+use crate::options::ServiceOptions;
 use crate::problem::Place;
 use crate::service::{
     Bind, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
@@ -29,15 +30,18 @@ pub(super) enum Door {
         family: Family,
         /// The address and zone of `bind`.
         bind: Option<(IpAddr, Option<Plain>)>,
-        /// It takes datagrams.
-        datagrams: bool,
     },
     /// The tcpmux service.
     Mux(Mux),
 }
 
 /// The parts for the units, or all that stands in the way.
-pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
+///
+/// `options` is what /etc/xinetd-bridge.toml says of the service.
+pub(super) fn servable(
+    service: &Service,
+    options: Option<&ServiceOptions>,
+) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
         service,
         list: Vec::new(),
@@ -49,7 +53,7 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
         && !matches!(service.reach, Reach::Mux(_));
     match service.socket_type {
         SocketType::Stream => {}
-        SocketType::Dgram if is_waiting => {}
+        SocketType::Dgram if is_waiting || answers_datagrams(service) => {}
         SocketType::Dgram if matches!(service.serving, Serving::Program(_)) => {
             found.add(Attribute::Wait, Reason::DatagramNowait);
         }
@@ -86,7 +90,6 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
                 port: listen.port,
                 family: listen.family,
                 bind,
-                datagrams: service.socket_type == SocketType::Dgram,
             })
         }
         Reach::Rpc(..) => {
@@ -103,13 +106,13 @@ pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
             let tcpmux = Task::Tcpmux(Vec::new());
             Some(internal.builtin().map_or(tcpmux, Task::Internal))
         }
-        Serving::Redirect { host, port } => Some(Task::Redirect(Redirect {
-            targets: vec![Target {
+        Serving::Redirect { host, port } => {
+            let only = Target {
                 host: host.to_text(),
                 port: port.0,
-            }],
-            keepalive: service.flags.keepalive,
-        })),
+            };
+            Some(Task::Redirect(redirect(service, only, options)))
+        }
         Serving::Sensor(_) => {
             found.add(Attribute::Flags, Reason::Sensor);
             None
@@ -145,6 +148,27 @@ fn list(service: &Service) -> Option<Attribute> {
         (Some(_), _) => Some(Attribute::OnlyFrom),
         (None, false) => Some(Attribute::NoAccess),
         (None, true) => None,
+    }
+}
+
+/// Whether it is an internal service that answers datagrams.
+fn answers_datagrams(service: &Service) -> bool {
+    service.protocol == Protocol::Udp
+        && matches!(&service.serving, Serving::Internal(internal) if internal.builtin().is_some())
+}
+
+/// Where a service redirects to: what /etc/xinetd-bridge.toml says, and else the one target of
+/// xinetd's file.
+fn redirect(service: &Service, only: Target, options: Option<&ServiceOptions>) -> Redirect {
+    let options = options.and_then(|options| options.redirect.as_ref());
+    let targets = options.map_or(&[][..], |options| &options.targets);
+    Redirect {
+        targets: match targets {
+            [] => vec![only],
+            targets => targets.to_vec(),
+        },
+        keepalive: service.flags.keepalive,
+        proxy_protocol: options.and_then(|options| options.proxy_protocol),
     }
 }
 

@@ -25,16 +25,12 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
         Directive::new("StartLimitIntervalSec", Value::Number(0)),
     ]);
 
+    let listen = match service.socket_type {
+        SocketType::Dgram => "ListenDatagram",
+        _ => "ListenStream",
+    };
     let mut body = vec![
-        Directive::new(
-            match servable.door {
-                Door::Port {
-                    datagrams: true, ..
-                } => "ListenDatagram",
-                _ => "ListenStream",
-            },
-            address(&servable.door, unit),
-        ),
+        Directive::new(listen, address(&servable.door, unit)),
         // The same for all: a service may be called as what the helper keeps in its descriptor
         // store.
         Directive::new("FileDescriptorName", Value::Literal("listener")),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::name::{ExistingUnits, UnitName};
 use super::unit::{Plain, Value};
 use crate::config::{Databases, FileTree};
+use crate::options::Options;
 
 /// What a translation has to know besides the configuration.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Surroundings<'a> {
     pub specs: SpecDirectory,
     /// The units of others.
     pub existing: ExistingUnits,
+    /// What xinetd's files have no word for.
+    pub options: Options,
 }
 
 impl<'a> Surroundings<'a> {
@@ -25,6 +28,7 @@ impl<'a> Surroundings<'a> {
             databases,
             specs,
             existing: ExistingUnits::read(tree),
+            options: Options::read(tree),
         }
     }
 }

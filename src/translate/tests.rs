@@ -8,7 +8,7 @@ use crate::bytes::ByteString;
 use crate::config::{Databases, MemoryTree, Sources};
 use crate::problem::{Place, Severity};
 use crate::service::*;
-use crate::spec::{MuxClient, MuxTarget, Redirect, Spec, Target, Task};
+use crate::spec::{MuxClient, MuxTarget, ProxyProtocol, Redirect, Spec, Target, Task};
 
 fn place(line: u32) -> Place {
     Place {
@@ -294,8 +294,66 @@ fn a_redirect_is_passed_on_to_its_host() {
     let redirect = Redirect {
         targets: vec![target],
         keepalive: true,
+        proxy_protocol: None,
     };
     assert_eq!(spec.task, Task::Redirect(redirect));
+}
+
+#[test]
+fn the_bridges_own_file_adds_targets_and_the_proxy_protocol() {
+    let tree = MemoryTree::default().file(
+        "/etc/xinetd-bridge.toml",
+        "[service.foo.redirect]\ntargets = [\"a:1\", \"b:2\"]\n\
+         [service.bar.redirect]\nproxy_protocol = \"v1\"\n\
+         [service.baz.redirect]\n[service.none]\n",
+    );
+    let redirecting = |id: &str| {
+        let mut foo = service(id);
+        foo.serving = Serving::Redirect {
+            host: "c".into(),
+            port: Port(3),
+        };
+        foo
+    };
+    let services = vec![redirecting("foo"), redirecting("bar"), service("baz")];
+    let translation = translation(&tree, services);
+    let redirect = |index: usize| {
+        let spec = &translation.services[index].files[0].content;
+        let spec: Spec = toml::from_str(str::from_utf8(spec).unwrap()).unwrap();
+        match spec.task {
+            Task::Redirect(Redirect {
+                targets,
+                proxy_protocol,
+                ..
+            }) => {
+                let targets = targets.into_iter().map(|target| (target.host, target.port));
+                (targets.collect::<Vec<_>>(), proxy_protocol)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let targets = |list: &[(&str, u16)]| -> Vec<(String, u16)> {
+        list.iter()
+            .map(|(host, port)| ((*host).to_owned(), *port))
+            .collect()
+    };
+    assert_eq!(redirect(0), (targets(&[("a", 1), ("b", 2)]), None));
+    assert_eq!(redirect(1), (targets(&[("c", 3)]), Some(ProxyProtocol::V1)));
+    let problems = translation.problems.iter();
+    let problems: Vec<_> = problems
+        .map(|problem| {
+            (
+                problem.severity,
+                problem.place.line,
+                problem.message.as_str(),
+            )
+        })
+        .collect();
+    let expected = [
+        (Severity::Warning, 5, "baz does not redirect"),
+        (Severity::Warning, 6, "no service has the id none"),
+    ];
+    assert_eq!(problems, expected);
 }
 
 #[test]

@@ -62,17 +62,37 @@ impl Machine {
         Ok(())
     }
 
-    /// The path of the unit's server, if it has one: what the helper is to execute.
-    fn server(&self, unit: &str) -> Result<Option<String>> {
+    /// What the unit's helper is to do with a connection.
+    fn task(&self, unit: &str) -> Result<toml::Table> {
         // A name with a backslash is none that LoadCredential= takes.
         let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
         let (_, spec) = self.container.run(&["cat", &spec])?;
         let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;
-        let tasks = spec.get("task").and_then(toml::Value::as_table);
-        let task = tasks.and_then(|tasks| tasks.values().next());
-        let task = task.ok_or_else(|| format!("no task in the spec of {unit}"))?;
-        let path = task.get("path").and_then(toml::Value::as_str);
-        Ok(path.map(str::to_owned))
+        let task = spec.get("task").and_then(toml::Value::as_table);
+        task.cloned()
+            .ok_or_else(|| format!("no task in the spec of {unit}"))
+    }
+
+    /// The path of the unit's server, if it has one: what the helper is to execute.
+    fn server(&self, unit: &str) -> Result<Option<String>> {
+        let task = self.task(unit)?;
+        let program = task.values().next();
+        let path = program.and_then(|program| program.get("path"));
+        Ok(path.and_then(toml::Value::as_str).map(str::to_owned))
+    }
+
+    /// Whether its socket is one for datagrams.
+    pub(crate) fn is_for_datagrams(&self, unit: &str) -> Result<bool> {
+        let socket = format!("{unit}.socket");
+        let listen = self.container.property(&socket, "Listen")?;
+        Ok(listen.ends_with("(Datagram)"))
+    }
+
+    /// Whether it sends bytes without end.
+    pub(crate) fn is_chargen(&self, unit: &str) -> Result<bool> {
+        let task = self.task(unit)?;
+        let internal = task.get("internal").and_then(toml::Value::as_str);
+        Ok(internal == Some("chargen"))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! One client for one socket.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use testbed::{Peer, Result};
 
@@ -41,13 +41,28 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
         .container
         .run(&["journalctl", "-n", "0", "--show-cursor", "-q"])?;
     let cursor = cursor.trim().trim_start_matches("-- cursor: ").to_owned();
-    let peer = Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
+    if machine.is_for_datagrams(unit)? {
+        let socket =
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+        let sent = socket.send_to(b"x", address);
+        sent.map_err(|error| format!("{address}: {error}"))?;
+        return await_outcome(machine, unit, &cursor);
+    }
+    let mut peer =
+        Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
     peer.finish()?;
+    if machine.is_chargen(unit)? {
+        return peer.read(100).map(|_| Outcome::Served);
+    }
     let heard = peer.read_to_end()?.text();
     if heard.ends_with(STAND_IN) {
         return Ok(Outcome::Served);
     }
-    // Refused, or served by a program that the container has.
+    await_outcome(machine, unit, &cursor)
+}
+
+/// Waits until the client was refused, or served by a program that the container has.
+fn await_outcome(machine: &Machine, unit: &str, cursor: &str) -> Result<Outcome> {
     let unit = format!("{unit}.service");
     machine.container.wait_until(&format!(
         "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START|NOID): ' ||

@@ -1,6 +1,7 @@
 //! The internal services.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use testbed::{Close, Peer, Result};
 
@@ -11,6 +12,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("internal_services_are_served", served),
     ("echo_serves_a_thousand_idle_and_greedy_clients", thousand),
     ("internal_services_have_access_lists_and_limits", refused),
+    ("internal_services_answer_datagrams", datagrams),
     ("internal_services_stop_reload_and_leave", lifecycle),
 ];
 
@@ -195,4 +197,56 @@ fn lifecycle(bed: &Bed) -> Result<()> {
     bed.container
         .wait_until("test $(systemctl show -P ActiveState end-echo.service) = inactive")?;
     echo.connect()?.echo(b"four")
+}
+
+/// What a client at `source` hears for a datagram; nothing if nothing comes in time.
+fn exchange(
+    source: (Ipv4Addr, u16),
+    port: u16,
+    datagram: &[u8],
+    seconds: u64,
+) -> Result<Option<Vec<u8>>> {
+    let socket = UdpSocket::bind(source).map_err(|error| error.to_string())?;
+    let patience = socket.set_read_timeout(Some(Duration::from_secs(seconds)));
+    let sent = patience.and_then(|()| socket.send_to(datagram, (Ipv4Addr::LOCALHOST, port)));
+    sent.map_err(|error| error.to_string())?;
+    let mut buffer = vec![0; 4096];
+    let heard = socket.recv(&mut buffer).ok();
+    Ok(heard.map(|count| buffer[..count].to_vec()))
+}
+
+fn datagrams(bed: &Bed) -> Result<()> {
+    let write = |name: &str, lines: &str| -> Result<u16> {
+        let port = bed.port();
+        let entry = format!(
+            "service {name}\n{{\n\tid = {name}-dgram\n\ttype = INTERNAL UNLISTED\n\
+             \tsocket_type = dgram\n\twait = yes\n\tport = {port}\n{LOGGED}\n{lines}\n}}\n"
+        );
+        let path = format!("/etc/xinetd.d/{name}-dgram");
+        bed.container.write(&path, entry, 0o644).map(|()| port)
+    };
+    let echo = write("echo", "\tno_access = 127.0.0.9")?;
+    let chargen = write("chargen", "")?;
+    bed.daemon_reload()?;
+    bed.container
+        .sh("systemctl start echo-dgram.socket chargen-dgram.socket")?;
+    let line = |line: &str| {
+        bed.container
+            .await_line("echo-dgram.service", line)
+            .map(drop)
+    };
+    let client = (Ipv4Addr::LOCALHOST, 0);
+    let heard = exchange(client, echo, b"hello", 20)?;
+    equal("echo", heard, Some(b"hello".to_vec()))?;
+    line("START: echo-dgram pid=0 from=::ffff:127.0.0.1")?;
+    let heard = exchange(client, chargen, b"", 20)?;
+    equal("chargen", heard.map(|heard| heard.len()), Some(1024))?;
+    let heard = exchange((Ipv4Addr::new(127, 0, 0, 9), 0), echo, b"x", 1)?;
+    equal("who is kept out", heard, None)?;
+    line("FAIL: echo-dgram address from=::ffff:127.0.0.9")?;
+    let heard = exchange((Ipv4Addr::LOCALHOST, 19), echo, b"x", 1)?;
+    equal("another service", heard, None)?;
+    line("Possible Denial of Service attack from ::ffff:127.0.0.1 19")?;
+    let heard = exchange(client, echo, b"on", 20)?;
+    equal("afterwards", heard, Some(b"on".to_vec()))
 }

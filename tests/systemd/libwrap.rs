@@ -11,6 +11,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("libwrap_options", options),
     ("libwrap_spawn_does_not_block", spawn),
     ("libwrap_asks_for_names_and_users", lookups),
+    (
+        "libwrap_holds_for_services_without_a_server",
+        without_server,
+    ),
     ("nolibwrap_asks_no_file", nolibwrap),
     ("libwrap_refuses_where_hosts_deny_is_unreadable", unreadable),
 ];
@@ -172,4 +176,19 @@ fn unreadable(bed: &Bed) -> Result<()> {
     is_let_in(&served, 2)?;
     bed.container.sh("chmod 644 /etc/wrapped/unreadable.deny")?;
     is_let_in(&served, 1)
+}
+
+fn without_server(bed: &Bed) -> Result<()> {
+    // The daemon's name is the service's.
+    let id = "wrapped-relay";
+    let deny = format!("{id}: 127.0.0.5\n{id}: 127.0.0.6: twist echo instead\n");
+    let backend = testbed::Backend::new(std::net::Ipv4Addr::LOCALHOST)?;
+    let lines = format!("\tuser = nobody\n\tredirect = 127.0.0.1 {}", backend.port);
+    let served = wrapped(bed, id, &lines, "", &deny)?;
+    turned_away(&served.hear_from(5)?)?;
+    served.await_line("FAIL: wrapped-relay libwrap")?;
+    equal("twist", served.hear_from(6)?.text().as_str(), "instead\n")?;
+    let mut client = served.connect_from(7)?;
+    client.send(b"hello")?;
+    equal("backend", backend.accept()?.read(5)?, b"hello".to_vec())
 }

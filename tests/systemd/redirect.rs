@@ -14,6 +14,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("redirect_names_a_backend_that_refuses", refused_backend),
     ("redirect_has_access_lists_and_limits", limits),
     ("redirect_holds_two_thousand_idle_sessions", idle_sessions),
+    (
+        "redirect_fails_over_and_says_who_the_client_is",
+        bridge_file,
+    ),
     ("redirect_reloads_stops_and_leaves", lifecycle),
 ];
 
@@ -187,6 +191,59 @@ fn idle_sessions(bed: &Bed) -> Result<()> {
         equal("of many", client.read(10)?, b"still here".to_vec())?;
     }
     Ok(())
+}
+
+fn bridge_file(bed: &Bed) -> Result<()> {
+    let first = Backend::new(Ipv4Addr::LOCALHOST)?;
+    let second = Backend::new(Ipv6Addr::LOCALHOST)?;
+    let text = format!(
+        "[service.relay-two.redirect]\ntargets = [\"127.0.0.1:{}\", \"[::1]:{}\"]\n\
+         proxy_protocol = \"v1\"\n",
+        first.port, second.port
+    );
+    let path = "/etc/xinetd-bridge.toml";
+    bed.container.write(path, text, 0o644)?;
+    // The port in xinetd's own file is nobody's.
+    let served = redirect(bed, "relay-two", "127.0.0.1 1", "")?;
+    let check = bed.container.try_sh("xinetdctl check")?.1;
+    equal(
+        "problems of the file",
+        check.contains("xinetd-bridge.toml:"),
+        false,
+    )?;
+    let line = |backend: &Backend, host: u8| -> Result<()> {
+        let mut client = served.connect_from(host)?;
+        client.send(b"hello")?;
+        let mut server = backend.accept()?;
+        let port = client.port()?;
+        let wanted = format!(
+            "PROXY TCP4 127.0.0.{host} 127.0.0.1 {port} {}\r\nhello",
+            served.port
+        );
+        let heard = server.read(wanted.len())?;
+        equal(
+            "header",
+            String::from_utf8_lossy(&heard).as_ref(),
+            wanted.as_str(),
+        )?;
+        server.send(b"welcome")?;
+        equal("answer", client.read(7)?, b"welcome".to_vec())
+    };
+    line(&first, 5)?;
+    drop(first);
+    line(&second, 6)?;
+    let message = "can't connect to remote host 127.0.0.1: Connection refused (errno = 111)";
+    served.await_line(message)?;
+    line(&second, 7)?;
+    bed.container.write(
+        path,
+        "[service.relay-two.redirect]\nproxy_protocol = 1\n",
+        0o644,
+    )?;
+    let check = bed.container.try_sh("xinetdctl check")?.1;
+    bed.container.sh(&format!("rm {path}"))?;
+    contains(&check, "/etc/xinetd-bridge.toml:2:18: error: ")?;
+    contains(&check, "   | proxy_protocol = 1\n")
 }
 
 fn lifecycle(bed: &Bed) -> Result<()> {

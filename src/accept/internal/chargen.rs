@@ -8,6 +8,8 @@ const CHARACTERS: usize = 93;
 /// Lines after which everything repeats: two more than there are characters, as in xinetd.
 const LINES: usize = 95;
 const LINE: usize = WIDTH + 2;
+/// Bytes of a datagram.
+const DATAGRAM: usize = 1024;
 const PERIOD: usize = LINES * LINE;
 
 /// All that there is to send.
@@ -41,6 +43,19 @@ impl Position {
     /// What comes next, up to the end of the text: never empty.
     pub(super) fn rest(self) -> &'static [u8] {
         TEXT.get(self.0..).unwrap_or(&TEXT)
+    }
+
+    /// A datagram of 1024 bytes: whole lines, and one that is cut to fit. The next one begins with
+    /// the line behind that.
+    pub(super) fn datagram(&mut self) -> Vec<u8> {
+        let mut datagram = Vec::with_capacity(DATAGRAM);
+        while datagram.len() + 2 < DATAGRAM {
+            let room = DATAGRAM - datagram.len() - 2;
+            datagram.extend(self.rest().iter().take(WIDTH.min(room)));
+            datagram.extend(b"\r\n");
+            self.advance(LINE);
+        }
+        datagram
     }
 
     /// So many bytes of the [rest](Self::rest) have been sent.

@@ -5,7 +5,7 @@ mod files;
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -97,7 +97,8 @@ pub(super) struct Changes {
 impl Helper {
     /// Goes on with a client whom the access lists let in.
     pub(super) fn check_libwrap(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
-        match self.decide(&connection, now) {
+        let local = connection.stream.local_addr().ok();
+        match self.decide(&connection.remote, local, &connection.known, now) {
             None => self.welcome(connection, slot, now),
             Some(Ok((verdict, banners))) => {
                 self.apply(connection, slot, verdict, banners, now);
@@ -149,7 +150,9 @@ impl Helper {
     #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
     fn decide(
         &mut self,
-        connection: &Connection,
+        remote: &Remote,
+        local: Option<SocketAddr>,
+        known: &Known,
         now: Moment,
     ) -> Option<Result<(Verdict, Vec<Arc<[u8]>>), Need>> {
         let Self {
@@ -166,7 +169,6 @@ impl Helper {
         if tables.is_empty() {
             return None;
         }
-        let Connection { remote, known, .. } = connection;
         let mut client = match remote.is_known() {
             true => Endpoint::new(remote.address, &remote.host),
             false => Endpoint::unknown(NameAnswer::NoName),
@@ -174,9 +176,9 @@ impl Helper {
         if remote.is_known() {
             client.name = known.client.clone();
         }
-        let mut server = match connection.stream.local_addr().map(Remote::new) {
-            Ok(local) => Endpoint::new(local.address, &local.host),
-            Err(_) => Endpoint::unknown(NameAnswer::NotAsked),
+        let mut server = match local.map(Remote::new) {
+            Some(local) => Endpoint::new(local.address, &local.host),
+            None => Endpoint::unknown(NameAnswer::NotAsked),
         };
         server.name = known.server.clone();
         let facts = Facts {
@@ -207,6 +209,46 @@ impl Helper {
         Some(Ok((verdict, texts)))
     }
 
+    /// Whether the rules let the sender of a datagram in; none if that takes its name. Nothing can be
+    /// asked of it, or run in its place, and options but `severity` have no effect.
+    pub(super) fn judge_by_libwrap(
+        &mut self,
+        remote: &Remote,
+        known: &mut Known,
+        now: Moment,
+    ) -> Option<Result<(), Refusal>> {
+        let verdict = loop {
+            match self.decide(remote, None, known, now) {
+                None => return Some(Ok(())),
+                Some(Ok((verdict, _))) => break verdict,
+                Some(Err(Need::ClientName)) => return None,
+                Some(Err(Need::ServerName)) => known.server = NameAnswer::Failed,
+                Some(Err(Need::User)) => known.user = User::Unknown,
+            }
+        };
+        self.remark_fault(&verdict, now);
+        if verdict.outcome == Outcome::Allow {
+            return Some(Ok(()));
+        }
+        let severity = verdict
+            .effects
+            .iter()
+            .rev()
+            .find_map(|effect| match effect {
+                Effect::Severity(facility, level) => Some((*facility, *level)),
+                _ => None,
+            });
+        Some(Err(refusal(verdict.rule.as_ref(), severity)))
+    }
+
+    fn remark_fault(&mut self, verdict: &Verdict, now: Moment) {
+        if let Some(fault) = &verdict.fault
+            && self.remarks.admits(now.seconds())
+        {
+            log::error!("{}: {fault}", self.settings.spec.id.to_text());
+        }
+    }
+
     fn apply(
         &mut self,
         mut connection: Connection,
@@ -215,11 +257,7 @@ impl Helper {
         banners: Vec<Arc<[u8]>>,
         now: Moment,
     ) {
-        if let Some(fault) = &verdict.fault
-            && self.remarks.admits(now.seconds())
-        {
-            log::error!("{}: {fault}", self.settings.spec.id.to_text());
-        }
+        self.remark_fault(&verdict, now);
         for banner in banners {
             connection.outbox.push(banner);
         }
@@ -290,11 +328,7 @@ impl Helper {
         now: Moment,
     ) {
         self.state.leave(slot);
-        let mut refusal = Refusal::at(Reason::Libwrap, rule);
-        if let Some((facility, level)) = severity {
-            refusal = refusal.noting(Note::Severity(facility, level));
-        }
-        self.refuse(connection, &refusal, now);
+        self.refuse(connection, &refusal(rule, severity), now);
     }
 
     /// Runs what the service runs, or a command, with these changes.
@@ -319,6 +353,15 @@ impl Helper {
             }
             (_, None) => None,
         }
+    }
+}
+
+/// A refusal by a rule.
+fn refusal(rule: Option<&Place>, severity: Option<(Facility, Level)>) -> Refusal {
+    let refusal = Refusal::at(Reason::Libwrap, rule);
+    match severity {
+        Some((facility, level)) => refusal.noting(Note::Severity(facility, level)),
+        None => refusal,
     }
 }
 

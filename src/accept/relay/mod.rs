@@ -6,10 +6,12 @@
 mod flow;
 mod hosts;
 mod pipes;
+mod proxy;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,8 @@ use nix::sys::epoll::EpollFlags;
 use socket2::{Domain, Socket, Type};
 
 use crate::policy::Slot;
-use crate::spec::Target;
+use crate::spec::{ProxyProtocol, Target};
+use crate::sys::socket::send_now;
 
 use super::clock::Moment;
 use super::peer::Remote;
@@ -38,6 +41,8 @@ pub(super) struct Route {
     pub(super) targets: Arc<[Target]>,
     /// The kernel asks a silent backend whether it is there (KEEPALIVE).
     pub(super) keepalive: bool,
+    /// How a backend is told who its client is.
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
 }
 
 /// A client, and the backend that it has or will have.
@@ -257,9 +262,12 @@ impl Search {
         self.attempt.as_ref().map(|(stream, _)| stream)
     }
 
-    /// The attempt has come to an end: the connection, or the host that can't be reached.
+    /// The attempt has come to an end: the connection, or the host that can't be reached. The backend
+    /// has been told who the `client` is, where it is to know.
     pub(super) fn conclude(
         &mut self,
+        client: &TcpStream,
+        remote: &Remote,
         hosts: &mut Hosts,
     ) -> Option<Result<TcpStream, (String, io::Error)>> {
         let (stream, address) = self.attempt.take()?;
@@ -269,13 +277,34 @@ impl Search {
             Ok(error) => error,
             Err(error) => Some(error),
         };
-        if let Some(error) = error {
+        let introduced = match error {
+            None => self.introduce(client, remote, &stream),
+            Some(error) => Err(error),
+        };
+        if let Err(error) = introduced {
             return Some(Err((host(), error)));
         }
         if let Some(target) = self.target() {
             hosts.works(target);
         }
         Some(Ok(stream))
+    }
+
+    fn introduce(
+        &self,
+        client: &TcpStream,
+        remote: &Remote,
+        backend: &TcpStream,
+    ) -> io::Result<()> {
+        let Some(version) = self.route.proxy_protocol else {
+            return Ok(());
+        };
+        let header = proxy::header(version, remote.address, client.local_addr()?);
+        // A new connection has room for some hundred bytes.
+        match send_now(backend.as_fd(), &header)? == header.len() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WriteZero.into()),
+        }
     }
 
     /// The wait has taken too long: what was waited for.

@@ -1,10 +1,13 @@
 //! Internal services, with the helper around them.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, UdpSocket};
 use std::time::Duration;
 
+use nix::sys::epoll::EpollFlags;
+
 use super::super::clock::Moment;
+use super::super::helper::Token;
 use super::{LOGGED, Scene, TASK};
 
 #[test]
@@ -122,4 +125,79 @@ fn clients_of_internal_services_count_and_end_with_the_service() {
         "EXIT: test status=0 pid=# duration=#",
     ];
     assert_eq!(scene.log(), expected);
+}
+
+/// A datagram socket for the helper of `scene`, and its port.
+fn datagrams(scene: &mut Scene) -> u16 {
+    let socket = UdpSocket::bind("[::ffff:127.0.0.1]:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let helper = &mut scene.helper;
+    helper
+        .watch(&socket, Token::Datagrams(0), EpollFlags::EPOLLIN)
+        .unwrap();
+    let port = socket.local_addr().unwrap().port();
+    helper.datagrams.push(socket);
+    port
+}
+
+/// A client that has sent a datagram to `port`.
+fn sender(port: u16, datagram: &[u8]) -> UdpSocket {
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_nonblocking(true).unwrap();
+    client.send_to(datagram, ("127.0.0.1", port)).unwrap();
+    client
+}
+
+impl Scene {
+    fn datagram(&mut self, client: &UdpSocket) -> Vec<u8> {
+        let mut buffer = vec![0; 1 << 16];
+        let count = self.until(|_| client.recv(&mut buffer).ok());
+        buffer.truncate(count);
+        buffer
+    }
+}
+
+#[test]
+fn datagrams_are_answered_one_by_one() {
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), LOGGED]);
+    let port = datagrams(&mut scene);
+    // A burst loses none.
+    let clients: Vec<_> = (0..50).map(|n| sender(port, &[n; 9])).collect();
+    for (client, number) in clients.iter().zip(0..) {
+        assert_eq!(scene.datagram(client), [number; 9]);
+    }
+    let long = sender(port, &[7; 3000]);
+    assert_eq!(scene.datagram(&long), [7; 2048]);
+    let empty = sender(port, b"");
+    assert_eq!(scene.datagram(&empty), b"");
+    let start = "START: test pid=# from=::ffff:127.0.0.1";
+    assert_eq!(scene.log(), vec![start; 52]);
+    assert_eq!(scene.helper.state.running(), 0);
+}
+
+#[test]
+fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
+    let only = r#"access = { no_access = [ { pattern = "127.0.0.1/32", place = "f:1:1" } ] }"#;
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
+    let port = datagrams(&mut scene);
+    let refused: Vec<_> = (0..100).map(|_| sender(port, b"hello")).collect();
+    // The same port at another address: a twin of the service.
+    let twin = UdpSocket::bind(("127.0.0.2", port)).unwrap();
+    twin.set_nonblocking(true).unwrap();
+    twin.send_to(b"hello", ("127.0.0.1", port)).unwrap();
+    let other = UdpSocket::bind("127.0.0.2:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    other.send_to(b"last", ("127.0.0.1", port)).unwrap();
+    assert_eq!(scene.datagram(&other), b"last");
+    assert!(
+        refused
+            .iter()
+            .chain([&twin])
+            .all(|client| client.recv(&mut [0; 9]).is_err())
+    );
+    // A flood is shortened.
+    let log = scene.log();
+    let fail = "FAIL: test address from=::ffff:127.0.0.1";
+    assert_eq!(log.iter().filter(|line| *line == fail).count(), 20);
+    assert_eq!(scene.helper.counts.refused, 100);
 }

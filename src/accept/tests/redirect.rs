@@ -261,3 +261,38 @@ fn an_idle_session_has_no_pipe_and_is_small() {
     assert_eq!(scene.helper.relays.descriptors(), 2 * sessions.len() + 2);
     assert!(size_of::<Stage>() <= 160, "{}", size_of::<Stage>());
 }
+
+#[test]
+fn the_backend_hears_who_the_client_is_before_all_else() {
+    let (listener, port) = backend();
+    for (version, length) in [("v1", 0), ("v2", 28)] {
+        let task = format!(
+            "redirect = {{ targets = [{{ host = \"127.0.0.1\", port = {port} }}], \
+             proxy_protocol = \"{version}\" }}"
+        );
+        let mut scene = Scene::new(&[(TASK, &task), TRAFFIC]);
+        let (client, mut server) = scene.relayed(&listener);
+        let (from, to) = (client.local_addr().unwrap().port(), scene.address.port());
+        let line = format!("PROXY TCP4 127.0.0.1 127.0.0.1 {from} {to}\r\n");
+        let mut header = vec![0; if length == 0 { line.len() } else { length }];
+        scene.until(|_| {
+            server
+                .peek(&mut header)
+                .ok()
+                .filter(|count| *count == header.len())
+        });
+        server.read_exact(&mut header).unwrap();
+        match length {
+            0 => assert_eq!(header, line.as_bytes()),
+            _ => assert_eq!(header[24..26], from.to_be_bytes()),
+        }
+        scene.pass(&client, &server, b"hello");
+        drop((client, server));
+        scene.until_idle();
+        assert!(
+            scene
+                .log()
+                .contains(&"TRAFFIC: test in=5(bytes) out=0(bytes)".to_owned())
+        );
+    }
+}

@@ -115,6 +115,17 @@ impl Peer {
         }
     }
 
+    /// The port of this end.
+    ///
+    /// # Errors
+    /// If the socket has none.
+    pub fn port(&self) -> Result<u16> {
+        let own = context(self.0.local_addr(), "own address")?;
+        own.as_socket()
+            .map(|own| own.port())
+            .ok_or_else(|| "no port".to_owned())
+    }
+
     /// Sends bytes.
     ///
     /// # Errors

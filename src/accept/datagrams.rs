@@ -1,0 +1,126 @@
+//! Datagrams of internal services. All checks hold for each of them; who asks counts only while he is
+//! answered.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use crate::journal::PauseCause;
+use crate::policy::{Access, NameAnswer, Refusal, Verdict};
+
+use super::clock::Moment;
+use super::connection::BATCH;
+use super::helper::Helper;
+use super::internal::datagram::{MOST, is_client};
+use super::libwrap::Known;
+use super::names::Asked;
+use super::peer::Remote;
+use super::settings::Work;
+
+impl Helper {
+    /// Takes what the datagram socket `index` has.
+    pub(super) fn take_datagrams(&mut self, index: u32, now: Moment) {
+        let mut buffer = [0; MOST];
+        for _ in 0..BATCH {
+            let Some(socket) = self.datagrams.get(index as usize) else {
+                return;
+            };
+            match socket.recv_from(&mut buffer) {
+                Ok((count, peer)) => self.meet_datagram(index, &buffer[..count], peer, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    if self.remarks.admits(now.seconds()) {
+                        log::error!("recvfrom failed: {error}");
+                    }
+                    return;
+                }
+            }
+            if self.stopping {
+                return;
+            }
+        }
+    }
+
+    fn meet_datagram(&mut self, index: u32, datagram: &[u8], peer: SocketAddr, now: Moment) {
+        if self.pause.is_some() {
+            return self.state.turn_away();
+        }
+        let remote = Remote::new(peer);
+        let own = self.datagrams.get(index as usize);
+        let own = own.and_then(|socket| socket.local_addr().ok());
+        if !own.is_some_and(|own| is_client(peer.port(), own.port())) {
+            if self.remarks.admits(now.seconds()) {
+                // Fedora's words.
+                let (host, port) = (&remote.host, peer.port());
+                log::warn!("Possible Denial of Service attack from {host} {port}");
+            }
+            return;
+        }
+        self.idle_since = None;
+        self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
+        let facts = self.facts(peer, now);
+        match self.settings.policy.limits(&mut self.state, &facts) {
+            Verdict::Admit(slot) => {
+                match self.judge(&remote, now) {
+                    Some(Ok(())) => self.answer_datagram(index, datagram, &remote),
+                    Some(Err(refusal)) => self.refuse_datagram(&refusal, &remote, now),
+                    None => {}
+                }
+                self.state.leave(slot);
+            }
+            Verdict::Refuse(refusal) => self.refuse_datagram(&refusal, &remote, now),
+            Verdict::Pause { refusal, .. } => {
+                self.begin_pause(PauseCause::Rate, now);
+                self.refuse_datagram(&refusal, &remote, now);
+            }
+        }
+    }
+
+    /// Whether the lists let a peer in; none where its name has to be looked up first: the datagram is
+    /// lost, as datagrams may be, and the next one finds the name.
+    fn judge(&mut self, remote: &Remote, now: Moment) -> Option<Result<(), Refusal>> {
+        let peer = remote.address.ip();
+        let mut known = Known::default();
+        loop {
+            match self.settings.policy.access(peer, &known.client) {
+                Access::Allow => break,
+                Access::Deny(refusal) => return Some(Err(refusal)),
+                Access::NeedName => known.client = self.name_of(remote, now)?,
+            }
+        }
+        loop {
+            match self.judge_by_libwrap(remote, &mut known, now) {
+                None => known.client = self.name_of(remote, now)?,
+                Some(judged) => return Some(judged),
+            }
+        }
+    }
+
+    fn name_of(&mut self, remote: &Remote, now: Moment) -> Option<NameAnswer> {
+        match self.ask_name(remote.address.ip().to_canonical(), now) {
+            Asked::Known(answer) => Some(answer),
+            Asked::Later => None,
+        }
+    }
+
+    /// The sender of a datagram may be made up, so that lines about it are always rationed.
+    fn refuse_datagram(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
+        if !self.settings.log.refusals_unasked() && !self.refusals.admits(now.seconds()) {
+            self.counts.refused += 1;
+            return;
+        }
+        self.log_refusal(refusal, remote, now);
+    }
+
+    fn answer_datagram(&mut self, index: u32, datagram: &[u8], remote: &Remote) {
+        let Work::Internal(builtin) = self.settings.work else {
+            return;
+        };
+        self.log_start(remote);
+        if let Some(answer) = self.answers.answer(builtin, datagram)
+            && let Some(socket) = self.datagrams.get(index as usize)
+        {
+            // What does not go now is lost, as datagrams may be.
+            let _ = socket.send_to(&answer, remote.address);
+        }
+    }
+}

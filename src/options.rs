@@ -1,0 +1,288 @@
+//! /etc/xinetd-bridge.toml: what xinetd's own files have no word for.
+//!
+//! It holds TOML. What can't be understood is an error at its place, and then nothing of the file
+//! counts: the services go by xinetd's files alone.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::config::FileTree;
+use crate::problem::{Place, Problem, Severity};
+use crate::spec::{ProxyProtocol, Target};
+
+/// The file.
+const PATH: &str = "/etc/xinetd-bridge.toml";
+
+/// What the file says.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// By the ids of the services.
+    services: BTreeMap<String, ServiceOptions>,
+    /// What is wrong in the file.
+    pub problems: Vec<Problem>,
+    /// The file, if there is one: for showing the lines of problems.
+    pub source: Option<(Place, Vec<u8>)>,
+}
+
+/// What the file says of a service.
+#[derive(Clone, Debug)]
+pub struct ServiceOptions {
+    /// Where its section begins.
+    pub place: Place,
+    /// How it redirects.
+    pub redirect: Option<RedirectOptions>,
+}
+
+/// What the file says of a redirect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedirectOptions {
+    /// The backends, the preferred one first; none leaves the one of xinetd's file.
+    pub targets: Vec<Target>,
+    /// How the backend is told who the client is.
+    pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    service: BTreeMap<Spanned<String>, Section>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Section {
+    redirect: Option<Redirect>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Redirect {
+    targets: Option<Spanned<Vec<Spanned<String>>>>,
+    proxy_protocol: Option<ProxyProtocol>,
+}
+
+impl Options {
+    /// Reads the file of a tree; it need not be there.
+    pub fn read(tree: &dyn FileTree) -> Self {
+        let path = Path::new(PATH);
+        match tree.read(path) {
+            Ok(text) => Self::parse(path, text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::default(),
+            Err(error) => {
+                let mut this = Self::default();
+                let place = Finder { path, text: "" }.place(&(0..0));
+                this.fail(place, format!("it can't be read: {error}"), READABLE);
+                this
+            }
+        }
+    }
+
+    /// What is said of the service `id`.
+    pub fn service(&self, id: &str) -> Option<&ServiceOptions> {
+        self.services.get(id)
+    }
+
+    /// All services of which something is said, by their ids.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &ServiceOptions)> {
+        let services = self.services.iter();
+        services.map(|(id, options)| (id.as_str(), options))
+    }
+
+    fn parse(path: &Path, bytes: Vec<u8>) -> Self {
+        let mut this = Self::default();
+        let text = String::from_utf8_lossy(&bytes);
+        let find = Finder { path, text: &text };
+        match toml::from_str::<File>(&text) {
+            Ok(file) => this.take(file, &find),
+            Err(error) => {
+                let place = find.place(&error.span().unwrap_or(0..0));
+                this.fail(place, error.message().to_owned(), KNOWN);
+            }
+        }
+        if !this.problems.is_empty() {
+            this.services.clear();
+        }
+        this.source = Some((find.place(&(0..0)), bytes));
+        this
+    }
+
+    fn take(&mut self, file: File, find: &Finder<'_>) {
+        for (id, section) in file.service {
+            let place = find.place(&id.span());
+            let redirect = section.redirect.map(|redirect| RedirectOptions {
+                targets: self.targets(redirect.targets, find),
+                proxy_protocol: redirect.proxy_protocol,
+            });
+            let options = ServiceOptions { place, redirect };
+            self.services.insert(id.into_inner(), options);
+        }
+    }
+
+    fn targets(
+        &mut self,
+        words: Option<Spanned<Vec<Spanned<String>>>>,
+        find: &Finder<'_>,
+    ) -> Vec<Target> {
+        let Some(words) = words else {
+            return Vec::new();
+        };
+        let place = find.place(&words.span());
+        let words = words.into_inner();
+        if words.is_empty() {
+            self.fail(place, "there is no target".to_owned(), TARGET);
+        }
+        let mut targets = Vec::new();
+        for word in words {
+            match target(word.get_ref()) {
+                Some(target) => targets.push(target),
+                None => {
+                    let message = format!("{:?} is no target", word.get_ref());
+                    self.fail(find.place(&word.span()), message, TARGET);
+                }
+            }
+        }
+        targets
+    }
+
+    fn fail(&mut self, place: Place, message: String, help: &str) {
+        self.problems.push(Problem {
+            severity: Severity::Error,
+            code: "bridge-file",
+            place,
+            message,
+            help: format!("{help}; meanwhile nothing of this file counts"),
+        });
+    }
+}
+
+const READABLE: &str = "make it a regular file";
+const KNOWN: &str = "a service has [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
+const TARGET: &str = "write \"HOST:PORT\", with an IPv6 address in brackets";
+
+/// `host:port`, or none if it is not that.
+fn target(word: &str) -> Option<Target> {
+    let (host, port) = word.rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').filter(|host| host.contains(':'))?,
+        None => Some(host).filter(|host| !host.contains(':'))?,
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
+    let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
+    (!host.is_empty() && host.bytes().all(is_host)).then(|| Target {
+        host: host.to_owned(),
+        port,
+    })
+}
+
+/// Finds the places of byte offsets.
+struct Finder<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Finder<'_> {
+    fn place(&self, span: &Range<usize>) -> Place {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line = before.bytes().filter(|&byte| byte == b'\n').count();
+        let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1);
+        let stretch = self.text.get(span.clone()).unwrap_or_default();
+        let length = stretch.lines().next().unwrap_or_default().len();
+        Place {
+            file: self.path.into(),
+            line: number(line + 1),
+            column: number(column + 1),
+            length: number(length),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(text: &str) -> Options {
+        Options::parse(Path::new(PATH), text.as_bytes().to_vec())
+    }
+
+    fn errors(text: &str) -> Vec<String> {
+        let options = options(text);
+        assert_eq!(options.services.len(), 0, "{text}");
+        let problems = options.problems.iter();
+        problems
+            .map(|problem| {
+                let place = &problem.place;
+                format!(
+                    "{}:{}+{} {}",
+                    place.line, place.column, place.length, problem.message
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn targets_and_the_proxy_protocol_are_read() {
+        let text = "[service.web.redirect]\n\
+                    targets = [\"192.0.2.1:80\", \"[2001:db8::1]:8080\", \"www.example.com:1\"]\n\
+                    proxy_protocol = \"v2\"\n\
+                    [service.\"a b\".redirect]\nproxy_protocol = \"v1\"\n";
+        let options = options(text);
+        assert_eq!(options.problems, []);
+        let redirect = options.service("web").unwrap().redirect.clone().unwrap();
+        let targets = redirect.targets.iter();
+        let targets: Vec<_> = targets.map(|t| (t.host.as_str(), t.port)).collect();
+        let expected = [
+            ("192.0.2.1", 80),
+            ("2001:db8::1", 8080),
+            ("www.example.com", 1),
+        ];
+        assert_eq!(targets, expected);
+        assert_eq!(redirect.proxy_protocol, Some(ProxyProtocol::V2));
+        let other = options.service("a b").unwrap();
+        assert_eq!((other.place.line, other.place.column), (4, 10));
+        assert_eq!(other.redirect.as_ref().unwrap().targets, []);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_at_its_place_and_nothing_counts() {
+        assert_eq!(
+            errors("[service.web.redirect]\ntargets = [\"a:1\", \"::1:80\", \"b:0\"]\n"),
+            [
+                r#"2:19+8 "::1:80" is no target"#,
+                r#"2:29+5 "b:0" is no target"#
+            ]
+        );
+        assert_eq!(
+            errors("[service.web.redirect]\ntargets = []\n"),
+            ["2:11+2 there is no target"]
+        );
+        let unknown = errors("[service.web.redirect]\ntarget = [\"a:1\"]\n");
+        assert!(
+            unknown[0].starts_with("2:1+6 unknown field `target`"),
+            "{unknown:?}"
+        );
+        let version = errors("[service.web.redirect]\nproxy_protocol = \"v3\"\n");
+        assert!(
+            version[0].starts_with("2:18+4 unknown variant `v3`"),
+            "{version:?}"
+        );
+        assert!(errors("[service\n")[0].starts_with("1:9"));
+        assert!(errors("services = 1\n")[0].contains("unknown field `services`"));
+    }
+
+    #[test]
+    fn a_target_is_a_host_and_a_port() {
+        for bad in [
+            "", "a", "a:", ":1", "a:65536", "[a]:1", "[::1]1", "a b:1", "[::1:1", "a:+1:2",
+        ] {
+            assert_eq!(target(bad), None, "{bad}");
+        }
+    }
+}
