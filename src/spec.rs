@@ -43,6 +43,9 @@ pub struct Spec {
     /// IDONLY: who is not identified is refused, where `log_on_success` has USERID (section 5.6).
     #[serde(default)]
     pub idonly: bool,
+    /// The daemon's name for hosts.allow and hosts.deny (section 4.7); none where they do not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub libwrap: Option<ByteString>,
     /// `access_times`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_times: Vec<TimeWindow>,
@@ -159,6 +162,7 @@ impl Spec {
             unmap: true,
             noretry: false,
             idonly: false,
+            libwrap: Some("in.telnetd".into()),
             access_times: Vec::new(),
             task: Task::Execute(Program {
                 path: "/bin/true".into(),

@@ -17,6 +17,7 @@ use super::banner::Banner;
 use super::clock::Moment;
 use super::helper::{Helper, Token};
 use super::ident::Failure;
+use super::libwrap::Known;
 use super::names::{Asked, Names};
 use super::peer::Remote;
 use super::pending::{Connection, Next, Outbox, Released, Wait};
@@ -81,6 +82,8 @@ impl Helper {
             remote: Remote::new(address),
             outbox: Outbox::default(),
             next: Next::Close,
+            known: Known::default(),
+            changes: None,
         };
         if let Some(greeting) = self.greeting() {
             connection.outbox.push(greeting);
@@ -92,7 +95,7 @@ impl Helper {
         match self.settings.policy.limits(&mut self.state, &facts) {
             Verdict::Admit(slot) => {
                 self.unmap(&connection);
-                self.check_access(connection, slot, &NameAnswer::NotAsked, now);
+                self.check_access(connection, slot, now);
             }
             Verdict::Refuse(refusal) => self.refuse(connection, &refusal, now),
             Verdict::Pause { refusal, .. } => {
@@ -130,30 +133,35 @@ impl Helper {
         }
     }
 
-    fn check_access(
-        &mut self,
-        mut connection: Connection,
-        slot: Slot,
-        name: &NameAnswer,
-        now: Moment,
-    ) {
+    fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) {
         let peer = connection.remote.address.ip();
-        match self.settings.policy.access(peer, name) {
-            Access::Allow => {
-                self.add_banner(&mut connection, |settings| &mut settings.success, now);
-                self.admit(connection, slot, now);
-            }
+        match self.settings.policy.access(peer, &connection.known.client) {
+            Access::Allow => self.check_libwrap(connection, slot, now),
             Access::Deny(refusal) => {
                 self.state.leave(slot);
                 self.refuse(connection, &refusal, now);
             }
-            Access::NeedName => match self.ask_name(&connection, now) {
-                Asked::Known(answer) => self.check_access(connection, slot, &answer, now),
-                Asked::Later => {
-                    connection.next = Next::Name(slot);
-                    self.advance(connection, now);
-                }
-            },
+            Access::NeedName => self.find_name(connection, slot, now),
+        }
+    }
+
+    /// Goes on with a client whom nothing keeps out.
+    pub(super) fn welcome(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+        self.add_banner(&mut connection, |settings| &mut settings.success, now);
+        self.admit(connection, slot, now);
+    }
+
+    /// Goes on with a client when the name of its address in question is known.
+    pub(super) fn find_name(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+        match self.ask_name(&connection, now) {
+            Asked::Known(answer) => {
+                connection.known.take(answer);
+                self.check_access(connection, slot, now);
+            }
+            Asked::Later => {
+                connection.next = Next::Name(slot);
+                self.advance(connection, now);
+            }
         }
     }
 
@@ -172,7 +180,7 @@ impl Helper {
                 self.names = None;
             }
         }
-        let address = connection.remote.address.ip();
+        let address = connection.address_in_question();
         let asked = self.pending.awaits(address);
         self.names
             .as_mut()
@@ -319,7 +327,10 @@ impl Helper {
     fn answer(&mut self, key: Key, answer: &NameAnswer, now: Moment) {
         if let Some((mut connection, _)) = self.release(key) {
             match std::mem::replace(&mut connection.next, Next::Close) {
-                Next::Name(slot) => self.check_access(connection, slot, answer, now),
+                Next::Name(slot) => {
+                    connection.known.take(answer.clone());
+                    self.check_access(connection, slot, now);
+                }
                 other => {
                     connection.next = other;
                     self.advance(connection, now);

@@ -101,6 +101,7 @@ impl Helper {
                 Token::Backend(key) => self.relay_ready(key, Side::Backend, events, now),
                 Token::Hosts => self.hosts_found(now),
                 Token::Names => self.named(now),
+                Token::Command(key) => self.command_ended(key),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
                 Token::ControlClient => self.read_control(now),
@@ -187,6 +188,7 @@ impl Helper {
     fn is_idle(&mut self, now: Moment) -> bool {
         let busy = !self.sessions.is_empty()
             || !self.pending.is_empty()
+            || !self.wrap.commands.is_empty()
             || !self.guests.is_empty()
             || !self.handovers.is_empty()
             || !self.relays.slab.is_empty()

@@ -16,6 +16,7 @@ use crate::policy::{LineBudget, Refusal, State};
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::internal::Guest;
+use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::names::Names;
 use super::notify::Notifier;
@@ -51,6 +52,7 @@ pub(super) struct Helper {
     pub(super) relays: Relays,
     pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
+    pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
     pub(super) pause: Option<Pause>,
@@ -90,6 +92,8 @@ pub(super) enum Token {
     Pending(Key),
     /// The ident query of a pending connection.
     Ident(Key),
+    /// A command that a rule of hosts.allow or hosts.deny runs.
+    Command(Key),
     /// A client of an internal service.
     Guest(Key),
     MuxListener(u32),
@@ -115,6 +119,7 @@ impl Token {
             Self::Session(key) => (6, (key.index, key.generation)),
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
+            Self::Command(key) => (15, (key.index, key.generation)),
             Self::Guest(key) => (9, (key.index, key.generation)),
             Self::MuxListener(index) => (10, (index, 0)),
             Self::Handover(key) => (11, (key.index, key.generation)),
@@ -142,6 +147,7 @@ impl Token {
             6 => Self::Session(key),
             7 => Self::Pending(key),
             8 => Self::Ident(key),
+            15 => Self::Command(key),
             9 => Self::Guest(key),
             10 => Self::MuxListener(index),
             11 => Self::Handover(key),
@@ -193,6 +199,7 @@ impl Helper {
             relays: Relays::default(),
             hosts: None,
             names: None,
+            wrap: Wrap::default(),
             control: start.control,
             notifier: Notifier::new(now),
             pause: None,
@@ -333,6 +340,7 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
+                Token::Ident(key), Token::Command(key),
                 Token::Ident(key), Token::Guest(key), Token::MuxListener(index),
                 Token::Handover(key),
                 Token::Client(key),

@@ -15,6 +15,7 @@ use crate::sys::socket::send_now;
 
 use super::clock::Moment;
 use super::ident::Query;
+use super::libwrap::{Changes, Known};
 use super::peer::Remote;
 use super::slab::{Key, Slab};
 use super::tcpmux::Line;
@@ -30,12 +31,16 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
     /// What comes then.
     pub(super) next: Next,
+    /// What was found out about it.
+    pub(super) known: Known,
+    /// What rules change about its server.
+    pub(super) changes: Option<Box<Changes>>,
 }
 
 /// What is to be done with a connection.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// The access lists need its peer's name. It counts as a running server.
+    /// The access lists or rules need a name. It counts as a running server.
     Name(Slot),
     /// Its user is asked for before it gets a server. It counts as a running server.
     Ident(Slot, Query),
@@ -189,7 +194,7 @@ impl Pending {
         wait: Wait,
         now: Moment,
     ) -> Result<Key, Box<Connection>> {
-        let address = connection.remote.address.ip().to_canonical();
+        let address = connection.address_in_question();
         let entry = Entry {
             connection,
             wait,
@@ -230,7 +235,7 @@ impl Pending {
         } = self.slab.remove(key)?;
         self.queues[wait as usize].waiting -= 1;
         if wait == Wait::Name {
-            let address = connection.remote.address.ip().to_canonical();
+            let address = connection.address_in_question();
             if let Some(keys) = self.by_address.get_mut(&address) {
                 keys.retain(|&other| other != key);
                 if keys.is_empty() {
@@ -314,6 +319,8 @@ mod tests {
             remote: Remote::new(address),
             outbox: Outbox::default(),
             next: Next::Close,
+            known: Known::default(),
+            changes: None,
         };
         (client, connection)
     }

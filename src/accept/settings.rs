@@ -183,7 +183,7 @@ fn c_string(bytes: &ByteString) -> Result<CString, String> {
 
 /// The limits to set in each server, in xinetd's order. What the helper has already itself costs
 /// no system call.
-fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
+pub(super) fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
     let number = |limit: Rlimit| match limit {
         Rlimit::Unlimited => RLIM_INFINITY,
         Rlimit::AtMost(most) => most,

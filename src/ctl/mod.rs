@@ -4,6 +4,7 @@
 mod check;
 mod json;
 mod text;
+mod wrappers;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -124,9 +124,10 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
                 helper("gives the lines this facility and level in the journal")
             }
         },
-        Attribute::Libwrap => Fate::NoEffect {
-            why: "neither hosts.allow nor hosts.deny has a rule, or the flag NOLIBWRAP is set",
+        Attribute::Libwrap if service.libwrap_daemon().is_none() => Fate::NoEffect {
+            why: "hosts.allow and hosts.deny are not asked for this service",
         },
+        Attribute::Libwrap => helper("asks hosts.allow and hosts.deny about this daemon"),
         Attribute::RpcVersion | Attribute::RpcNumber if matches!(service.reach, Reach::Rpc(..)) => {
             not_served(&Reason::Rpc)
         }
@@ -186,7 +187,7 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
         ),
         (
             flags.nolibwrap,
-            generator("serves it though hosts.allow or hosts.deny has rules"),
+            helper("does not ask hosts.allow and hosts.deny"),
         ),
         (
             flags.idonly && service.logging.success.userid,

@@ -89,7 +89,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
     let prepared: Vec<_> = configuration
         .services
         .iter()
-        .map(|service| Prepared::new(service, surroundings, &mut names))
+        .map(|service| Prepared::new(service, &mut names))
         .collect();
     let mut switchboard = Switchboard::default();
     for prepared in &prepared {
@@ -126,8 +126,8 @@ struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(service: &'a Service, surroundings: &Surroundings<'_>, names: &mut Names<'_>) -> Self {
-        let mut servable = servable::servable(service, surroundings.libwrap_rules.as_deref());
+    fn new(service: &'a Service, names: &mut Names<'_>) -> Self {
+        let mut servable = servable::servable(service);
         let port = match &service.reach {
             Reach::Listen(listen) => Some(listen.port),
             Reach::Rpc(..) | Reach::Mux(_) => None,

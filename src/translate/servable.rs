@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
 use super::principal::{Account, is_root};
 use super::unit::Plain;
@@ -36,12 +35,7 @@ pub(super) enum Door {
 }
 
 /// The parts for the units, or all that stands in the way.
-///
-/// `libwrap_rules` is a file with rules for hosts_access(5), if there is one.
-pub(super) fn servable(
-    service: &Service,
-    libwrap_rules: Option<&Path>,
-) -> Result<Servable, Vec<Obstacle>> {
+pub(super) fn servable(service: &Service) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
         service,
         list: Vec::new(),
@@ -72,12 +66,6 @@ pub(super) fn servable(
     }
     if service.flags.intercept {
         found.add(Attribute::Flags, Reason::Intercept);
-    }
-    if let Some(file) = libwrap_rules
-        && !service.flags.nolibwrap
-    {
-        let file = file.to_owned();
-        found.add(Attribute::Libwrap, Reason::Libwrap { file });
     }
     let door = match &service.reach {
         Reach::Listen(listen) => {
@@ -211,11 +199,6 @@ pub enum Reason {
     BindZone,
     /// `port = 0`.
     EphemeralPort,
-    /// hosts.allow or hosts.deny has rules, and the service does not say NOLIBWRAP.
-    Libwrap {
-        /// The file with the rules.
-        file: PathBuf,
-    },
     /// A user or group name, or number, that systemd does not take.
     Principal(String),
     /// An id that is too long for the name of a unit.
@@ -267,9 +250,6 @@ impl fmt::Display for Reason {
             Self::BindName => f.write_str("a host name in bind is not served yet"),
             Self::BindZone => f.write_str("the zone in bind is no name of an interface"),
             Self::EphemeralPort => f.write_str("port 0 is not served yet"),
-            Self::Libwrap { file } => {
-                write!(f, "{} has rules, which are not applied yet", file.display())
-            }
             Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
@@ -293,9 +273,6 @@ impl Reason {
             Self::BindName => "write the address",
             Self::BindZone => "write the name of an interface after the `%`",
             Self::EphemeralPort => "write the port",
-            Self::Libwrap { .. } => {
-                "move the rules into only_from and no_access, then add flags = NOLIBWRAP"
-            }
             Self::Principal(_) => "use the number of the user or group, or another name",
             Self::Spec(_) => "write smaller numbers",
             Self::NameTooLong => "write a shorter id",

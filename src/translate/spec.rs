@@ -27,6 +27,7 @@ pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchb
         ),
         noretry: service.flags.noretry,
         idonly: service.flags.idonly,
+        libwrap: service.libwrap_daemon(),
         access_times: service.access_times.clone(),
         task: switchboard.task(&servable.task),
         mux: switchboard.client(service, &servable.door),

@@ -476,16 +476,33 @@ fn what_is_not_served_yet_is_told() {
 }
 
 #[test]
-fn rules_of_libwrap_keep_services_off_that_do_not_opt_out() {
-    let tree = MemoryTree::default().file("/etc/hosts.deny", "ALL: ALL\n");
-    let libwrap = Reason::Libwrap {
-        file: "/etc/hosts.deny".into(),
+fn the_name_for_libwrap_is_the_attribute_or_the_programs() {
+    let name = |change: fn(&mut Service)| {
+        let mut foo = service("foo");
+        change(&mut foo);
+        foo.libwrap_daemon().map(|name| name.to_text())
     };
-    assert_eq!(reasons(&tree, service("foo")), [libwrap]);
-    let mut free = service("foo");
-    free.flags.nolibwrap = true;
-    let served = translation(&tree, vec![free]);
-    assert_eq!(served.services[0].files.len(), 3);
+    assert_eq!(name(|_| {}).as_deref(), Some("food"));
+    let named = |service: &mut Service| {
+        service.serving = Serving::Program(Program {
+            path: "/usr/sbin/tcpd".into(),
+            argv: vec!["/usr/sbin/in.food".into(), "-x".into()],
+        });
+    };
+    assert_eq!(name(named).as_deref(), Some("in.food"));
+    assert_eq!(
+        name(|service| service.libwrap_name = Some("a/b".into())).as_deref(),
+        Some("a/b")
+    );
+    let redirect = |service: &mut Service| {
+        service.id = "foo-id".into();
+        service.serving = Serving::Redirect {
+            host: "::1".into(),
+            port: Port(80),
+        };
+    };
+    assert_eq!(name(redirect).as_deref(), Some("foo"));
+    assert_eq!(name(|service| service.flags.nolibwrap = true), None);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod boot;
 mod faults;
 mod ident;
 mod internal;
+mod libwrap;
 mod lifecycle;
 mod limits;
 mod mux;
@@ -47,6 +48,7 @@ fn main() {
             process::SCENARIOS,
             limits::SCENARIOS,
             access::SCENARIOS,
+            libwrap::SCENARIOS,
             ident::SCENARIOS,
             internal::SCENARIOS,
             mux::SCENARIOS,

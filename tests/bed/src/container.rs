@@ -14,7 +14,7 @@ use crate::root::cache;
 use crate::{Result, Suite, context, group, leftover, tree};
 
 /// How long anything on the bed may take before the test says that it does not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A container with a real systemd as PID 1 and xinetd-bridge installed.
 #[derive(Debug)]

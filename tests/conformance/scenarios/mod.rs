@@ -8,6 +8,7 @@ mod identity;
 mod inside;
 mod kinds;
 mod language;
+mod libwrap;
 mod limits;
 mod lists;
 mod log;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         lists::SCENARIOS,
         order::SCENARIOS,
         banners::SCENARIOS,
+        libwrap::SCENARIOS,
         limits::SCENARIOS,
         rate::SCENARIOS,
         process::SCENARIOS,
