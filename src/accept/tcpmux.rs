@@ -195,10 +195,12 @@ mod tests {
         let (mut client, mut stream) = pair();
         let mut line = Line::default();
         let mut progress = Progress::Incomplete;
+        let mut sent = 0;
         for part in parts {
             client.write_all(part).unwrap();
-            // It has arrived: this is a loopback.
-            if progress == Progress::Incomplete {
+            sent += part.len();
+            // Until it has arrived.
+            while progress == Progress::Incomplete && line.0.len() < sent {
                 progress = line.read(&stream);
             }
         }

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
 
@@ -38,6 +38,9 @@ impl Write for Lines {
         Ok(())
     }
 }
+
+/// How long a test waits for what never comes if there is a fault.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Scene {
     helper: Helper,
@@ -99,7 +102,9 @@ impl Scene {
 
     /// Lets the helper make turns until something has happened.
     fn until<T>(&mut self, mut happened: impl FnMut(&mut Helper) -> Option<T>) -> T {
+        let begin = Instant::now();
         loop {
+            assert!(begin.elapsed() < PATIENCE, "it does not happen");
             if let Some(it) = happened(&mut self.helper) {
                 return it;
             }

@@ -174,14 +174,23 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
 /// Adds what becomes of the flags that can be served.
 fn flags(service: &Service, fates: &mut Vec<Fate>) {
     let flags = &service.flags;
-    let option = |directive| match service.reach {
-        Reach::Mux(_) => helper("sets it on the connection"),
+    let option = |directive, what| match service.reach {
+        Reach::Mux(_) => helper(what),
         Reach::Listen(_) | Reach::Rpc(..) => unit(directive),
     };
     let redirects = matches!(service.serving, Serving::Redirect { .. });
     let rows = [
-        (flags.nodelay, option("NoDelay=")),
-        (flags.keepalive, option("KeepAlive=")),
+        (
+            flags.nodelay,
+            option("NoDelay=", "has the kernel send small pieces at once"),
+        ),
+        (
+            flags.keepalive,
+            option(
+                "KeepAlive=",
+                "has the kernel ask a silent client whether it is there",
+            ),
+        ),
         (
             flags.keepalive && redirects,
             helper("has the kernel ask a silent backend whether it is there"),

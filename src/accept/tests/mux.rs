@@ -1,19 +1,21 @@
 //! tcpmux and the services that it leads to, each with the helper around it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::clock::Moment;
-use super::{CAT, LOGGED, Scene, TASK, shell};
+use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell};
 
 /// A socket in the place of another helper's.
 fn target(name: &str) -> (UnixListener, PathBuf) {
     let path = std::env::temp_dir().join(format!("mux-{}-{name}", std::process::id()));
     let _ = std::fs::remove_file(&path);
-    (UnixListener::bind(&path).unwrap(), path)
+    let listener = UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    (listener, path)
 }
 
 fn tcpmux(targets: &[(&str, &PathBuf)]) -> Scene {
@@ -55,7 +57,6 @@ fn tcpmux_answers_those_whom_it_can_not_lead() {
     let start = "START: test pid=# from=::ffff:127.0.0.1";
     let exit = "EXIT: test status=0 pid=# duration=#";
     assert_eq!(scene.log(), [start, exit].repeat(5));
-    listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err(), "nobody was led there");
 }
 
@@ -136,8 +137,8 @@ fn strangers_hand_over_nothing() {
     service.helper.mux_listeners.push(listener);
     let stranger = UnixStream::connect(&path).unwrap();
     service.helper.accept_handover(0, Moment::now().unwrap());
-    stranger.set_nonblocking(true).unwrap();
-    let end = std::io::Read::read(&mut &stranger, &mut [0]).unwrap();
+    stranger.set_read_timeout(Some(PATIENCE)).unwrap();
+    let end = (&stranger).read(&mut [0]).unwrap();
     assert_eq!(end, 0, "it was sent away");
     assert!(service.helper.handovers.is_empty());
 }
