@@ -15,6 +15,7 @@ use crate::policy::{LineBudget, Refusal, State};
 
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
+use super::datagrams::Parked;
 use super::internal::Guest;
 use super::internal::datagram::Answers;
 use super::libwrap::Wrap;
@@ -36,6 +37,7 @@ pub(super) struct Helper {
     /// The sockets for datagrams, of an internal service.
     pub(super) datagrams: Vec<UdpSocket>,
     pub(super) answers: Answers,
+    pub(super) parked: Vec<Parked>,
     /// Where tcpmux hands connections over, for a service that it leads to.
     pub(super) mux_listeners: Vec<UnixListener>,
     /// Connections to tcpmux that it has sent nothing on yet.
@@ -194,6 +196,7 @@ impl Helper {
             listeners: start.listeners,
             datagrams: start.datagrams,
             answers: Answers::default(),
+            parked: Vec::new(),
             mux_listeners: start.mux_listeners,
             handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
