@@ -323,6 +323,7 @@ impl Helper {
                 self.answer(key, &answer, now);
             }
         }
+        self.judge_parked(now);
     }
 
     fn answer(&mut self, key: Key, answer: &NameAnswer, now: Moment) {

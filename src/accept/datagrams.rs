@@ -1,5 +1,5 @@
-//! Datagrams of internal services. All checks hold for each of them; who asks counts only while he is
-//! answered.
+//! Datagrams of internal services. All checks hold for each of them; none counts longer than it takes
+//! to answer it.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -15,6 +15,17 @@ use super::libwrap::Known;
 use super::names::Asked;
 use super::peer::Remote;
 use super::settings::Work;
+
+/// Datagrams that may wait for the names of their senders; more are lost, as datagrams may be.
+const WAITING: usize = 256;
+
+/// A datagram that waits for the name of its sender.
+#[derive(Debug)]
+pub(super) struct Parked {
+    index: u32,
+    datagram: Vec<u8>,
+    remote: Remote,
+}
 
 impl Helper {
     /// Takes what the datagram socket `index` has.
@@ -60,12 +71,8 @@ impl Helper {
         let facts = self.facts(peer, now);
         match self.settings.policy.limits(&mut self.state, &facts) {
             Verdict::Admit(slot) => {
-                match self.judge(&remote, now) {
-                    Some(Ok(())) => self.answer_datagram(index, datagram, &remote),
-                    Some(Err(refusal)) => self.refuse_datagram(&refusal, &remote, now),
-                    None => {}
-                }
                 self.state.leave(slot);
+                self.judge_datagram(index, datagram, remote, now);
             }
             Verdict::Refuse(refusal) => self.refuse_datagram(&refusal, &remote, now),
             Verdict::Pause { refusal, .. } => {
@@ -75,8 +82,27 @@ impl Helper {
         }
     }
 
-    /// Whether the lists let a peer in; none where its name has to be looked up first: the datagram is
-    /// lost, as datagrams may be, and the next one finds the name.
+    fn judge_datagram(&mut self, index: u32, datagram: &[u8], remote: Remote, now: Moment) {
+        match self.judge(&remote, now) {
+            Some(Ok(())) => self.answer_datagram(index, datagram, &remote),
+            Some(Err(refusal)) => self.refuse_datagram(&refusal, &remote, now),
+            None if self.parked.len() < WAITING => self.parked.push(Parked {
+                index,
+                datagram: datagram.to_vec(),
+                remote,
+            }),
+            None => {}
+        }
+    }
+
+    /// The resolver has answered: those that wait are looked at again.
+    pub(super) fn judge_parked(&mut self, now: Moment) {
+        for parked in std::mem::take(&mut self.parked) {
+            self.judge_datagram(parked.index, &parked.datagram, parked.remote, now);
+        }
+    }
+
+    /// Whether the lists let a peer in; none where its name has to be looked up first.
     fn judge(&mut self, remote: &Remote, now: Moment) -> Option<Result<(), Refusal>> {
         let peer = remote.address.ip();
         let mut known = Known::default();

@@ -15,6 +15,7 @@ use crate::policy::{LineBudget, Refusal, State};
 
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
+use super::datagrams::Parked;
 use super::internal::Guest;
 use super::internal::datagram::Answers;
 use super::libwrap::Wrap;
@@ -37,6 +38,7 @@ pub(super) struct Helper {
     /// The sockets for datagrams.
     pub(super) datagrams: Vec<UdpSocket>,
     pub(super) answers: Answers,
+    pub(super) parked: Vec<Parked>,
     /// Where tcpmux hands connections over, for a service that it leads to.
     pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) waiting: Waiting,
@@ -196,6 +198,7 @@ impl Helper {
             listeners: start.listeners,
             datagrams: start.datagrams,
             answers: Answers::default(),
+            parked: Vec::new(),
             mux_listeners: start.mux_listeners,
             waiting: Waiting::default(),
             handovers: Slab::default(),

@@ -201,3 +201,13 @@ fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
     assert_eq!(log.iter().filter(|line| *line == fail).count(), 20);
     assert_eq!(scene.helper.counts.refused, 100);
 }
+
+#[test]
+fn a_datagram_waits_for_the_name_of_its_sender() {
+    let only = r#"access = { only_from = [ { pattern = "host localhost", place = "f:1:1" } ] }"#;
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
+    let port = datagrams(&mut scene);
+    let client = sender(port, b"who am I");
+    assert_eq!(scene.datagram(&client), b"who am I");
+    assert!(scene.helper.parked.is_empty());
+}
