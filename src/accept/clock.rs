@@ -81,6 +81,10 @@ fn local_minute(now: &Zoned) -> MinuteOfDay {
 
 #[cfg(test)]
 mod tests {
+    use crate::policy::{Facts, Policy, State, Verdict};
+    use crate::service::TimeWindow;
+    use crate::spec::Spec;
+
     use super::*;
 
     #[test]
@@ -92,6 +96,47 @@ mod tests {
         ] {
             let local = local_minute(&text.parse().unwrap());
             assert_eq!(Some(local), MinuteOfDay::new(hour, minute), "{text}");
+        }
+    }
+
+    /// Against the offsets of the law: summer time from 01:00 to 01:00 UTC, each day whole.
+    #[test]
+    fn access_times_follow_the_days_on_which_the_clocks_change() {
+        let mut spec = Spec::example();
+        let minute = |hour, minute| MinuteOfDay::new(hour, minute).unwrap();
+        spec.access_times = vec![TimeWindow {
+            from: minute(2, 10),
+            to: minute(2, 49),
+            place: spec.place.clone(),
+        }];
+        let policy = Policy::new(&spec);
+        // The day's first minute, when the offset changes, and the offsets in hours.
+        for (midnight, change, before, after, minutes, open) in [
+            ("2026-03-28T23:00Z", "2026-03-29T01:00Z", 1, 2, 23 * 60, 0),
+            ("2026-10-24T22:00Z", "2026-10-25T01:00Z", 2, 1, 25 * 60, 80),
+            ("2026-06-14T22:00Z", "2026-06-14T00:00Z", 1, 2, 24 * 60, 40),
+        ] {
+            let [midnight, change] = [midnight, change].map(|text| {
+                let time: jiff::Timestamp = text.replace('Z', ":00Z").parse().unwrap();
+                time.as_second() / 60
+            });
+            let mut admitted = 0;
+            for at in midnight..midnight + minutes {
+                let time = jiff::Timestamp::from_second(at * 60 + 59).unwrap();
+                let local = local_minute(&time.in_tz("Europe/Berlin").unwrap());
+                let offset = if at < change { before } else { after };
+                let naive = (at + offset * 60).rem_euclid(24 * 60);
+                assert_eq!(i64::from(u16::from(local)), naive, "{time}");
+                let facts = Facts {
+                    peer: std::net::Ipv4Addr::LOCALHOST.into(),
+                    now: MonotonicSeconds(0),
+                    minute: local,
+                    load: None,
+                };
+                let verdict = policy.limits(&mut State::default(), &facts);
+                admitted += i32::from(matches!(verdict, Verdict::Admit(_)));
+            }
+            assert_eq!(admitted, open);
         }
     }
 

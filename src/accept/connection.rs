@@ -59,7 +59,7 @@ impl Helper {
             }
             _ => {
                 // A fault of the network on the way to one client (accept(2)).
-                if self.budget.admits(now.seconds()) {
+                if self.remarks.admits(now.seconds()) {
                     log::error!("accept failed: {error}");
                 }
                 ControlFlow::Break(())
@@ -82,7 +82,7 @@ impl Helper {
             outbox: Outbox::default(),
             next: Next::Close,
         };
-        self.add_banner(&mut connection, |settings| &mut settings.always);
+        self.add_banner(&mut connection, |settings| &mut settings.always, now);
         self.idle_since = None;
         self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
         let facts = self.facts(address, now);
@@ -137,7 +137,7 @@ impl Helper {
         let peer = connection.remote.address.ip();
         match self.settings.policy.access(peer, name) {
             Access::Allow => {
-                self.add_banner(&mut connection, |settings| &mut settings.success);
+                self.add_banner(&mut connection, |settings| &mut settings.success, now);
                 self.admit(connection, slot, now);
             }
             Access::Deny(refusal) => {
@@ -180,6 +180,7 @@ impl Helper {
         &mut self,
         connection: &mut Connection,
         which: impl FnOnce(&mut super::settings::Settings) -> &mut Option<Banner>,
+        now: Moment,
     ) {
         let Some(banner) = which(&mut self.settings) else {
             return;
@@ -189,7 +190,9 @@ impl Helper {
             Err(errno) => {
                 let file = banner.file().clone();
                 let errno = errno as i32;
-                self.log(&Event::BannerUnreadable { file: &file, errno });
+                if self.remarks.admits(now.seconds()) {
+                    self.log(&Event::BannerUnreadable { file: &file, errno });
+                }
             }
         }
     }
@@ -197,7 +200,7 @@ impl Helper {
     /// `connection` has given its slot back.
     pub(super) fn refuse(&mut self, mut connection: Connection, refusal: &Refusal, now: Moment) {
         self.log_refusal(refusal, &connection.remote, now);
-        self.add_banner(&mut connection, |settings| &mut settings.failure);
+        self.add_banner(&mut connection, |settings| &mut settings.failure, now);
         self.dismiss(connection, now);
     }
 
@@ -329,7 +332,7 @@ impl Helper {
             }
             Some(Wait::Drain) => {
                 if let Some((connection, _)) = self.release(key) {
-                    if self.budget.admits(now.seconds()) {
+                    if self.remarks.admits(now.seconds()) {
                         let id = self.settings.spec.id.to_text();
                         log::info!("{id}: {} does not read its banner", connection.remote.host);
                     }

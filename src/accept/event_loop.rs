@@ -8,8 +8,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
-use crate::journal::Event;
-use crate::policy::State;
+use crate::policy::{LineBudget, State};
 use crate::service::ConnectionRate;
 
 use super::clock::Moment;
@@ -122,11 +121,7 @@ impl Helper {
                 self.watch_session(key);
             }
         }
-        if self.summary_due().is_some_and(|due| now >= due)
-            && let Some(count) = self.budget.take_summary()
-        {
-            self.log(&Event::RefusalsWithheld { count });
-        }
+        self.log_summaries(now, false);
         if self.notifier.due().is_some_and(|due| now >= due) {
             let status = self.status();
             self.notifier.tell(now, || status);
@@ -158,7 +153,8 @@ impl Helper {
     }
 
     fn summary_due(&self) -> Option<Moment> {
-        self.budget.summary_due().map(Moment::from)
+        let due = [&self.refusals, &self.remarks].map(LineBudget::summary_due);
+        due.into_iter().flatten().min().map(Moment::from)
     }
 
     /// The journal is watched only while lines wait: it would tell of each line that it takes.
@@ -259,9 +255,7 @@ impl Helper {
             }
         }
         self.sessions.save_rate(&self.state);
-        if let Some(count) = self.budget.take_summary() {
-            self.log(&Event::RefusalsWithheld { count });
-        }
+        self.log_summaries(Moment::default(), true);
         self.flush_journal();
         match self.sessions.is_empty() || self.stopping {
             true => Ok(End::Done),

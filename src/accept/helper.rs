@@ -44,7 +44,10 @@ pub(super) struct Helper {
     pub(super) pause: Option<Pause>,
     pub(super) load: LoadAverage,
     pub(super) clock: LocalClock,
-    pub(super) budget: LineBudget,
+    /// For refusals.
+    pub(super) refusals: LineBudget,
+    /// For whatever else strangers have it say.
+    pub(super) remarks: LineBudget,
     pub(super) counts: Counts,
     /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
     pub(super) rate_due: Option<Moment>,
@@ -154,7 +157,8 @@ impl Helper {
             pause: None,
             load: LoadAverage::default(),
             clock: LocalClock::default(),
-            budget: LineBudget::new(now.seconds()),
+            refusals: LineBudget::new(now.seconds()),
+            remarks: LineBudget::new(now.seconds()),
             counts: Counts::default(),
             rate_due: None,
             idle: start.idle,
@@ -230,7 +234,7 @@ impl Helper {
     pub(super) fn log_refusal(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
         self.counts.refused += 1;
         self.notifier.status_changed();
-        if self.settings.log.refusals_unasked() && !self.budget.admits(now.seconds()) {
+        if self.settings.log.refusals_unasked() && !self.refusals.admits(now.seconds()) {
             return;
         }
         let peer = remote.as_peer();
@@ -238,6 +242,22 @@ impl Helper {
             self.log(&companion);
         }
         self.log(&Event::Fail { refusal, peer });
+    }
+
+    /// Logs how many lines were left out, where that is due or `all` is to be told.
+    pub(super) fn log_summaries(&mut self, now: Moment, all: bool) {
+        let take = |budget: &mut LineBudget| {
+            let due = budget
+                .summary_due()
+                .is_some_and(|due| all || now >= due.into());
+            due.then(|| budget.take_summary()).flatten()
+        };
+        if let Some(count) = take(&mut self.refusals) {
+            self.log(&Event::RefusalsWithheld { count });
+        }
+        if let Some(count) = take(&mut self.remarks) {
+            self.log(&Event::RemarksWithheld { count });
+        }
     }
 
     /// The status line for `systemctl status`.

@@ -120,7 +120,7 @@ impl Helper {
             Ok(user) => self.log(&Event::UserId { peer, user }),
             // Few machines have one: xinetd does not mention it either.
             Err(Failure::NoServer) => {}
-            Err(failure) if self.budget.admits(now.seconds()) => {
+            Err(failure) if self.remarks.admits(now.seconds()) => {
                 let failure = failure.to_string();
                 self.log(&Event::IdentFailed {
                     peer,

@@ -328,6 +328,24 @@ fn a_missing_banner_is_said_and_the_client_served() {
 }
 
 #[test]
+fn clients_can_not_fill_the_log_with_a_missing_banner() {
+    let mut scene = Scene::new(&[("banners = {}", r#"banners = { always = "/nonexistent" }"#)]);
+    for _ in 0..30 {
+        scene.text();
+    }
+    // Nobody was refused, and nothing says so.
+    scene.helper.log_summaries(Moment::default(), true);
+    let log = scene.log();
+    let missing = log.iter().filter(|line| line.contains("open of banner"));
+    assert!(missing.count() < 30, "{log:?}");
+    let last = log.last().unwrap();
+    assert!(
+        last.ends_with("more messages were not logged one by one"),
+        "{last}"
+    );
+}
+
+#[test]
 fn a_successor_counts_the_sessions_of_a_helper_that_is_gone() {
     let changes = [(r#"instances = "unlimited""#, "instances = 1"), LOGGED];
     let mut scene = Scene::new(&changes);

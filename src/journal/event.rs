@@ -80,6 +80,11 @@ pub enum Event<'a> {
         /// How many.
         count: NonZeroU64,
     },
+    /// Other lines that clients had caused were not logged one by one.
+    RemarksWithheld {
+        /// How many.
+        count: NonZeroU64,
+    },
     /// The service pauses.
     Deactivating {
         /// Why.
@@ -146,6 +151,7 @@ impl<'a> Event<'a> {
             Self::NoId { .. } => Kind::NoId,
             Self::IdentFailed { .. } => Kind::IdentFailed,
             Self::RefusalsWithheld { .. } => Kind::RefusalsWithheld,
+            Self::RemarksWithheld { .. } => Kind::RemarksWithheld,
             Self::Deactivating { .. } => Kind::Deactivating,
             Self::Activating => Kind::Activating,
             Self::TurnedAway { .. } => Kind::TurnedAway,

@@ -56,7 +56,9 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
             remote(entry, peer, true);
             entry.text("XINETD_REASON", failure);
         }
-        Event::RefusalsWithheld { count } | Event::TurnedAway { count } => {
+        Event::RefusalsWithheld { count }
+        | Event::RemarksWithheld { count }
+        | Event::TurnedAway { count } => {
             entry.text("XINETD_COUNT", count);
         }
         Event::Adopted { sessions } => entry.text("XINETD_COUNT", sessions),

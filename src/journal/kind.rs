@@ -25,6 +25,8 @@ pub enum Kind {
     IdentFailed,
     /// Refusals were not logged one by one.
     RefusalsWithheld,
+    /// Other lines that clients had caused were not logged one by one.
+    RemarksWithheld,
     /// The service pauses.
     Deactivating,
     /// The pause is over.
@@ -47,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Start,
         Self::Exit,
         Self::Fail,
@@ -58,6 +60,7 @@ impl Kind {
         Self::NoId,
         Self::IdentFailed,
         Self::RefusalsWithheld,
+        Self::RemarksWithheld,
         Self::Deactivating,
         Self::Activating,
         Self::TurnedAway,
@@ -82,6 +85,7 @@ impl Kind {
             Self::NoId => "NOID",
             Self::IdentFailed => "IDENT_FAILED",
             Self::RefusalsWithheld => "REFUSALS_WITHHELD",
+            Self::RemarksWithheld => "REMARKS_WITHHELD",
             Self::Deactivating => "DEACTIVATING",
             Self::Activating => "ACTIVATING",
             Self::TurnedAway => "TURNED_AWAY",
@@ -107,6 +111,7 @@ impl Kind {
             Self::NoId => "7a887e7a84fe41d19503007369d77b0e",
             Self::IdentFailed => "b3f229b1dde248209fbcb924356dcc0b",
             Self::RefusalsWithheld => "615b826788de4a53823841c110c53ca1",
+            Self::RemarksWithheld => "62c0365127134889b779e88f194571d2",
             Self::Deactivating => "3f53a0816c3a4e75bcd224eb1b7b4313",
             Self::Activating => "8dd9248acaa2425d8a58ec70c9510a9f",
             Self::TurnedAway => "c54e3a8f3e0e4e7896d7fd4f4c7209bf",
@@ -133,9 +138,11 @@ impl Kind {
             | Self::IdentFailed
             | Self::BannerUnreadable => Some(Level::Err),
             Self::NameUnknown | Self::LinesLost => Some(Level::Warning),
-            Self::RefusalsWithheld | Self::TurnedAway | Self::Adopted | Self::Readjusted => {
-                Some(Level::Notice)
-            }
+            Self::RefusalsWithheld
+            | Self::RemarksWithheld
+            | Self::TurnedAway
+            | Self::Adopted
+            | Self::Readjusted => Some(Level::Notice),
         }
     }
 }

@@ -84,6 +84,12 @@ impl Display for Line<'_> {
                     "Service={id}: {count} more refusals were not logged one by one"
                 )
             }
+            Event::RemarksWithheld { count } => {
+                write!(
+                    f,
+                    "Service={id}: {count} more messages were not logged one by one"
+                )
+            }
             Event::Deactivating { cause, seconds } => write!(
                 f,
                 "Deactivating service {name} due to {cause}.  Restarting in {seconds} seconds."

@@ -4,8 +4,9 @@ use std::num::NonZeroU64;
 
 use super::MonotonicSeconds;
 
-/// Keeps refusals that nobody asked to see (`log_on_failure` is empty) from filling the journal:
-/// a burst of them is logged, then one now and then, the others are counted.
+/// Keeps lines that strangers cause and nobody asked to see, such as refusals where
+/// `log_on_failure` is empty, from filling the journal: a burst of them is logged, then one now
+/// and then, the others are counted.
 #[derive(Debug)]
 pub struct LineBudget {
     lines: u64,
