@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
-    AccessRules, Banners, Environment, Identity, Limits, Logging, Program, ResourceLimits,
+    AccessRules, Banners, Builtin, Environment, Identity, Limits, Logging, Program, ResourceLimits,
     TimeWindow,
 };
 
@@ -63,6 +63,31 @@ pub struct Spec {
 pub enum Task {
     /// `wait = no`: a server of its own gets it (section 4.2).
     Execute(Program),
+    /// `type = INTERNAL`: the helper itself serves it (section 4.10).
+    Internal(Builtin),
+    /// `redirect`: the helper passes its bytes on (section 4.12).
+    Redirect(Redirect),
+}
+
+/// Where the bytes of a connection are passed on to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    /// The backends, the preferred one first; at least one.
+    pub targets: Vec<Target>,
+    /// KEEPALIVE: the kernel asks a silent backend whether it is there.
+    #[serde(default)]
+    pub keepalive: bool,
+}
+
+/// A backend.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Its address or name.
+    pub host: String,
+    /// Its port, not 0.
+    pub port: u16,
 }
 
 impl Task {
@@ -70,6 +95,7 @@ impl Task {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Execute(program) => Some(program),
+            Self::Internal(_) | Self::Redirect(_) => None,
         }
     }
 }

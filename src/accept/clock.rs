@@ -66,12 +66,19 @@ impl LocalClock {
         match self.known {
             Some((known, local)) if known == minute => local,
             _ => {
-                let local = local_minute(&Zoned::now());
+                let local = local_minute(&local_time());
                 self.known = Some((minute, local));
                 local
             }
         }
     }
+}
+
+/// Now, in the zone that the machine, or `TZ`, has by now.
+pub(super) fn local_time() -> Zoned {
+    // By itself jiff would notice another /etc/localtime after five minutes only.
+    jiff::tz::reset_system_time_zone_cache();
+    Zoned::now()
 }
 
 fn local_minute(now: &Zoned) -> MinuteOfDay {

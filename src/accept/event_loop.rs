@@ -14,6 +14,7 @@ use crate::service::ConnectionRate;
 use super::clock::Moment;
 use super::control::{OK, Progress, Request};
 use super::helper::{Helper, Token};
+use super::relay::Side;
 
 /// How often what could not be watched is tried again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -79,20 +80,24 @@ impl Helper {
         let tokens = || {
             events
                 .iter()
-                .filter_map(|event| Token::decode(event.data()))
+                .filter_map(|event| Some((Token::decode(event.data())?, event.events())))
         };
-        for token in tokens() {
+        for (token, _) in tokens() {
             if let Token::Session(key) = token {
                 self.ended(key, now);
             }
         }
         let mut end = false;
-        for token in tokens() {
+        for (token, events) in tokens() {
             match token {
                 Token::Session(_) => {}
                 Token::Listener(index) => self.accept(index, now),
                 Token::Pending(key) => self.writable(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
+                Token::Guest(key) => self.guest_ready(key, now),
+                Token::Client(key) => self.relay_ready(key, Side::Client, events, now),
+                Token::Backend(key) => self.relay_ready(key, Side::Backend, events, now),
+                Token::Hosts => self.hosts_found(now),
                 Token::Names => self.named(now),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
@@ -111,6 +116,7 @@ impl Helper {
     pub(super) fn on_time(&mut self, now: Moment) -> bool {
         self.end_pause_if_due(now);
         self.expire_pending(now);
+        self.expire_searches(now);
         if let Some(control) = &mut self.control {
             control.expire(now);
         }
@@ -137,6 +143,7 @@ impl Helper {
         let due = [
             self.pause.map(|pause| pause.until),
             self.pending.due(),
+            self.relays.due(),
             self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
             self.summary_due(),
@@ -178,6 +185,8 @@ impl Helper {
     fn is_idle(&mut self, now: Moment) -> bool {
         let busy = !self.sessions.is_empty()
             || !self.pending.is_empty()
+            || !self.guests.is_empty()
+            || !self.relays.slab.is_empty()
             || self.pause.is_some()
             || self.stopping
             || self.summary_due().is_some();
@@ -227,6 +236,8 @@ impl Helper {
                 self.stopping = true;
                 self.unwatch_listeners();
                 self.abandon_pending();
+                self.end_guests(now);
+                self.end_relays(now);
                 self.notifier.stopping();
                 OK.to_owned()
             }
@@ -240,6 +251,9 @@ impl Helper {
     fn terminate(&mut self) -> io::Result<End> {
         self.unwatch_listeners();
         self.abandon_pending();
+        let now = Moment::now()?;
+        self.end_guests(now);
+        self.end_relays(now);
         let mut events = [EpollEvent::empty(); EVENTS];
         loop {
             let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;

@@ -14,15 +14,17 @@ use crate::policy::{LineBudget, Refusal, State};
 
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
+use super::internal::Guest;
 use super::load::LoadAverage;
 use super::names::Names;
 use super::notify::Notifier;
 use super::pause::Pause;
 use super::peer::Remote;
 use super::pending::Pending;
+use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
-use super::slab::Key;
+use super::slab::{Key, Slab};
 
 /// The helper of one service.
 pub(super) struct Helper {
@@ -38,6 +40,11 @@ pub(super) struct Helper {
     /// Sessions whose end nobody tells, because the kernel could not watch them.
     pub(super) unwatched: Vec<Key>,
     pub(super) pending: Pending,
+    /// The clients of an internal service.
+    pub(super) guests: Slab<Guest>,
+    /// The sessions of `redirect`.
+    pub(super) relays: Relays,
+    pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
@@ -78,6 +85,14 @@ pub(super) enum Token {
     Pending(Key),
     /// The ident query of a pending connection.
     Ident(Key),
+    /// A client of an internal service.
+    Guest(Key),
+    /// The client of a session of `redirect`.
+    Client(Key),
+    /// The backend of such a session.
+    Backend(Key),
+    /// The look-ups of backends.
+    Hosts,
 }
 
 impl Token {
@@ -92,6 +107,10 @@ impl Token {
             Self::Session(key) => (6, (key.index, key.generation)),
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
+            Self::Guest(key) => (9, (key.index, key.generation)),
+            Self::Client(key) => (10, (key.index, key.generation)),
+            Self::Backend(key) => (11, (key.index, key.generation)),
+            Self::Hosts => (12, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -113,6 +132,10 @@ impl Token {
             6 => Self::Session(key),
             7 => Self::Pending(key),
             8 => Self::Ident(key),
+            9 => Self::Guest(key),
+            10 => Self::Client(key),
+            11 => Self::Backend(key),
+            12 => Self::Hosts,
             _ => return None,
         })
     }
@@ -151,6 +174,9 @@ impl Helper {
             sessions: start.sessions,
             unwatched: Vec::new(),
             pending: Pending::default(),
+            guests: Slab::default(),
+            relays: Relays::default(),
+            hosts: None,
             names: None,
             control: start.control,
             notifier: Notifier::new(now),
@@ -263,7 +289,7 @@ impl Helper {
     /// The status line for `systemctl status`.
     pub(super) fn status(&self) -> String {
         let Counts { served, refused } = self.counts;
-        let running = self.sessions.len();
+        let running = self.sessions.len() + self.guests.len() + self.relays.slab.len();
         let state = match (&self.pause, self.stopping) {
             (_, true) => "stopping, ",
             (Some(_), _) => "paused, ",
@@ -286,7 +312,8 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key),
+                Token::Ident(key), Token::Guest(key), Token::Client(key),
+                Token::Backend(key), Token::Hosts,
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

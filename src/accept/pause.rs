@@ -40,7 +40,11 @@ impl Helper {
     /// telling the watchdog that we are alive.
     pub(super) fn is_full(&self) -> bool {
         let most = self.inherited.files - RESERVE.min(self.inherited.files / 2);
-        (self.sessions.len() + self.pending.len()) as u64 >= most
+        let taken = self.sessions.len()
+            + self.guests.len()
+            + self.relays.descriptors()
+            + self.pending.len();
+        taken as u64 >= most
     }
 
     /// There are too few descriptors for another session.

@@ -22,14 +22,23 @@ use super::slab::Key;
 const FORK_ATTEMPTS: u32 = 5;
 
 impl Helper {
-    /// Runs a server for `connection`, which counts already.
+    /// Does for `connection`, which counts already, what the service does.
     pub(super) fn serve(&mut self, connection: Connection, slot: Slot, failures: u32, now: Moment) {
         let Connection { stream, remote, .. } = &connection;
-        let variables = environment::remote(remote);
-        let variables = variables.each_ref().map(CString::as_c_str);
         let started = Moment::now().unwrap_or(now);
-        let Work::Execute(launcher) = &mut self.settings.work;
-        match launcher.spawn(stream.as_fd(), &variables) {
+        let spawned = match &mut self.settings.work {
+            Work::Execute(launcher) => {
+                let variables = environment::remote(remote);
+                let variables = variables.each_ref().map(CString::as_c_str);
+                launcher.spawn(stream.as_fd(), &variables)
+            }
+            &mut Work::Internal(builtin) => return self.receive(connection, slot, builtin, now),
+            Work::Redirect(route) => {
+                let route = route.clone();
+                return self.redirect(connection, slot, route, now);
+            }
+        };
+        match spawned {
             Ok(process) => {
                 let Connection { stream, remote, .. } = connection;
                 // First of all: the client sees the end only when nobody has the socket any more.

@@ -9,12 +9,13 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
-use crate::service::{Program, ResourceLimits, Rlimit};
-use crate::spec::{Spec, Task};
+use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
+use crate::spec::{Redirect, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
 use super::environment;
+use super::relay::Route;
 
 /// The size of a spec at most.
 pub(super) const MAX_SPEC: u64 = 4 * 1024 * 1024;
@@ -41,6 +42,10 @@ pub(super) struct Settings {
 pub(super) enum Work {
     /// Runs a server for each connection.
     Execute(Launcher),
+    /// Serves each connection itself.
+    Internal(Builtin),
+    /// Passes the bytes of each connection on.
+    Redirect(Route),
 }
 
 /// What servers get from the helper's own start.
@@ -124,6 +129,8 @@ impl Settings {
     pub(super) fn new(spec: Spec, inherited: &Inherited) -> Result<Self, String> {
         let work = match &spec.task {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
+            Task::Internal(builtin) => Work::Internal(*builtin),
+            Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {
@@ -136,6 +143,16 @@ impl Settings {
             spec,
         })
     }
+}
+
+fn route(redirect: &Redirect) -> Result<Route, String> {
+    if redirect.targets.is_empty() {
+        return Err("the spec: redirect has no targets".into());
+    }
+    Ok(Route {
+        targets: redirect.targets.as_slice().into(),
+        keepalive: redirect.keepalive,
+    })
 }
 
 fn launcher(program: &Program, spec: &Spec, inherited: &Inherited) -> Result<Launcher, String> {

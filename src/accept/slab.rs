@@ -77,6 +77,18 @@ impl<T> Slab<T> {
         (place.generation == key.generation).then_some(place.value.as_mut())?
     }
 
+    /// The keys of all values.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let places = self.places.iter().zip(0..);
+        let tenants = places.filter(|(place, _)| place.value.is_some());
+        tenants
+            .map(|(place, index)| Key {
+                index,
+                generation: place.generation,
+            })
+            .collect()
+    }
+
     /// Takes that value out.
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
         let place = self.places.get_mut(key.index as usize)?;
@@ -104,6 +116,7 @@ mod tests {
         assert_eq!(slab.get_mut(first), None);
         assert_eq!(slab.remove(first), None);
         assert_eq!(slab.get_mut(second), Some(&mut 'b'));
+        assert_eq!(slab.keys(), [second]);
         assert_eq!(slab.len(), 1);
     }
 

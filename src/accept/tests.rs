@@ -1,5 +1,8 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
+mod internal;
+mod redirect;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -54,6 +57,9 @@ fn shell(script: &str) -> String {
 }
 
 const CAT: &str = r#"{ path = "/bin/cat", argv = ["cat"] }"#;
+
+/// What a spec says that is to be done, in [`MINIMAL`].
+const TASK: &str = r#"execute = { path = "/bin/cat", argv = ["cat"] }"#;
 
 impl Scene {
     fn new(changes: &[(&str, &str)]) -> Self {

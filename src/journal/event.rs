@@ -31,6 +31,24 @@ pub enum Event<'a> {
         /// How long it ran.
         duration: Duration,
     },
+    /// What was passed on between a client and its backend.
+    Traffic {
+        /// The client.
+        peer: Peer<'a>,
+        /// Bytes from the client to the backend.
+        up: u64,
+        /// Bytes from the backend to the client.
+        down: u64,
+    },
+    /// A backend could not be reached.
+    Unreachable {
+        /// Its client.
+        peer: Peer<'a>,
+        /// The backend's address, or its name where it has none.
+        host: &'a str,
+        /// Why, in words.
+        failure: &'a str,
+    },
     /// A client was refused. See [`Event::companion`].
     Fail {
         /// Why.
@@ -143,6 +161,8 @@ impl<'a> Event<'a> {
         match self {
             Self::Start { .. } => Kind::Start,
             Self::Exit { .. } => Kind::Exit,
+            Self::Traffic { .. } => Kind::Traffic,
+            Self::Unreachable { .. } => Kind::Unreachable,
             Self::Fail { .. } => Kind::Fail,
             Self::ExcessiveLoad { .. } => Kind::ExcessiveLoad,
             Self::BothListsMatch { .. } => Kind::BothListsMatch,

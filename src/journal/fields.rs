@@ -37,6 +37,20 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
             }
             entry.text("XINETD_DURATION_USEC", duration.as_micros());
         }
+        Event::Traffic { peer, up, down } => {
+            remote(entry, peer, service.success.host);
+            entry.text("XINETD_BYTES_IN", up);
+            entry.text("XINETD_BYTES_OUT", down);
+        }
+        Event::Unreachable {
+            peer,
+            host,
+            failure,
+        } => {
+            remote(entry, peer, service.success.host);
+            entry.text("XINETD_HOST", host);
+            entry.text("XINETD_REASON", failure);
+        }
         Event::Fail { refusal, peer } => {
             remote(entry, peer, service.failure.host);
             entry.text("XINETD_REASON", refusal.reason);

@@ -9,6 +9,10 @@ pub enum Kind {
     Start,
     /// A server has ended.
     Exit,
+    /// What was passed on between a client and its backend.
+    Traffic,
+    /// A backend could not be reached.
+    Unreachable,
     /// A client was refused.
     Fail,
     /// A client was refused because of `max_load`.
@@ -49,9 +53,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Start,
         Self::Exit,
+        Self::Traffic,
+        Self::Unreachable,
         Self::Fail,
         Self::ExcessiveLoad,
         Self::BothListsMatch,
@@ -77,6 +83,8 @@ impl Kind {
         match self {
             Self::Start => "START",
             Self::Exit => "EXIT",
+            Self::Traffic => "TRAFFIC",
+            Self::Unreachable => "UNREACHABLE",
             Self::Fail => "FAIL",
             Self::ExcessiveLoad => "LOAD",
             Self::BothListsMatch => "BOTH_LISTS",
@@ -103,6 +111,8 @@ impl Kind {
         match self {
             Self::Start => "e7292512edb546d58bc4cf10926d7ea2",
             Self::Exit => "8636611d46714974bbf197ccc779cba6",
+            Self::Traffic => "c57e267955694c8ebbf1967019a0abf0",
+            Self::Unreachable => "7b1aa4eb72e0428c9af9f2a016d9d42d",
             Self::Fail => "0c22afc9d8ab4c3790063685743ab448",
             Self::ExcessiveLoad => "dddf54824d6042e09d470e280f5b7db3",
             Self::BothListsMatch => "c2d7f9b71af943899c6839daf98ea642",
@@ -128,7 +138,9 @@ impl Kind {
     /// service, whose level `log_type` tells.
     pub fn level(self) -> Option<Level> {
         match self {
-            Self::Start | Self::Exit | Self::Fail | Self::UserId | Self::NoId => None,
+            Self::Start | Self::Exit | Self::Traffic | Self::Fail | Self::UserId | Self::NoId => {
+                None
+            }
             Self::ExcessiveLoad
             | Self::BothListsMatch
             | Self::Deactivating
@@ -136,6 +148,7 @@ impl Kind {
             | Self::ExecFailed
             | Self::ForkFailed
             | Self::IdentFailed
+            | Self::Unreachable
             | Self::BannerUnreadable => Some(Level::Err),
             Self::NameUnknown | Self::LinesLost => Some(Level::Warning),
             Self::RefusalsWithheld

@@ -48,6 +48,12 @@ impl Display for Line<'_> {
                 }
                 Ok(())
             }
+            Event::Traffic { up, down, .. } => {
+                write!(f, "TRAFFIC: {id} in={up}(bytes) out={down}(bytes)")
+            }
+            Event::Unreachable { host, failure, .. } => {
+                write!(f, "can't connect to remote host {host}: {failure}")
+            }
             Event::Fail { refusal, peer } => {
                 write!(f, "FAIL: {id} {}", refusal.reason)?;
                 from(f, peer, service.failure.host)
@@ -102,14 +108,14 @@ impl Display for Line<'_> {
                 )
             }
             Event::ExecFailed { server, errno } => {
-                write!(f, "execv( {} ) failed: {}", Text(server), Error(errno))
+                write!(f, "execv( {} ) failed: {}", Text(server), ErrorText(errno))
             }
-            Event::ForkFailed { errno } => write!(f, "{id}: fork failed: {}", Error(errno)),
+            Event::ForkFailed { errno } => write!(f, "{id}: fork failed: {}", ErrorText(errno)),
             Event::BannerUnreadable { file, errno } => write!(
                 f,
                 "service = {id}, open of banner {} failed: {}",
                 Text(file),
-                Error(errno)
+                ErrorText(errno)
             ),
             Event::Adopted { sessions } => write!(
                 f,
@@ -127,10 +133,11 @@ fn from(f: &mut Formatter<'_>, peer: Peer<'_>, wanted: bool) -> fmt::Result {
     Ok(())
 }
 
-/// An error as xinetd words it.
-struct Error(i32);
+/// An error as xinetd words it, by its number in errno(3).
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorText(pub i32);
 
-impl Display for Error {
+impl Display for ErrorText {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         // The C library's text, to which std adds the number in words of its own.
         let text = io::Error::from_raw_os_error(self.0).to_string();
@@ -305,6 +312,22 @@ mod tests {
                     failure: "no server",
                 },
                 "NOID: telnet ::ffff:192.0.2.7 no server",
+            ),
+            (
+                Event::Traffic {
+                    peer: PEER,
+                    up: 11,
+                    down: 22,
+                },
+                "TRAFFIC: telnet in=11(bytes) out=22(bytes)",
+            ),
+            (
+                Event::Unreachable {
+                    peer: PEER,
+                    host: "192.0.2.1",
+                    failure: &ErrorText(111).to_string(),
+                },
+                "can't connect to remote host 192.0.2.1: Connection refused (errno = 111)",
             ),
             (
                 Event::Deactivating {

@@ -17,6 +17,6 @@ mod sink;
 
 pub use event::{Ending, Event, PauseCause, Peer};
 pub use kind::Kind;
-pub use line::Line;
+pub use line::{ErrorText, Line};
 pub use service::ServiceLog;
 pub use sink::Journal;

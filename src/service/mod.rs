@@ -14,8 +14,8 @@ pub use access::{AccessList, AccessRule, AccessRules, MinuteOfDay, Pattern, Time
 pub use limits::{ConnectionRate, Limit, Limits};
 pub use logging::{Facility, FailureFlags, Level, LogTarget, Logging, SizeLimits, SuccessFlags};
 pub use program::{
-    Banners, Credentials, Environment, Identity, Internal, Principal, Program, ResourceLimits,
-    Rlimit,
+    Banners, Builtin, Credentials, Environment, Identity, Internal, Principal, Program,
+    ResourceLimits, Rlimit,
 };
 pub use socket::{Bind, Family, Listen, Mux, Port, Protocol, RpcProgram, RpcRange, SocketType};
 

@@ -26,6 +26,36 @@ pub enum Internal {
     Tcpmux,
 }
 
+impl Internal {
+    /// What it does with bytes; tcpmux hands its clients on instead.
+    pub fn builtin(self) -> Option<Builtin> {
+        Some(match self {
+            Self::Echo => Builtin::Echo,
+            Self::Discard => Builtin::Discard,
+            Self::Time => Builtin::Time,
+            Self::Daytime => Builtin::Daytime,
+            Self::Chargen => Builtin::Chargen,
+            Self::Tcpmux => return None,
+        })
+    }
+}
+
+/// The built-in services that need nothing but their clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Builtin {
+    /// Sends back what it gets (RFC 862).
+    Echo,
+    /// Throws away what it gets (RFC 863).
+    Discard,
+    /// Tells the time as a number (RFC 868).
+    Time,
+    /// Tells the time as text (RFC 867).
+    Daytime,
+    /// Sends characters without end (RFC 864).
+    Chargen,
+}
+
 /// `user`, `group` and `groups`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockaddrLike, SockaddrStorage, getsockname};
-use nix::sys::socket::{getsockopt, send, setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, recv, send, setsockopt, sockopt};
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
@@ -62,6 +62,25 @@ pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
 pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     Ok(send(socket.as_raw_fd(), bytes, flags)?)
+}
+
+/// Copies what a stream has into `buffer` and leaves it there; never waits.
+///
+/// # Errors
+/// As recv(2); [`io::ErrorKind::WouldBlock`] if there is nothing now.
+pub fn peek_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
+    Ok(recv(socket.as_raw_fd(), buffer, flags)?)
+}
+
+/// Takes up to `room.len()` bytes off a TCP stream and throws them away (tcp(7), `MSG_TRUNC`);
+/// never waits. What is in `room` means nothing.
+///
+/// # Errors
+/// As recv(2); [`io::ErrorKind::WouldBlock`] if there is nothing now.
+pub fn skip_now(socket: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+    Ok(recv(socket.as_raw_fd(), room, flags)?)
 }
 
 #[cfg(test)]

@@ -18,7 +18,10 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
     match attribute {
         Attribute::Flags => flags(service, &mut fates),
         Attribute::LogOnSuccess => {
-            fates.push(helper("writes the START and EXIT lines"));
+            fates.push(helper(match service.logging.success.traffic {
+                true => "writes the START, TRAFFIC and EXIT lines",
+                false => "writes the START and EXIT lines",
+            }));
             let identifies = service.logging.success.userid;
             fates.extend(identifies.then(|| helper("asks the client's machine for its user")));
         }
@@ -37,6 +40,9 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
 fn fate(attribute: Attribute, service: &Service) -> Fate {
     match attribute {
         Attribute::Id => generator("names the units"),
+        Attribute::Type if matches!(service.serving, Serving::Internal(_)) => {
+            helper("serves it without a process")
+        }
         Attribute::Type => generator("decides how the port is found"),
         Attribute::Disable | Attribute::Enabled | Attribute::Disabled => {
             generator("decides whether xinetd.target starts the socket")
@@ -51,6 +57,22 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::User => unit("User="),
         Attribute::Group => unit("Group="),
         Attribute::Groups => helper("drops or keeps the supplementary groups"),
+        Attribute::Server
+        | Attribute::ServerArgs
+        | Attribute::Env
+        | Attribute::Passenv
+        | Attribute::RlimitAs
+        | Attribute::RlimitCpu
+        | Attribute::RlimitData
+        | Attribute::RlimitRss
+        | Attribute::RlimitStack
+        | Attribute::RlimitFiles
+            if !matches!(service.serving, Serving::Program(_)) =>
+        {
+            Fate::NoEffect {
+                why: "the service executes no server",
+            }
+        }
         Attribute::Nice if nice(service).is_none() => Fate::NoEffect {
             why: "xinetd sets it after the change of user, so that a negative value needs root",
         },
@@ -100,6 +122,9 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::DenyTime => Fate::NoEffect {
             why: "the service is no sensor",
         },
+        Attribute::Redirect if matches!(service.serving, Serving::Redirect { .. }) => {
+            helper("passes the bytes of the client on")
+        }
         Attribute::Redirect => Fate::NoEffect {
             why: "the service does not redirect",
         },
@@ -117,9 +142,14 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
 /// Adds what becomes of the flags that can be served.
 fn flags(service: &Service, fates: &mut Vec<Fate>) {
     let flags = &service.flags;
+    let redirects = matches!(service.serving, Serving::Redirect { .. });
     let rows = [
         (flags.nodelay, unit("NoDelay=")),
         (flags.keepalive, unit("KeepAlive=")),
+        (
+            flags.keepalive && redirects,
+            helper("has the kernel ask a silent backend whether it is there"),
+        ),
         (
             flags.noretry,
             helper("does not try again when it can't start the server"),

@@ -13,9 +13,22 @@ pub(super) struct Account {
     pub(super) group: Option<Value>,
     /// Whether the user is root by any name that is known here.
     pub(super) is_root: bool,
+    /// Whether systemd makes the user up for as long as the service runs.
+    pub(super) dynamic: bool,
 }
 
 impl Account {
+    /// For an internal service without `user`, which needs no rights at all: a user that owns
+    /// nothing, the same for all of them. xinetd runs such services as root.
+    pub(super) fn nobody_at_all() -> Self {
+        Self {
+            user: Some(Value::Literal("xinetd-internal")),
+            group: None,
+            is_root: false,
+            dynamic: true,
+        }
+    }
+
     /// The account, or the attribute whose value systemd does not take, and that value.
     ///
     /// A unit with a `User=` that systemd can't parse is refused as a whole, so it must not be
@@ -30,6 +43,7 @@ impl Account {
                 user: None,
                 group: None,
                 is_root: false,
+                dynamic: false,
             });
         }
         let group = match (group, user) {
@@ -41,6 +55,7 @@ impl Account {
             user: Some(value(user).map_err(refused(Attribute::User))?),
             group,
             is_root: is_root(user),
+            dynamic: false,
         })
     }
 }

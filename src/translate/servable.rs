@@ -9,7 +9,7 @@ use super::unit::Plain;
 use crate::config::Attribute;
 use crate::problem::Place;
 use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
-use crate::spec::Task;
+use crate::spec::{Redirect, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,8 @@ pub(super) fn servable(
             found.add(Attribute::Protocol, Reason::Protocol(name.to_text()));
         }
     }
-    if service.wait {
+    // An internal service takes its clients itself, whatever wait says.
+    if service.wait && !matches!(service.serving, Serving::Internal(_)) {
         found.add(Attribute::Wait, Reason::Wait);
     }
     if service.flags.labeled {
@@ -80,25 +81,32 @@ pub(super) fn servable(
     }
     let task = match &service.serving {
         Serving::Program(program) => Some(Task::Execute(program.clone())),
-        Serving::Internal(_) => {
-            found.add(Attribute::Type, Reason::Internal);
-            None
+        Serving::Internal(internal) => {
+            let builtin = internal.builtin();
+            if builtin.is_none() {
+                found.add(Attribute::Type, Reason::Tcpmux);
+            }
+            builtin.map(Task::Internal)
         }
-        Serving::Redirect { .. } => {
-            found.add(Attribute::Redirect, Reason::Redirect);
-            None
-        }
+        Serving::Redirect { host, port } => Some(Task::Redirect(Redirect {
+            targets: vec![Target {
+                host: host.to_text(),
+                port: port.0,
+            }],
+            keepalive: service.flags.keepalive,
+        })),
         Serving::Sensor(_) => {
             found.add(Attribute::Flags, Reason::Sensor);
             None
         }
     };
-    // Only internal services lack credentials, and those have an obstacle already.
-    let account = service.credentials.as_ref().and_then(|credentials| {
-        Account::new(credentials)
+    let account = match &service.credentials {
+        Some(credentials) => Account::new(credentials)
             .map_err(|(attribute, word)| found.add(attribute, Reason::Principal(word)))
-            .ok()
-    });
+            .ok(),
+        // Only internal services lack them.
+        None => Some(Account::nobody_at_all()),
+    };
     match (listen, task, account) {
         (Some(listen), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
             port: listen.port,
@@ -166,10 +174,8 @@ pub enum Reason {
     Protocol(String),
     /// `wait = yes`.
     Wait,
-    /// `type = INTERNAL`.
-    Internal,
-    /// `redirect`.
-    Redirect,
+    /// The internal service tcpmux.
+    Tcpmux,
     /// `flags = SENSOR`.
     Sensor,
     /// `type = RPC`.
@@ -235,8 +241,7 @@ impl fmt::Display for Reason {
             }
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
             Self::Wait => f.write_str("wait = yes is not served yet"),
-            Self::Internal => f.write_str("internal services are not served yet"),
-            Self::Redirect => f.write_str("redirect is not served yet"),
+            Self::Tcpmux => f.write_str("tcpmux is not served yet"),
             Self::Sensor => f.write_str("sensors are not served yet"),
             Self::Rpc => f.write_str("RPC services are not served yet"),
             Self::Mux(_) => f.write_str("TCPMUX services are not served yet"),
@@ -262,8 +267,7 @@ impl Reason {
             Self::SocketType(_) | Self::Protocol(_) | Self::Wait => {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
-            Self::Internal => "such services have no use beyond tests: leave it off",
-            Self::Redirect => "use systemd-socket-proxyd(8) with a socket unit of your own",
+            Self::Tcpmux => "give the services behind it ports of their own",
             Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",
             Self::Rpc => "start the server as a service of its own that registers itself",
             Self::Mux(_) => "give the service a port of its own and remove the type",

@@ -75,6 +75,9 @@ fn body(
     let user = account.user.clone();
     let by_systemd = user.is_some();
     body.extend(user.map(|user| Directive::new("User", user)));
+    if account.dynamic {
+        body.push(Directive::new("DynamicUser", Value::Literal("yes")));
+    }
     let group = account.group.clone();
     body.extend(group.map(|group| Directive::new("Group", group)));
     let credentials = service.credentials.as_ref();

@@ -12,7 +12,8 @@ pub(super) fn spec(service: &Service, servable: &Servable) -> Spec {
         id: service.id.clone(),
         name: service.name.clone(),
         place: service.place.clone(),
-        supplementary_groups: credentials.is_some_and(|credentials| credentials.supplementary),
+        // A user that systemd makes up has none.
+        supplementary_groups: credentials.is_none_or(|credentials| credentials.supplementary),
         identity: credentials.and_then(Credentials::identity),
         // Others have no v4-mapped peers.
         unmap: matches!(servable.family, Family::Any | Family::V6),

@@ -8,7 +8,7 @@ use crate::bytes::ByteString;
 use crate::config::{Databases, MemoryTree, Sources};
 use crate::problem::{Place, Severity};
 use crate::service::*;
-use crate::spec::Spec;
+use crate::spec::{Redirect, Spec, Target, Task};
 
 fn place(line: u32) -> Place {
     Place {
@@ -171,6 +171,45 @@ fn the_right_to_drop_groups_goes_to_those_that_need_it() {
 }
 
 #[test]
+fn an_internal_service_is_served_by_a_user_that_owns_nothing_unless_it_has_one() {
+    let mut echo = service("foo");
+    echo.serving = Serving::Internal(Internal::Echo);
+    // As its stream services are, whoever accepts: the helper does.
+    echo.wait = true;
+    let unit = text(echo.clone(), "foo.service");
+    assert!(has_line(&unit, "User=nobody"), "{unit}");
+    assert!(!unit.contains("DynamicUser"), "{unit}");
+    echo.credentials = None;
+    let unit = text(echo.clone(), "foo.service");
+    assert!(has_line(&unit, "User=xinetd-internal"), "{unit}");
+    assert!(has_line(&unit, "DynamicUser=yes"), "{unit}");
+    assert!(!unit.contains("AmbientCapabilities"), "{unit}");
+    let spec: Spec = toml::from_str(&text(echo, "foo.toml")).unwrap();
+    assert_eq!(spec.task, Task::Internal(Builtin::Echo));
+    assert!(spec.supplementary_groups, "there are none to drop");
+}
+
+#[test]
+fn a_redirect_is_passed_on_to_its_host() {
+    let mut foo = service("foo");
+    foo.serving = Serving::Redirect {
+        host: "www.example.com".into(),
+        port: Port(8080),
+    };
+    foo.flags.keepalive = true;
+    let spec: Spec = toml::from_str(&text(foo, "foo.toml")).unwrap();
+    let target = Target {
+        host: "www.example.com".to_owned(),
+        port: 8080,
+    };
+    let redirect = Redirect {
+        targets: vec![target],
+        keepalive: true,
+    };
+    assert_eq!(spec.task, Task::Redirect(redirect));
+}
+
+#[test]
 fn nice_is_what_xinetd_makes_of_it() {
     for (user, nice, expected) in [
         ("nobody", 5, Some("Nice=5")),
@@ -280,23 +319,14 @@ fn what_is_not_served_yet_is_told() {
     );
     assert_eq!(
         reasons_of(|foo| {
-            foo.serving = Serving::Internal(Internal::Echo);
+            foo.serving = Serving::Internal(Internal::Tcpmux);
             foo.credentials = None;
         }),
-        [Reason::Internal]
+        [Reason::Tcpmux]
     );
     assert_eq!(
         reasons_of(|foo| foo.serving = Serving::Sensor(DenyTime::Forever)),
         [Reason::Sensor]
-    );
-    assert_eq!(
-        reasons_of(|foo| {
-            foo.serving = Serving::Redirect {
-                host: "a".into(),
-                port: Port(1),
-            };
-        }),
-        [Reason::Redirect]
     );
     assert_eq!(
         reasons_of(|foo| foo.reach = Reach::Mux(Mux::Plus)),

@@ -7,9 +7,11 @@ mod bed;
 mod boot;
 mod faults;
 mod ident;
+mod internal;
 mod lifecycle;
 mod limits;
 mod process;
+mod redirect;
 mod units;
 
 use std::io::{self, Write};
@@ -45,6 +47,8 @@ fn main() {
             limits::SCENARIOS,
             access::SCENARIOS,
             ident::SCENARIOS,
+            internal::SCENARIOS,
+            redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             faults::SCENARIOS,
         ];

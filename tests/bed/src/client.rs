@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 use crate::{Result, context};
 
 /// How long a client waits for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a connection ended, as its client saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,13 @@ impl Peer {
         Ok(Self(socket))
     }
 
+    /// The other end: a connection that a test itself has accepted.
+    pub(crate) fn accepted(socket: Socket) -> Result<Self> {
+        context(socket.set_read_timeout(Some(PATIENCE)), "time limit")?;
+        context(socket.set_write_timeout(Some(PATIENCE)), "time limit")?;
+        Ok(Self(socket))
+    }
+
     /// Connects and reads to the end.
     ///
     /// # Errors
@@ -114,6 +121,26 @@ impl Peer {
         context(self.0.write_all(bytes), "send")
     }
 
+    /// Sends as many of the bytes as go without waiting for the other end to read; how many.
+    ///
+    /// # Errors
+    /// If the connection ends.
+    pub fn send_what_goes(&self, bytes: &[u8]) -> Result<usize> {
+        context(
+            self.0.set_write_timeout(Some(Duration::from_secs(1))),
+            "time limit",
+        )?;
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.0.send(&bytes[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(format!("send: {error}")),
+            }
+        }
+        Ok(sent)
+    }
+
     /// Says that nothing more will be sent.
     ///
     /// # Errors
@@ -129,6 +156,17 @@ impl Peer {
     pub fn read(&mut self, count: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; count];
         context(self.0.read_exact(&mut bytes), "read")?;
+        Ok(bytes)
+    }
+
+    /// Reads what comes next; nothing at the end.
+    ///
+    /// # Errors
+    /// If the connection ends otherwise.
+    pub fn read_some(&mut self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; 4096];
+        let count = context(self.0.read(&mut bytes), "read")?;
+        bytes.truncate(count);
         Ok(bytes)
     }
 

@@ -4,6 +4,7 @@
 //! container runs on an overlay of it, so that no test sees what another has left.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod client;
 mod container;
 mod journal;
@@ -11,6 +12,7 @@ mod leftover;
 mod root;
 mod tree;
 
+pub use backend::{Backend, allow_descriptors};
 pub use client::{Close, Heard, Peer};
 pub use container::Container;
 pub use journal::Line;

@@ -5,6 +5,7 @@ mod banners;
 mod files;
 mod ident;
 mod identity;
+mod inside;
 mod kinds;
 mod language;
 mod limits;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         log::SCENARIOS,
         ident::SCENARIOS,
         readers::SCENARIOS,
+        inside::SCENARIOS,
         kinds::SCENARIOS,
     ]
     .concat()
