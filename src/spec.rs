@@ -6,11 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bans::{AllowList, Ipv6Prefix};
 use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
-    AccessRules, Banners, Builtin, Environment, Identity, Limits, Logging, Program, ResourceLimits,
-    TimeWindow,
+    AccessRules, Banners, Builtin, DenyTime, Environment, Identity, Limits, Logging, Program,
+    ResourceLimits, TimeWindow,
 };
 
 /// One service, as the helper serves it.
@@ -67,6 +68,20 @@ pub enum Task {
     Internal(Builtin),
     /// `redirect`: the helper passes its bytes on (section 4.12).
     Redirect(Redirect),
+    /// `flags = SENSOR`: the peer is banned (section 4.9).
+    Sensor(Sensor),
+}
+
+/// What a sensor does with its peers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sensor {
+    /// How long they are banned.
+    pub deny_time: DenyTime,
+    /// How many bits of an IPv6 address count.
+    pub ipv6_prefix: Ipv6Prefix,
+    /// Who can't be banned.
+    pub allow: AllowList,
 }
 
 /// Where the bytes of a connection are passed on to.
@@ -95,7 +110,7 @@ impl Task {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Execute(program) => Some(program),
-            Self::Internal(_) | Self::Redirect(_) => None,
+            Self::Internal(_) | Self::Redirect(_) | Self::Sensor(_) => None,
         }
     }
 }

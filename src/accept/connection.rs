@@ -20,6 +20,7 @@ use super::ident::Failure;
 use super::names::{Asked, Names};
 use super::peer::Remote;
 use super::pending::{Connection, Next, Outbox, Released, Wait};
+use super::settings::Work;
 use super::slab::Key;
 
 /// Connections that are refused or wait before the loop looks at other events again.
@@ -88,6 +89,10 @@ impl Helper {
         let facts = self.facts(address, now);
         match self.settings.policy.limits(&mut self.state, &facts) {
             Verdict::Admit(slot) => {
+                if matches!(self.settings.work, Work::Sensor(_)) {
+                    self.state.leave(slot);
+                    return self.sense(connection, now);
+                }
                 self.unmap(&connection);
                 self.check_access(connection, slot, &NameAnswer::NotAsked, now);
             }
@@ -135,6 +140,10 @@ impl Helper {
         now: Moment,
     ) {
         let peer = connection.remote.address.ip();
+        if self.is_banned(peer, now) {
+            self.state.leave(slot);
+            return self.refuse(connection, &Refusal::by_ban(), now);
+        }
         match self.settings.policy.access(peer, name) {
             Access::Allow => {
                 self.add_banner(&mut connection, |settings| &mut settings.success, now);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -12,8 +13,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use crate::journal::{Event, Journal};
 use crate::policy::{LineBudget, Refusal, State};
 
+use super::ban_table::Bans;
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
+use super::door::Door;
 use super::internal::Guest;
 use super::load::LoadAverage;
 use super::names::Names;
@@ -46,6 +49,10 @@ pub(super) struct Helper {
     pub(super) relays: Relays,
     pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
+    /// Who is kept out of all services.
+    pub(super) bans: Bans,
+    /// Where a sensor reports to.
+    pub(super) door: Door,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
     pub(super) pause: Option<Pause>,
@@ -93,6 +100,8 @@ pub(super) enum Token {
     Backend(Key),
     /// The look-ups of backends.
     Hosts,
+    /// The coordinator.
+    Door,
 }
 
 impl Token {
@@ -111,6 +120,7 @@ impl Token {
             Self::Client(key) => (10, (key.index, key.generation)),
             Self::Backend(key) => (11, (key.index, key.generation)),
             Self::Hosts => (12, (0, 0)),
+            Self::Door => (13, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -136,6 +146,7 @@ impl Token {
             10 => Self::Client(key),
             11 => Self::Backend(key),
             12 => Self::Hosts,
+            13 => Self::Door,
             _ => return None,
         })
     }
@@ -150,6 +161,10 @@ pub(super) struct Start {
     pub(super) sessions: Sessions,
     pub(super) control: Option<Control>,
     pub(super) idle: Duration,
+    /// The table of bans.
+    pub(super) table: PathBuf,
+    /// The socket of the coordinator.
+    pub(super) door: PathBuf,
 }
 
 impl Helper {
@@ -178,6 +193,8 @@ impl Helper {
             relays: Relays::default(),
             hosts: None,
             names: None,
+            bans: Bans::at(start.table),
+            door: Door::at(start.door),
             control: start.control,
             notifier: Notifier::new(now),
             pause: None,
@@ -313,7 +330,7 @@ mod tests {
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
                 Token::Ident(key), Token::Guest(key), Token::Client(key),
-                Token::Backend(key), Token::Hosts,
+                Token::Backend(key), Token::Hosts, Token::Door,
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

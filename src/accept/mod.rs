@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod ban_table;
 mod banner;
 mod clock;
 mod connection;
 mod control;
+mod door;
 mod environment;
 mod event_loop;
 mod guests;
@@ -25,6 +27,7 @@ mod pending;
 mod redirect;
 mod relay;
 mod reload;
+mod sensor;
 mod serve;
 mod sessions;
 mod settings;
@@ -44,6 +47,7 @@ use std::time::Duration;
 use lexopt::{Arg, Parser, ValueExt};
 use log::LevelFilter;
 
+use crate::bans;
 use crate::journal::Journal;
 use crate::sys::{credentials, descriptor, signals};
 
@@ -162,6 +166,8 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
         sessions: Sessions::new(state_file(activation.state, now)?),
         control,
         idle,
+        table: bans::TABLE.into(),
+        door: bans::door::DOOR.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
     match served.map_err(|error| error.to_string())? {

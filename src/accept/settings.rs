@@ -10,7 +10,7 @@ use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{Redirect, Spec, Task};
+use crate::spec::{Redirect, Sensor, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
@@ -46,6 +46,8 @@ pub(super) enum Work {
     Internal(Builtin),
     /// Passes the bytes of each connection on.
     Redirect(Route),
+    /// Has each client banned.
+    Sensor(Sensor),
 }
 
 /// What servers get from the helper's own start.
@@ -131,6 +133,7 @@ impl Settings {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
             Task::Internal(builtin) => Work::Internal(*builtin),
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
+            Task::Sensor(sensor) => Work::Sensor(sensor.clone()),
         };
         let banner = |file: &Option<ByteString>| file.clone().map(Banner::new);
         Ok(Self {

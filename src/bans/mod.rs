@@ -5,6 +5,7 @@
 //! keeps, by one read of a few slots: nothing has to be told to them, and they need no coordinator.
 #![forbid(unsafe_code)]
 
+pub mod door;
 mod list;
 mod options;
 mod peer;
@@ -17,3 +18,8 @@ pub use list::{Ban, BanList, CAPACITY, Change, Full, Origin, Until};
 pub use options::Options;
 pub use peer::{AllowList, Ipv6Prefix, Subject};
 pub use saved::{Clocks, SavedBans};
+
+/// The coordinator's [`table`].
+///
+/// Not in the directory in which each service has one of its own: a service may have any name.
+pub const TABLE: &str = "/run/xinetd-coordinator/bans";

@@ -47,8 +47,14 @@ impl Options {
     ///
     /// # Errors
     /// In words with the line, if it can't be understood: no part of it counts then.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
+        let file: File = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.bytes().take(start);
+            let line = before.filter(|&byte| byte == b'\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        })?;
         Ok(file.bans)
     }
 
@@ -70,8 +76,14 @@ mod tests {
     #[test]
     fn what_can_not_be_understood_is_refused() {
         let good = "[bans]\nallow = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']\nipv6_prefix = 56";
-        assert_eq!(Options::parse(good).unwrap().ipv6_prefix().bits(), 56);
-        assert_eq!(Options::parse("").unwrap(), Options::default());
+        assert_eq!(
+            Options::parse(good.as_bytes())
+                .unwrap()
+                .ipv6_prefix()
+                .bits(),
+            56
+        );
+        assert_eq!(Options::parse(b"").unwrap(), Options::default());
         for wrong in [
             "[bans]\nallow = ['10.0.0']",
             "[bans]\nallow = ['10.0.0.0/33']",
@@ -80,7 +92,7 @@ mod tests {
             "[bans]\nalow = []",
             "[ban]",
         ] {
-            assert!(Options::parse(wrong).is_err(), "{wrong}");
+            assert!(Options::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// How much of an IPv6 address tells machines apart: 64 bits unless it is set otherwise, as one
 /// machine has all addresses of its /64 to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "u8")]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Ipv6Prefix(u8);
 
 impl Ipv6Prefix {
@@ -24,9 +24,20 @@ impl Ipv6Prefix {
     }
 }
 
+impl Ipv6Prefix {
+    /// 64 bits.
+    pub const DEFAULT: Self = Self(64);
+}
+
 impl Default for Ipv6Prefix {
     fn default() -> Self {
-        Self(64)
+        Self::DEFAULT
+    }
+}
+
+impl From<Ipv6Prefix> for u8 {
+    fn from(prefix: Ipv6Prefix) -> Self {
+        prefix.0
     }
 }
 
@@ -90,7 +101,7 @@ impl fmt::Display for Subject {
 }
 
 /// Who can never be banned: this machine, and the networks that the administrator names.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllowList(Vec<IpNet>);
 
 impl AllowList {

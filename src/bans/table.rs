@@ -127,12 +127,13 @@ pub fn slots(bucket: &[u8; BUCKET]) -> impl Iterator<Item = Option<Slot>> {
     bucket.chunks_exact(SLOT).map(Slot::decode)
 }
 
-/// Whether `subject`, whose bucket this is, is banned now.
-pub fn is_banned(bucket: &[u8; BUCKET], subject: Subject, now: Duration) -> bool {
+/// When the ban of `subject`, whose bucket this is, ends, if it is banned now.
+pub fn until(bucket: &[u8; BUCKET], subject: Subject, now: Duration) -> Option<Until> {
     let address = subject.to_bits();
     slots(bucket)
         .flatten()
-        .any(|slot| slot.address == address && !slot.until.is_past(now))
+        .find(|slot| slot.address == address && !slot.until.is_past(now))
+        .map(|slot| slot.until)
 }
 
 /// Which slot of its bucket `subject` has.

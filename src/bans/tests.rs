@@ -213,7 +213,7 @@ impl Table {
 
     fn is_banned(&mut self, peer: IpAddr, now: Duration) -> bool {
         let subject = Subject::of(peer, self.header.prefix);
-        table::is_banned(self.bucket(subject), subject, now)
+        table::until(self.bucket(subject), subject, now).is_some()
     }
 }
 

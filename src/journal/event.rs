@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::bytes::ByteString;
 use crate::policy::{Note, Reason, Refusal};
+use crate::service::DenyTime;
 
 use super::kind::Kind;
 
@@ -141,6 +142,13 @@ pub enum Event<'a> {
         /// How many.
         sessions: u32,
     },
+    /// A client of a sensor is banned: goes before its [`Event::Fail`].
+    Banned {
+        /// The client.
+        peer: Peer<'a>,
+        /// For how long.
+        time: DenyTime,
+    },
     /// The service has new settings.
     Readjusted,
 }
@@ -152,7 +160,7 @@ impl<'a> Event<'a> {
             (Reason::Load, _) => Some(Self::ExcessiveLoad { peer }),
             (_, Note::BothLists) => Some(Self::BothListsMatch { peer }),
             (_, Note::NameUnknown) => Some(Self::NameUnknown { peer }),
-            (_, Note::Nothing) => None,
+            (_, Note::Nothing | Note::Banned) => None,
         }
     }
 
@@ -179,6 +187,7 @@ impl<'a> Event<'a> {
             Self::ForkFailed { .. } => Kind::ForkFailed,
             Self::BannerUnreadable { .. } => Kind::BannerUnreadable,
             Self::Adopted { .. } => Kind::Adopted,
+            Self::Banned { .. } => Kind::Banned,
             Self::Readjusted => Kind::Readjusted,
         }
     }

@@ -47,13 +47,15 @@ pub enum Kind {
     Adopted,
     /// The service has new settings.
     Readjusted,
+    /// A client of a sensor is banned.
+    Banned,
     /// The journal did not take entries in time.
     LinesLost,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Start,
         Self::Exit,
         Self::Traffic,
@@ -75,6 +77,7 @@ impl Kind {
         Self::BannerUnreadable,
         Self::Adopted,
         Self::Readjusted,
+        Self::Banned,
         Self::LinesLost,
     ];
 
@@ -102,6 +105,7 @@ impl Kind {
             Self::BannerUnreadable => "BANNER_UNREADABLE",
             Self::Adopted => "ADOPTED",
             Self::Readjusted => "READJUSTED",
+            Self::Banned => "BANNED",
             Self::LinesLost => "LINES_LOST",
         }
     }
@@ -130,6 +134,7 @@ impl Kind {
             Self::BannerUnreadable => "e5e091cbc7ad40d48b246d487e1c4468",
             Self::Adopted => "541ec2c692dc4727bc04d41c38cba106",
             Self::Readjusted => "9d5c1a00ddfd4e4ba32d2bffe6e32372",
+            Self::Banned => "5cf17f5b1943496b96f481a8c76e529c",
             Self::LinesLost => "12faccf2d5fe4a2aa41dfd00bed7d423",
         }
     }
@@ -150,6 +155,7 @@ impl Kind {
             | Self::IdentFailed
             | Self::Unreachable
             | Self::BannerUnreadable => Some(Level::Err),
+            Self::Banned => Some(Level::Crit),
             Self::NameUnknown | Self::LinesLost => Some(Level::Warning),
             Self::RefusalsWithheld
             | Self::RemarksWithheld

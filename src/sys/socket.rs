@@ -2,11 +2,11 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockaddrLike, SockaddrStorage, getsockname};
-use nix::sys::socket::{getsockopt, recv, send, setsockopt, sockopt};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockaddrLike, SockaddrStorage};
+use nix::sys::socket::{accept4, getsockname, getsockopt, recv, send, setsockopt, sockopt};
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
@@ -53,6 +53,14 @@ pub fn reset(socket: TcpStream) {
 pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
     let credentials = getsockopt(&socket.as_fd(), sockopt::PeerCredentials)?;
     Ok((credentials.pid(), credentials.uid()))
+}
+
+/// The next connection of a listening socket of any family, close-on-exec and non-blocking.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = accept4(listener.as_raw_fd(), flags)?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Sends what the socket's buffer takes now; never waits, never raises SIGPIPE.

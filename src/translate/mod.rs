@@ -112,7 +112,8 @@ fn translate_service(
     names: &mut Names<'_>,
     problems: &mut Problems,
 ) -> TranslatedService {
-    let servable = servable::servable(service, surroundings.libwrap_rules.as_deref());
+    let libwrap_rules = surroundings.libwrap_rules.as_deref();
+    let servable = servable::servable(service, libwrap_rules, &surroundings.bans);
     let port = match &service.reach {
         Reach::Listen(listen) => Some(listen.port),
         Reach::Rpc(..) | Reach::Mux(_) => None,

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::principal::Account;
 use super::unit::Plain;
+use crate::bans::Options;
 use crate::config::Attribute;
 use crate::problem::Place;
 use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
-use crate::spec::{Redirect, Target, Task};
+use crate::spec::{Redirect, Sensor, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,10 +25,12 @@ pub(super) struct Servable {
 
 /// The parts for the units, or all that stands in the way.
 ///
-/// `libwrap_rules` is a file with rules for hosts_access(5), if there is one.
+/// `libwrap_rules` is a file with rules for hosts_access(5), if there is one, and `bans` what the
+/// administrator says of bans.
 pub(super) fn servable(
     service: &Service,
     libwrap_rules: Option<&Path>,
+    bans: &Result<Options, String>,
 ) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
         service,
@@ -95,10 +98,17 @@ pub(super) fn servable(
             }],
             keepalive: service.flags.keepalive,
         })),
-        Serving::Sensor(_) => {
-            found.add(Attribute::Flags, Reason::Sensor);
-            None
-        }
+        Serving::Sensor(deny_time) => match bans {
+            Ok(options) => Some(Task::Sensor(Sensor {
+                deny_time: *deny_time,
+                ipv6_prefix: options.ipv6_prefix(),
+                allow: options.allow_list(),
+            })),
+            Err(why) => {
+                found.add(Attribute::Flags, Reason::AllowList(why.clone()));
+                None
+            }
+        },
     };
     let account = match &service.credentials {
         Some(credentials) => Account::new(credentials)
@@ -176,8 +186,8 @@ pub enum Reason {
     Wait,
     /// The internal service tcpmux.
     Tcpmux,
-    /// `flags = SENSOR`.
-    Sensor,
+    /// Who must not be banned can't be known, in words why.
+    AllowList(String),
     /// `type = RPC`.
     Rpc,
     /// `type = TCPMUX` or `TCPMUXPLUS`.
@@ -242,7 +252,7 @@ impl fmt::Display for Reason {
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
             Self::Wait => f.write_str("wait = yes is not served yet"),
             Self::Tcpmux => f.write_str("tcpmux is not served yet"),
-            Self::Sensor => f.write_str("sensors are not served yet"),
+            Self::AllowList(why) => write!(f, "{} can't be read: {why}", Options::FILE),
             Self::Rpc => f.write_str("RPC services are not served yet"),
             Self::Mux(_) => f.write_str("TCPMUX services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
@@ -268,7 +278,7 @@ impl Reason {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
             Self::Tcpmux => "give the services behind it ports of their own",
-            Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",
+            Self::AllowList(_) => "mend the file: a sensor must know whom it must not ban",
             Self::Rpc => "start the server as a service of its own that registers itself",
             Self::Mux(_) => "give the service a port of its own and remove the type",
             Self::Labeled => {

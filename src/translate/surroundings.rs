@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::bans::Options;
+
 use super::name::{ExistingUnits, UnitName};
 use super::unit::{Plain, Value};
 use crate::config::{Databases, FileTree};
@@ -22,6 +24,8 @@ pub struct Surroundings<'a> {
     pub existing: ExistingUnits,
     /// The first of hosts.allow and hosts.deny that has a rule.
     pub libwrap_rules: Option<PathBuf>,
+    /// What the administrator says of bans, or why that can't be known.
+    pub bans: Result<Options, String>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -37,7 +41,17 @@ impl<'a> Surroundings<'a> {
             specs,
             existing: ExistingUnits::read(tree),
             libwrap_rules: LIBWRAP.iter().find(has_rules).map(PathBuf::from),
+            bans: options(tree),
         }
+    }
+}
+
+/// What stands in [`Options::FILE`].
+fn options(tree: &dyn FileTree) -> Result<Options, String> {
+    match tree.read(Path::new(Options::FILE)) {
+        Ok(text) => Options::parse(&text),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Options::default()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
