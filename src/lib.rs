@@ -7,6 +7,8 @@
 #[cfg(feature = "accept")]
 pub mod accept;
 pub mod bans;
+#[cfg(feature = "bus")]
+pub mod bus;
 pub mod bytes;
 pub mod config;
 #[cfg(feature = "ctl")]

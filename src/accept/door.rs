@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,8 @@ use super::clock::Moment;
 
 /// Reports that wait for an answer; a flood of more is not held up for.
 const ROOM: usize = 1024;
+/// Connections that are kept open: descriptors that are left for such things.
+const HELD: usize = 16;
 /// Reports under way at once.
 const WINDOW: usize = 64;
 /// When a coordinator that can't be reached is tried again.
@@ -28,13 +30,20 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long it is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A report, and the connection of the client, who sees its end when the ban is in force.
+#[derive(Debug)]
+struct Waiting {
+    peer: IpAddr,
+    stream: Option<TcpStream>,
+}
+
 /// The door of the coordinator, from outside.
 #[derive(Debug)]
 pub(super) struct Door {
     path: PathBuf,
     socket: Option<OwnedFd>,
     /// The first `sent` are under way.
-    reports: VecDeque<IpAddr>,
+    reports: VecDeque<Waiting>,
     sent: usize,
     retry: Option<Moment>,
     failing_since: Option<Moment>,
@@ -55,19 +64,17 @@ impl Door {
         }
     }
 
-    /// Has `peer` reported; what does not find room is counted.
-    pub(super) fn report(&mut self, peer: IpAddr) {
+    /// Has `peer` reported, and keeps its connection open meanwhile, unless too many wait; what does
+    /// not find room is counted.
+    pub(super) fn report(&mut self, peer: IpAddr, stream: Option<TcpStream>) {
         // One that is under way may be answered before this hit.
-        if self
-            .reports
-            .iter()
-            .skip(self.sent)
-            .any(|&other| other == peer)
-        {
+        let mut unsaid = self.reports.iter().skip(self.sent);
+        if unsaid.any(|other| other.peer == peer) {
             return;
         }
+        let stream = stream.filter(|_| self.reports.len() < HELD && self.failing_since.is_none());
         match self.reports.len() < ROOM {
-            true => self.reports.push_back(peer),
+            true => self.reports.push_back(Waiting { peer, stream }),
             false => self.lost += 1,
         }
     }
@@ -130,7 +137,7 @@ impl Door {
             }
         }
         while self.sent < WINDOW
-            && let Some(peer) = self.reports.get(self.sent)
+            && let Some(Waiting { peer, .. }) = self.reports.get(self.sent)
         {
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
             match send(socket, &Report(*peer).encode(), flags) {
@@ -148,7 +155,7 @@ impl Door {
         }
         self.sent -= 1;
         self.failing_since = None;
-        if let Some(peer) = self.reports.pop_front()
+        if let Some(Waiting { peer, .. }) = self.reports.pop_front()
             && Answer::decode(packet) != Some(Answer::Done)
         {
             let answer = String::from_utf8_lossy(packet);
@@ -166,6 +173,10 @@ impl Door {
         self.retry = None;
         if self.reports.is_empty() {
             return;
+        }
+        // The clients wait no longer.
+        for waiting in &mut self.reports {
+            waiting.stream = None;
         }
         let since = *self.failing_since.get_or_insert(now);
         if now.since(since) < PATIENCE {

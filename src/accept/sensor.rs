@@ -36,7 +36,8 @@ impl Helper {
                 }
                 // A ban for ever can't be extended.
                 if known < Some(until) || known.is_none() {
-                    self.door.report(peer.to_canonical());
+                    let stream = connection.stream.try_clone().ok();
+                    self.door.report(peer.to_canonical(), stream);
                     self.serve_door(now);
                 }
             }

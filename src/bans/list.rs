@@ -115,6 +115,11 @@ impl BanList {
         (!self.allowed.protects(subject)).then_some(subject)
     }
 
+    /// The ban of `subject`, be it over or not.
+    pub fn get(&self, subject: Subject) -> Option<&Ban> {
+        self.bans.get(&subject)
+    }
+
     /// How many bans there are, those that have ended since the last change included.
     pub fn len(&self) -> usize {
         self.bans.len()

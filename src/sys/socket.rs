@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockaddrLike, SockaddrStorage};
 use nix::sys::socket::{accept4, getsockname, getsockopt, recv, send, setsockopt, sockopt};
+
+use super::process::Process;
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
@@ -61,6 +63,33 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let fd = accept4(listener.as_raw_fd(), flags)?;
     // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// As asm-generic/socket.h has it.
+const SO_PEERPIDFD: libc::c_int = 77;
+
+/// The process at the other end of a unix socket, which can't be mistaken for a later one with
+/// its number on kernels that tell (6.5 and later).
+pub fn peer_process(socket: BorrowedFd<'_>) -> io::Result<Process> {
+    let (pid, _) = peer(socket)?;
+    let mut pidfd: RawFd = -1;
+    let mut size: libc::socklen_t = 4;
+    // SAFETY: the option gives an int, which `pidfd` is, and `size` says its size.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut pidfd).cast(),
+            &raw mut size,
+        )
+    };
+    if Errno::result(result).is_err() {
+        return Process::open(pid);
+    }
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Process::new(pid, pidfd))
 }
 
 /// Sends what the socket's buffer takes now; never waits, never raises SIGPIPE.

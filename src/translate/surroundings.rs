@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bans::Options;
 
-use super::name::{ExistingUnits, UnitName};
+use super::name::{ExistingUnits, UnitName, simple};
 use super::unit::{Plain, Value};
 use crate::config::{Databases, FileTree};
 
@@ -87,6 +87,11 @@ impl SpecDirectory {
             path: PATH.into(),
             plain: Plain::literal(PATH),
         }
+    }
+
+    /// Where the spec of a unit that systemd runs lies, by the unit's name without suffix.
+    pub fn usual_spec(unit: &str) -> PathBuf {
+        Self::usual().path.join(format!("{}.toml", simple(unit)))
     }
 
     /// The spec of a unit, for an argument.

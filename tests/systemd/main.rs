@@ -12,6 +12,7 @@ mod lifecycle;
 mod limits;
 mod process;
 mod redirect;
+mod sensor;
 mod units;
 
 use std::io::{self, Write};
@@ -50,6 +51,7 @@ fn main() {
             internal::SCENARIOS,
             redirect::SCENARIOS,
             lifecycle::SCENARIOS,
+            sensor::SCENARIOS,
             faults::SCENARIOS,
         ];
         for &(name, scenario) in groups.iter().copied().flatten() {

@@ -142,7 +142,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     let peer = "192.0.2.7".parse().unwrap();
     let now = || Moment::now().unwrap();
     // Nobody there yet.
-    scene.helper.door.report(peer);
+    scene.helper.door.report(peer, None);
     scene.helper.serve_door(now());
     let first = door(&path);
     let later = scene.helper.door.due().unwrap();
@@ -171,7 +171,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
 #[test]
 fn without_a_coordinator_a_helper_does_not_stay_for_ever() {
     let mut scene = Scene::new(&[]);
-    scene.helper.door.report(PEER);
+    scene.helper.door.report(PEER, None);
     let start = Moment::now().unwrap();
     scene.helper.serve_door(start);
     assert!(!scene.helper.door.is_idle());
