@@ -35,7 +35,7 @@ impl Helper {
                     self.log(&Event::Banned { peer, time });
                 }
                 // A ban for ever can't be extended.
-                if known < Some(until) || known.is_none() {
+                if known < Some(until) {
                     let stream = connection.stream.try_clone().ok();
                     self.door.report(peer.to_canonical(), stream);
                     self.serve_door(now);

@@ -13,6 +13,8 @@ mod keeper;
 mod manager;
 mod saver;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::env;
 use std::os::fd::OwnedFd;
@@ -102,6 +104,8 @@ pub fn main() -> ExitCode {
     let ran = run();
     if let Err(error) = &ran {
         log::error!("{error}");
+        // A sensor still waits, so systemd would start us again and again without a pause.
+        thread::sleep(Duration::from_secs(1));
     }
     journal.flush();
     match ran {
