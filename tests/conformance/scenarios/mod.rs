@@ -15,6 +15,7 @@ mod order;
 mod process;
 mod rate;
 mod readers;
+mod sensors;
 mod sessions;
 
 use crate::scenario::Scenario;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         ident::SCENARIOS,
         readers::SCENARIOS,
         inside::SCENARIOS,
+        sensors::SCENARIOS,
         kinds::SCENARIOS,
     ]
     .concat()
