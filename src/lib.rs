@@ -15,6 +15,7 @@ pub mod config;
 pub mod ctl;
 #[cfg(feature = "accept")]
 pub mod journal;
+pub mod libwrap;
 pub mod policy;
 pub mod problem;
 pub mod service;

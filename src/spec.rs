@@ -4,6 +4,8 @@
 //! systemd does; the spec holds what the helper enforces and what the server gets.
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::bans::{AllowList, Ipv6Prefix};
@@ -13,6 +15,9 @@ use crate::service::{
     AccessRules, Banners, Builtin, DenyTime, Environment, Identity, Limits, Logging, Program,
     ResourceLimits, TimeWindow,
 };
+
+/// Where the sockets are on which tcpmux hands connections on.
+pub const MUX_DIRECTORY: &str = "/run/xinetd-bridge-mux";
 
 /// One service, as the helper serves it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,11 +44,17 @@ pub struct Spec {
     /// IDONLY: who is not identified is refused, where `log_on_success` has USERID (section 5.6).
     #[serde(default)]
     pub idonly: bool,
+    /// The daemon's name for hosts.allow and hosts.deny (section 4.7); none where they do not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub libwrap: Option<ByteString>,
     /// `access_times`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_times: Vec<TimeWindow>,
     /// What is done with a connection.
     pub task: Task,
+    /// Who hands the connections over, if the service does not accept them itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mux: Option<MuxClient>,
     /// `instances` and the like.
     pub limits: Limits,
     /// `only_from` and `no_access`.
@@ -66,6 +77,9 @@ pub enum Task {
     Execute(Program),
     /// `type = INTERNAL`: the helper itself serves it (section 4.10).
     Internal(Builtin),
+    /// The internal service tcpmux: the first of these that has the name which the client sends
+    /// gets it (section 4.13).
+    Tcpmux(Vec<MuxTarget>),
     /// `redirect`: the helper passes its bytes on (section 4.12).
     Redirect(Redirect),
     /// `flags = SENSOR`: the peer is banned (section 4.9).
@@ -82,6 +96,30 @@ pub struct Sensor {
     pub ipv6_prefix: Ipv6Prefix,
     /// Who can't be banned.
     pub allow: AllowList,
+}
+
+/// A service that tcpmux leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MuxTarget {
+    /// The name that clients send, in any case.
+    pub name: ByteString,
+    /// Where its helper takes connections: a stream socket of unix(7).
+    pub socket: PathBuf,
+}
+
+/// What a service of type TCPMUX or TCPMUXPLUS needs to take connections (section 4.13).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MuxClient {
+    /// TCPMUXPLUS: the client is told `+Go`.
+    pub plus: bool,
+    /// NODELAY: there is no socket unit that could set it.
+    pub nodelay: bool,
+    /// KEEPALIVE, as well.
+    pub keepalive: bool,
+    /// The units without suffix whose helpers may hand connections over.
+    pub from: Vec<String>,
 }
 
 /// Where the bytes of a connection are passed on to.
@@ -110,7 +148,7 @@ impl Task {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Execute(program) => Some(program),
-            Self::Internal(_) | Self::Redirect(_) | Self::Sensor(_) => None,
+            Self::Internal(_) | Self::Tcpmux(_) | Self::Redirect(_) | Self::Sensor(_) => None,
         }
     }
 }
@@ -139,11 +177,13 @@ impl Spec {
             unmap: true,
             noretry: false,
             idonly: false,
+            libwrap: Some("in.telnetd".into()),
             access_times: Vec::new(),
             task: Task::Execute(Program {
                 path: "/bin/true".into(),
                 argv: vec!["true".into()],
             }),
+            mux: None,
             limits: Limits::default(),
             access: AccessRules::default(),
             logging: Logging::default(),

@@ -1,13 +1,15 @@
 //! What systemd passes: the listening sockets, and what it kept of a predecessor.
 
 use std::env;
+use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
 use crate::sys::descriptor;
-use crate::sys::socket::is_tcp_listener;
+use crate::sys::socket::{is_tcp_listener, is_unix_listener};
 
 /// The name under which systemd keeps our [state](super::state).
 pub(super) const STATE_NAME: &str = "state";
@@ -18,8 +20,10 @@ const MAX_DESCRIPTORS: usize = 64;
 /// The descriptors that came with the start (sd_listen_fds(3)).
 #[derive(Debug)]
 pub(super) struct Activation {
-    /// The listening sockets, at least one, not blocking.
+    /// The listening sockets, not blocking.
     pub(super) listeners: Vec<TcpListener>,
+    /// Those on which tcpmux hands connections over, not blocking. There is one of either kind.
+    pub(super) mux_listeners: Vec<UnixListener>,
     /// What a predecessor left.
     pub(super) state: Option<OwnedFd>,
 }
@@ -40,37 +44,44 @@ impl Activation {
         let mut descriptors = ListenFd::from_env();
         let mut this = Self {
             listeners: Vec::new(),
+            mux_listeners: Vec::new(),
             state: None,
         };
         for (index, name) in names.iter().enumerate() {
-            if name == STATE_NAME {
-                let number = descriptors
-                    .take_raw_fd(index)
-                    .map_err(|error| error.to_string())?;
-                let kept = number.map(descriptor::adopt).transpose();
-                this.state = kept.map_err(|error| format!("descriptor {name}: {error}"))?;
-            } else {
-                this.listeners.push(listener(&mut descriptors, index)?);
+            let number = descriptors
+                .take_raw_fd(index)
+                .map_err(|error| error.to_string())?;
+            let taken = number.map(descriptor::adopt).transpose();
+            let taken = taken.map_err(|error| format!("descriptor {name}: {error}"))?;
+            match taken {
+                None => {}
+                Some(kept) if name == STATE_NAME => this.state = Some(kept),
+                Some(socket) => this.add(socket).map_err(|error| error.to_string())?,
             }
         }
-        if this.listeners.is_empty() {
+        if this.listeners.is_empty() && this.mux_listeners.is_empty() {
             return Err("systemd passed no listening socket".into());
         }
         Ok(this)
     }
-}
 
-fn listener(descriptors: &mut ListenFd, index: usize) -> Result<TcpListener, String> {
-    let listener = descriptors
-        .take_tcp_listener(index)
-        .map_err(|error| error.to_string())?
-        .filter(|listener| is_tcp_listener(listener.as_fd()))
-        .ok_or("a descriptor is no listening TCP socket; the socket unit must have Accept=no")?;
-    // Another process may be faster: waiting in accept would stop everything.
-    listener
-        .set_nonblocking(true)
-        .map_err(|error| error.to_string())?;
-    Ok(listener)
+    /// Another process may be faster: waiting in accept would stop everything.
+    fn add(&mut self, socket: OwnedFd) -> io::Result<()> {
+        if is_tcp_listener(socket.as_fd()) {
+            let listener = TcpListener::from(socket);
+            listener.set_nonblocking(true)?;
+            self.listeners.push(listener);
+        } else if is_unix_listener(socket.as_fd()) {
+            let listener = UnixListener::from(socket);
+            listener.set_nonblocking(true)?;
+            self.mux_listeners.push(listener);
+        } else {
+            return Err(io::Error::other(
+                "a descriptor is no listening stream socket; the socket unit must have Accept=no",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// The names of the descriptors, if they are meant for the process `own`: listenfd takes

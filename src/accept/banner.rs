@@ -1,14 +1,12 @@
 //! Banner files: what is sent to clients before, or instead of, a server.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
 use std::sync::Arc;
 
 use nix::errno::Errno;
 
 use crate::bytes::ByteString;
+
+use super::file::{Identity, read};
 
 /// A banner's size at most; xinetd has no bound.
 pub(super) const MAX_SIZE: u64 = 1024 * 1024;
@@ -18,26 +16,6 @@ pub(super) const MAX_SIZE: u64 = 1024 * 1024;
 pub(super) struct Banner {
     file: ByteString,
     kept: Option<(Identity, Arc<[u8]>)>,
-}
-
-/// A version of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-}
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        }
-    }
 }
 
 impl Banner {
@@ -59,47 +37,21 @@ impl Banner {
     pub(super) fn content(&mut self) -> Result<Arc<[u8]>, Errno> {
         let path = self.file.as_path();
         if let Some((identity, content)) = &self.kept
-            && fs::metadata(path).is_ok_and(|metadata| Identity::of(&metadata) == *identity)
+            && Identity::now(path).is_ok_and(|now| now == *identity)
         {
             return Ok(Arc::clone(content));
         }
-        let (identity, content) = read(path)?;
+        let (identity, content) = read(path, MAX_SIZE)?;
         let content: Arc<[u8]> = content.into();
         self.kept = Some((identity, Arc::clone(&content)));
         Ok(content)
     }
 }
 
-fn read(path: &Path) -> Result<(Identity, Vec<u8>), Errno> {
-    let file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
-        .map_err(|error| errno(&error))?;
-    let metadata = file.metadata().map_err(|error| errno(&error))?;
-    if metadata.is_dir() {
-        return Err(Errno::EISDIR);
-    }
-    if !metadata.is_file() {
-        return Err(Errno::EINVAL);
-    }
-    let mut content = Vec::new();
-    file.take(MAX_SIZE + 1)
-        .read_to_end(&mut content)
-        .map_err(|error| errno(&error))?;
-    if content.len() as u64 > MAX_SIZE {
-        return Err(Errno::EFBIG);
-    }
-    Ok((Identity::of(&metadata), content))
-}
-
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::fs::{self, File};
+    use std::path::{Path, PathBuf};
 
     use super::*;
 

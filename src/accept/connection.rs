@@ -17,6 +17,7 @@ use super::banner::Banner;
 use super::clock::Moment;
 use super::helper::{Helper, Token};
 use super::ident::Failure;
+use super::libwrap::Known;
 use super::names::{Asked, Names};
 use super::peer::Remote;
 use super::pending::{Connection, Next, Outbox, Released, Wait};
@@ -24,7 +25,7 @@ use super::settings::Work;
 use super::slab::Key;
 
 /// Connections that are refused or wait before the loop looks at other events again.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 
 impl Helper {
     /// Takes what clients the listener `index` has, up to the first that gets a server.
@@ -48,7 +49,7 @@ impl Helper {
         }
     }
 
-    fn accept_failed(&mut self, error: &std::io::Error, now: Moment) -> ControlFlow<()> {
+    pub(super) fn accept_failed(&mut self, error: &std::io::Error, now: Moment) -> ControlFlow<()> {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EAGAIN) => ControlFlow::Break(()),
             // This client has gone; the next one may be there.
@@ -68,7 +69,7 @@ impl Helper {
         }
     }
 
-    fn meet(&mut self, stream: TcpStream, address: SocketAddr, now: Moment) {
+    pub(super) fn meet(&mut self, stream: TcpStream, address: SocketAddr, now: Moment) {
         if self.is_full() {
             self.out_of_descriptors(now);
         }
@@ -82,7 +83,12 @@ impl Helper {
             remote: Remote::new(address),
             outbox: Outbox::default(),
             next: Next::Close,
+            known: Known::default(),
+            changes: None,
         };
+        if let Some(greeting) = self.greeting() {
+            connection.outbox.push(greeting);
+        }
         self.add_banner(&mut connection, |settings| &mut settings.always, now);
         self.idle_since = None;
         self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
@@ -94,7 +100,7 @@ impl Helper {
                     return self.sense(connection, now);
                 }
                 self.unmap(&connection);
-                self.check_access(connection, slot, &NameAnswer::NotAsked, now);
+                self.check_access(connection, slot, now);
             }
             Verdict::Refuse(refusal) => self.refuse(connection, &refusal, now),
             Verdict::Pause { refusal, .. } => {
@@ -132,34 +138,39 @@ impl Helper {
         }
     }
 
-    fn check_access(
-        &mut self,
-        mut connection: Connection,
-        slot: Slot,
-        name: &NameAnswer,
-        now: Moment,
-    ) {
+    fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) {
         let peer = connection.remote.address.ip();
         if self.is_banned(peer, now) {
             self.state.leave(slot);
             return self.refuse(connection, &Refusal::by_ban(), now);
         }
-        match self.settings.policy.access(peer, name) {
-            Access::Allow => {
-                self.add_banner(&mut connection, |settings| &mut settings.success, now);
-                self.admit(connection, slot, now);
-            }
+        match self.settings.policy.access(peer, &connection.known.client) {
+            Access::Allow => self.check_libwrap(connection, slot, now),
             Access::Deny(refusal) => {
                 self.state.leave(slot);
                 self.refuse(connection, &refusal, now);
             }
-            Access::NeedName => match self.ask_name(&connection, now) {
-                Asked::Known(answer) => self.check_access(connection, slot, &answer, now),
-                Asked::Later => {
-                    connection.next = Next::Name(slot);
-                    self.advance(connection, now);
-                }
-            },
+            Access::NeedName => self.find_name(connection, slot, now),
+        }
+    }
+
+    /// Goes on with a client whom nothing keeps out.
+    pub(super) fn welcome(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+        self.add_banner(&mut connection, |settings| &mut settings.success, now);
+        self.admit(connection, slot, now);
+    }
+
+    /// Goes on with a client when the name of its address in question is known.
+    pub(super) fn find_name(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+        match self.ask_name(&connection, now) {
+            Asked::Known(answer) => {
+                connection.known.take(answer);
+                self.check_access(connection, slot, now);
+            }
+            Asked::Later => {
+                connection.next = Next::Name(slot);
+                self.advance(connection, now);
+            }
         }
     }
 
@@ -178,7 +189,7 @@ impl Helper {
                 self.names = None;
             }
         }
-        let address = connection.remote.address.ip();
+        let address = connection.address_in_question();
         let asked = self.pending.awaits(address);
         self.names
             .as_mut()
@@ -226,6 +237,7 @@ impl Helper {
                 connection.next = Next::Close;
                 self.serve(connection, slot, failures, now);
             }
+            Next::Line(..) => self.wait(connection, Wait::Line, true, now),
             Next::Close => drop(connection),
         }
     }
@@ -243,8 +255,12 @@ impl Helper {
         };
         if watched {
             let result = self.pending.get_mut(key).map(|(connection, _)| {
+                let events = match wait {
+                    Wait::Line => EpollFlags::EPOLLIN,
+                    Wait::Name | Wait::Ident | Wait::Drain | Wait::Retry => EpollFlags::EPOLLOUT,
+                };
                 let token = Token::Pending(key);
-                let event = nix::sys::epoll::EpollEvent::new(EpollFlags::EPOLLOUT, token.encode());
+                let event = nix::sys::epoll::EpollEvent::new(events, token.encode());
                 self.epoll.add(&connection.stream, event)
             });
             // Where it can't be watched it ends when its time is over.
@@ -270,20 +286,26 @@ impl Helper {
     }
 
     /// Closes a connection that gets no server after all.
-    fn abandon(&mut self, connection: Connection) {
+    fn abandon(&mut self, mut connection: Connection) {
         match connection.next {
             Next::Name(slot) | Next::Ident(slot, _) | Next::Serve(slot, _) => {
                 self.state.leave(slot);
+            }
+            Next::Line(_, _, started) => {
+                self.end_line(&mut connection, Moment::now().unwrap_or(started));
             }
             Next::CloseIdentified(_) | Next::Close => {}
         }
     }
 
-    /// The client of a waiting connection takes more.
-    pub(super) fn writable(&mut self, key: Key, now: Moment) {
+    /// The client of a waiting connection takes more, or has sent something.
+    pub(super) fn ready(&mut self, key: Key, now: Moment) {
         let Some((connection, wait)) = self.pending.get_mut(key) else {
             return;
         };
+        if wait == Wait::Line {
+            return self.line_ready(key, now);
+        }
         if !connection.outbox.flush(&connection.stream) {
             return;
         }
@@ -314,7 +336,10 @@ impl Helper {
     fn answer(&mut self, key: Key, answer: &NameAnswer, now: Moment) {
         if let Some((mut connection, _)) = self.release(key) {
             match std::mem::replace(&mut connection.next, Next::Close) {
-                Next::Name(slot) => self.check_access(connection, slot, answer, now),
+                Next::Name(slot) => {
+                    connection.known.take(answer.clone());
+                    self.check_access(connection, slot, now);
+                }
                 other => {
                     connection.next = other;
                     self.advance(connection, now);
@@ -334,6 +359,11 @@ impl Helper {
         match self.pending.get_mut(key).map(|(_, wait)| wait) {
             Some(Wait::Name) => self.answer(key, &NameAnswer::Failed, now),
             Some(Wait::Ident) => self.ident_answer(key, Err(Failure::Timeout), now),
+            Some(Wait::Line) => {
+                if let Some((connection, _)) = self.release(key) {
+                    self.abandon(connection);
+                }
+            }
             Some(Wait::Retry) => {
                 if let Some((connection, _)) = self.release(key) {
                     self.advance(connection, now);

@@ -92,14 +92,17 @@ impl Helper {
             match token {
                 Token::Session(_) => {}
                 Token::Listener(index) => self.accept(index, now),
-                Token::Pending(key) => self.writable(key, now),
+                Token::Pending(key) => self.ready(key, now),
                 Token::Ident(key) => self.ident_ready(key, now),
                 Token::Guest(key) => self.guest_ready(key, now),
+                Token::MuxListener(index) => self.accept_handover(index, now),
+                Token::Handover(key) => self.handover_ready(key, now),
                 Token::Client(key) => self.relay_ready(key, Side::Client, events, now),
                 Token::Backend(key) => self.relay_ready(key, Side::Backend, events, now),
                 Token::Hosts => self.hosts_found(now),
                 Token::Names => self.named(now),
                 Token::Door => self.serve_door(now),
+                Token::Command(key) => self.command_ended(key),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
                 Token::ControlClient => self.read_control(now),
@@ -190,7 +193,9 @@ impl Helper {
     fn is_idle(&mut self, now: Moment) -> bool {
         let busy = !self.sessions.is_empty()
             || !self.pending.is_empty()
+            || !self.wrap.commands.is_empty()
             || !self.guests.is_empty()
+            || !self.handovers.is_empty()
             || !self.relays.slab.is_empty()
             || self.pause.is_some()
             || self.stopping

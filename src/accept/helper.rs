@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::door::Door;
 use super::internal::Guest;
+use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::names::Names;
 use super::notify::Notifier;
@@ -33,6 +35,10 @@ use super::slab::{Key, Slab};
 pub(super) struct Helper {
     pub(super) epoll: Epoll,
     pub(super) listeners: Vec<TcpListener>,
+    /// Where tcpmux hands connections over, for a service that it leads to.
+    pub(super) mux_listeners: Vec<UnixListener>,
+    /// Connections to tcpmux that it has sent nothing on yet.
+    pub(super) handovers: Slab<UnixStream>,
     pub(super) signals: SignalFd,
     pub(super) journal: &'static Journal,
     pub(super) journal_watched: bool,
@@ -53,6 +59,7 @@ pub(super) struct Helper {
     pub(super) bans: Bans,
     /// Where a sensor reports to.
     pub(super) door: Door,
+    pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
     pub(super) pause: Option<Pause>,
@@ -92,8 +99,13 @@ pub(super) enum Token {
     Pending(Key),
     /// The ident query of a pending connection.
     Ident(Key),
+    /// A command that a rule of hosts.allow or hosts.deny runs.
+    Command(Key),
     /// A client of an internal service.
     Guest(Key),
+    MuxListener(u32),
+    /// tcpmux, which hands a connection over.
+    Handover(Key),
     /// The client of a session of `redirect`.
     Client(Key),
     /// The backend of such a session.
@@ -116,11 +128,14 @@ impl Token {
             Self::Session(key) => (6, (key.index, key.generation)),
             Self::Pending(key) => (7, (key.index, key.generation)),
             Self::Ident(key) => (8, (key.index, key.generation)),
+            Self::Command(key) => (15, (key.index, key.generation)),
             Self::Guest(key) => (9, (key.index, key.generation)),
-            Self::Client(key) => (10, (key.index, key.generation)),
-            Self::Backend(key) => (11, (key.index, key.generation)),
-            Self::Hosts => (12, (0, 0)),
-            Self::Door => (13, (0, 0)),
+            Self::MuxListener(index) => (10, (index, 0)),
+            Self::Handover(key) => (11, (key.index, key.generation)),
+            Self::Client(key) => (12, (key.index, key.generation)),
+            Self::Backend(key) => (13, (key.index, key.generation)),
+            Self::Hosts => (14, (0, 0)),
+            Self::Door => (16, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -142,11 +157,14 @@ impl Token {
             6 => Self::Session(key),
             7 => Self::Pending(key),
             8 => Self::Ident(key),
+            15 => Self::Command(key),
             9 => Self::Guest(key),
-            10 => Self::Client(key),
-            11 => Self::Backend(key),
-            12 => Self::Hosts,
-            13 => Self::Door,
+            10 => Self::MuxListener(index),
+            11 => Self::Handover(key),
+            12 => Self::Client(key),
+            13 => Self::Backend(key),
+            14 => Self::Hosts,
+            16 => Self::Door,
             _ => return None,
         })
     }
@@ -155,6 +173,7 @@ impl Token {
 /// What a new helper begins with.
 pub(super) struct Start {
     pub(super) listeners: Vec<TcpListener>,
+    pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) journal: &'static Journal,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
@@ -180,6 +199,8 @@ impl Helper {
         let mut this = Self {
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             listeners: start.listeners,
+            mux_listeners: start.mux_listeners,
+            handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
             journal: start.journal,
             journal_watched: false,
@@ -195,6 +216,7 @@ impl Helper {
             names: None,
             bans: Bans::at(start.table),
             door: Door::at(start.door),
+            wrap: Wrap::default(),
             control: start.control,
             notifier: Notifier::new(now),
             pause: None,
@@ -245,11 +267,17 @@ impl Helper {
         for (listener, index) in self.listeners.iter().zip(0..) {
             self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
         }
+        for (listener, index) in self.mux_listeners.iter().zip(0..) {
+            self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
+        }
         Ok(())
     }
 
     pub(super) fn unwatch_listeners(&self) {
         for listener in &self.listeners {
+            self.unwatch(listener);
+        }
+        for listener in &self.mux_listeners {
             self.unwatch(listener);
         }
     }
@@ -329,7 +357,8 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Guest(key), Token::Client(key),
+                Token::Ident(key), Token::Command(key), Token::Guest(key),
+                Token::MuxListener(index), Token::Handover(key), Token::Client(key),
                 Token::Backend(key), Token::Hosts, Token::Door,
             ];
             for token in tokens {

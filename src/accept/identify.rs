@@ -41,7 +41,7 @@ impl Helper {
         self.advance(connection, now);
     }
 
-    fn ask_user(&self, connection: &Connection) -> Result<Query, Failure> {
+    pub(super) fn ask_user(&self, connection: &Connection) -> Result<Query, Failure> {
         match self.pending.has_room(Wait::Ident) {
             true => Query::new(&connection.stream),
             false => Err(Failure::System),
@@ -69,7 +69,7 @@ impl Helper {
         };
         let answer = match &mut connection.next {
             Next::Ident(_, query) | Next::CloseIdentified(query) => query.advance(),
-            Next::Name(_) | Next::Serve(..) | Next::Close => None,
+            Next::Name(_) | Next::Serve(..) | Next::Line(..) | Next::Close => None,
         };
         if let Some(answer) = answer {
             self.ident_answer(key, answer, now);
@@ -82,7 +82,13 @@ impl Helper {
             return;
         };
         match std::mem::replace(&mut connection.next, Next::Close) {
-            Next::Ident(slot, _) => self.identified(connection, slot, answer, now),
+            Next::Ident(slot, _) => {
+                if let Some((connection, slot, answer)) =
+                    self.take_user(connection, slot, answer, now)
+                {
+                    self.identified(connection, slot, answer, now);
+                }
+            }
             Next::CloseIdentified(_) => {
                 self.log_answer(&connection, &answer, now);
                 self.advance(connection, now);

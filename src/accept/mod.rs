@@ -13,12 +13,16 @@ mod control;
 mod door;
 mod environment;
 mod event_loop;
+mod file;
 mod guests;
+mod handover;
 mod helper;
 mod ident;
 mod identify;
 mod internal;
+mod libwrap;
 mod load;
+mod membership;
 mod names;
 mod notify;
 mod pause;
@@ -34,6 +38,7 @@ mod settings;
 mod slab;
 mod state;
 mod stop;
+mod tcpmux;
 #[cfg(test)]
 mod tests;
 
@@ -160,6 +165,7 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
     let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     let start = Start {
         listeners: activation.listeners,
+        mux_listeners: activation.mux_listeners,
         journal,
         settings: Settings::new(spec, &inherited)?,
         inherited,

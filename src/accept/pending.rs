@@ -15,8 +15,10 @@ use crate::sys::socket::send_now;
 
 use super::clock::Moment;
 use super::ident::Query;
+use super::libwrap::{Changes, Known};
 use super::peer::Remote;
 use super::slab::{Key, Slab};
+use super::tcpmux::Line;
 
 /// A client that has been accepted and has no server yet.
 #[derive(Debug)]
@@ -29,12 +31,16 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
     /// What comes then.
     pub(super) next: Next,
+    /// What was found out about it.
+    pub(super) known: Known,
+    /// What rules change about its server.
+    pub(super) changes: Option<Box<Changes>>,
 }
 
 /// What is to be done with a connection.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// The access lists need its peer's name. It counts as a running server.
+    /// The access lists or rules need a name. It counts as a running server.
     Name(Slot),
     /// Its user is asked for before it gets a server. It counts as a running server.
     Ident(Slot, Query),
@@ -42,6 +48,8 @@ pub(super) enum Next {
     CloseIdentified(Query),
     /// It gets a server, for which it counts already; so many times no process could be made.
     Serve(Slot, u32),
+    /// It is to name a service, and counts as a running server since then.
+    Line(Slot, Line, Moment),
     /// It is closed.
     Close,
 }
@@ -57,10 +65,18 @@ pub(super) enum Wait {
     Drain,
     /// Another attempt to make a process.
     Retry,
+    /// The client has to name a service.
+    Line,
 }
 
 impl Wait {
-    const ALL: [Self; 4] = [Self::Name, Self::Ident, Self::Drain, Self::Retry];
+    const ALL: [Self; 5] = [
+        Self::Name,
+        Self::Ident,
+        Self::Drain,
+        Self::Retry,
+        Self::Line,
+    ];
 
     /// How long it lasts at most.
     pub(super) fn time(self) -> Duration {
@@ -68,7 +84,7 @@ impl Wait {
             // As long as a resolver's own usual limits: two servers, two attempts of 5 seconds.
             Self::Name => Duration::from_secs(20),
             // Semantics, section 4.2.
-            Self::Ident | Self::Drain => Duration::from_secs(30),
+            Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
             // Semantics, section 4.8.
             Self::Retry => Duration::from_secs(5),
         }
@@ -77,7 +93,7 @@ impl Wait {
     /// How many may wait so at once.
     fn room(self) -> usize {
         match self {
-            Self::Name => 1024,
+            Self::Name | Self::Line => 1024,
             Self::Ident | Self::Drain | Self::Retry => 256,
         }
     }
@@ -118,7 +134,7 @@ impl Outbox {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     slab: Slab<Entry>,
-    queues: [Queue; 4],
+    queues: [Queue; 5],
     by_address: HashMap<IpAddr, Vec<Key>>,
 }
 
@@ -178,7 +194,7 @@ impl Pending {
         wait: Wait,
         now: Moment,
     ) -> Result<Key, Box<Connection>> {
-        let address = connection.remote.address.ip().to_canonical();
+        let address = connection.address_in_question();
         let entry = Entry {
             connection,
             wait,
@@ -219,7 +235,7 @@ impl Pending {
         } = self.slab.remove(key)?;
         self.queues[wait as usize].waiting -= 1;
         if wait == Wait::Name {
-            let address = connection.remote.address.ip().to_canonical();
+            let address = connection.address_in_question();
             if let Some(keys) = self.by_address.get_mut(&address) {
                 keys.retain(|&other| other != key);
                 if keys.is_empty() {
@@ -303,6 +319,8 @@ mod tests {
             remote: Remote::new(address),
             outbox: Outbox::default(),
             next: Next::Close,
+            known: Known::default(),
+            changes: None,
         };
         (client, connection)
     }

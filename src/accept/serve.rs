@@ -1,18 +1,20 @@
 //! Servers: their start, their end, and what happens where one can't be started.
 
 use std::ffi::CString;
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 
 use crate::journal::{Ending, Event};
 use crate::policy::{Reason, Refusal, Slot};
-use crate::sys::process::Ended;
-use crate::sys::spawn::SpawnError;
+use crate::sys::process::{Ended, Process};
+use crate::sys::spawn::{Launcher, SpawnError};
 
 use super::clock::Moment;
 use super::environment;
 use super::helper::Helper;
+use super::peer::Remote;
 use super::pending::{Connection, Next, Wait};
 use super::sessions::Session;
 use super::settings::Work;
@@ -26,19 +28,21 @@ impl Helper {
     pub(super) fn serve(&mut self, connection: Connection, slot: Slot, failures: u32, now: Moment) {
         let Connection { stream, remote, .. } = &connection;
         let started = Moment::now().unwrap_or(now);
-        let spawned = match &mut self.settings.work {
-            Work::Execute(launcher) => {
-                let variables = environment::remote(remote);
-                let variables = variables.each_ref().map(CString::as_c_str);
-                launcher.spawn(stream.as_fd(), &variables)
+        let changes = connection.changes.as_ref();
+        let changed = changes.and_then(|changes| self.launcher(changes));
+        let spawned = match (changed, &mut self.settings.work) {
+            (Some(mut changed), _) => spawn(&mut changed, stream, remote),
+            (None, Work::Execute(launcher)) => spawn(launcher, stream, remote),
+            (None, &mut Work::Internal(builtin)) => {
+                return self.receive(connection, slot, builtin, now);
             }
-            &mut Work::Internal(builtin) => return self.receive(connection, slot, builtin, now),
-            Work::Redirect(route) => {
+            (None, Work::Tcpmux(_)) => return self.ask_service(connection, slot, now),
+            (None, Work::Redirect(route)) => {
                 let route = route.clone();
                 return self.redirect(connection, slot, route, now);
             }
             // Its clients have left already.
-            Work::Sensor(_) => return self.state.leave(slot),
+            (None, Work::Sensor(_)) => return self.state.leave(slot),
         };
         match spawned {
             Ok(process) => {
@@ -133,4 +137,13 @@ impl Helper {
         self.state.leave(session.slot);
         self.notifier.status_changed();
     }
+}
+
+fn spawn(
+    launcher: &mut Launcher,
+    stream: &TcpStream,
+    remote: &Remote,
+) -> Result<Process, SpawnError> {
+    let variables = environment::remote(remote);
+    launcher.spawn(stream.as_fd(), &variables.each_ref().map(CString::as_c_str))
 }

@@ -10,7 +10,7 @@ use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{Redirect, Sensor, Spec, Task};
+use crate::spec::{MuxTarget, Redirect, Sensor, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
@@ -44,6 +44,8 @@ pub(super) enum Work {
     Execute(Launcher),
     /// Serves each connection itself.
     Internal(Builtin),
+    /// Leads each connection to one of these.
+    Tcpmux(Vec<MuxTarget>),
     /// Passes the bytes of each connection on.
     Redirect(Route),
     /// Has each client banned.
@@ -132,6 +134,7 @@ impl Settings {
         let work = match &spec.task {
             Task::Execute(program) => Work::Execute(launcher(program, &spec, inherited)?),
             Task::Internal(builtin) => Work::Internal(*builtin),
+            Task::Tcpmux(targets) => Work::Tcpmux(targets.clone()),
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
             Task::Sensor(sensor) => Work::Sensor(sensor.clone()),
         };
@@ -183,7 +186,7 @@ fn c_string(bytes: &ByteString) -> Result<CString, String> {
 
 /// The limits to set in each server, in xinetd's order. What the helper has already itself costs
 /// no system call.
-fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
+pub(super) fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<LimitOf> {
     let number = |limit: Rlimit| match limit {
         Rlimit::Unlimited => RLIM_INFINITY,
         Rlimit::AtMost(most) => most,

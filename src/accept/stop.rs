@@ -14,6 +14,7 @@ use nix::sys::signal::Signal;
 use crate::sys::process::Process;
 
 use super::control::STOP;
+use super::membership::unit_groups;
 use super::reload::{main_pid, request};
 
 /// How long servers may take to end after SIGTERM.
@@ -115,51 +116,11 @@ fn control_group() -> Option<PathBuf> {
         .find(|group| group.join("cgroup.procs").exists())
 }
 
-/// The groups of services in /proc/self/cgroup (cgroups(7)), relative to a mount point: in the
-/// unified hierarchy, and in systemd's own where there is one. A control process of a delegated
-/// unit is one level below its group. The root group and others are never meant: they have
-/// processes of other units in them.
-fn unit_groups(text: &str) -> impl Iterator<Item = &Path> {
-    text.lines()
-        .filter_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            let (controllers, path) = rest.split_once(':')?;
-            matches!(controllers, "" | "name=systemd").then_some(path)
-        })
-        .map(|path| path.trim_start_matches('/'))
-        .map(|path| Path::new(path.strip_suffix("/.control").unwrap_or(path)))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "service")
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command;
 
     use super::*;
-
-    #[test]
-    fn only_the_group_of_a_service_is_one() {
-        let units = |text| unit_groups(text).map(Path::to_path_buf).collect::<Vec<_>>();
-        let expected = [Path::new("system.slice/telnet.service")];
-        assert_eq!(units("0::/system.slice/telnet.service\n"), expected);
-        assert_eq!(
-            units("0::/system.slice/telnet.service/.control\n"),
-            expected
-        );
-        let hybrid = "2:pids:/x.service\n1:name=systemd:/system.slice/telnet.service\n0::/\n";
-        assert_eq!(units(hybrid), expected);
-        for none in [
-            "0::/\n",
-            "0::/user.slice/session-1.scope\n",
-            "0::/system.slice\n",
-            "",
-        ] {
-            assert_eq!(units(none), [""; 0].map(PathBuf::from), "{none}");
-        }
-    }
 
     #[test]
     fn all_but_the_spared_are_found_below_as_well() {

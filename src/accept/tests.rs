@@ -1,6 +1,7 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
 mod internal;
+mod mux;
 mod redirect;
 mod sensor;
 
@@ -80,6 +81,7 @@ impl Scene {
         let kept = StateFile::open(state.file().try_clone().unwrap().into()).unwrap();
         let start = Start {
             listeners: vec![listener],
+            mux_listeners: Vec::new(),
             journal: Box::leak(Box::new(journal)),
             settings: Settings::new(parse(spec(changes).as_bytes()).unwrap(), &inherited).unwrap(),
             inherited,

@@ -136,7 +136,7 @@ pub static TABLE: &[Row] = table! {
         Helper("gives them to the server"),
         "the arguments of the server; with the flag NAMEINARGS from argv[0] on";
     Libwrap ["libwrap"], Fixed(1), Service, true, process::libwrap,
-        NotYet("hosts.allow and hosts.deny are not read yet"),
+        Helper("asks hosts.allow and hosts.deny about that daemon"),
         "the daemon name for hosts.allow and hosts.deny";
     OnlyFrom ["only_from"], Modifiable, Both, true, access::only_from,
         Helper("refuses everyone else"),

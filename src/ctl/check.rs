@@ -97,12 +97,17 @@ impl FileTree for WithMain<'_> {
 }
 
 fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
-    let configuration = config::load(tree, main, databases);
+    let mut configuration = config::load(tree, main, databases);
     let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual());
     let translation = translate(&configuration, &surroundings);
     let services = translation.services.into_iter();
     let mut problems = configuration.problems;
     problems.extend(translation.problems);
+    problems.extend(super::wrappers::problems(
+        tree,
+        &configuration.services,
+        &mut configuration.sources,
+    ));
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     Check {
         main: main.to_owned(),

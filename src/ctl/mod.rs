@@ -5,6 +5,7 @@ mod bans;
 mod check;
 mod json;
 mod text;
+mod wrappers;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::bytes::ByteString;
 use crate::policy::{Note, Reason, Refusal};
-use crate::service::DenyTime;
+use crate::service::{DenyTime, Facility, Level};
 
 use super::kind::Kind;
 
@@ -72,6 +72,22 @@ pub enum Event<'a> {
     NameUnknown {
         /// The client.
         peer: Peer<'a>,
+    },
+    /// A client was refused by hosts.allow or hosts.deny: goes before its [`Event::Fail`].
+    LibwrapRefused {
+        /// The client.
+        peer: Peer<'a>,
+        /// What the rule's `severity` says.
+        severity: Option<(Facility, Level)>,
+    },
+    /// A client gets a command in place of the server (`twist` in hosts_options(5)).
+    LibwrapTwist {
+        /// The client.
+        peer: Peer<'a>,
+        /// The command.
+        command: &'a ByteString,
+        /// What the rule's `severity` says.
+        severity: Option<(Facility, Level)>,
     },
     /// A client was identified.
     UserId {
@@ -158,9 +174,26 @@ impl<'a> Event<'a> {
     pub fn companion(refusal: &Refusal, peer: Peer<'a>) -> Option<Self> {
         match (refusal.reason, refusal.note) {
             (Reason::Load, _) => Some(Self::ExcessiveLoad { peer }),
+            (Reason::Libwrap, note) => Some(Self::LibwrapRefused {
+                peer,
+                severity: match note {
+                    Note::Severity(facility, level) => Some((facility, level)),
+                    Note::Nothing | Note::BothLists | Note::NameUnknown | Note::Banned => None,
+                },
+            }),
             (_, Note::BothLists) => Some(Self::BothListsMatch { peer }),
             (_, Note::NameUnknown) => Some(Self::NameUnknown { peer }),
-            (_, Note::Nothing | Note::Banned) => None,
+            (_, Note::Nothing | Note::Banned | Note::Severity(..)) => None,
+        }
+    }
+
+    /// The facility and level that a rule has for it.
+    pub(super) fn severity(&self) -> Option<(Facility, Level)> {
+        match self {
+            Self::LibwrapRefused { severity, .. } | Self::LibwrapTwist { severity, .. } => {
+                *severity
+            }
+            _ => None,
         }
     }
 
@@ -175,6 +208,8 @@ impl<'a> Event<'a> {
             Self::ExcessiveLoad { .. } => Kind::ExcessiveLoad,
             Self::BothListsMatch { .. } => Kind::BothListsMatch,
             Self::NameUnknown { .. } => Kind::NameUnknown,
+            Self::LibwrapRefused { .. } => Kind::LibwrapRefused,
+            Self::LibwrapTwist { .. } => Kind::LibwrapTwist,
             Self::UserId { .. } => Kind::UserId,
             Self::NoId { .. } => Kind::NoId,
             Self::IdentFailed { .. } => Kind::IdentFailed,

@@ -14,7 +14,8 @@ use super::service::ServiceLog;
 pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>, pid: u32) {
     let kind = event.kind();
     let line = Line(service, event);
-    entry.begin(format_args!("{line}"), service.urgency(kind), pid);
+    let urgency = event.severity().unwrap_or_else(|| service.urgency(kind));
+    entry.begin(format_args!("{line}"), urgency, pid);
     entry.text("MESSAGE_ID", kind.message_id());
     entry.text("XINETD_EVENT", kind.name());
     entry.bytes("XINETD_SERVICE", service.id.as_bytes());
@@ -65,7 +66,12 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
         Event::ExcessiveLoad { peer }
         | Event::BothListsMatch { peer }
         | Event::Banned { peer, .. }
-        | Event::NameUnknown { peer } => remote(entry, peer, true),
+        | Event::NameUnknown { peer }
+        | Event::LibwrapRefused { peer, .. } => remote(entry, peer, true),
+        Event::LibwrapTwist { peer, command, .. } => {
+            remote(entry, peer, true);
+            entry.bytes("XINETD_COMMAND", command.as_bytes());
+        }
         Event::UserId { peer, user } => {
             remote(entry, peer, service.success.host);
             // As RFC 3875, section 4.1.10 calls it.

@@ -21,6 +21,10 @@ pub enum Kind {
     BothListsMatch,
     /// A client's name could not be found out, and `no_access` has names.
     NameUnknown,
+    /// A client was refused by hosts.allow or hosts.deny.
+    LibwrapRefused,
+    /// A client gets a command in place of the server.
+    LibwrapTwist,
     /// A client was identified.
     UserId,
     /// A client was refused because nobody identified it.
@@ -55,7 +59,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Start,
         Self::Exit,
         Self::Traffic,
@@ -64,6 +68,8 @@ impl Kind {
         Self::ExcessiveLoad,
         Self::BothListsMatch,
         Self::NameUnknown,
+        Self::LibwrapRefused,
+        Self::LibwrapTwist,
         Self::UserId,
         Self::NoId,
         Self::IdentFailed,
@@ -92,6 +98,8 @@ impl Kind {
             Self::ExcessiveLoad => "LOAD",
             Self::BothListsMatch => "BOTH_LISTS",
             Self::NameUnknown => "NAME_UNKNOWN",
+            Self::LibwrapRefused => "LIBWRAP",
+            Self::LibwrapTwist => "TWIST",
             Self::UserId => "USERID",
             Self::NoId => "NOID",
             Self::IdentFailed => "IDENT_FAILED",
@@ -121,6 +129,8 @@ impl Kind {
             Self::ExcessiveLoad => "dddf54824d6042e09d470e280f5b7db3",
             Self::BothListsMatch => "c2d7f9b71af943899c6839daf98ea642",
             Self::NameUnknown => "63ce8638571244379d6541b54ffcc5f4",
+            Self::LibwrapRefused => "851269bf05ea4e53a469c6c7b4175232",
+            Self::LibwrapTwist => "a13a8f73c6f642019471f0bf85ca2591",
             Self::UserId => "9c523edd6c2b497e875d1b5de59847eb",
             Self::NoId => "7a887e7a84fe41d19503007369d77b0e",
             Self::IdentFailed => "b3f229b1dde248209fbcb924356dcc0b",
@@ -156,6 +166,8 @@ impl Kind {
             | Self::Unreachable
             | Self::BannerUnreadable => Some(Level::Err),
             Self::Banned => Some(Level::Crit),
+            // xinetd's own usual level for both.
+            Self::LibwrapRefused | Self::LibwrapTwist => Some(Level::Info),
             Self::NameUnknown | Self::LinesLost => Some(Level::Warning),
             Self::RefusalsWithheld
             | Self::RemarksWithheld

@@ -76,6 +76,17 @@ impl Display for Line<'_> {
                 "Service={id}: the name of {} could not be found out, and no_access has names",
                 peer.host
             ),
+            Event::LibwrapRefused { peer, .. } => write!(
+                f,
+                "libwrap refused connection to {id} (libwrap={}) from {}",
+                Text(&service.daemon),
+                peer.host
+            ),
+            Event::LibwrapTwist { peer, command, .. } => {
+                // Without `::ffff:`, as the C library has it.
+                let address = peer.address.to_canonical();
+                write!(f, "twist {address} to {}", Text(command))
+            }
             Event::UserId { user, .. } => write!(f, "USERID: {id} {user}"),
             Event::NoId { peer, failure } => write!(f, "NOID: {id} {} {failure}", peer.host),
             Event::IdentFailed { peer, failure } => {
@@ -315,6 +326,21 @@ mod tests {
         let count = NonZeroU64::new(5).unwrap();
         let (server, file) = (&"/usr/sbin/in.x".into(), &"/etc/motd".into());
         for (event, text) in [
+            (
+                Event::LibwrapRefused {
+                    peer: PEER,
+                    severity: None,
+                },
+                "libwrap refused connection to telnet (libwrap=in.telnetd) from ::ffff:192.0.2.7",
+            ),
+            (
+                Event::LibwrapTwist {
+                    peer: PEER,
+                    command: &"echo no".into(),
+                    severity: None,
+                },
+                "twist 192.0.2.7 to echo no",
+            ),
             (
                 Event::UserId {
                     peer: PEER,

@@ -13,6 +13,8 @@ use super::kind::Kind;
 pub struct ServiceLog {
     pub(super) id: ByteString,
     pub(super) name: ByteString,
+    /// Its name in hosts.allow and hosts.deny.
+    pub(super) daemon: ByteString,
     pub(super) place: Place,
     pub(super) success: SuccessFlags,
     pub(super) failure: FailureFlags,
@@ -33,6 +35,7 @@ impl ServiceLog {
         Self {
             id: spec.id.clone(),
             name: spec.name.clone(),
+            daemon: spec.libwrap.clone().unwrap_or_default(),
             place: spec.place.clone(),
             success: spec.logging.success,
             failure: FailureFlags {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::problem::Place;
+use crate::service::{Facility, Level};
 
 /// What refuses a client, in xinetd's words (semantics, section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +20,8 @@ pub enum Reason {
     PerSourceLimit,
     /// `only_from` and `no_access`.
     Address,
+    /// hosts.allow and hosts.deny.
+    Libwrap,
     /// No process could be made for the server.
     Fork,
 }
@@ -33,6 +36,7 @@ impl Reason {
             Self::ServiceLimit => "service_limit",
             Self::PerSourceLimit => "per_source_limit",
             Self::Address => "address",
+            Self::Libwrap => "libwrap",
             Self::Fork => "fork",
         }
     }
@@ -56,6 +60,8 @@ pub enum Note {
     Banned,
     /// `no_access` has names and the peer's could not be found out.
     NameUnknown,
+    /// `severity` in the rule says as what it is logged.
+    Severity(Facility, Level),
 }
 
 /// A refusal: what refuses, and where that is written.
@@ -82,7 +88,7 @@ impl Refusal {
     }
 
     /// A refusal by the rule at a place.
-    pub(super) fn at(reason: Reason, rule: Option<&Place>) -> Self {
+    pub fn at(reason: Reason, rule: Option<&Place>) -> Self {
         Self {
             reason,
             rule: rule.cloned(),
@@ -91,7 +97,8 @@ impl Refusal {
     }
 
     /// The same with a note.
-    pub(super) fn noting(mut self, note: Note) -> Self {
+    #[must_use]
+    pub fn noting(mut self, note: Note) -> Self {
         self.note = note;
         self
     }

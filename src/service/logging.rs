@@ -50,7 +50,7 @@ pub struct SizeLimits {
     pub hard: u64,
 }
 
-/// syslog(3) facilities that xinetd knows, with their numbers.
+/// syslog(3) facilities that xinetd and hosts_options(5) know, with their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names are syslog's")]
@@ -62,6 +62,7 @@ pub enum Facility {
     Lpr = 6,
     News = 7,
     Uucp = 8,
+    Cron = 9,
     Authpriv = 10,
     Ftp = 11,
     Local0 = 16,

@@ -75,6 +75,31 @@ pub struct Service {
     pub attributes: Vec<Written>,
 }
 
+impl Service {
+    /// The daemon's name in hosts.allow and hosts.deny (semantics, section 4.7); none where xinetd
+    /// does not ask them: NOLIBWRAP, or RPC over tcp.
+    pub fn libwrap_daemon(&self) -> Option<ByteString> {
+        let is_rpc = matches!(self.reach, Reach::Rpc(..)) && self.protocol == Protocol::Tcp;
+        if self.flags.nolibwrap || is_rpc {
+            return None;
+        }
+        if self.libwrap_name.is_some() {
+            return self.libwrap_name.clone();
+        }
+        let Serving::Program(program) = &self.serving else {
+            return Some(self.name.clone());
+        };
+        // Without NAMEINARGS that is the last part of `server` as well.
+        let own = program
+            .argv
+            .first()
+            .map(ByteString::as_bytes)
+            .unwrap_or_default();
+        let last = own.rsplit(|byte| *byte == b'/').next();
+        Some(last.unwrap_or(own).into())
+    }
+}
+
 /// How clients reach a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {

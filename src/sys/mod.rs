@@ -5,6 +5,7 @@
 
 pub mod credentials;
 pub mod descriptor;
+pub mod handover;
 pub mod process;
 pub mod signals;
 pub mod socket;

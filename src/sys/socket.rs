@@ -40,6 +40,16 @@ pub fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
         && getsockopt(&socket, sockopt::AcceptConn) == Ok(true)
 }
 
+/// Whether this is a stream socket of unix(7) that listens.
+pub fn is_unix_listener(socket: BorrowedFd<'_>) -> bool {
+    let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
+        .ok()
+        .and_then(|a| a.family());
+    family == Some(AddressFamily::Unix)
+        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Stream)
+        && getsockopt(&socket, sockopt::AcceptConn) == Ok(true)
+}
+
 /// Closes a connection so that the peer gets a reset.
 pub fn reset(socket: TcpStream) {
     let linger = libc::linger {
@@ -141,6 +151,8 @@ mod tests {
         let unix = UnixListener::bind(&path).unwrap();
         std::fs::remove_file(path).unwrap();
         assert!(!is_tcp_listener(unix.as_fd()));
+        assert!(is_unix_listener(unix.as_fd()));
+        assert!(!is_unix_listener(listener.as_fd()));
     }
 
     #[test]

@@ -43,13 +43,23 @@ pub struct Launcher {
     argv: Pointers,
     environment: Pointers,
     limits: Vec<LimitOf>,
+    change: Change,
     stack: Vec<u8>,
+}
+
+/// What is changed in a process before it executes the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The umask, where it is another than the helper's.
+    pub umask: Option<u16>,
+    /// What is added to the nice value.
+    pub nice: i32,
 }
 
 /// An array of C strings that ends with a null pointer, together with what it points to.
 struct Pointers {
     /// Owns the strings; their buffers stay where they are.
-    _strings: Vec<CString>,
+    strings: Vec<CString>,
     pointers: Vec<*const c_char>,
 }
 
@@ -57,10 +67,7 @@ impl Pointers {
     fn new(strings: Vec<CString>) -> Self {
         let mut pointers: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
         pointers.push(ptr::null());
-        Self {
-            _strings: strings,
-            pointers,
-        }
+        Self { strings, pointers }
     }
 }
 
@@ -70,6 +77,7 @@ struct Order {
     argv: *const *const c_char,
     environment: *const *const c_char,
     limits: *const [LimitOf],
+    change: Change,
     no_signals: libc::sigset_t,
     socket: RawFd,
     errno: c_int,
@@ -88,7 +96,31 @@ impl Launcher {
             argv: Pointers::new(argv),
             environment: Pointers::new(environment),
             limits,
+            change: Change::default(),
             stack: vec![0; STACK_SIZE],
+        }
+    }
+
+    /// One for the same program, with another environment.
+    #[must_use]
+    pub fn with(&self, environment: Vec<CString>, change: Change) -> Self {
+        let argv = self.argv.strings.clone();
+        self.another(self.path.clone(), argv, environment, change)
+    }
+
+    /// One for another program, under the same limits.
+    #[must_use]
+    pub fn another(
+        &self,
+        path: CString,
+        argv: Vec<CString>,
+        environment: Vec<CString>,
+        change: Change,
+    ) -> Self {
+        let limits = self.limits.clone();
+        Self {
+            change,
+            ..Self::new(path, argv, environment, limits)
         }
     }
 
@@ -113,6 +145,7 @@ impl Launcher {
             argv: self.argv.pointers.as_ptr(),
             environment: environment.as_ptr(),
             limits: &raw const *self.limits,
+            change: self.change,
             no_signals: *nix::sys::signal::SigSet::empty().as_ref(),
             socket: socket.as_raw_fd(),
             errno: 0,
@@ -178,6 +211,13 @@ extern "C" fn run_child(order: *mut c_void) -> c_int {
                 // As in xinetd the server runs even if the limit can't be had: a user may not
                 // raise one above the hard limit. It was logged when the service started.
                 let _ = libc::setrlimit(limit.resource as _, &raw const value);
+            }
+            if let Some(mask) = order.change.umask {
+                libc::umask(mask.into());
+            }
+            // Less than the helper has takes a privilege: as in xinetd the server runs without.
+            if order.change.nice != 0 {
+                libc::nice(order.change.nice);
             }
             libc::setsid();
             libc::sigprocmask(
@@ -295,6 +335,32 @@ mod tests {
         let (pid, group, session) = (words.next(), words.next(), words.next());
         assert_eq!((pid, pid), (group, session));
         assert_eq!(words.next_back(), Some("0000000000000000"));
+    }
+
+    #[test]
+    fn another_program_has_the_limits_and_a_mask_of_its_own() {
+        let limit = LimitOf {
+            resource: Resource::RLIMIT_NOFILE,
+            value: 33,
+        };
+        let change = Change {
+            umask: Some(0o31),
+            nice: 3,
+        };
+        let argv = [c"sh", c"-c", c"ulimit -n; umask; nice"];
+        let mut own = launcher("umask", &[], vec![limit]);
+        let mut other = own.another(
+            c"/bin/sh".into(),
+            argv.map(Into::into).into(),
+            vec![],
+            change,
+        );
+        let (usual, _) = run(&mut own, "", &[]);
+        let (text, _) = run(&mut other, "", &[]);
+        let (nice, _) = run(&mut launcher("nice", &[], vec![]), "", &[]);
+        let nice: i32 = nice.trim().parse().unwrap();
+        assert_eq!(text, format!("33\n0031\n{}\n", nice + 3));
+        assert_eq!(run(&mut own, "", &[]).0, usual);
     }
 
     #[test]

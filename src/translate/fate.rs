@@ -1,7 +1,8 @@
 //! What becomes of an attribute: one row for each, so that none is forgotten.
 
+use super::principal::is_root;
 use super::report::Fate;
-use super::servable::{Obstacle, Reason};
+use super::servable::{Obstacle, Reason, is_tcpmux};
 use super::service::nice;
 use crate::config::Attribute;
 use crate::service::{Identity, LogTarget, Reach, Service, Serving};
@@ -40,12 +41,25 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
 fn fate(attribute: Attribute, service: &Service) -> Fate {
     match attribute {
         Attribute::Id => generator("names the units"),
+        Attribute::Type if matches!(service.reach, Reach::Mux(_)) => {
+            helper("takes the clients that the tcpmux service hands on")
+        }
+        Attribute::Type if is_tcpmux(service) => {
+            helper("hands each client to the helper of the service that it names")
+        }
         Attribute::Type if matches!(service.serving, Serving::Internal(_)) => {
             helper("serves it without a process")
         }
         Attribute::Type => generator("decides how the port is found"),
         Attribute::Disable | Attribute::Enabled | Attribute::Disabled => {
             generator("decides whether xinetd.target starts the socket")
+        }
+        Attribute::Port | Attribute::Bind | Attribute::V6only | Attribute::Wait
+            if matches!(service.reach, Reach::Mux(_)) =>
+        {
+            Fate::NoEffect {
+                why: "clients come through the tcpmux service",
+            }
         }
         Attribute::SocketType | Attribute::Protocol | Attribute::Port => unit("ListenStream="),
         Attribute::Wait => unit("Accept="),
@@ -54,6 +68,9 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::User | Attribute::Group if identity(service).is_some() => {
             helper("becomes it by its number, without a lookup")
         }
+        Attribute::User if is_tcpmux(service) && is_root_of(service) => Fate::NoEffect {
+            why: "it needs no rights, and runs as a user that owns nothing",
+        },
         Attribute::User => unit("User="),
         Attribute::Group => unit("Group="),
         Attribute::Groups => helper("drops or keeps the supplementary groups"),
@@ -114,9 +131,10 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
                 helper("gives the lines this facility and level in the journal")
             }
         },
-        Attribute::Libwrap => Fate::NoEffect {
-            why: "neither hosts.allow nor hosts.deny has a rule, or the flag NOLIBWRAP is set",
+        Attribute::Libwrap if service.libwrap_daemon().is_none() => Fate::NoEffect {
+            why: "hosts.allow and hosts.deny are not asked for this service",
         },
+        Attribute::Libwrap => helper("asks hosts.allow and hosts.deny about this daemon"),
         Attribute::RpcVersion | Attribute::RpcNumber if matches!(service.reach, Reach::Rpc(..)) => {
             not_served(&Reason::Rpc)
         }
@@ -149,14 +167,18 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
 /// Adds what becomes of the flags that can be served.
 fn flags(service: &Service, fates: &mut Vec<Fate>) {
     let flags = &service.flags;
+    let option = |directive| match service.reach {
+        Reach::Mux(_) => helper("sets it on the connection"),
+        Reach::Listen(_) | Reach::Rpc(..) => unit(directive),
+    };
     let redirects = matches!(service.serving, Serving::Redirect { .. });
     let rows = [
         (
             matches!(service.serving, Serving::Sensor(_)),
             helper("has whoever connects banned from all services"),
         ),
-        (flags.nodelay, unit("NoDelay=")),
-        (flags.keepalive, unit("KeepAlive=")),
+        (flags.nodelay, option("NoDelay=")),
+        (flags.keepalive, option("KeepAlive=")),
         (
             flags.keepalive && redirects,
             helper("has the kernel ask a silent backend whether it is there"),
@@ -167,7 +189,7 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
         ),
         (
             flags.nolibwrap,
-            generator("serves it though hosts.allow or hosts.deny has rules"),
+            helper("does not ask hosts.allow and hosts.deny"),
         ),
         (
             flags.idonly && service.logging.success.userid,
@@ -192,6 +214,11 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
 
 fn identity(service: &Service) -> Option<Identity> {
     service.credentials.as_ref()?.identity()
+}
+
+fn is_root_of(service: &Service) -> bool {
+    let credentials = service.credentials.as_ref();
+    credentials.is_some_and(|credentials| is_root(&credentials.user))
 }
 
 fn unit(directives: &'static str) -> Fate {

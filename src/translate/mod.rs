@@ -3,6 +3,7 @@
 
 mod escape;
 mod fate;
+mod mux;
 mod name;
 mod principal;
 mod problems;
@@ -24,10 +25,12 @@ pub use surroundings::{SpecDirectory, Surroundings};
 
 use std::path::{Path, PathBuf};
 
+use self::mux::Switchboard;
 use self::name::{Choice, Names, UnitName};
 use self::problems::Problems;
-use self::servable::Servable;
+use self::servable::{Door, Servable};
 use self::unit::{Directive, Plain, Value};
+use crate::bans::Options;
 use crate::config::{Attribute, Configuration};
 use crate::problem::Problem;
 use crate::service::{Reach, Service};
@@ -84,10 +87,20 @@ pub struct Link {
 pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>) -> Translation {
     let mut names = Names::new(&surroundings.existing);
     let mut problems = Problems::default();
-    let services: Vec<_> = configuration
+    let prepared: Vec<_> = configuration
         .services
         .iter()
-        .map(|service| translate_service(service, surroundings, &mut names, &mut problems))
+        .map(|service| Prepared::new(service, &surroundings.bans, &mut names))
+        .collect();
+    let mut switchboard = Switchboard::default();
+    for prepared in &prepared {
+        if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable) {
+            switchboard.add(prepared.service, servable, unit);
+        }
+    }
+    let services: Vec<_> = prepared
+        .into_iter()
+        .map(|prepared| translate_service(prepared, surroundings, &switchboard, &mut problems))
         .collect();
     let is_enabled = |service: &TranslatedService| !service.links.is_empty();
     let target = Link {
@@ -106,21 +119,52 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
     }
 }
 
+/// A service, its name, and whether it can be served.
+struct Prepared<'a> {
+    service: &'a Service,
+    choice: Choice,
+    servable: Result<Servable, Vec<Obstacle>>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(service: &'a Service, bans: &Result<Options, String>, names: &mut Names<'_>) -> Self {
+        let mut servable = servable::servable(service, bans);
+        let port = match &service.reach {
+            Reach::Listen(listen) => Some(listen.port),
+            Reach::Rpc(..) | Reach::Mux(_) => None,
+        };
+        // Services that are not served yet keep their names: those of others will not change when
+        // they are.
+        let choice = names.choose(service.id.as_bytes(), port);
+        if let Choice::Ours { unit, .. } = &choice
+            && let Reach::Mux(_) = service.reach
+            && !mux::has_socket(unit)
+        {
+            servable = Err(vec![Obstacle::of(
+                service,
+                Attribute::Id,
+                Reason::NameTooLong,
+            )]);
+        }
+        Self {
+            service,
+            choice,
+            servable,
+        }
+    }
+}
+
 fn translate_service(
-    service: &Service,
+    prepared: Prepared<'_>,
     surroundings: &Surroundings<'_>,
-    names: &mut Names<'_>,
+    switchboard: &Switchboard,
     problems: &mut Problems,
 ) -> TranslatedService {
-    let libwrap_rules = surroundings.libwrap_rules.as_deref();
-    let servable = servable::servable(service, libwrap_rules, &surroundings.bans);
-    let port = match &service.reach {
-        Reach::Listen(listen) => Some(listen.port),
-        Reach::Rpc(..) | Reach::Mux(_) => None,
-    };
-    // Services that are not served yet keep their names: those of others will not change when
-    // they are.
-    let choice = names.choose(service.id.as_bytes(), port);
+    let Prepared {
+        service,
+        choice,
+        servable,
+    } = prepared;
     let mut files = Vec::new();
     let mut links = Vec::new();
     let standing = match (choice, servable) {
@@ -142,7 +186,10 @@ fn translate_service(
                 problems.renamed(service, &unit, &path);
             }
             problems.numbers(service, surroundings.databases);
-            match files_of(service, &servable, &unit, &surroundings.specs) {
+            if matches!(servable.door, Door::Mux(_)) && switchboard.is_dead() {
+                problems.unreachable(service);
+            }
+            match files_of(service, &servable, &unit, switchboard, &surroundings.specs) {
                 Ok(made) => {
                     files = made;
                     links.extend(service.enabled.then(|| Link {
@@ -176,16 +223,17 @@ fn files_of(
     service: &Service,
     servable: &Servable,
     unit: &UnitName,
+    switchboard: &Switchboard,
     specs: &SpecDirectory,
 ) -> Result<Vec<File>, toml::ser::Error> {
-    let spec = toml::to_string(&spec::spec(service, servable))?;
+    let spec = toml::to_string(&spec::spec(service, servable, switchboard))?;
     let file = |path: String, content: String, private| File {
         path: path.into(),
         content: content.into_bytes(),
         private,
     };
     let service_unit = service::service(service, servable, unit, specs).to_string();
-    let socket_unit = socket::socket(service, servable).to_string();
+    let socket_unit = socket::socket(service, servable, unit).to_string();
     Ok(vec![
         // It may hold passwords (env, server_args), as the configuration file of mode 0600 may.
         file(

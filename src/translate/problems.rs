@@ -96,6 +96,20 @@ impl Problems {
         }
     }
 
+    /// A service of type TCPMUX without a tcpmux: xinetd says nothing.
+    pub(super) fn unreachable(&mut self, service: &Service) {
+        self.add(Problem {
+            severity: severity(service, Severity::Warning),
+            code: "no-tcpmux",
+            place: place_of(service, Attribute::Type).clone(),
+            message: format!(
+                "{}: no service tcpmux leads to it, so that nobody can reach it",
+                service.id.to_text()
+            ),
+            help: "add a service tcpmux with type = INTERNAL".to_owned(),
+        });
+    }
+
     /// What is not served or not enforced, at its place.
     pub(super) fn report(&mut self, service: &Service, report: &ServiceReport) {
         if let Standing::NotServedYet(obstacles) = &report.standing {

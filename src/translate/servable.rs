@@ -2,34 +2,44 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
-use super::principal::Account;
+use super::principal::{Account, is_root};
 use super::unit::Plain;
 use crate::bans::Options;
 use crate::config::Attribute;
 use crate::problem::Place;
-use crate::service::{Bind, Family, Mux, Port, Protocol, Reach, Service, Serving, SocketType};
+use crate::service::{
+    Bind, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
+};
 use crate::spec::{Redirect, Sensor, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Servable {
-    pub(super) port: Port,
-    pub(super) family: Family,
-    /// The address and zone of `bind`.
-    pub(super) bind: Option<(IpAddr, Option<Plain>)>,
+    pub(super) door: Door,
     pub(super) task: Task,
     pub(super) account: Account,
 }
 
+/// Where connections come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Door {
+    /// A port of its own.
+    Port {
+        port: Port,
+        family: Family,
+        /// The address and zone of `bind`.
+        bind: Option<(IpAddr, Option<Plain>)>,
+    },
+    /// The tcpmux service.
+    Mux(Mux),
+}
+
 /// The parts for the units, or all that stands in the way.
 ///
-/// `libwrap_rules` is a file with rules for hosts_access(5), if there is one, and `bans` what the
-/// administrator says of bans.
+/// `bans` is what the administrator says of bans.
 pub(super) fn servable(
     service: &Service,
-    libwrap_rules: Option<&Path>,
     bans: &Result<Options, String>,
 ) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
@@ -51,8 +61,10 @@ pub(super) fn servable(
             found.add(Attribute::Protocol, Reason::Protocol(name.to_text()));
         }
     }
-    // An internal service takes its clients itself, whatever wait says.
-    if service.wait && !matches!(service.serving, Serving::Internal(_)) {
+    // An internal service takes its clients itself, whatever wait says; one behind tcpmux has no
+    // socket to wait for.
+    let is_waiting = service.wait && !matches!(service.serving, Serving::Internal(_));
+    if is_waiting && !matches!(service.reach, Reach::Mux(_)) {
         found.add(Attribute::Wait, Reason::Wait);
     }
     if service.flags.labeled {
@@ -61,35 +73,30 @@ pub(super) fn servable(
     if service.flags.intercept {
         found.add(Attribute::Flags, Reason::Intercept);
     }
-    if let Some(file) = libwrap_rules
-        && !service.flags.nolibwrap
-    {
-        let file = file.to_owned();
-        found.add(Attribute::Libwrap, Reason::Libwrap { file });
-    }
-    let listen = match &service.reach {
-        Reach::Listen(listen) => Some(listen),
+    let door = match &service.reach {
+        Reach::Listen(listen) => {
+            let bind = found.bind(listen.bind.as_ref());
+            if listen.port == Port(0) {
+                found.add(Attribute::Port, Reason::EphemeralPort);
+            }
+            Some(Door::Port {
+                port: listen.port,
+                family: listen.family,
+                bind,
+            })
+        }
         Reach::Rpc(..) => {
             found.add(Attribute::Type, Reason::Rpc);
             None
         }
-        Reach::Mux(mux) => {
-            found.add(Attribute::Type, Reason::Mux(*mux));
-            None
-        }
+        Reach::Mux(mux) => Some(Door::Mux(*mux)),
     };
-    let bind = listen.and_then(|listen| found.bind(listen.bind.as_ref()));
-    if listen.is_some_and(|listen| listen.port == Port(0)) {
-        found.add(Attribute::Port, Reason::EphemeralPort);
-    }
     let task = match &service.serving {
         Serving::Program(program) => Some(Task::Execute(program.clone())),
         Serving::Internal(internal) => {
-            let builtin = internal.builtin();
-            if builtin.is_none() {
-                found.add(Attribute::Type, Reason::Tcpmux);
-            }
-            builtin.map(Task::Internal)
+            // Whom it leads to is known when all services have names.
+            let tcpmux = Task::Tcpmux(Vec::new());
+            Some(internal.builtin().map_or(tcpmux, Task::Internal))
         }
         Serving::Redirect { host, port } => Some(Task::Redirect(Redirect {
             targets: vec![Target {
@@ -111,22 +118,29 @@ pub(super) fn servable(
         },
     };
     let account = match &service.credentials {
+        // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
+        Some(credentials) if is_tcpmux(service) && is_root(&credentials.user) => {
+            Some(Account::nobody_at_all())
+        }
         Some(credentials) => Account::new(credentials)
             .map_err(|(attribute, word)| found.add(attribute, Reason::Principal(word)))
             .ok(),
         // Only internal services lack them.
         None => Some(Account::nobody_at_all()),
     };
-    match (listen, task, account) {
-        (Some(listen), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
-            port: listen.port,
-            family: listen.family,
-            bind,
+    match (door, task, account) {
+        (Some(door), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
+            door,
             task,
             account,
         }),
         _ => Err(found.list),
     }
+}
+
+/// Whether it is the service that leads to those of type TCPMUX.
+pub(super) fn is_tcpmux(service: &Service) -> bool {
+    matches!(service.serving, Serving::Internal(Internal::Tcpmux))
 }
 
 /// The obstacles of one service, as they are found.
@@ -184,14 +198,10 @@ pub enum Reason {
     Protocol(String),
     /// `wait = yes`.
     Wait,
-    /// The internal service tcpmux.
-    Tcpmux,
     /// Who must not be banned can't be known, in words why.
     AllowList(String),
     /// `type = RPC`.
     Rpc,
-    /// `type = TCPMUX` or `TCPMUXPLUS`.
-    Mux(Mux),
     /// `flags = LABELED`.
     Labeled,
     /// `flags = INTERCEPT`.
@@ -202,11 +212,6 @@ pub enum Reason {
     BindZone,
     /// `port = 0`.
     EphemeralPort,
-    /// hosts.allow or hosts.deny has rules, and the service does not say NOLIBWRAP.
-    Libwrap {
-        /// The file with the rules.
-        file: PathBuf,
-    },
     /// A user or group name, or number, that systemd does not take.
     Principal(String),
     /// An id that is too long for the name of a unit.
@@ -251,18 +256,13 @@ impl fmt::Display for Reason {
             }
             Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
             Self::Wait => f.write_str("wait = yes is not served yet"),
-            Self::Tcpmux => f.write_str("tcpmux is not served yet"),
             Self::AllowList(why) => write!(f, "{} can't be read: {why}", Options::FILE),
             Self::Rpc => f.write_str("RPC services are not served yet"),
-            Self::Mux(_) => f.write_str("TCPMUX services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
             Self::BindName => f.write_str("a host name in bind is not served yet"),
             Self::BindZone => f.write_str("the zone in bind is no name of an interface"),
             Self::EphemeralPort => f.write_str("port 0 is not served yet"),
-            Self::Libwrap { file } => {
-                write!(f, "{} has rules, which are not applied yet", file.display())
-            }
             Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
@@ -277,10 +277,8 @@ impl Reason {
             Self::SocketType(_) | Self::Protocol(_) | Self::Wait => {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
-            Self::Tcpmux => "give the services behind it ports of their own",
             Self::AllowList(_) => "mend the file: a sensor must know whom it must not ban",
             Self::Rpc => "start the server as a service of its own that registers itself",
-            Self::Mux(_) => "give the service a port of its own and remove the type",
             Self::Labeled => {
                 "use a socket unit of your own with SELinuxContextFromNet=yes, see systemd.socket(5)"
             }
@@ -288,9 +286,6 @@ impl Reason {
             Self::BindName => "write the address",
             Self::BindZone => "write the name of an interface after the `%`",
             Self::EphemeralPort => "write the port",
-            Self::Libwrap { .. } => {
-                "move the rules into only_from and no_access, then add flags = NOLIBWRAP"
-            }
             Self::Principal(_) => "use the number of the user or group, or another name",
             Self::Spec(_) => "write smaller numbers",
             Self::NameTooLong => "write a shorter id",

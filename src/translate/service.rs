@@ -82,7 +82,7 @@ fn body(
     body.extend(group.map(|group| Directive::new("Group", group)));
     let credentials = service.credentials.as_ref();
     let alone = credentials.is_some_and(|credentials| !credentials.supplementary);
-    if by_systemd && !account.is_root && alone {
+    if by_systemd && !account.is_root && !account.dynamic && alone {
         // systemd always sets the user's groups; the helper drops them, and then this.
         body.push(Directive::new(
             "AmbientCapabilities",

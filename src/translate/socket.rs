@@ -2,12 +2,13 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::servable::Servable;
+use super::name::UnitName;
+use super::servable::{Door, Servable};
 use super::unit::{Directive, Plain, UnitFile, Value};
-use crate::service::{Family, Service};
+use crate::service::{Family, Port, Service};
 
 /// The unit that listens for a service.
-pub(super) fn socket(service: &Service, servable: &Servable) -> UnitFile {
+pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) -> UnitFile {
     let mut head = super::unit_section(service);
     // What xinetd asks when it loads its files. The generator may not look: other file systems are
     // not mounted yet. A path that no unit can hold is left to the exec, whose failure is logged.
@@ -25,28 +26,18 @@ pub(super) fn socket(service: &Service, servable: &Servable) -> UnitFile {
     ]);
 
     let mut body = vec![
-        Directive::new("ListenStream", address(servable)),
+        Directive::new("ListenStream", address(&servable.door, unit)),
         // The same for all: a service may be called as what the helper keeps in its descriptor
         // store.
         Directive::new("FileDescriptorName", Value::Literal("listener")),
         Directive::new("Accept", Value::Literal("no")),
     ];
-    // Said in each case, as the default follows a sysctl and xinetd does not.
-    let only = match servable.family {
-        Family::V4 => None,
-        Family::Any | Family::V6 => Some("both"),
-        Family::V6Only => Some("ipv6-only"),
-    };
-    body.extend(only.map(|only| Directive::new("BindIPv6Only", Value::Literal(only))));
-    if servable.bind.is_some() {
-        // systemd does not try again when an address comes up later than the socket.
-        body.push(Directive::new("FreeBind", Value::Literal("yes")));
-    }
-    if service.flags.nodelay {
-        body.push(Directive::new("NoDelay", Value::Literal("yes")));
-    }
-    if service.flags.keepalive {
-        body.push(Directive::new("KeepAlive", Value::Literal("yes")));
+    match &servable.door {
+        Door::Port { family, bind, .. } => {
+            body.extend(options(service, *family, bind.is_some()));
+        }
+        // Where there is no socket, tcpmux knows no such service.
+        Door::Mux(_) => body.push(Directive::new("RemoveOnStop", Value::Literal("yes"))),
     }
     // More than 20 starts of the service in 2 s would close the socket for good. PollLimit= of
     // systemd 255 stays at its 15 events in 2 s: it holds back a helper that keeps failing, closes
@@ -59,14 +50,41 @@ pub(super) fn socket(service: &Service, servable: &Servable) -> UnitFile {
     }
 }
 
+/// What a port needs.
+fn options(service: &Service, family: Family, is_bound: bool) -> Vec<Directive> {
+    // Said in each case, as the default follows a sysctl and xinetd does not.
+    let only = match family {
+        Family::V4 => None,
+        Family::Any | Family::V6 => Some("both"),
+        Family::V6Only => Some("ipv6-only"),
+    };
+    let only = only.map(|only| Directive::new("BindIPv6Only", Value::Literal(only)));
+    let mut options: Vec<_> = only.into_iter().collect();
+    if is_bound {
+        // systemd does not try again when an address comes up later than the socket.
+        options.push(Directive::new("FreeBind", Value::Literal("yes")));
+    }
+    if service.flags.nodelay {
+        options.push(Directive::new("NoDelay", Value::Literal("yes")));
+    }
+    if service.flags.keepalive {
+        options.push(Directive::new("KeepAlive", Value::Literal("yes")));
+    }
+    options
+}
+
 /// The address to listen on.
-fn address(servable: &Servable) -> Value {
-    let (address, zone) = match (&servable.bind, servable.family) {
+fn address(door: &Door, unit: &UnitName) -> Value {
+    let (bind, family, Port(port)) = match door {
+        Door::Port { port, family, bind } => (bind, *family, *port),
+        Door::Mux(_) => return Value::MuxSocket(unit.clone()),
+    };
+    let (address, zone) = match (bind, family) {
         (Some((address, zone)), _) => (*address, zone.clone()),
         (None, Family::V4) => (Ipv4Addr::UNSPECIFIED.into(), None),
         // A bare port is IPv4 on a machine without IPv6.
-        (None, Family::Any) => return Value::Number(servable.port.0.into()),
+        (None, Family::Any) => return Value::Number(port.into()),
         (None, Family::V6 | Family::V6Only) => (Ipv6Addr::UNSPECIFIED.into(), None),
     };
-    Value::Listen(SocketAddr::new(address, servable.port.0), zone)
+    Value::Listen(SocketAddr::new(address, port), zone)
 }

@@ -10,9 +10,6 @@ use super::name::{ExistingUnits, UnitName, simple};
 use super::unit::{Plain, Value};
 use crate::config::{Databases, FileTree};
 
-/// The files of hosts_access(5).
-const LIBWRAP: [&str; 2] = ["/etc/hosts.allow", "/etc/hosts.deny"];
-
 /// What a translation has to know besides the configuration.
 #[derive(Clone, Debug)]
 pub struct Surroundings<'a> {
@@ -22,8 +19,6 @@ pub struct Surroundings<'a> {
     pub specs: SpecDirectory,
     /// The units of others.
     pub existing: ExistingUnits,
-    /// The first of hosts.allow and hosts.deny that has a rule.
-    pub libwrap_rules: Option<PathBuf>,
     /// What the administrator says of bans, or why that can't be known.
     pub bans: Result<Options, String>,
 }
@@ -31,16 +26,10 @@ pub struct Surroundings<'a> {
 impl<'a> Surroundings<'a> {
     /// Looks at a tree.
     pub fn read(tree: &dyn FileTree, databases: &'a Databases, specs: SpecDirectory) -> Self {
-        let has_rules = |path: &&&str| match tree.read(Path::new(path)) {
-            Ok(text) => is_rule_file(&text),
-            // What can't be read may have rules.
-            Err(error) => error.kind() != ErrorKind::NotFound,
-        };
         Self {
             databases,
             specs,
             existing: ExistingUnits::read(tree),
-            libwrap_rules: LIBWRAP.iter().find(has_rules).map(PathBuf::from),
             bans: options(tree),
         }
     }
@@ -53,12 +42,6 @@ fn options(tree: &dyn FileTree) -> Result<Options, String> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Options::default()),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// Whether a text in the format of hosts_access(5) has more than comments and blank lines.
-fn is_rule_file(text: &[u8]) -> bool {
-    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.any(|line| !line.is_empty() && !line.starts_with(b"#"))
 }
 
 /// The directory of the specs at run time, by a path that units can hold.
@@ -109,31 +92,6 @@ impl SpecDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Entry, MemoryTree};
-
-    #[test]
-    fn comments_are_no_rules() {
-        assert!(!is_rule_file(b"# ALL: ALL\n\n  \n\t# x\n"));
-        assert!(is_rule_file(b"# x\nALL: ALL"));
-    }
-
-    #[test]
-    fn an_unreadable_file_may_have_rules() {
-        let units = Path::new("/run/systemd/generator.late");
-        let read = |tree: MemoryTree| {
-            let specs = SpecDirectory::inside(units).unwrap();
-            Surroundings::read(&tree, &Databases::default(), specs).libwrap_rules
-        };
-        assert_eq!(read(MemoryTree::default()), None);
-        assert_eq!(
-            read(MemoryTree::default().entry("/etc/hosts.deny", Entry::Other)),
-            Some("/etc/hosts.deny".into())
-        );
-        let both = MemoryTree::default()
-            .file("/etc/hosts.allow", "sshd: ALL\n")
-            .file("/etc/hosts.deny", "ALL: ALL\n");
-        assert_eq!(read(both), Some("/etc/hosts.allow".into()));
-    }
 
     #[test]
     fn the_directory_must_fit_into_a_unit() {

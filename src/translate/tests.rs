@@ -8,7 +8,7 @@ use crate::bytes::ByteString;
 use crate::config::{Databases, MemoryTree, Sources};
 use crate::problem::{Place, Severity};
 use crate::service::*;
-use crate::spec::{Redirect, Spec, Target, Task};
+use crate::spec::{MuxClient, MuxTarget, Redirect, Spec, Target, Task};
 
 fn place(line: u32) -> Place {
     Place {
@@ -189,6 +189,95 @@ fn an_internal_service_is_served_by_a_user_that_owns_nothing_unless_it_has_one()
     assert!(spec.supplementary_groups, "there are none to drop");
 }
 
+fn mux(id: &str, name: &str, mux: Mux) -> Service {
+    let mut foo = service(id);
+    foo.name = name.into();
+    foo.reach = Reach::Mux(mux);
+    foo
+}
+
+fn tcpmux(id: &str) -> Service {
+    let mut tcpmux = service(id);
+    tcpmux.serving = Serving::Internal(Internal::Tcpmux);
+    tcpmux.credentials = Some(Credentials {
+        user: Principal::Id(0),
+        group: None,
+        supplementary: false,
+    });
+    tcpmux
+}
+
+#[test]
+fn tcpmux_and_its_services_know_each_other() {
+    let mut plain = mux("plain", "Name", Mux::Server);
+    // Means nothing, as in xinetd: there is no socket to wait for.
+    plain.wait = true;
+    plain.flags.nodelay = true;
+    let services = vec![
+        plain,
+        tcpmux("one"),
+        mux("plus", "name", Mux::Plus),
+        tcpmux("two"),
+    ];
+    let translation = translation(&MemoryTree::default(), services);
+    assert_eq!(translation.problems, []);
+    let file = |index: usize, suffix: &str| {
+        let files = &translation.services[index].files;
+        let is_it = |file: &&File| file.path.to_string_lossy().ends_with(suffix);
+        String::from_utf8(files.iter().find(is_it).unwrap().content.clone()).unwrap()
+    };
+    let spec = |index: usize| toml::from_str::<Spec>(&file(index, ".toml")).unwrap();
+    let target = |name: &str, unit: &str| MuxTarget {
+        name: name.into(),
+        socket: Path::new("/run/xinetd-bridge-mux").join(unit),
+    };
+    let all = Task::Tcpmux(vec![target("Name", "plain"), target("name", "plus")]);
+    assert_eq!((spec(1).task, spec(3).task), (all.clone(), all));
+    let client = |plus, nodelay| MuxClient {
+        plus,
+        nodelay,
+        keepalive: false,
+        from: vec!["one".to_owned(), "two".to_owned()],
+    };
+    assert_eq!(spec(0).mux, Some(client(false, true)));
+    assert!(matches!(spec(0).task, Task::Execute(_)));
+    assert_eq!(spec(2).mux, Some(client(true, false)));
+    assert_eq!(spec(1).mux, None);
+    let socket = file(0, ".socket");
+    assert!(has_line(
+        &socket,
+        "ListenStream=/run/xinetd-bridge-mux/plain"
+    ));
+    assert!(has_line(&socket, "RemoveOnStop=yes"), "{socket}");
+    assert!(!socket.contains("NoDelay"), "{socket}");
+    // Nobody's rights are needed.
+    let unit = file(1, ".service");
+    assert!(has_line(&unit, "DynamicUser=yes"), "{unit}");
+    assert!(!unit.contains("AmbientCapabilities"), "{unit}");
+    assert!(has_line(&file(0, ".service"), "User=nobody"));
+}
+
+#[test]
+fn a_service_that_no_tcpmux_leads_to_is_told() {
+    let none = MemoryTree::default();
+    let alone = translation(&none, vec![mux("a", "a", Mux::Plus)]);
+    let codes: Vec<_> = alone.problems.iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["no-tcpmux"]);
+    // One that is not served is known to nobody.
+    let mut labeled = mux("a", "a", Mux::Plus);
+    labeled.flags.labeled = true;
+    let long = mux(&"x".repeat(90), "b", Mux::Plus);
+    let all = translation(&none, vec![labeled, long, tcpmux("tcpmux")]);
+    let standing = |index: usize| &all.services[index].report.standing;
+    assert!(matches!(standing(0), Standing::NotServedYet(_)));
+    assert!(
+        matches!(standing(1), Standing::NotServedYet(why) if why[0].reason == Reason::NameTooLong)
+    );
+    let spec = &all.services[2].files[0].content;
+    let spec: Spec = toml::from_str(std::str::from_utf8(spec).unwrap()).unwrap();
+    assert_eq!(spec.task, Task::Tcpmux(Vec::new()));
+}
+
 #[test]
 fn a_redirect_is_passed_on_to_its_host() {
     let mut foo = service("foo");
@@ -336,17 +425,6 @@ fn what_is_not_served_yet_is_told() {
     );
     assert_eq!(
         reasons_of(|foo| {
-            foo.serving = Serving::Internal(Internal::Tcpmux);
-            foo.credentials = None;
-        }),
-        [Reason::Tcpmux]
-    );
-    assert_eq!(
-        reasons_of(|foo| foo.reach = Reach::Mux(Mux::Plus)),
-        [Reason::Mux(Mux::Plus)]
-    );
-    assert_eq!(
-        reasons_of(|foo| {
             let versions = RpcRange { first: 1, last: 1 };
             let listen = Listen {
                 port: Port(1),
@@ -411,16 +489,33 @@ fn what_is_not_served_yet_is_told() {
 }
 
 #[test]
-fn rules_of_libwrap_keep_services_off_that_do_not_opt_out() {
-    let tree = MemoryTree::default().file("/etc/hosts.deny", "ALL: ALL\n");
-    let libwrap = Reason::Libwrap {
-        file: "/etc/hosts.deny".into(),
+fn the_name_for_libwrap_is_the_attribute_or_the_programs() {
+    let name = |change: fn(&mut Service)| {
+        let mut foo = service("foo");
+        change(&mut foo);
+        foo.libwrap_daemon().map(|name| name.to_text())
     };
-    assert_eq!(reasons(&tree, service("foo")), [libwrap]);
-    let mut free = service("foo");
-    free.flags.nolibwrap = true;
-    let served = translation(&tree, vec![free]);
-    assert_eq!(served.services[0].files.len(), 3);
+    assert_eq!(name(|_| {}).as_deref(), Some("food"));
+    let named = |service: &mut Service| {
+        service.serving = Serving::Program(Program {
+            path: "/usr/sbin/tcpd".into(),
+            argv: vec!["/usr/sbin/in.food".into(), "-x".into()],
+        });
+    };
+    assert_eq!(name(named).as_deref(), Some("in.food"));
+    assert_eq!(
+        name(|service| service.libwrap_name = Some("a/b".into())).as_deref(),
+        Some("a/b")
+    );
+    let redirect = |service: &mut Service| {
+        service.id = "foo-id".into();
+        service.serving = Serving::Redirect {
+            host: "::1".into(),
+            port: Port(80),
+        };
+    };
+    assert_eq!(name(redirect).as_deref(), Some("foo"));
+    assert_eq!(name(|service| service.flags.nolibwrap = true), None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 
 use super::escape;
 use super::name::UnitName;
+use crate::spec::MUX_DIRECTORY;
 
 /// Where the packages put the helper.
 const LIBEXECDIR: &str = match option_env!("XINETD_BRIDGE_LIBEXECDIR") {
@@ -39,6 +40,8 @@ pub(super) enum Value {
     Octal(u16),
     /// An address to listen on, and its zone.
     Listen(SocketAddr, Option<Plain>),
+    /// Where the helper takes connections from tcpmux.
+    MuxSocket(UnitName),
     /// The unit's directory below /run.
     RuntimeDirectory(UnitName),
     /// Text for people.
@@ -94,6 +97,7 @@ impl Display for Value {
             // A zone stands behind the port (systemd.socket(5)).
             Self::Listen(address, Some(zone)) => write!(f, "{address}%%{}", zone.0),
             Self::Listen(address, None) => address.fmt(f),
+            Self::MuxSocket(unit) => write!(f, "{MUX_DIRECTORY}/{}", unit.simple()),
             Self::RuntimeDirectory(unit) => write!(f, "xinetd-bridge/{}", unit.simple()),
             Self::Prose(text) => f.write_str(&escape::prose(text)),
             Self::Plain(text) => f.write_str(&text.0),

@@ -53,24 +53,26 @@ impl Machine {
 
     /// Puts something in the place of the unit's server, if nothing is there.
     pub(crate) fn stand_in(&self, unit: &str) -> Result<()> {
-        let path = self.server(unit)?;
-        if !self.exists(&path)? {
+        if let Some(path) = self.server(unit)?
+            && !self.exists(&path)?
+        {
             let script = format!("#!/bin/sh\nprintf '{}'\n", STAND_IN.replace('\n', "\\n"));
             self.container.write(&path, script, 0o755)?;
         }
         Ok(())
     }
 
-    /// The path of the unit's server: what the helper is to execute.
-    fn server(&self, unit: &str) -> Result<String> {
+    /// The path of the unit's server, if it has one: what the helper is to execute.
+    fn server(&self, unit: &str) -> Result<Option<String>> {
         // A name with a backslash is none that LoadCredential= takes.
         let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
         let (_, spec) = self.container.run(&["cat", &spec])?;
         let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;
-        let path = spec.get("program").and_then(|program| program.get("path"));
-        path.and_then(toml::Value::as_str)
-            .map(str::to_owned)
-            .ok_or_else(|| format!("no program.path in the spec of {unit}"))
+        let tasks = spec.get("task").and_then(toml::Value::as_table);
+        let task = tasks.and_then(|tasks| tasks.values().next());
+        let task = task.ok_or_else(|| format!("no task in the spec of {unit}"))?;
+        let path = task.get("path").and_then(toml::Value::as_str);
+        Ok(path.map(str::to_owned))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {

@@ -50,11 +50,11 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
     // Refused, or served by a program that the container has.
     let unit = format!("{unit}.service");
     machine.container.wait_until(&format!(
-        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START): ' ||
+        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START|NOID): ' ||
          systemctl show -P StatusText '{unit}' | grep -E '[1-9][0-9]* served'"
     ))?;
     let (refused, _) = machine.container.try_sh(&format!(
-        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep '^FAIL: '"
+        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|NOID): '"
     ))?;
     Ok(match refused {
         true => Outcome::Refused,

@@ -8,8 +8,10 @@ mod boot;
 mod faults;
 mod ident;
 mod internal;
+mod libwrap;
 mod lifecycle;
 mod limits;
+mod mux;
 mod process;
 mod redirect;
 mod sensor;
@@ -47,8 +49,10 @@ fn main() {
             process::SCENARIOS,
             limits::SCENARIOS,
             access::SCENARIOS,
+            libwrap::SCENARIOS,
             ident::SCENARIOS,
             internal::SCENARIOS,
+            mux::SCENARIOS,
             redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,

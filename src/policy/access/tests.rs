@@ -42,6 +42,7 @@ fn decide(lists: &Lists, peer: &str, name: &NameAnswer) -> String {
                 Note::BothLists => " both",
                 Note::NameUnknown => " unknown",
                 Note::Banned => " banned",
+                Note::Severity(..) => " severity",
             };
             format!("{rule}{note}")
         }

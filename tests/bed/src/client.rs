@@ -1,8 +1,10 @@
 //! Clients: what one hears, and how the connection ends.
 
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -149,6 +151,23 @@ impl Peer {
         context(self.0.shutdown(Shutdown::Write), "shutdown")
     }
 
+    /// Waits until the other end, in the same network, has read all that was sent.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn await_read(&self) -> Result<()> {
+        let address = context(self.0.local_addr(), "the client's address")?;
+        let port = address.as_socket().map_or(0, |address| address.port());
+        let begin = Instant::now();
+        while has_unread(port)? {
+            if begin.elapsed() >= PATIENCE {
+                return Err("what was sent is not read".into());
+            }
+            sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// Reads exactly so many bytes.
     ///
     /// # Errors
@@ -197,6 +216,22 @@ impl Peer {
         };
         Ok(Heard { bytes, close })
     }
+}
+
+/// Whether the socket whose peer has this port holds bytes that nobody has read (proc(5),
+/// /proc/net/tcp).
+fn has_unread(port: u16) -> Result<bool> {
+    let mut unread = false;
+    for table in ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"] {
+        let text = context(fs::read_to_string(table), table)?;
+        unread |= text.lines().any(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(2);
+            let peer = fields.next().and_then(|peer| peer.rsplit(':').next());
+            let queue = fields.nth(1).and_then(|queue| queue.rsplit(':').next());
+            peer == Some(&format!("{port:04X}")) && queue != Some("00000000")
+        });
+    }
+    Ok(unread)
 }
 
 fn is_reset(error: &io::Error) -> bool {

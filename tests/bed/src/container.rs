@@ -11,10 +11,10 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns};
 
 use crate::root::cache;
-use crate::{Result, Suite, context, leftover, tree};
+use crate::{Result, Suite, context, group, leftover, tree};
 
 /// How long anything on the bed may take before the test says that it does not come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A container with a real systemd as PID 1 and xinetd-bridge installed.
 #[derive(Debug)]
@@ -222,14 +222,16 @@ impl Drop for Container {
 fn start(dir: &Path) -> Result<(Child, u32)> {
     let console = context(File::create(dir.join("console")), "console")?;
     let errors = context(console.try_clone(), "console")?;
-    let machine = dir
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let nspawn = Command::new("systemd-nspawn")
+    // It moves itself into its groups before it becomes systemd-nspawn.
+    const ENTER: &str = r#"
+        while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit; shift; done
+        shift; exec "$@""#;
+    let machine = machine(dir);
+    let nspawn = Command::new("sh")
         .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
-        .arg("-D")
+        .args(["-c", ENTER, "sh"])
+        .args(group::make(&machine)?)
+        .args(["--", "systemd-nspawn", "-D"])
         .arg(dir.join("root"))
         .arg(format!("--machine={machine}"))
         .args(["--register=no", "--keep-unit", "-b", "--private-network"])
@@ -261,8 +263,14 @@ fn start(dir: &Path) -> Result<(Child, u32)> {
     Err(format!("systemd-nspawn did not start:\n{log}"))
 }
 
+fn machine(dir: &Path) -> String {
+    let name = dir.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 /// Removes what is left of a container.
 pub(crate) fn remove(dir: &Path) {
+    group::remove(&machine(dir));
     let _ = umount2(&dir.join("root"), MntFlags::MNT_DETACH);
     let _ = fs::remove_dir_all(dir);
 }

@@ -7,6 +7,7 @@
 mod backend;
 mod client;
 mod container;
+mod group;
 mod journal;
 mod leftover;
 mod root;

@@ -107,6 +107,16 @@ service echo
 	port = 7001
 	user = root
 }
+service echo
+{
+	id = echo-nothing
+	type = INTERNAL UNLISTED
+	socket_type = dgram
+	protocol = udp
+	wait = yes
+	port = 7003
+	user = root
+}
 service chargen
 {
 	type = INTERNAL UNLISTED
@@ -119,7 +129,8 @@ service chargen
 ",
         act: |stage| {
             stage.exchange("127.0.0.1", 7001, b"some bytes")?;
-            stage.exchange("127.0.0.1", 7001, b"")?;
+            // xinetd throws away what comes just after it has answered: one datagram for each.
+            stage.exchange("127.0.0.1", 7003, b"")?;
             stage.exchange("127.0.0.1", 7002, b"")
         },
         ..Scenario::SAME
@@ -224,6 +235,7 @@ service plus
             peer.send(b"unknown\r\n")?;
             stage.finish("unknown", peer)
         },
+        differs: &["M1"],
         ..Scenario::SAME
     },
     Scenario {

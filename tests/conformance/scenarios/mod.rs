@@ -8,9 +8,11 @@ mod identity;
 mod inside;
 mod kinds;
 mod language;
+mod libwrap;
 mod limits;
 mod lists;
 mod log;
+mod mux;
 mod order;
 mod process;
 mod rate;
@@ -29,6 +31,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         lists::SCENARIOS,
         order::SCENARIOS,
         banners::SCENARIOS,
+        libwrap::SCENARIOS,
         limits::SCENARIOS,
         rate::SCENARIOS,
         process::SCENARIOS,
@@ -40,6 +43,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         inside::SCENARIOS,
         sensors::SCENARIOS,
         kinds::SCENARIOS,
+        mux::SCENARIOS,
     ]
     .concat()
 }

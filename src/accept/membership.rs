@@ -1,0 +1,119 @@
+//! To which unit of systemd a process belongs (cgroups(7)).
+
+use std::fs;
+use std::path::{Component, Path};
+
+/// The groups of services in /proc/PID/cgroup, relative to a mount point: in the unified
+/// hierarchy, and in systemd's own where there is one. A control process of a delegated unit is one
+/// level below its group. The root group and others are never meant: they have processes of other
+/// units in them.
+pub(super) fn unit_groups(text: &str) -> impl Iterator<Item = &Path> {
+    text.lines()
+        .filter_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            let (controllers, path) = rest.split_once(':')?;
+            matches!(controllers, "" | "name=systemd").then_some(path)
+        })
+        .map(|path| path.trim_start_matches('/'))
+        .map(|path| Path::new(path.strip_suffix("/.control").unwrap_or(path)))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "service")
+        })
+}
+
+/// Whether a process of `uid` is one of a system service among `units`, names without suffix.
+///
+/// Its number may have come to mean another process since it was told, so that its user has to be
+/// the same still: nobody but root can be both.
+pub(super) fn is_of(pid: i32, uid: u32, units: &[String]) -> bool {
+    let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}"));
+    let (Ok(group), Ok(status)) = (read("cgroup"), read("status")) else {
+        return false;
+    };
+    has_user(&status, uid)
+        && unit_groups(&group).any(|group| units.iter().any(|unit| is_group_of(group, unit)))
+}
+
+/// The real, effective, saved and file system's uid in /proc/PID/status.
+fn has_user(status: &str, uid: u32) -> bool {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let mut uids = line.unwrap_or_default().split_ascii_whitespace().peekable();
+    uids.peek().is_some() && uids.all(|text| text.parse() == Ok(uid))
+}
+
+/// Whether it is the group that systemd makes for a service of the system. All above it are slices:
+/// users may make groups of any name, but only below units of their own.
+fn is_group_of(group: &Path, unit: &str) -> bool {
+    let mut parts = group.components().rev();
+    let name = match parts.next() {
+        Some(Component::Normal(name)) => name.to_str(),
+        _ => None,
+    };
+    // Names that mean something to the kernel are written with a `_` before them.
+    let name = name.and_then(|name| name.strip_suffix(".service"));
+    let is_it = name.is_some_and(|name| name == unit || name.strip_prefix('_') == Some(unit));
+    is_it
+        && parts.all(|part| {
+            Path::new(&part)
+                .extension()
+                .is_some_and(|end| end == "slice")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn only_the_group_of_a_service_is_one() {
+        let units = |text| unit_groups(text).map(Path::to_path_buf).collect::<Vec<_>>();
+        let expected = [Path::new("system.slice/telnet.service")];
+        assert_eq!(units("0::/system.slice/telnet.service\n"), expected);
+        assert_eq!(
+            units("0::/system.slice/telnet.service/.control\n"),
+            expected
+        );
+        let hybrid = "2:pids:/x.service\n1:name=systemd:/system.slice/telnet.service\n0::/\n";
+        assert_eq!(units(hybrid), expected);
+        for none in [
+            "0::/\n",
+            "0::/user.slice/session-1.scope\n",
+            "0::/system.slice\n",
+            "",
+        ] {
+            assert_eq!(units(none), [""; 0].map(PathBuf::from), "{none}");
+        }
+    }
+
+    #[test]
+    fn users_can_not_make_the_group_of_a_system_service() {
+        let yes = |group: &str| assert!(is_group_of(Path::new(group), "tcpmux"), "{group}");
+        yes("system.slice/tcpmux.service");
+        yes("tcpmux.service");
+        yes("a.slice/a-b.slice/_tcpmux.service");
+        for no in [
+            "user.slice/user-1000.slice/user@1000.service/app.slice/tcpmux.service",
+            "system.slice/docker-1.scope/tcpmux.service",
+            "system.slice/tcpmux.service/tcpmux.service",
+            "system.slice/tcpmux.socket",
+            "system.slice/my-tcpmux.service",
+            "system.slice/tcpmux.service/..",
+            "",
+        ] {
+            assert!(!is_group_of(Path::new(no), "tcpmux"), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_was_another_users_is_another_one() {
+        let status = "Name:\tx\nUid:\t17\t17\t17\t17\nGid:\t5\t5\t5\t5\n";
+        assert!(has_user(status, 17));
+        assert!(!has_user(status, 5));
+        assert!(!has_user("Uid:\t17\t0\t17\t17\n", 17));
+        assert!(!has_user("Name:\tx\n", 17));
+        assert!(!has_user("Uid:\n", 17));
+    }
+}

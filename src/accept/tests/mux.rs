@@ -1,0 +1,143 @@
+//! tcpmux and the services that it leads to, each with the helper around it.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::clock::Moment;
+use super::{CAT, LOGGED, Scene, TASK, shell};
+
+/// A socket in the place of another helper's.
+fn target(name: &str) -> (UnixListener, PathBuf) {
+    let path = std::env::temp_dir().join(format!("mux-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    (UnixListener::bind(&path).unwrap(), path)
+}
+
+fn tcpmux(targets: &[(&str, &PathBuf)]) -> Scene {
+    let targets: Vec<_> = targets
+        .iter()
+        .map(|(name, path)| format!("{{ name = \"{name}\", socket = {path:?} }}"))
+        .collect();
+    let task = format!("tcpmux = [{}]", targets.join(", "));
+    Scene::new(&[(TASK, &task), LOGGED])
+}
+
+impl Scene {
+    /// What a client gets that sends this.
+    fn reply(&mut self, request: &str) -> String {
+        let mut client = self.connect();
+        client.write_all(request.as_bytes()).unwrap();
+        String::from_utf8(self.receive(client).unwrap()).unwrap()
+    }
+
+    /// Has it take a connection as if it came from tcpmux.
+    fn take(&mut self, door: UnixStream) {
+        self.helper.take_handover(door, Moment::now().unwrap());
+    }
+}
+
+#[test]
+fn tcpmux_answers_those_whom_it_can_not_lead() {
+    let (listener, open) = target("open");
+    let (_, closed) = target("closed");
+    let gone = PathBuf::from("/nonexistent");
+    let mut scene = tcpmux(&[("Open", &open), ("closed", &closed), ("gone", &gone)]);
+    assert_eq!(scene.reply("none\r\n"), "-Service name not found\r\n");
+    assert_eq!(scene.reply("CLOSED\r\n"), "-Service name not found\r\n");
+    assert_eq!(scene.reply("gone\r\n"), "-Service name not found\r\n");
+    std::fs::remove_file(&closed).unwrap();
+    assert_eq!(scene.reply("HELP\r\n"), "Open\r\n");
+    assert_eq!(scene.reply("open\n"), "");
+    scene.until_idle();
+    let start = "START: test pid=# from=::ffff:127.0.0.1";
+    let exit = "EXIT: test status=0 pid=# duration=#";
+    assert_eq!(scene.log(), [start, exit].repeat(5));
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nobody was led there");
+}
+
+#[test]
+fn a_client_reaches_the_server_it_names_with_all_that_it_has_sent() {
+    let (listener, path) = target("led");
+    let (_, stopped) = target("stopped");
+    let mut scene = tcpmux(&[("Name", &stopped), ("name", &path)]);
+    let mut client = scene.connect();
+    client.write_all(b"NA").unwrap();
+    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    assert_eq!(scene.helper.state.running(), 1);
+    client.write_all(b"ME\r\nhello").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    scene.until_idle();
+    let door = listener.accept().unwrap().0;
+
+    let script = shell("echo $REMOTE_HOST; cat");
+    let go = "mux = { plus = true, nodelay = false, keepalive = false, from = [] }\naccess";
+    let mut service = Scene::new(&[
+        (CAT, &script),
+        ("access", go),
+        ("unmap = true", "unmap = false"),
+        LOGGED,
+    ]);
+    service.take(door);
+    let heard = service.receive(client).unwrap();
+    assert_eq!(heard, b"+Go\r\n::ffff:127.0.0.1\nhello");
+    service.until_idle();
+    let start = "START: test pid=# from=::ffff:127.0.0.1";
+    assert_eq!(service.log()[0], start);
+}
+
+#[test]
+fn the_limits_of_the_service_hold_for_those_who_come_through_tcpmux() {
+    let (listener, path) = target("limited");
+    let mut scene = tcpmux(&[("name", &path)]);
+    let mut service = Scene::new(&[(
+        "access = {}",
+        r#"access = { no_access = [ { pattern = "127.0.0.0/8", place = "f:1:1" } ] }
+        mux = { plus = false, nodelay = false, keepalive = false, from = [] }"#,
+    )]);
+    let mut client = scene.connect();
+    client.write_all(b"name\r\n").unwrap();
+    scene.until(|helper| (helper.counts.served == 1).then_some(()));
+    scene.until_idle();
+    service.take(listener.accept().unwrap().0);
+    assert_eq!(service.receive(client).unwrap(), b"");
+    assert_eq!(service.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
+}
+
+#[test]
+fn who_names_nothing_for_half_a_minute_is_sent_away() {
+    let mut scene = tcpmux(&[]);
+    let mut client = scene.connect();
+    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    client.write_all(b"a").unwrap();
+    let in_seconds = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
+    scene.helper.expire_pending(in_seconds(28));
+    assert_eq!(scene.helper.pending.len(), 1);
+    scene.helper.expire_pending(in_seconds(31));
+    assert_eq!(scene.helper.state.running(), 0);
+    let log = scene.log();
+    assert!(log[1].starts_with("EXIT: test"), "{log:?}");
+}
+
+#[test]
+fn strangers_hand_over_nothing() {
+    let (_, path) = target("strangers");
+    std::fs::remove_file(&path).unwrap();
+    let mut service = Scene::new(&[(
+        "access",
+        r#"mux = { plus = true, nodelay = false, keepalive = false, from = ["tcpmux"] }
+        access"#,
+    )]);
+    let listener = UnixListener::bind(&path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    service.helper.mux_listeners.push(listener);
+    let stranger = UnixStream::connect(&path).unwrap();
+    service.helper.accept_handover(0, Moment::now().unwrap());
+    stranger.set_nonblocking(true).unwrap();
+    let end = std::io::Read::read(&mut &stranger, &mut [0]).unwrap();
+    assert_eq!(end, 0, "it was sent away");
+    assert!(service.helper.handovers.is_empty());
+}

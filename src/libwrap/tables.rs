@@ -1,0 +1,287 @@
+//! Both files and the lists that they name: the decision.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::problem::Place;
+
+use super::expand::{Stop as Expansion, expand};
+use super::index::Hosts;
+use super::list::{Client, Daemon, Process, hosts};
+use super::option::{End, Step};
+use super::pattern::Host;
+use super::rules::{Rule, Rules};
+use super::{Effect, Endpoint, Facts, Need, Outcome, PARANOID, UNKNOWN, Verdict, name, user};
+
+/// How many lists the rules may name, directly or by other lists.
+const MAX_LISTS: usize = 256;
+
+/// How deep lists may name each other. A list that names itself has no end.
+const MAX_DEPTH: usize = 8;
+
+/// One of the two files.
+#[derive(Clone, Debug)]
+pub enum File {
+    /// It could be read, or does not exist, which is the same as an empty one.
+    Rules(Rules),
+    /// It exists and could not be read, for this reason.
+    Unreadable(String),
+}
+
+/// The content of a `/file` in a rule.
+#[derive(Clone, Debug)]
+pub enum ListFile {
+    /// This text; an empty one where the file does not exist.
+    Text(Vec<u8>),
+    /// It exists and could not be read, for this reason.
+    Unreadable(String),
+}
+
+/// hosts.allow, hosts.deny, and the lists that they name.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    allow: File,
+    deny: File,
+    lists: HashMap<PathBuf, Result<Hosts, String>>,
+}
+
+/// Why a pattern can't be matched.
+enum Stop {
+    Need(Need),
+    /// A list that can't be read: nobody knows who is in it.
+    Unreadable(String),
+}
+
+impl From<Need> for Stop {
+    fn from(need: Need) -> Self {
+        Self::Need(need)
+    }
+}
+
+impl Tables {
+    /// The rules of hosts.allow and hosts.deny; `read` brings the lists that they name, each once.
+    pub fn new(allow: File, deny: File, mut read: impl FnMut(&Path) -> ListFile) -> Self {
+        let mut wanted = Vec::new();
+        for file in [&allow, &deny] {
+            if let File::Rules(rules) = file {
+                wanted.extend(rules.hosts().filter_map(list_of));
+            }
+        }
+        let mut lists = HashMap::new();
+        while let Some(path) = wanted.pop() {
+            if lists.contains_key(&path) || lists.len() >= MAX_LISTS {
+                continue;
+            }
+            let list = match read(&path) {
+                ListFile::Text(text) => {
+                    let hosts = Hosts::new(hosts(&text));
+                    wanted.extend(hosts.others.iter().filter_map(list_of));
+                    Ok(hosts)
+                }
+                ListFile::Unreadable(why) => {
+                    Err(format!("{} can't be read: {why}", path.display()))
+                }
+            };
+            lists.insert(path, list);
+        }
+        Self { allow, deny, lists }
+    }
+
+    /// Whether there is nothing in them, so that everyone may come in.
+    pub fn is_empty(&self) -> bool {
+        let is_empty = |file: &File, by_end: bool| match file {
+            File::Rules(rules) => rules.rules.is_empty() && (by_end || rules.cut.is_none()),
+            File::Unreadable(_) => by_end,
+        };
+        is_empty(&self.allow, true) && is_empty(&self.deny, false)
+    }
+
+    /// Whether a client may come in: the first rule that matches decides, those of hosts.allow
+    /// first; where none does, it may. What can't be read refuses.
+    ///
+    /// # Errors
+    /// The lookup on which it depends. Nothing has been done then.
+    pub fn decide(&self, facts: &Facts<'_>) -> Result<Verdict, Need> {
+        for (file, by_default) in [(&self.allow, Outcome::Allow), (&self.deny, Outcome::Deny)] {
+            let rules = match file {
+                File::Rules(rules) => rules,
+                File::Unreadable(_) if by_default == Outcome::Allow => continue,
+                File::Unreadable(why) => {
+                    return Ok(refusal(None, format!("hosts.deny can't be read: {why}")));
+                }
+            };
+            for rule in rules.candidates(facts.client.ip()) {
+                match self.matches(rule, facts) {
+                    Ok(false) => {}
+                    Ok(true) => return apply(rule, by_default, facts),
+                    Err(Stop::Need(need)) => return Err(need),
+                    Err(Stop::Unreadable(why)) => return Ok(refusal(Some(&rule.place), why)),
+                }
+            }
+            if let (Some(place), Outcome::Deny) = (&rules.cut, by_default) {
+                return Ok(refusal(Some(place), "hosts.deny has no end".into()));
+            }
+        }
+        Ok(Verdict {
+            outcome: Outcome::Allow,
+            rule: None,
+            effects: Vec::new(),
+            fault: None,
+        })
+    }
+
+    fn matches(&self, rule: &Rule, facts: &Facts<'_>) -> Result<bool, Stop> {
+        Ok(rule
+            .daemons
+            .matches(|daemon| self.is_daemon(daemon, facts))?
+            && rule
+                .clients
+                .matches(|client| self.is_client(client, facts))?)
+    }
+
+    fn is_daemon(&self, daemon: &Daemon, facts: &Facts<'_>) -> Result<bool, Stop> {
+        let named = match &daemon.process {
+            Process::Name(name) => name.matches(facts.daemon),
+            Process::Port(port) => facts.server.address.is_some() && facts.server.port == *port,
+        };
+        match &daemon.host {
+            Some(host) if named => self.is_host(host, facts.server, Need::ServerName, 0),
+            _ => Ok(named),
+        }
+    }
+
+    fn is_client(&self, client: &Client, facts: &Facts<'_>) -> Result<bool, Stop> {
+        Ok(
+            self.is_host(&client.host, facts.client, Need::ClientName, 0)?
+                && match &client.user {
+                    Some(pattern) => pattern.matches(user(facts)?),
+                    None => true,
+                },
+        )
+    }
+
+    /// Names are asked for only where they decide.
+    fn is_host(
+        &self,
+        pattern: &Host,
+        host: &Endpoint,
+        need: Need,
+        depth: usize,
+    ) -> Result<bool, Stop> {
+        Ok(match pattern {
+            Host::Netgroup | Host::NoNet => false,
+            Host::File(path) => {
+                let Some(list) = self.lists.get(path).filter(|_| depth < MAX_DEPTH) else {
+                    return Ok(false);
+                };
+                let list = list.as_ref().map_err(|why| Stop::Unreadable(why.clone()))?;
+                if list.contains(host.ip()) {
+                    return Ok(true);
+                }
+                for pattern in &list.others {
+                    if self.is_host(pattern, host, need, depth + 1)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Host::Known => is_known(name(host, need)?) && host.address.is_some(),
+            Host::Local => {
+                let name = name(host, need)?;
+                is_known(name) && !name.contains(&b'.')
+            }
+            Host::Net4 { .. } | Host::Net6 { .. } => pattern.contains(host.ip()),
+            Host::Text { text, or_name } => {
+                text.matches(host.address_text()) || (*or_name && text.matches(name(host, need)?))
+            }
+        })
+    }
+}
+
+fn is_known(name: &[u8]) -> bool {
+    !name.eq_ignore_ascii_case(UNKNOWN) && !name.eq_ignore_ascii_case(PARANOID)
+}
+
+fn list_of(host: &Host) -> Option<PathBuf> {
+    match host {
+        Host::File(path) => Some(path.clone()),
+        _ => None,
+    }
+}
+
+fn refusal(rule: Option<&Place>, fault: String) -> Verdict {
+    Verdict {
+        outcome: Outcome::Deny,
+        rule: rule.cloned(),
+        effects: Vec::new(),
+        fault: Some(fault),
+    }
+}
+
+/// What the options of a rule that matches make of a client.
+fn apply(rule: &Rule, by_default: Outcome, facts: &Facts<'_>) -> Result<Verdict, Need> {
+    let mut verdict = Verdict {
+        outcome: by_default,
+        rule: Some(rule.place.clone()),
+        effects: Vec::new(),
+        fault: None,
+    };
+    let mut run = || -> Result<(), Expansion> {
+        let expanded = |text: &[u8]| Ok::<_, Expansion>(expand(text, facts)?.trim_ascii().to_vec());
+        for step in &rule.options.steps {
+            let effect = match step {
+                Step::Spawn(command) => Effect::Spawn(expanded(command)?),
+                Step::Banners(directory) => {
+                    Effect::Banners([directory, &b"/"[..], facts.daemon].concat())
+                }
+                Step::Severity(facility, level) => Effect::Severity(*facility, *level),
+                Step::SetEnv(text) => match set_env(&expanded(text)?) {
+                    Some(effect) => effect,
+                    None => {
+                        verdict.outcome = Outcome::Deny;
+                        verdict.fault = Some("setenv has no name that a variable may have".into());
+                        return Ok(());
+                    }
+                },
+                Step::Nice(nice) => Effect::Nice(*nice),
+                Step::Umask(mask) => Effect::Umask(*mask),
+                Step::KeepAlive => Effect::KeepAlive,
+                Step::User => {
+                    user(facts)?;
+                    continue;
+                }
+            };
+            verdict.effects.push(effect);
+        }
+        match &rule.options.end {
+            End::File => {}
+            End::Allow => verdict.outcome = Outcome::Allow,
+            End::Deny => verdict.outcome = Outcome::Deny,
+            End::Twist(command) => verdict.outcome = Outcome::Twist(expanded(command)?),
+            End::Fault(fault) => {
+                verdict.outcome = Outcome::Deny;
+                verdict.fault = Some(format!("{}: {}", fault.place, fault.message));
+            }
+        }
+        Ok(())
+    };
+    match run() {
+        Ok(()) => Ok(verdict),
+        Err(Expansion::Need(need)) => Err(need),
+        Err(Expansion::TooLong) => Ok(refusal(
+            Some(&rule.place),
+            "an option becomes too long by its expansions".into(),
+        )),
+    }
+}
+
+/// None where setenv(3) takes no such name.
+fn set_env(text: &[u8]) -> Option<Effect> {
+    let end = text.iter().position(u8::is_ascii_whitespace);
+    let (name, value) = text.split_at(end.unwrap_or(text.len()));
+    let valid = !name.is_empty() && !name.contains(&b'=');
+    valid.then(|| Effect::SetEnv {
+        name: name.to_vec(),
+        value: value.trim_ascii().to_vec(),
+    })
+}

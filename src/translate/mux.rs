@@ -1,0 +1,73 @@
+//! tcpmux and the services that it leads to (semantics, section 4.13).
+//!
+//! Each keeps a helper of its own, under its own user: the helper of tcpmux reads a name and hands
+//! the connection to the helper of that service, on a unix socket which that listens on in place of
+//! a port. So tcpmux needs no rights, and the service's own limits, lists and log lines hold.
+
+use std::path::PathBuf;
+
+use super::name::UnitName;
+use super::servable::{Door, Servable};
+use crate::service::{Mux, Service};
+use crate::spec::{MUX_DIRECTORY, MuxClient, MuxTarget, Task};
+
+/// The size of a path that a socket can have (unix(7)), without the NUL at its end.
+const MAX_PATH: usize = 107;
+
+/// Who leads to whom.
+#[derive(Debug, Default)]
+pub(super) struct Switchboard {
+    targets: Vec<MuxTarget>,
+    /// The units of the services tcpmux.
+    units: Vec<String>,
+}
+
+impl Switchboard {
+    /// Adds a service that has units.
+    pub(super) fn add(&mut self, service: &Service, servable: &Servable, unit: &UnitName) {
+        if let Task::Tcpmux(_) = servable.task {
+            self.units.push(unit.to_string());
+        }
+        if let Door::Mux(_) = servable.door {
+            self.targets.push(MuxTarget {
+                name: service.name.clone(),
+                socket: socket(unit),
+            });
+        }
+    }
+
+    /// The task, with all that tcpmux has to know.
+    pub(super) fn task(&self, task: &Task) -> Task {
+        match task {
+            Task::Tcpmux(_) => Task::Tcpmux(self.targets.clone()),
+            other => other.clone(),
+        }
+    }
+
+    /// What a service needs that tcpmux leads to.
+    pub(super) fn client(&self, service: &Service, door: &Door) -> Option<MuxClient> {
+        let Door::Mux(mux) = door else {
+            return None;
+        };
+        Some(MuxClient {
+            plus: *mux == Mux::Plus,
+            nodelay: service.flags.nodelay,
+            keepalive: service.flags.keepalive,
+            from: self.units.clone(),
+        })
+    }
+
+    /// Whether nobody leads to the services of type TCPMUX.
+    pub(super) fn is_dead(&self) -> bool {
+        self.units.is_empty()
+    }
+}
+
+/// Whether a socket can have a path with this name.
+pub(super) fn has_socket(unit: &UnitName) -> bool {
+    socket(unit).as_os_str().len() <= MAX_PATH
+}
+
+fn socket(unit: &UnitName) -> PathBuf {
+    PathBuf::from(MUX_DIRECTORY).join(unit.simple())
+}
