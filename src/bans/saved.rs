@@ -21,9 +21,8 @@ pub struct Clocks {
 impl Clocks {
     /// The time of day when so much has passed since boot, in seconds since 1970, rounded.
     pub fn wall_seconds(&self, boot: Duration) -> u64 {
-        let moved = self.wall + boot;
-        let wall = moved.saturating_sub(self.boot) + Duration::from_millis(500);
-        wall.as_secs()
+        let moved = self.wall.saturating_add(boot).saturating_sub(self.boot);
+        moved.saturating_add(Duration::from_millis(500)).as_secs()
     }
 
     /// The other way round; what is before the boot is the boot.

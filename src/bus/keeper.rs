@@ -16,6 +16,9 @@ use crate::service::DenyTime;
 
 use super::table::Table;
 
+/// A ban of a hundred years or more is for ever: the file's times have 63 bits.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Where everything lies.
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
@@ -118,6 +121,7 @@ impl Keeper {
     pub(super) fn add(&mut self, peer: IpAddr, time: Option<Duration>) -> Result<Subject, Refused> {
         let now = self.now()?;
         let subject = self.subject(peer)?;
+        let time = time.filter(|time| *time < LONGEST);
         let until = time.map_or(Until::Forever, |time| Until::At(now.saturating_add(time)));
         let change = self.list.add(subject, until, now);
         self.follow(&change.map_err(|Full| Refused::Full)?)?;

@@ -156,3 +156,13 @@ fn a_flood_of_hits_fills_the_list_and_no_more() {
     drop(keeper);
     assert_eq!(scratch.keeper().bans().unwrap().0.len(), CAPACITY);
 }
+
+#[test]
+fn a_time_beyond_all_clocks_is_for_ever() {
+    let scratch = Scratch::new("longest");
+    let mut keeper = scratch.keeper();
+    let time = Some(Duration::from_secs(u64::MAX));
+    keeper.add(ip("192.0.2.7"), time).unwrap();
+    scratch.save(&mut keeper);
+    assert_eq!(keeper.bans().unwrap().0[0].until, Until::Forever);
+}
