@@ -11,6 +11,8 @@ unitdir = $(systemddir)/system
 # With a prefix of /usr or /usr/local: systemd looks for generators in no others.
 generatordir = $(systemddir)/system-generators
 catalogdir = $(systemddir)/catalog
+dbusdir = $(prefix)/share/dbus-1
+polkitdir = $(prefix)/share/polkit-1/actions
 sysconfdir = /etc
 
 # The generator writes the first into the units, and a link into the second.
@@ -30,12 +32,14 @@ build:
 
 install: build
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
-	generatordir='$(generatordir)' catalogdir='$(catalogdir)' sysconfdir='$(sysconfdir)' \
+	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
+	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' \
 	packaging/install '$(RELEASE)'
 
 uninstall:
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
-	generatordir='$(generatordir)' catalogdir='$(catalogdir)' sysconfdir='$(sysconfdir)' \
+	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
+	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' \
 	packaging/uninstall
 
 check:

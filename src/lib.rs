@@ -2,10 +2,13 @@
 //!
 //! A connection's way through the folders: [`config`] reads the files into [`service`] values,
 //! [`translate`] turns those into units and [`spec`]s, and the helper ([`accept`]) asks [`policy`]
-//! about each client, runs the server and tells [`journal`].
+//! about each client, runs the server and tells [`journal`]. [`bans`] are what services share.
 
 #[cfg(feature = "accept")]
 pub mod accept;
+pub mod bans;
+#[cfg(feature = "bus")]
+pub mod bus;
 pub mod bytes;
 pub mod config;
 #[cfg(feature = "ctl")]

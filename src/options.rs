@@ -12,6 +12,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::bans;
 use crate::config::FileTree;
 use crate::problem::{Place, Problem, Severity};
 use crate::spec::{ProxyProtocol, Target};
@@ -24,6 +25,7 @@ const PATH: &str = "/etc/xinetd-bridge.toml";
 pub struct Options {
     /// By the ids of the services.
     services: BTreeMap<String, ServiceOptions>,
+    bans: bans::Options,
     /// What is wrong in the file.
     pub problems: Vec<Problem>,
     /// The file, if there is one: for showing the lines of problems.
@@ -53,6 +55,8 @@ pub struct RedirectOptions {
 struct File {
     #[serde(default)]
     service: BTreeMap<Spanned<String>, Section>,
+    #[serde(default)]
+    bans: bans::Options,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +93,17 @@ impl Options {
         self.services.get(id)
     }
 
+    /// What is said of bans.
+    ///
+    /// # Errors
+    /// What is wrong in the file, in words: a sensor must know whom it must not ban.
+    pub fn bans(&self) -> Result<bans::Options, String> {
+        match self.problems.first() {
+            None => Ok(self.bans.clone()),
+            Some(problem) => Err(format!("line {}: {}", problem.place.line, problem.message)),
+        }
+    }
+
     /// All services of which something is said, by their ids.
     pub fn services(&self) -> impl Iterator<Item = (&str, &ServiceOptions)> {
         let services = self.services.iter();
@@ -114,6 +129,7 @@ impl Options {
     }
 
     fn take(&mut self, file: File, find: &Finder<'_>) {
+        self.bans = file.bans;
         for (id, section) in file.service {
             let place = find.place(&id.span());
             let redirect = section.redirect.map(|redirect| RedirectOptions {

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bans::{AllowList, Ipv6Prefix};
 use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
-    AccessRules, Banners, Builtin, Environment, Identity, Limits, Logging, Program, ResourceLimits,
-    TimeWindow,
+    AccessRules, Banners, Builtin, DenyTime, Environment, Identity, Limits, Logging, Program,
+    ResourceLimits, TimeWindow,
 };
 
 /// Where the sockets are on which tcpmux hands connections on.
@@ -83,6 +84,20 @@ pub enum Task {
     Tcpmux(Vec<MuxTarget>),
     /// `redirect`: the helper passes its bytes on (section 4.12).
     Redirect(Redirect),
+    /// `flags = SENSOR`: the peer is banned (section 4.9).
+    Sensor(Sensor),
+}
+
+/// What a sensor does with its peers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sensor {
+    /// How long they are banned.
+    pub deny_time: DenyTime,
+    /// How many bits of an IPv6 address count.
+    pub ipv6_prefix: Ipv6Prefix,
+    /// Who can't be banned.
+    pub allow: AllowList,
 }
 
 /// A service that tcpmux leads to.
@@ -148,7 +163,7 @@ impl Task {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Execute(program) | Self::Wait(program) => Some(program),
-            Self::Internal(_) | Self::Tcpmux(_) | Self::Redirect(_) => None,
+            Self::Internal(_) | Self::Tcpmux(_) | Self::Redirect(_) | Self::Sensor(_) => None,
         }
     }
 }

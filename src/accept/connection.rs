@@ -21,6 +21,7 @@ use super::libwrap::Known;
 use super::names::{Asked, Names};
 use super::peer::Remote;
 use super::pending::{Connection, Next, Outbox, Released, Wait};
+use super::settings::Work;
 use super::slab::Key;
 
 /// Connections that are refused or wait before the loop looks at other events again.
@@ -95,6 +96,10 @@ impl Helper {
         let facts = self.facts(address, now);
         match self.settings.policy.limits(&mut self.state, &facts) {
             Verdict::Admit(slot) => {
+                if matches!(self.settings.work, Work::Sensor(_)) {
+                    self.state.leave(slot);
+                    return self.sense(connection, now);
+                }
                 self.unmap(&connection);
                 self.check_access(connection, slot, now);
             }
@@ -136,6 +141,10 @@ impl Helper {
 
     fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) {
         let peer = connection.remote.address.ip();
+        if self.is_banned(peer, now) {
+            self.state.leave(slot);
+            return self.refuse(connection, &Refusal::by_ban(), now);
+        }
         match self.settings.policy.access(peer, &connection.known.client) {
             Access::Allow => self.check_libwrap(connection, slot, now),
             Access::Deny(refusal) => {

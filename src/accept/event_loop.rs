@@ -104,6 +104,7 @@ impl Helper {
                 Token::Backend(key) => self.relay_ready(key, Side::Backend, events, now),
                 Token::Hosts => self.hosts_found(now),
                 Token::Names => self.named(now),
+                Token::Door => self.serve_door(now),
                 Token::Command(key) => self.command_ended(key),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
@@ -123,6 +124,9 @@ impl Helper {
         self.end_pause_if_due(now);
         self.expire_pending(now);
         self.expire_searches(now);
+        if self.door.due().is_some_and(|due| now >= due) {
+            self.serve_door(now);
+        }
         if let Some(control) = &mut self.control {
             control.expire(now);
         }
@@ -156,6 +160,7 @@ impl Helper {
             self.rate_due,
             self.summary_due(),
             self.notifier.due(),
+            self.door.due(),
             self.idle_since
                 .map(|since| since.plus(self.idle_time(since))),
         ];
@@ -200,7 +205,8 @@ impl Helper {
             || self.pause.is_some()
             || self.waiting.due().is_some()
             || self.stopping
-            || self.summary_due().is_some();
+            || self.summary_due().is_some()
+            || !self.door.is_idle();
         if busy {
             self.idle_since = None;
             return false;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -13,9 +14,11 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use crate::journal::{Event, Journal};
 use crate::policy::{LineBudget, Refusal, State};
 
+use super::ban_table::Bans;
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::datagrams::Parked;
+use super::door::Door;
 use super::internal::Guest;
 use super::internal::datagram::Answers;
 use super::libwrap::Wrap;
@@ -60,6 +63,10 @@ pub(super) struct Helper {
     pub(super) relays: Relays,
     pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
+    /// Who is kept out of all services.
+    pub(super) bans: Bans,
+    /// Where a sensor reports to.
+    pub(super) door: Door,
     pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
@@ -114,6 +121,8 @@ pub(super) enum Token {
     Backend(Key),
     /// The look-ups of backends.
     Hosts,
+    /// The coordinator.
+    Door,
 }
 
 impl Token {
@@ -136,6 +145,7 @@ impl Token {
             Self::Backend(key) => (13, (key.index, key.generation)),
             Self::Hosts => (14, (0, 0)),
             Self::Datagrams(index) => (16, (index, 0)),
+            Self::Door => (17, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -165,6 +175,7 @@ impl Token {
             13 => Self::Backend(key),
             14 => Self::Hosts,
             16 => Self::Datagrams(index),
+            17 => Self::Door,
             _ => return None,
         })
     }
@@ -181,6 +192,10 @@ pub(super) struct Start {
     pub(super) sessions: Sessions,
     pub(super) control: Option<Control>,
     pub(super) idle: Duration,
+    /// The table of bans.
+    pub(super) table: PathBuf,
+    /// The socket of the coordinator.
+    pub(super) door: PathBuf,
 }
 
 impl Helper {
@@ -215,6 +230,8 @@ impl Helper {
             relays: Relays::default(),
             hosts: None,
             names: None,
+            bans: Bans::at(start.table),
+            door: Door::at(start.door),
             wrap: Wrap::default(),
             control: start.control,
             notifier: Notifier::new(now),
@@ -372,10 +389,9 @@ mod tests {
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
                 Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Command(key), Token::Guest(key), Token::MuxListener(index),
-                Token::Handover(key),
-                Token::Client(key),
-                Token::Backend(key), Token::Hosts, Token::Datagrams(index),
+                Token::Ident(key), Token::Command(key), Token::Guest(key),
+                Token::MuxListener(index), Token::Handover(key), Token::Client(key),
+                Token::Backend(key), Token::Hosts, Token::Door, Token::Datagrams(index),
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod ban_table;
 mod banner;
 mod clock;
 mod connection;
 mod control;
 mod datagrams;
+mod door;
 mod environment;
 mod event_loop;
 mod file;
@@ -30,6 +32,7 @@ mod pending;
 mod redirect;
 mod relay;
 mod reload;
+mod sensor;
 mod serve;
 mod sessions;
 mod settings;
@@ -51,6 +54,7 @@ use std::time::Duration;
 use lexopt::{Arg, Parser, ValueExt};
 use log::LevelFilter;
 
+use crate::bans;
 use crate::journal::Journal;
 use crate::sys::{credentials, descriptor, signals};
 
@@ -171,6 +175,8 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
         sessions: Sessions::new(state_file(activation.state, now)?),
         control,
         idle,
+        table: bans::TABLE.into(),
+        door: bans::door::DOOR.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
     match served.map_err(|error| error.to_string())? {

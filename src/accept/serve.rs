@@ -46,6 +46,8 @@ impl Helper {
                 let route = route.clone();
                 return self.redirect(connection, slot, route, now);
             }
+            // Its clients have left already.
+            (None, Work::Sensor(_)) => return self.state.leave(slot),
         };
         match spawned {
             Ok(process) => {

@@ -10,7 +10,7 @@ use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{MuxTarget, Redirect, Spec, Task};
+use crate::spec::{MuxTarget, Redirect, Sensor, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
@@ -50,6 +50,8 @@ pub(super) enum Work {
     Tcpmux(Vec<MuxTarget>),
     /// Passes the bytes of each connection on.
     Redirect(Route),
+    /// Has each client banned.
+    Sensor(Sensor),
 }
 
 impl Work {
@@ -144,6 +146,7 @@ impl Settings {
             Task::Internal(builtin) => Work::Internal(*builtin),
             Task::Tcpmux(targets) => Work::Tcpmux(targets.clone()),
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
+            Task::Sensor(sensor) => Work::Sensor(sensor.clone()),
         };
         // Nothing can be sent to a client that nobody has accepted.
         let sends = !matches!(work, Work::Wait(_));

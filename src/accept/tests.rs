@@ -3,6 +3,7 @@
 mod internal;
 mod mux;
 mod redirect;
+mod sensor;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -91,6 +92,8 @@ impl Scene {
             sessions: Sessions::new(kept),
             control: None,
             idle: super::IDLE,
+            table: scratch("bans", port),
+            door: scratch("door", port),
         };
         Self {
             helper: Helper::new(start, Moment::now().unwrap()).unwrap(),
@@ -165,6 +168,11 @@ impl Scene {
             })
             .collect()
     }
+}
+
+/// Where a scene's table or door is, if its test makes one.
+fn scratch(name: &str, port: u16) -> PathBuf {
+    std::env::temp_dir().join(format!("helper-{}-{port}-{name}", std::process::id()))
 }
 
 fn file(name: &str, content: &[u8]) -> PathBuf {

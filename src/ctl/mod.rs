@@ -1,6 +1,7 @@
 //! The commands of xinetdctl.
 #![forbid(unsafe_code)]
 
+mod bans;
 mod check;
 mod json;
 mod text;
@@ -24,6 +25,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
+    #[command(subcommand)]
+    Bans(bans::BansCommand),
 }
 
 /// Tell what is wrong or surprising, and what becomes of each attribute.
@@ -55,6 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) 
     };
     match cli.command {
         Command::Check(arguments) => ExitCode::from(check(arguments, out)),
+        Command::Bans(command) => ExitCode::from(bans::run(&command, out)),
     }
 }
 

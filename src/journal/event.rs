@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::bytes::ByteString;
 use crate::policy::{Note, Reason, Refusal};
-use crate::service::{Facility, Level};
+use crate::service::{DenyTime, Facility, Level};
 
 use super::kind::Kind;
 
@@ -158,6 +158,13 @@ pub enum Event<'a> {
         /// How many.
         sessions: u32,
     },
+    /// A client of a sensor is banned: goes before its [`Event::Fail`].
+    Banned {
+        /// The client.
+        peer: Peer<'a>,
+        /// For how long.
+        time: DenyTime,
+    },
     /// The service has new settings.
     Readjusted,
 }
@@ -171,12 +178,12 @@ impl<'a> Event<'a> {
                 peer,
                 severity: match note {
                     Note::Severity(facility, level) => Some((facility, level)),
-                    Note::Nothing | Note::BothLists | Note::NameUnknown => None,
+                    Note::Nothing | Note::BothLists | Note::NameUnknown | Note::Banned => None,
                 },
             }),
             (_, Note::BothLists) => Some(Self::BothListsMatch { peer }),
             (_, Note::NameUnknown) => Some(Self::NameUnknown { peer }),
-            (_, Note::Nothing | Note::Severity(..)) => None,
+            (_, Note::Nothing | Note::Banned | Note::Severity(..)) => None,
         }
     }
 
@@ -215,6 +222,7 @@ impl<'a> Event<'a> {
             Self::ForkFailed { .. } => Kind::ForkFailed,
             Self::BannerUnreadable { .. } => Kind::BannerUnreadable,
             Self::Adopted { .. } => Kind::Adopted,
+            Self::Banned { .. } => Kind::Banned,
             Self::Readjusted => Kind::Readjusted,
         }
     }

@@ -1,5 +1,7 @@
 //! The structured fields of an event.
 
+use crate::policy::Note;
+
 use super::entry::Entry;
 use super::event::{Ending, Event, Peer};
 use super::line::Line;
@@ -57,10 +59,13 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
             entry.text("XINETD_REASON", refusal.reason);
             if let Some(rule) = &refusal.rule {
                 entry.text("XINETD_RULE", rule);
+            } else if refusal.note == Note::Banned {
+                entry.text("XINETD_RULE", "xinetdctl bans list");
             }
         }
         Event::ExcessiveLoad { peer }
         | Event::BothListsMatch { peer }
+        | Event::Banned { peer, .. }
         | Event::NameUnknown { peer }
         | Event::LibwrapRefused { peer, .. } => remote(entry, peer, true),
         Event::LibwrapTwist { peer, command, .. } => {

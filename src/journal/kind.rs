@@ -51,13 +51,15 @@ pub enum Kind {
     Adopted,
     /// The service has new settings.
     Readjusted,
+    /// A client of a sensor is banned.
+    Banned,
     /// The journal did not take entries in time.
     LinesLost,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Start,
         Self::Exit,
         Self::Traffic,
@@ -81,6 +83,7 @@ impl Kind {
         Self::BannerUnreadable,
         Self::Adopted,
         Self::Readjusted,
+        Self::Banned,
         Self::LinesLost,
     ];
 
@@ -110,6 +113,7 @@ impl Kind {
             Self::BannerUnreadable => "BANNER_UNREADABLE",
             Self::Adopted => "ADOPTED",
             Self::Readjusted => "READJUSTED",
+            Self::Banned => "BANNED",
             Self::LinesLost => "LINES_LOST",
         }
     }
@@ -140,6 +144,7 @@ impl Kind {
             Self::BannerUnreadable => "e5e091cbc7ad40d48b246d487e1c4468",
             Self::Adopted => "541ec2c692dc4727bc04d41c38cba106",
             Self::Readjusted => "9d5c1a00ddfd4e4ba32d2bffe6e32372",
+            Self::Banned => "5cf17f5b1943496b96f481a8c76e529c",
             Self::LinesLost => "12faccf2d5fe4a2aa41dfd00bed7d423",
         }
     }
@@ -160,6 +165,7 @@ impl Kind {
             | Self::IdentFailed
             | Self::Unreachable
             | Self::BannerUnreadable => Some(Level::Err),
+            Self::Banned => Some(Level::Crit),
             // xinetd's own usual level for both.
             Self::LibwrapRefused | Self::LibwrapTwist => Some(Level::Info),
             Self::NameUnknown | Self::LinesLost => Some(Level::Warning),

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::io;
 
 use crate::bytes::ByteString;
+use crate::service::DenyTime;
 
 use super::event::{Ending, Event, Peer};
 use super::service::ServiceLog;
@@ -132,6 +133,21 @@ impl Display for Line<'_> {
                 f,
                 "Service={id}: the helper was restarted and found {sessions} running servers"
             ),
+            // As xinetd writes its critical messages: its process and function, and -1 for ever.
+            Event::Banned { peer, time } => {
+                write!(
+                    f,
+                    "{} {{process_sensor}} Adding {} to the global_no_access list for ",
+                    std::process::id(),
+                    peer.host
+                )?;
+                match time {
+                    DenyTime::Never => f.write_str("0"),
+                    DenyTime::Minutes(minutes) => write!(f, "{minutes}"),
+                    DenyTime::Forever => f.write_str("-1"),
+                }?;
+                f.write_str(" minutes")
+            }
             Event::Readjusted => write!(f, "readjusting service {id}"),
         }
     }

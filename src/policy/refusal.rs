@@ -56,6 +56,8 @@ pub enum Note {
     Nothing,
     /// Both lists match the address: xinetd says so in a message of its own.
     BothLists,
+    /// A ban, which stands in no file (semantics, section 4.9).
+    Banned,
     /// `no_access` has names and the peer's could not be found out.
     NameUnknown,
     /// `severity` in the rule says as what it is logged.
@@ -78,6 +80,11 @@ impl Refusal {
     /// A refusal by a limit, which has no place of its own.
     pub fn by(reason: Reason) -> Self {
         Self::at(reason, None)
+    }
+
+    /// A refusal because of a ban, in xinetd's word for it.
+    pub fn by_ban() -> Self {
+        Self::by(Reason::Address).noting(Note::Banned)
     }
 
     /// A refusal by the rule at a place.

@@ -19,6 +19,8 @@ pub use program::{
 };
 pub use socket::{Bind, Family, Listen, Mux, Port, Protocol, RpcProgram, RpcRange, SocketType};
 
+use serde::{Deserialize, Serialize};
+
 use crate::bytes::ByteString;
 use crate::config::Attribute;
 use crate::problem::Place;
@@ -128,7 +130,8 @@ pub enum Serving {
 }
 
 /// `deny_time`: how long a peer that touched a sensor stays out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DenyTime {
     /// `NEVER` (or 0, or absent): it is logged alone.
     Never,

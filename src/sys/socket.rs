@@ -3,11 +3,15 @@
 use std::io;
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockaddrLike, SockaddrStorage, getsockname};
-use nix::sys::socket::{getsockopt, recv, recvmsg, send, setsockopt, sockopt};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockaddrLike, SockaddrStorage};
+use nix::sys::socket::{
+    accept4, getsockname, getsockopt, recv, recvmsg, send, setsockopt, sockopt,
+};
+
+use super::process::Process;
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
@@ -73,6 +77,41 @@ pub fn reset(socket: TcpStream) {
 pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
     let credentials = getsockopt(&socket.as_fd(), sockopt::PeerCredentials)?;
     Ok((credentials.pid(), credentials.uid()))
+}
+
+/// The next connection of a listening socket of any family, close-on-exec and non-blocking.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = accept4(listener.as_raw_fd(), flags)?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// As asm-generic/socket.h has it.
+const SO_PEERPIDFD: libc::c_int = 77;
+
+/// The process at the other end of a unix socket, which can't be mistaken for a later one with
+/// its number on kernels that tell (6.5 and later).
+pub fn peer_process(socket: BorrowedFd<'_>) -> io::Result<Process> {
+    let (pid, _) = peer(socket)?;
+    let mut pidfd: RawFd = -1;
+    let mut size: libc::socklen_t = 4;
+    // SAFETY: the option gives an int, which `pidfd` is, and `size` says its size.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut pidfd).cast(),
+            &raw mut size,
+        )
+    };
+    if Errno::result(result).is_err() {
+        return Process::open(pid);
+    }
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Process::new(pid, pidfd))
 }
 
 /// Sends what the socket's buffer takes now; never waits, never raises SIGPIPE.

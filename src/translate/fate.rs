@@ -88,6 +88,13 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::User => unit("User="),
         Attribute::Group => unit("Group="),
         Attribute::Groups => helper("drops or keeps the supplementary groups"),
+        Attribute::OnlyFrom | Attribute::NoAccess
+            if matches!(service.serving, Serving::Sensor(_)) =>
+        {
+            Fate::NoEffect {
+                why: "a sensor bans whoever comes, in xinetd too",
+            }
+        }
         Attribute::Server
         | Attribute::ServerArgs
         | Attribute::Env
@@ -149,7 +156,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
             why: "the service is no RPC service",
         },
         Attribute::DenyTime if matches!(service.serving, Serving::Sensor(_)) => {
-            not_served(&Reason::Sensor)
+            helper("has its clients banned for so long")
         }
         Attribute::DenyTime => Fate::NoEffect {
             why: "the service is no sensor",
@@ -180,6 +187,10 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
     };
     let redirects = matches!(service.serving, Serving::Redirect { .. });
     let rows = [
+        (
+            matches!(service.serving, Serving::Sensor(_)),
+            helper("has whoever connects banned from all services"),
+        ),
         (
             flags.nodelay,
             option("NoDelay=", "has the kernel send small pieces at once"),

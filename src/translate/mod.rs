@@ -129,7 +129,7 @@ struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     fn new(service: &'a Service, surroundings: &Surroundings<'_>, names: &mut Names<'_>) -> Self {
         let options = surroundings.options.service(&service.id.to_text());
-        let mut servable = servable::servable(service, options);
+        let mut servable = servable::servable(service, options, &surroundings.bans);
         let port = match &service.reach {
             Reach::Listen(listen) => Some(listen.port),
             Reach::Rpc(..) | Reach::Mux(_) => None,

@@ -46,8 +46,13 @@ impl UnitName {
     /// systemd 252 and 257 read a backslash in RuntimeDirectory= and LoadCredential= each in its
     /// own way, and a colon has a meaning in the first.
     pub(super) fn simple(&self) -> String {
-        self.0.replace(':', r"\x3a").replace('\\', "@")
+        simple(&self.0)
     }
+}
+
+/// [`UnitName::simple`] of a unit's name without suffix.
+pub(super) fn simple(name: &str) -> String {
+    name.replace(':', r"\x3a").replace('\\', "@")
 }
 
 impl fmt::Display for UnitName {

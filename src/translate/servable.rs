@@ -5,13 +5,14 @@ use std::net::IpAddr;
 
 use super::principal::{Account, is_root};
 use super::unit::Plain;
+use crate::bans::Options;
 use crate::config::Attribute;
 use crate::options::ServiceOptions;
 use crate::problem::Place;
 use crate::service::{
     Bind, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
 };
-use crate::spec::{Redirect, Target, Task};
+use crate::spec::{Redirect, Sensor, Target, Task};
 
 /// What the units of a service need, which only a service that can be served has.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,10 +38,11 @@ pub(super) enum Door {
 
 /// The parts for the units, or all that stands in the way.
 ///
-/// `options` is what /etc/xinetd-bridge.toml says of the service.
+/// `options` is what /etc/xinetd-bridge.toml says of the service, `bans` what it says of bans.
 pub(super) fn servable(
     service: &Service,
     options: Option<&ServiceOptions>,
+    bans: &Result<Options, String>,
 ) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
         service,
@@ -113,10 +115,17 @@ pub(super) fn servable(
             };
             Some(Task::Redirect(redirect(service, only, options)))
         }
-        Serving::Sensor(_) => {
-            found.add(Attribute::Flags, Reason::Sensor);
-            None
-        }
+        Serving::Sensor(deny_time) => match bans {
+            Ok(options) => Some(Task::Sensor(Sensor {
+                deny_time: *deny_time,
+                ipv6_prefix: options.ipv6_prefix(),
+                allow: options.allow_list(),
+            })),
+            Err(why) => {
+                found.add(Attribute::Flags, Reason::AllowList(why.clone()));
+                None
+            }
+        },
     };
     let account = match &service.credentials {
         // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
@@ -234,8 +243,8 @@ pub enum Reason {
     DatagramNowait,
     /// A list of addresses where the server accepts by itself.
     UnknownClient,
-    /// `flags = SENSOR`.
-    Sensor,
+    /// Who must not be banned can't be known, in words why.
+    AllowList(String),
     /// `type = RPC`.
     Rpc,
     /// `flags = LABELED`.
@@ -298,7 +307,7 @@ impl fmt::Display for Reason {
                 "with wait = yes nobody knows a client before the server accepts it, so that no list of \
                  addresses can hold",
             ),
-            Self::Sensor => f.write_str("sensors are not served yet"),
+            Self::AllowList(why) => write!(f, "{} can't be read: {why}", Options::FILE),
             Self::Rpc => f.write_str("RPC services are not served yet"),
             Self::Labeled => f.write_str("the flag LABELED is not served yet"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
@@ -325,7 +334,7 @@ impl Reason {
             Self::SocketType(_) | Self::Protocol(_) => {
                 "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
             }
-            Self::Sensor => "leave the service off, or ban peers by fail2ban meanwhile",
+            Self::AllowList(_) => "mend the file: a sensor must know whom it must not ban",
             Self::Rpc => "start the server as a service of its own that registers itself",
             Self::Labeled => {
                 "use a socket unit of your own with SELinuxContextFromNet=yes, see systemd.socket(5)"

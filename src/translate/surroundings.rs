@@ -3,8 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::name::{ExistingUnits, UnitName};
+use super::name::{ExistingUnits, UnitName, simple};
 use super::unit::{Plain, Value};
+use crate::bans;
 use crate::config::{Databases, FileTree};
 use crate::options::Options;
 
@@ -19,16 +20,20 @@ pub struct Surroundings<'a> {
     pub existing: ExistingUnits,
     /// What xinetd's files have no word for.
     pub options: Options,
+    /// What the administrator says of bans, or why that can't be known.
+    pub bans: Result<bans::Options, String>,
 }
 
 impl<'a> Surroundings<'a> {
     /// Looks at a tree.
     pub fn read(tree: &dyn FileTree, databases: &'a Databases, specs: SpecDirectory) -> Self {
+        let options = Options::read(tree);
         Self {
             databases,
             specs,
             existing: ExistingUnits::read(tree),
-            options: Options::read(tree),
+            bans: options.bans(),
+            options,
         }
     }
 }
@@ -59,6 +64,11 @@ impl SpecDirectory {
             path: PATH.into(),
             plain: Plain::literal(PATH),
         }
+    }
+
+    /// Where the spec of a unit that systemd runs lies, by the unit's name without suffix.
+    pub fn usual_spec(unit: &str) -> PathBuf {
+        Self::usual().path.join(format!("{}.toml", simple(unit)))
     }
 
     /// The spec of a unit, for an argument.

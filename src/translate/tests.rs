@@ -428,6 +428,23 @@ fn the_spec_is_private_and_written_first() {
     assert_eq!(modes.collect::<Vec<_>>(), expected);
 }
 
+/// A sensor bans nobody by guess: its allow-list is known, or it is not served.
+#[test]
+fn a_sensor_needs_to_know_whom_it_must_not_ban() {
+    let mut sensor = service("foo");
+    sensor.serving = Serving::Sensor(DenyTime::Minutes(5));
+    let spec = |options: &str| {
+        let tree = MemoryTree::default().file("/etc/xinetd-bridge.toml", options);
+        let mut translation = translation(&tree, vec![sensor.clone()]);
+        let files = std::mem::take(&mut translation.services[0].files);
+        let spec = files.into_iter().next().map(|file| file.content);
+        spec.map(|content| String::from_utf8(content).unwrap())
+    };
+    let good = spec("[bans]\nallow = ['192.0.2.7']\n").unwrap();
+    assert!(good.contains("allow = [\"192.0.2.7/32\"]"), "{good}");
+    assert_eq!(spec("[bans]\nallow = ['192.0.2']\n"), None);
+}
+
 /// The reasons why a service is not served.
 fn reasons(tree: &MemoryTree, service: Service) -> Vec<Reason> {
     let translation = translation(tree, vec![service]);
@@ -469,10 +486,6 @@ fn what_is_not_served_yet_is_told() {
     assert_eq!(
         reasons_of(|foo| foo.protocol = Protocol::Other("sctp".into(), 132)),
         [Reason::Protocol("sctp".to_owned())]
-    );
-    assert_eq!(
-        reasons_of(|foo| foo.serving = Serving::Sensor(DenyTime::Forever)),
-        [Reason::Sensor]
     );
     assert_eq!(
         reasons_of(|foo| {

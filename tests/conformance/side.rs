@@ -120,7 +120,7 @@ impl Side {
                  systemctl stop reference 2>/dev/null; systemctl reset-failed"),
             Which::Bridge => self
                 .container
-                .sh("systemctl stop xinetd.target; systemctl reset-failed"),
+                .sh("systemctl stop xinetd.target; xinetdctl bans flush; systemctl reset-failed"),
         }
         .map(drop)
     }

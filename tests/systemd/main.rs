@@ -14,6 +14,7 @@ mod limits;
 mod mux;
 mod process;
 mod redirect;
+mod sensor;
 mod units;
 mod wait;
 
@@ -56,6 +57,7 @@ fn main() {
             mux::SCENARIOS,
             redirect::SCENARIOS,
             lifecycle::SCENARIOS,
+            sensor::SCENARIOS,
             faults::SCENARIOS,
         ];
         for &(name, scenario) in groups.iter().copied().flatten() {

@@ -41,6 +41,7 @@ fn decide(lists: &Lists, peer: &str, name: &NameAnswer) -> String {
                 Note::Nothing => "",
                 Note::BothLists => " both",
                 Note::NameUnknown => " unknown",
+                Note::Banned => " banned",
                 Note::Severity(..) => " severity",
             };
             format!("{rule}{note}")

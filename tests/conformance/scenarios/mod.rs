@@ -17,6 +17,7 @@ mod order;
 mod process;
 mod rate;
 mod readers;
+mod sensors;
 mod sessions;
 
 use crate::scenario::Scenario;
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         ident::SCENARIOS,
         readers::SCENARIOS,
         inside::SCENARIOS,
+        sensors::SCENARIOS,
         kinds::SCENARIOS,
         mux::SCENARIOS,
     ]

@@ -1,0 +1,182 @@
+//! Sensors and bans, with a table and a coordinator that the test plays.
+
+use std::fs::{self, File};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, listen, recv, send,
+    socket,
+};
+
+use crate::bans::door::{Answer, PACKET, Report};
+use crate::bans::table::{BUCKET, Header, Slot};
+use crate::bans::{Ipv6Prefix, Subject, Until};
+use crate::sys::socket::accept;
+
+use super::*;
+
+const HEADER: Header = Header {
+    key: [5, 6],
+    prefix: Ipv6Prefix::DEFAULT,
+};
+
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A table with one ban.
+fn table(path: &Path, peer: IpAddr, until: Until) {
+    let subject = Subject::of(peer, HEADER.prefix);
+    let slot = Slot {
+        address: subject.to_bits(),
+        until,
+        administrator: false,
+    };
+    let file = File::create(path).unwrap();
+    file.write_all_at(&HEADER.encode(), 0).unwrap();
+    let bucket = HEADER.bucket(subject);
+    file.set_len(bucket + u64::try_from(BUCKET).unwrap())
+        .unwrap();
+    file.write_all_at(&slot.encode(), bucket).unwrap();
+}
+
+fn port(scene: &Scene) -> u16 {
+    scene.address.port()
+}
+
+#[test]
+fn who_is_banned_is_refused_before_anything_else_is_asked() {
+    // A name would have to be looked up.
+    let named =
+        r#"access = { no_access = [ { pattern = "host nowhere.invalid", place = "f:1:1" } ] }"#;
+    let mut scene = Scene::new(&[("access = {}", named), (CAT, &shell("echo served")), LOGGED]);
+    let path = scratch("bans", port(&scene));
+    table(&path, PEER, Until::Forever);
+    assert_eq!(scene.text(), "");
+    assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
+    assert_eq!(scene.helper.state.running(), 0);
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_ban_holds_while_it_lasts_and_a_new_table_counts_at_once() {
+    let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
+    let path = scratch("bans", port(&scene));
+    // No table, a foreign one, one that is cut off.
+    assert_eq!(scene.text(), "served\n");
+    for broken in [
+        &b""[..],
+        b"something else that is long enough for a header",
+        &HEADER.encode(),
+    ] {
+        fs::write(&path, broken).unwrap();
+        assert_eq!(scene.text(), "served\n");
+        fs::remove_file(&path).unwrap();
+    }
+    let now = Moment::now().unwrap().0;
+    table(&path, PEER, Until::At(now));
+    assert_eq!(scene.text(), "served\n");
+    fs::remove_file(&path).unwrap();
+    table(&path, PEER, Until::At(now + Duration::from_secs(1000)));
+    assert_eq!(scene.text(), "");
+    fs::remove_file(&path).unwrap();
+    table(&path, "192.0.2.7".parse().unwrap(), Until::Forever);
+    assert_eq!(scene.text(), "served\n");
+    fs::remove_file(path).unwrap();
+}
+
+/// The coordinator's side of the door.
+fn door(path: &Path) -> OwnedFd {
+    let door = socket(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        SockFlag::empty(),
+        None,
+    )
+    .unwrap();
+    bind(door.as_raw_fd(), &UnixAddr::new(path).unwrap()).unwrap();
+    listen(&door, Backlog::new(8).unwrap()).unwrap();
+    door
+}
+
+fn wait(socket: &OwnedFd) {
+    let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut fds, PollTimeout::from(10_000_u16)), Ok(1));
+}
+
+fn enter(door: &OwnedFd) -> OwnedFd {
+    wait(door);
+    accept(door.as_fd()).unwrap()
+}
+
+fn heard(client: &OwnedFd) -> Option<Report> {
+    let mut packet = [0; PACKET];
+    wait(client);
+    let length = recv(client.as_raw_fd(), &mut packet, MsgFlags::empty()).unwrap();
+    Report::decode(&packet[..length])
+}
+
+/// The task of a sensor.
+fn sensor(deny_time: &str, allow: &str) -> String {
+    format!("sensor = {{ deny_time = {deny_time}, ipv6_prefix = 64, allow = {allow} }}")
+}
+
+#[test]
+fn a_sensor_bans_nobody_who_must_not_be_banned() {
+    let fail = file("caught", b"caught\n");
+    let banners = format!("banners = {{ failure = {fail:?} }}");
+    let task = sensor("\"forever\"", "[]");
+    let mut scene = Scene::new(&[(TASK, &task), ("banners = {}", &banners), LOGGED]);
+    assert_eq!(scene.text(), "caught\n");
+    assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
+    assert!(scene.helper.door.is_idle());
+}
+
+#[test]
+fn a_report_is_kept_until_a_coordinator_has_answered_it() {
+    let task = sensor("{ minutes = 5 }", "[]");
+    let mut scene = Scene::new(&[(TASK, &task)]);
+    let path = scratch("door", port(&scene));
+    let peer = "192.0.2.7".parse().unwrap();
+    let now = || Moment::now().unwrap();
+    // Nobody there yet.
+    scene.helper.door.report(peer, None);
+    scene.helper.serve_door(now());
+    let first = door(&path);
+    let later = scene.helper.door.due().unwrap();
+    scene.helper.serve_door(later);
+    let client = enter(&first);
+    assert_eq!(heard(&client), Some(Report(peer)));
+    // It dies before it answers, and the next one hears the same.
+    drop((client, first));
+    fs::remove_file(&path).unwrap();
+    let second = door(&path);
+    scene.until(|helper| helper.door.due());
+    let later = scene.helper.door.due().unwrap();
+    scene.helper.serve_door(later);
+    let client = enter(&second);
+    assert_eq!(heard(&client), Some(Report(peer)));
+    send(
+        client.as_raw_fd(),
+        &Answer::Done.encode(),
+        MsgFlags::empty(),
+    )
+    .unwrap();
+    scene.until(|helper| helper.door.is_idle().then_some(()));
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn without_a_coordinator_a_helper_does_not_stay_for_ever() {
+    let mut scene = Scene::new(&[]);
+    scene.helper.door.report(PEER, None);
+    let start = Moment::now().unwrap();
+    scene.helper.serve_door(start);
+    assert!(!scene.helper.door.is_idle());
+    scene.helper.serve_door(start.plus(Duration::from_secs(59)));
+    assert!(!scene.helper.door.is_idle());
+    scene.helper.serve_door(start.plus(Duration::from_secs(60)));
+    assert!(scene.helper.door.is_idle());
+}

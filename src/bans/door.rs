@@ -1,0 +1,82 @@
+//! What sensors and the coordinator say to each other: one packet each.
+//!
+//! A sensor names the peer alone. Who the sensor is, and how long its peers are banned, the
+//! coordinator finds out by itself.
+
+use std::net::IpAddr;
+
+/// The socket of the coordinator, of the type SEQPACKET.
+pub const DOOR: &str = "/run/xinetd-coordinator/helpers";
+
+/// The bytes of a packet at most.
+pub const PACKET: usize = 256;
+
+/// A sensor's: this peer has touched it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report(pub IpAddr);
+
+impl Report {
+    /// The packet.
+    pub fn encode(self) -> Vec<u8> {
+        format!("hit {}", self.0).into_bytes()
+    }
+
+    /// The report in a packet, if there is one.
+    pub fn decode(packet: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(packet).ok()?;
+        text.strip_prefix("hit ")?.parse().ok().map(Self)
+    }
+}
+
+/// The coordinator's: what has become of the oldest report that has no answer yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The table has the ban.
+    Done,
+    /// It has not, in words why.
+    Refused(String),
+}
+
+impl Answer {
+    /// The packet.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut text = match self {
+            Self::Done => "done".to_owned(),
+            Self::Refused(why) => format!("no {why}"),
+        };
+        while text.len() > PACKET {
+            text.pop();
+        }
+        text.into_bytes()
+    }
+
+    /// The answer in a packet, if there is one.
+    pub fn decode(packet: &[u8]) -> Option<Self> {
+        match std::str::from_utf8(packet).ok()? {
+            "done" => Some(Self::Done),
+            text => Some(Self::Refused(text.strip_prefix("no ")?.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_survive_their_way() {
+        for peer in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {
+            let report = Report(peer.parse().unwrap());
+            assert_eq!(Report::decode(&report.encode()), Some(report));
+        }
+        for answer in [Answer::Done, Answer::Refused("the list is full".into())] {
+            assert_eq!(Answer::decode(&answer.encode()), Some(answer));
+        }
+        assert_eq!(Report::decode(b"hit 192.0.2"), None);
+        assert_eq!(Answer::decode(b"\xff"), None);
+        assert_eq!(
+            Answer::Refused("ß".repeat(PACKET)).encode().len(),
+            PACKET - 1
+        );
+    }
+}

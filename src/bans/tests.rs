@@ -1,0 +1,365 @@
+//! The list against a plain model, the table against the list, and what is kept.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::service::DenyTime;
+
+use super::table::{self, Header, Slot};
+use super::*;
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn until(seconds: u64) -> Until {
+    Until::At(at(seconds))
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn list(prefix: u8, allowed: &[&str]) -> BanList {
+    let allowed = allowed.iter().map(|net| net.parse().unwrap()).collect();
+    BanList::new(Ipv6Prefix::new(prefix).unwrap(), AllowList::new(allowed))
+}
+
+/// The nth IPv4 address that is not loopback.
+fn nth(number: u32) -> IpAddr {
+    Ipv4Addr::from_bits(0x0a00_0000 + number).into()
+}
+
+fn hit(list: &mut BanList, peer: IpAddr, until: Until, now: Duration) -> Result<Change, Full> {
+    let subject = list.subject(peer).unwrap();
+    list.hit(subject, until, "decoy", now)
+}
+
+#[test]
+fn a_ban_is_one_address_whatever_it_ends_in() {
+    let mut list = list(64, &[]);
+    let _ = hit(&mut list, ip("::ffff:192.0.2.0"), until(60), at(0)).unwrap();
+    assert!(list.is_banned(ip("192.0.2.0"), at(59)));
+    assert!(!list.is_banned(ip("192.0.2.1"), at(0)));
+    assert!(!list.is_banned(ip("192.0.2.0"), at(60)));
+    let _ = hit(&mut list, ip("2001:db8:1:2::"), Until::Forever, at(0)).unwrap();
+    assert!(list.is_banned(ip("2001:db8:1:2:3:4:5:6"), at(9999)));
+    assert!(!list.is_banned(ip("2001:db8:1:3::"), at(0)));
+}
+
+#[test]
+fn who_is_allowed_can_not_be_banned() {
+    let list = list(
+        64,
+        &["10.0.0.0/8", "::ffff:192.0.2.7/128", "2001:db8:1:2::5/128"],
+    );
+    for spared in [
+        "127.0.0.9",
+        "::ffff:127.1.2.3",
+        "::1",
+        "10.1.2.3",
+        "192.0.2.7",
+        // Its /64 has one that is allowed.
+        "2001:db8:1:2::9",
+    ] {
+        assert_eq!(list.subject(ip(spared)), None, "{spared}");
+    }
+    assert!(list.subject(ip("192.0.2.8")).is_some());
+}
+
+#[test]
+fn deny_time_is_in_minutes() {
+    let after = |time| Until::after(time, at(5));
+    assert_eq!(after(DenyTime::Minutes(2)), Some(until(125)));
+    assert_eq!(after(DenyTime::Forever), Some(Until::Forever));
+    assert_eq!(after(DenyTime::Never), None);
+}
+
+#[test]
+fn when_it_is_full_the_sensor_ban_that_ends_first_makes_room() {
+    let mut list = list(64, &[]);
+    let number = |index: usize| u32::try_from(index).unwrap();
+    let kept = list.subject(nth(0)).unwrap();
+    assert_eq!(list.add(kept, until(1000), at(0)).unwrap().removed, []);
+    for index in 1..CAPACITY {
+        let end = until(2000 + u64::from(number(index)));
+        let _ = hit(&mut list, nth(number(index)), end, at(0)).unwrap();
+    }
+    let new = nth(number(CAPACITY));
+    let change = hit(&mut list, new, until(5), at(1)).unwrap();
+    assert_eq!(change.removed, [list.subject(nth(1)).unwrap()]);
+    assert_eq!(list.len(), CAPACITY);
+    assert!(list.is_banned(new, at(1)) && list.is_banned(nth(0), at(1)));
+    // What has ended makes room first.
+    assert_eq!(list.expire(at(6)).removed, [list.subject(new).unwrap()]);
+}
+
+#[test]
+fn administrators_bans_make_no_room() {
+    let mut list = list(64, &[]);
+    for number in 0..u32::try_from(CAPACITY).unwrap() {
+        let subject = list.subject(nth(number)).unwrap();
+        let _ = list.add(subject, Until::Forever, at(0)).unwrap();
+    }
+    let other = ip("192.0.2.7");
+    assert_eq!(hit(&mut list, other, Until::Forever, at(0)), Err(Full));
+    assert!(!list.is_banned(other, at(0)));
+    // One that is there already can still be hit.
+    assert!(hit(&mut list, nth(3), until(9), at(0)).is_ok());
+}
+
+#[test]
+fn what_was_saved_comes_back_across_a_boot() {
+    let mut list = list(64, &[]);
+    let _ = hit(&mut list, ip("192.0.2.7"), until(700), at(100)).unwrap();
+    let _ = hit(&mut list, ip("2001:db8::9"), Until::Forever, at(100)).unwrap();
+    let administrators = list.subject(ip("192.0.2.8")).unwrap();
+    let _ = list.add(administrators, until(150), at(100)).unwrap();
+    let before = Clocks {
+        boot: at(110),
+        wall: at(1_000_110),
+    };
+    let text = SavedBans::new(list.bans(at(110)), before)
+        .to_text()
+        .unwrap();
+    // The machine was off for 100 seconds, and has been on for 3.
+    let after = Clocks {
+        boot: at(3),
+        wall: at(1_000_213),
+    };
+    let mut restored = self::list(64, &[]);
+    let saved = SavedBans::parse(text.as_bytes()).unwrap();
+    let count = saved.bans(restored.prefix(), after);
+    let taken: Vec<_> = count.collect();
+    let taken = taken
+        .into_iter()
+        .filter(|ban| restored.restore(ban.clone(), at(3)));
+    assert_eq!(taken.count(), 2, "{text}");
+    // It ends 700 seconds after the first boot: 1 000 700 by the clock.
+    assert!(restored.is_banned(ip("192.0.2.7"), at(489)));
+    assert!(!restored.is_banned(ip("192.0.2.7"), at(490)));
+    assert!(restored.is_banned(ip("2001:db8::1"), at(999_999)));
+    assert!(!restored.is_banned(ip("192.0.2.8"), at(3)));
+}
+
+#[test]
+fn a_foreign_file_is_told_from_ours() {
+    assert!(SavedBans::parse(b"format = 1\n").is_ok());
+    for foreign in [&b"format = 2\n"[..], b"", b"\xff", b"format = 1\nx = 1\n"] {
+        assert!(SavedBans::parse(foreign).is_err(), "{foreign:?}");
+    }
+}
+
+#[test]
+fn a_longer_prefix_is_cut_and_a_shorter_one_left_out() {
+    let text = b"format = 1\n\
+        [[ban]]\npeer = '2001:db8::7/128'\nsince = 0\nlast = 0\n\
+        [[ban]]\npeer = '2001:db9::/48'\nsince = 0\nlast = 0\n\
+        [[ban]]\npeer = '192.0.2.0/24'\nsince = 0\nlast = 0\n";
+    let clocks = Clocks {
+        boot: at(0),
+        wall: at(0),
+    };
+    let saved = SavedBans::parse(text).unwrap();
+    let subjects = saved.bans(Ipv6Prefix::default(), clocks);
+    let subjects: Vec<_> = subjects.map(|ban| ban.subject.to_string()).collect();
+    assert_eq!(subjects, ["2001:db8::/64"]);
+}
+
+/// A table in memory.
+struct Table {
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+impl Table {
+    fn new(prefix: Ipv6Prefix) -> Self {
+        let header = Header {
+            key: [1, 2],
+            prefix,
+        };
+        let size = usize::try_from(table::SIZE).unwrap();
+        Self {
+            header,
+            bytes: vec![0; size],
+        }
+    }
+
+    fn bucket(&mut self, subject: Subject) -> &mut [u8; table::BUCKET] {
+        let start = usize::try_from(self.header.bucket(subject)).unwrap();
+        self.bytes[start..].first_chunk_mut().unwrap()
+    }
+
+    fn apply(&mut self, change: Change) {
+        for subject in change.removed {
+            let bucket = self.bucket(subject);
+            let slot = table::find(bucket, subject).unwrap();
+            bucket[slot * table::SLOT..][..table::SLOT].fill(0);
+        }
+        if let Some((subject, until)) = change.set {
+            let slot = Slot {
+                address: subject.to_bits(),
+                until,
+                administrator: false,
+            };
+            let bucket = self.bucket(subject);
+            let place = table::place(bucket, subject);
+            bucket[place * table::SLOT..][..table::SLOT].copy_from_slice(&slot.encode());
+        }
+    }
+
+    fn is_banned(&mut self, peer: IpAddr, now: Duration) -> bool {
+        let subject = Subject::of(peer, self.header.prefix);
+        table::until(self.bucket(subject), subject, now).is_some()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Hit(IpAddr, Option<u64>),
+    Add(IpAddr, Option<u64>),
+    Remove(IpAddr),
+    Flush,
+    Wait(u64),
+}
+
+/// Few addresses, so that they meet; of each two that differ only where it must not count.
+fn peer() -> impl Strategy<Value = IpAddr> {
+    (0..4_u32, 0..3_u8).prop_map(|(number, form)| match form {
+        0 => Ipv4Addr::from_bits(0xc000_0200 + number).into(),
+        1 => Ipv4Addr::from_bits(0xc000_0200 + number)
+            .to_ipv6_mapped()
+            .into(),
+        _ => Ipv6Addr::from_bits(
+            0x2001_0db8 << 96 | u128::from(number / 2) << 64 | u128::from(number),
+        )
+        .into(),
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let time = || proptest::option::weighted(0.9, 0..40_u64);
+    prop_oneof![
+        5 => (peer(), time()).prop_map(|(peer, time)| Step::Hit(peer, time)),
+        2 => (peer(), time()).prop_map(|(peer, time)| Step::Add(peer, time)),
+        1 => peer().prop_map(Step::Remove),
+        1 => Just(Step::Flush),
+        5 => (0..30_u64).prop_map(Step::Wait),
+    ]
+}
+
+/// Whom a ban is for, said in another way: text.
+fn name(peer: IpAddr) -> String {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:x?}", &address.segments()[..4]),
+    }
+}
+
+proptest! {
+    #[test]
+    fn list_and_table_do_what_a_plain_model_does(steps in vec(step(), 0..60), probes in vec(peer(), 8)) {
+        let mut list = list(64, &[]);
+        let mut table = Table::new(list.prefix());
+        let mut model: Vec<(String, u64)> = Vec::new();
+        let mut now = 0;
+        for step in steps {
+            let end = |time: Option<u64>| match time {
+                Some(time) => (until(now + time), now + time),
+                None => (Until::Forever, u64::MAX),
+            };
+            let old = |model: &mut Vec<(String, u64)>, peer| {
+                let old = model.iter().find(|(known, _)| *known == name(peer)).map_or(0, |ban| ban.1);
+                model.retain(|(known, _)| *known != name(peer));
+                old
+            };
+            match step {
+                Step::Hit(peer, time) => {
+                    table.apply(hit(&mut list, peer, end(time).0, at(now)).unwrap());
+                    let end = end(time).1.max(old(&mut model, peer));
+                    model.push((name(peer), end));
+                }
+                Step::Add(peer, time) => {
+                    let subject = list.subject(peer).unwrap();
+                    table.apply(list.add(subject, end(time).0, at(now)).unwrap());
+                    old(&mut model, peer);
+                    model.push((name(peer), end(time).1));
+                }
+                Step::Remove(peer) => {
+                    let subject = list.subject(peer).unwrap();
+                    let (ban, change) = list.remove(subject, at(now));
+                    table.apply(change);
+                    prop_assert_eq!(ban.is_some(), old(&mut model, peer) > now);
+                }
+                Step::Flush => {
+                    table.apply(list.flush());
+                    model.clear();
+                }
+                Step::Wait(seconds) => now += seconds,
+            }
+            for &peer in &probes {
+                let banned = model.iter().any(|(known, end)| *known == name(peer) && *end > now);
+                prop_assert_eq!(list.is_banned(peer, at(now)), banned);
+                prop_assert_eq!(table.is_banned(peer, at(now)), banned);
+            }
+            prop_assert_eq!(list.bans(at(now)).count(), model.iter().filter(|ban| ban.1 > now).count());
+        }
+    }
+
+    #[test]
+    fn slots_and_headers_survive_their_way_through_the_file(
+        address: u128,
+        end in proptest::option::of(0..u64::MAX),
+        administrator: bool,
+        key: [u64; 2],
+        prefix in 32..=128_u8,
+    ) {
+        let until = end.map_or(Until::Forever, |end| Until::At(Duration::from_micros(end)));
+        let slot = Slot { address, until, administrator };
+        prop_assert_eq!(Slot::decode(&slot.encode()), Some(slot));
+        let header = Header { key, prefix: Ipv6Prefix::new(prefix).unwrap() };
+        prop_assert_eq!(Header::decode(&header.encode()), Some(header));
+    }
+}
+
+#[test]
+fn a_full_list_fills_no_bucket() {
+    let header = Header {
+        key: [3, 4],
+        prefix: Ipv6Prefix::default(),
+    };
+    let mut counts = std::collections::HashMap::new();
+    for number in 0..u32::try_from(CAPACITY).unwrap() {
+        let subject = Subject::of(nth(number), header.prefix);
+        *counts.entry(header.bucket(subject)).or_insert(0_usize) += 1;
+    }
+    assert!(counts.values().all(|count| *count <= table::SLOTS));
+}
+
+#[test]
+fn in_a_full_bucket_the_ban_that_ends_first_makes_room() {
+    let mut bucket = [0; table::BUCKET];
+    for (index, bytes) in (0..).zip(bucket.chunks_exact_mut(table::SLOT)) {
+        let slot = Slot {
+            address: index,
+            until: Until::Forever,
+            administrator: false,
+        };
+        let slot = if index == 9 {
+            Slot {
+                until: until(1),
+                ..slot
+            }
+        } else {
+            slot
+        };
+        bytes.copy_from_slice(&slot.encode());
+    }
+    assert_eq!(
+        table::place(&bucket, Subject::of(nth(0), Ipv6Prefix::default())),
+        9
+    );
+}

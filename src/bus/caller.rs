@@ -1,0 +1,97 @@
+//! Who knocks: seen by the kernel and by the generator's own files, never believed.
+
+use std::fs;
+use std::os::fd::BorrowedFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::service::DenyTime;
+use crate::spec::{Spec, Task};
+use crate::sys::socket::peer_process;
+use crate::translate::SpecDirectory;
+
+/// A sensor of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// Its id.
+    pub(super) id: String,
+    /// For how long it bans.
+    pub(super) deny_time: DenyTime,
+}
+
+/// The sensor whose helper is at the other end of `socket`.
+///
+/// The process has to be in the control group of a service of the system manager for which the
+/// generator has written the spec of a sensor. A sensor runs no servers, so that nobody but its
+/// helper is there; where a process is started decides, and only root can move it.
+///
+/// # Errors
+/// In words, if it is none.
+pub(super) fn sensor(socket: BorrowedFd<'_>) -> Result<Caller, String> {
+    let process = peer_process(socket).map_err(|error| format!("the caller: {error}"))?;
+    let pid = process.pid();
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"))
+        .map_err(|error| format!("process {pid}: {error}"))?;
+    // What was read is that process's only if it still runs.
+    let mut ended = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
+    if poll(&mut ended, PollTimeout::ZERO) != Ok(0) {
+        return Err(format!("process {pid} has ended"));
+    }
+    let unit = unit(&groups).ok_or_else(|| format!("process {pid} is no service's"))?;
+    let path = SpecDirectory::usual_spec(unit);
+    let text = fs::read_to_string(&path).map_err(|error| format!("{unit}: {error}"))?;
+    let spec: Spec =
+        toml::from_str(&text).map_err(|error| format!("{unit}: {}", error.message()))?;
+    match spec.task {
+        Task::Sensor(sensor) => Ok(Caller {
+            id: spec.id.to_text(),
+            deny_time: sensor.deny_time,
+        }),
+        _ => Err(format!("{unit} is no sensor")),
+    }
+}
+
+/// The system service, without suffix, that a process belongs to whose /proc/PID/cgroup this is.
+///
+/// Users have managers of their own, whose services may have any name; those are inside of
+/// user@UID.service.
+fn unit(groups: &str) -> Option<&str> {
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let (slices, service) = path.rsplit_once('/')?;
+    let in_slices = slices.split('/').all(|part| part.ends_with(".slice"));
+    let name = service.strip_suffix(".service")?;
+    // systemd marks names so that could be taken for files of the control group.
+    in_slices.then(|| name.strip_prefix('_').unwrap_or(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn only_services_of_the_system_count() {
+        assert_eq!(unit("0::/system.slice/decoy.service\n"), Some("decoy"));
+        assert_eq!(unit("0::/a.slice/a-b.slice/x.service\n"), Some("x"));
+        let foreign = [
+            "0::/user.slice/user-1000.slice/user@1000.service/app.slice/decoy.service\n",
+            "0::/user.slice/user-1000.slice/session-1.scope\n",
+            "0::/system.slice/decoy.service/inner\n",
+            "0::/init.scope\n",
+            "0::/decoy.service\n",
+            "1:name=systemd:/system.slice/decoy.service\n",
+            "",
+        ];
+        for groups in foreign {
+            assert_eq!(unit(groups), None, "{groups}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_no_sensor() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert!(sensor(one.as_fd()).is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! The door for people: `org.xinetd.Bridge1` on the system bus.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use zbus::message::Header;
+use zbus::{Connection, DBusError, connection, fdo, interface};
+use zruntime::block_on;
+
+use crate::bans::{Ban, Clocks, Origin, Until};
+
+use super::client::{BanRow, FOREVER};
+use super::keeper::Refused;
+use super::{MANAGER, NAME, Shared, authority};
+
+/// How often it is looked whether the bus is still there, or there again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Errors of the bus interface, in `org.xinetd.Bridge1.Error`.
+#[derive(Debug, DBusError)]
+#[zbus(prefix = "org.xinetd.Bridge1.Error")]
+pub(super) enum Error {
+    /// Of the bus itself.
+    #[zbus(error)]
+    Bus(zbus::Error),
+    /// The caller is neither root nor authorized.
+    Denied(String),
+    /// It is no address of one peer.
+    InvalidAddress(String),
+    /// The peer is on the allow-list.
+    Protected(String),
+    /// The list is full of what administrators have said.
+    Full(String),
+    /// There is no ban for the peer.
+    NotBanned(String),
+    /// Something of the machine does not work.
+    Failed(String),
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        let text = refused.to_string();
+        match refused {
+            Refused::Allowed => Self::Protected(text),
+            Refused::Full => Self::Full(text),
+            Refused::Options(_) | Refused::Table(_) => Self::Failed(text),
+        }
+    }
+}
+
+/// The thread that serves the bus.
+pub(super) struct Bus {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Bus {
+    /// Gives the name back, so that the next call starts another coordinator.
+    pub(super) fn leave(self) {
+        drop(self.end);
+        let _ = self.thread.join();
+    }
+}
+
+/// Serves the bus from now on, where there is one; comes back to it when it was gone.
+pub(super) fn serve(shared: Arc<Shared>) -> Bus {
+    let (end, ended) = channel();
+    let thread = thread::spawn(move || {
+        let mut connection: Option<Connection> = None;
+        loop {
+            let alive = connection.as_ref().is_some_and(is_alive);
+            if !alive {
+                connection = connect(&shared);
+            }
+            if ended.recv_timeout(RETRY) != Err(RecvTimeoutError::Timeout) {
+                break;
+            }
+        }
+        if let Some(connection) = connection {
+            let _ = block_on(connection.release_name(NAME));
+            // What came before is answered.
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    Bus { end, thread }
+}
+
+fn connect(shared: &Arc<Shared>) -> Option<Connection> {
+    let manager = Manager(Arc::clone(shared));
+    let builder = connection::Builder::system()
+        .name(NAME)
+        .serve_at(MANAGER, manager);
+    // Sensors do not need the bus: that it is not there is not worth a line.
+    block_on(builder.build())
+        .inspect_err(|error| log::debug!("the system bus: {error}"))
+        .ok()
+}
+
+fn is_alive(connection: &Connection) -> bool {
+    block_on(async { fdo::DBusProxy::new(connection).await?.get_id().await }).is_ok()
+}
+
+/// `/org/xinetd/Bridge1`.
+struct Manager(Arc<Shared>);
+
+#[interface(name = "org.xinetd.Bridge1.Manager")]
+impl Manager {
+    /// The version of the bridge.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// All bans that hold now.
+    fn list_bans(&self) -> Result<Vec<BanRow>, Error> {
+        let (bans, clocks) = self.0.lock().bans()?;
+        Ok(bans.iter().map(|ban| row(ban, clocks)).collect())
+    }
+
+    /// Bans a peer for so many seconds; 0 is for ever. Tells whom the ban hits.
+    async fn add_ban(
+        &self,
+        peer: String,
+        seconds: u64,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<String, Error> {
+        authority::check(connection, &header).await?;
+        let peer = authority::address(&peer)?;
+        let time = (seconds > 0).then(|| Duration::from_secs(seconds));
+        let subject = self.0.change(|keeper| keeper.add(peer, time))?;
+        log::info!("{subject} was banned by an administrator");
+        Ok(subject.to_string())
+    }
+
+    /// Ends the ban that hits a peer.
+    async fn remove_ban(
+        &self,
+        peer: String,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), Error> {
+        authority::check(connection, &header).await?;
+        let address = authority::address(&peer)?;
+        match self.0.change(|keeper| keeper.remove(address))? {
+            true => {
+                log::info!("the ban of {peer} was removed by an administrator");
+                Ok(())
+            }
+            false => Err(Error::NotBanned(format!("{peer} is not banned"))),
+        }
+    }
+
+    /// Ends all bans. Tells how many there were.
+    async fn flush_bans(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<u32, Error> {
+        authority::check(connection, &header).await?;
+        let count = self.0.change(super::keeper::Keeper::flush)?;
+        log::info!("all bans were removed by an administrator: {count}");
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+}
+
+fn row(ban: &Ban, clocks: Clocks) -> BanRow {
+    let until = match ban.until {
+        Until::At(end) => clocks.wall_seconds(end),
+        Until::Forever => FOREVER,
+    };
+    let (origin, sensor) = match &ban.origin {
+        Origin::Sensor(id) => ("sensor", id.clone().unwrap_or_default()),
+        Origin::Administrator => ("administrator", String::new()),
+    };
+    BanRow {
+        peer: ban.subject.to_string(),
+        since: clocks.wall_seconds(ban.since),
+        last: clocks.wall_seconds(ban.last),
+        until,
+        origin: origin.to_owned(),
+        sensor,
+    }
+}

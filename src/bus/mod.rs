@@ -1,0 +1,154 @@
+//! The coordinator: what services share, which is the bans (docs/dbus.md).
+//!
+//! It has two doors: a socket for sensors, and `org.xinetd.Bridge1` on the system bus for people.
+//! systemd starts it when someone comes to either, and it leaves when nobody wants anything. The
+//! bans do not need it to be there: helpers read its table.
+#![forbid(unsafe_code)]
+
+mod authority;
+mod caller;
+pub mod client;
+mod door;
+mod keeper;
+mod manager;
+mod saver;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::env;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use listenfd::ListenFd;
+use log::LevelFilter;
+
+use crate::bans::{Options, TABLE};
+use crate::journal::Journal;
+use crate::sys::{descriptor, signals};
+
+use keeper::{Keeper, Paths};
+
+/// The name on the bus.
+pub const NAME: &str = "org.xinetd.Bridge1";
+
+/// The object for people.
+pub const MANAGER: &str = "/org/xinetd/Bridge1";
+
+/// The bans, for all threads.
+struct Shared {
+    keeper: Mutex<Keeper>,
+    changed: Condvar,
+    closing: AtomicBool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Keeper> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something that may change the bans.
+    fn change<T>(&self, change: impl FnOnce(&mut Keeper) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.changed.notify_all();
+        result
+    }
+
+    /// Waits for a change, or so long.
+    fn wait<'a>(
+        &self,
+        keeper: MutexGuard<'a, Keeper>,
+        time: Option<Duration>,
+    ) -> MutexGuard<'a, Keeper> {
+        match time {
+            None => {
+                let waited = self.changed.wait(keeper);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+            // Changes have to wait, the end has not.
+            Some(time) => {
+                let open = |_: &mut Keeper| !self.is_closing();
+                let waited = self.changed.wait_timeout_while(keeper, time, open);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    fn close(&self) {
+        let keeper = self.lock();
+        self.closing.store(true, Ordering::Release);
+        self.changed.notify_all();
+        drop(keeper);
+    }
+}
+
+/// The whole program; systemd's units call it.
+///
+/// Exits with 0 if it was no longer needed or told to end, else with 1, and says why in the journal.
+pub fn main() -> ExitCode {
+    // A journal that can't be had is said by the exit status alone: there is nowhere to say it.
+    let Ok(journal) = Journal::open() else {
+        return ExitCode::FAILURE;
+    };
+    let journal: &'static Journal = Box::leak(Box::new(journal));
+    let _ = journal.install(LevelFilter::Info);
+    let ran = run();
+    if let Err(error) = &ran {
+        log::error!("{error}");
+        // A sensor still waits, so systemd would start us again and again without a pause.
+        thread::sleep(Duration::from_secs(1));
+    }
+    journal.flush();
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run() -> Result<(), String> {
+    signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
+    let paths = Paths {
+        table: TABLE.into(),
+        saved: saved_file()?,
+        options: Options::FILE.into(),
+    };
+    let listener: Option<OwnedFd> = ListenFd::from_env()
+        .take_raw_fd(0)
+        .ok()
+        .flatten()
+        .map(descriptor::adopt)
+        .transpose()
+        .map_err(|error| format!("the socket: {error}"))?;
+    let keeper = Keeper::open(&paths).map_err(|error| format!("{TABLE}: {error}"))?;
+    let shared = Arc::new(Shared {
+        keeper: Mutex::new(keeper),
+        changed: Condvar::new(),
+        closing: AtomicBool::new(false),
+    });
+    let saver = {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || saver::run(&shared, &paths.saved))
+    };
+    let bus = manager::serve(Arc::clone(&shared));
+    let served = door::serve(listener.as_ref(), &shared);
+    bus.leave();
+    shared.close();
+    let _ = saver.join();
+    served.map_err(|error| error.to_string())
+}
+
+/// Where the bans are kept: systemd makes the directory (StateDirectory=).
+fn saved_file() -> Result<PathBuf, String> {
+    let directory = env::var_os("STATE_DIRECTORY")
+        .ok_or("STATE_DIRECTORY is not set; the unit must have StateDirectory=")?;
+    Ok(PathBuf::from(directory).join("bans.toml"))
+}
