@@ -91,23 +91,43 @@ impl Helper {
             connection.outbox.push(greeting);
         }
         self.add_banner(&mut connection, |settings| &mut settings.always, now);
+        match self.pass_limits(address, now) {
+            Ok(slot) if matches!(self.settings.work, Work::Sensor(_)) => {
+                self.state.leave(slot);
+                self.sense(connection, now);
+            }
+            Ok(slot) => {
+                self.unmap(&connection);
+                self.check_access(connection, slot, now);
+            }
+            Err(refusal) => self.refuse(connection, &refusal, now),
+        }
+    }
+
+    /// Counts a client, or tells which limit keeps it out; the service may pause from now on.
+    pub(super) fn pass_limits(
+        &mut self,
+        address: SocketAddr,
+        now: Moment,
+    ) -> Result<Slot, Refusal> {
         self.idle_since = None;
         self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
         let facts = self.facts(address, now);
         match self.settings.policy.limits(&mut self.state, &facts) {
-            Verdict::Admit(slot) => {
-                if matches!(self.settings.work, Work::Sensor(_)) {
-                    self.state.leave(slot);
-                    return self.sense(connection, now);
-                }
-                self.unmap(&connection);
-                self.check_access(connection, slot, now);
-            }
-            Verdict::Refuse(refusal) => self.refuse(connection, &refusal, now),
+            Verdict::Admit(slot) => Ok(slot),
+            Verdict::Refuse(refusal) => Err(refusal),
             Verdict::Pause { refusal, .. } => {
                 self.begin_pause(PauseCause::Rate, now);
-                self.refuse(connection, &refusal, now);
+                Err(refusal)
             }
+        }
+    }
+
+    /// Whether bans and the access lists let a peer in, with what is known of its name.
+    pub(super) fn access(&mut self, peer: IpAddr, name: &NameAnswer, now: Moment) -> Access {
+        match self.bans.until(peer, now) {
+            Some(_) => Access::Deny(Refusal::by_ban()),
+            None => self.settings.policy.access(peer, name),
         }
     }
 
@@ -123,7 +143,7 @@ impl Helper {
         }
     }
 
-    pub(super) fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
+    fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
         let policy = &self.settings.policy;
         Facts {
             peer: address.ip(),
@@ -141,11 +161,7 @@ impl Helper {
 
     fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) {
         let peer = connection.remote.address.ip();
-        if self.is_banned(peer, now) {
-            self.state.leave(slot);
-            return self.refuse(connection, &Refusal::by_ban(), now);
-        }
-        match self.settings.policy.access(peer, &connection.known.client) {
+        match self.access(peer, &connection.known.client, now) {
             Access::Allow => self.check_libwrap(connection, slot, now),
             Access::Deny(refusal) => {
                 self.state.leave(slot);

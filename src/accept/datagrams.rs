@@ -4,8 +4,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use crate::journal::PauseCause;
-use crate::policy::{Access, NameAnswer, Refusal, Verdict};
+use crate::policy::{Access, NameAnswer, Refusal};
 
 use super::clock::Moment;
 use super::connection::BATCH;
@@ -66,26 +65,19 @@ impl Helper {
             }
             return;
         }
-        self.idle_since = None;
-        self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
-        let facts = self.facts(peer, now);
-        match self.settings.policy.limits(&mut self.state, &facts) {
-            Verdict::Admit(slot) => {
+        match self.pass_limits(peer, now) {
+            Ok(slot) => {
                 self.state.leave(slot);
                 self.judge_datagram(index, datagram, remote, now);
             }
-            Verdict::Refuse(refusal) => self.refuse_datagram(&refusal, &remote, now),
-            Verdict::Pause { refusal, .. } => {
-                self.begin_pause(PauseCause::Rate, now);
-                self.refuse_datagram(&refusal, &remote, now);
-            }
+            Err(refusal) => self.log_refusal(&refusal, &remote, now),
         }
     }
 
     fn judge_datagram(&mut self, index: u32, datagram: &[u8], remote: Remote, now: Moment) {
         match self.judge(&remote, now) {
             Some(Ok(())) => self.answer_datagram(index, datagram, &remote),
-            Some(Err(refusal)) => self.refuse_datagram(&refusal, &remote, now),
+            Some(Err(refusal)) => self.log_refusal(&refusal, &remote, now),
             None if self.parked.len() < WAITING => self.parked.push(Parked {
                 index,
                 datagram: datagram.to_vec(),
@@ -102,12 +94,12 @@ impl Helper {
         }
     }
 
-    /// Whether the lists let a peer in; none where its name has to be looked up first.
+    /// Whether bans and lists let a peer in; none where its name has to be looked up first.
     fn judge(&mut self, remote: &Remote, now: Moment) -> Option<Result<(), Refusal>> {
         let peer = remote.address.ip();
         let mut known = Known::default();
         loop {
-            match self.settings.policy.access(peer, &known.client) {
+            match self.access(peer, &known.client, now) {
                 Access::Allow => break,
                 Access::Deny(refusal) => return Some(Err(refusal)),
                 Access::NeedName => known.client = self.name_of(remote, now)?,
@@ -126,15 +118,6 @@ impl Helper {
             Asked::Known(answer) => Some(answer),
             Asked::Later => None,
         }
-    }
-
-    /// The sender of a datagram may be made up, so that lines about it are always rationed.
-    fn refuse_datagram(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
-        if !self.settings.log.refusals_unasked() && !self.refusals.admits(now.seconds()) {
-            self.counts.refused += 1;
-            return;
-        }
-        self.log_refusal(refusal, remote, now);
     }
 
     fn answer_datagram(&mut self, index: u32, datagram: &[u8], remote: &Remote) {

@@ -1,6 +1,5 @@
 //! Sensors: who touches one is kept out of all services (semantics, section 4.9).
 
-use std::net::IpAddr;
 use std::os::fd::AsFd;
 
 use nix::sys::epoll::EpollFlags;
@@ -15,11 +14,6 @@ use super::pending::Connection;
 use super::settings::Work;
 
 impl Helper {
-    /// Whether a ban keeps `peer` out.
-    pub(super) fn is_banned(&mut self, peer: IpAddr, now: Moment) -> bool {
-        self.bans.until(peer, now).is_some()
-    }
-
     /// The end of a client whose connection has passed the limits, if the service is a sensor.
     pub(super) fn sense(&mut self, connection: Connection, now: Moment) {
         if let Work::Sensor(sensor) = &self.settings.work

@@ -8,7 +8,7 @@ use nix::sys::epoll::EpollFlags;
 
 use super::super::clock::Moment;
 use super::super::helper::Token;
-use super::{LOGGED, Scene, TASK};
+use super::{LOGGED, Scene, TASK, scratch, sensor};
 
 #[test]
 fn echo_sends_back_all_and_reads_no_more_than_goes_back() {
@@ -200,6 +200,36 @@ fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
     let fail = "FAIL: test address from=::ffff:127.0.0.1";
     assert_eq!(log.iter().filter(|line| *line == fail).count(), 20);
     assert_eq!(scene.helper.counts.refused, 100);
+}
+
+#[test]
+fn a_banned_sender_is_not_answered() {
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#)]);
+    let port = datagrams(&mut scene);
+    let path = scratch("bans", scene.address.port());
+    let banned = std::net::IpAddr::from([127, 0, 0, 1]);
+    sensor::table(&path, banned, crate::bans::Until::Forever);
+    let banned = sender(port, b"hello");
+    let other = UdpSocket::bind("127.0.0.2:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    other.send_to(b"last", ("127.0.0.1", port)).unwrap();
+    assert_eq!(scene.datagram(&other), b"last");
+    assert!(banned.recv(&mut [0; 9]).is_err());
+    let log = scene.log();
+    assert_eq!(log, ["FAIL: test address from=::ffff:127.0.0.1"]);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn refusals_that_were_asked_for_are_a_burst_too() {
+    let only = r#"access = { no_access = [ { pattern = "127.0.0.1/32", place = "f:1:1" } ] }"#;
+    let asked = ("failure = {}", "failure = { host = true }");
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only), asked]);
+    let port = datagrams(&mut scene);
+    let refused: Vec<_> = (0..100).map(|_| sender(port, b"hello")).collect();
+    scene.until(|helper| (helper.counts.refused == 100).then_some(()));
+    assert_eq!(scene.log().len(), 20);
+    drop(refused);
 }
 
 #[test]

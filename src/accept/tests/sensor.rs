@@ -27,7 +27,7 @@ const HEADER: Header = Header {
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A table with one ban.
-fn table(path: &Path, peer: IpAddr, until: Until) {
+pub(super) fn table(path: &Path, peer: IpAddr, until: Until) {
     let subject = Subject::of(peer, HEADER.prefix);
     let slot = Slot {
         address: subject.to_bits(),
