@@ -139,6 +139,17 @@ pub struct Verdict {
     pub fault: Option<String>,
 }
 
+impl Verdict {
+    /// As what the outcome is logged, where an option says it; the last one counts.
+    pub fn severity(&self) -> Option<(Facility, Level)> {
+        let mut effects = self.effects.iter().rev();
+        effects.find_map(|effect| match effect {
+            Effect::Severity(facility, level) => Some((*facility, *level)),
+            _ => None,
+        })
+    }
+}
+
 /// Whether a client may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

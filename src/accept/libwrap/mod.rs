@@ -97,7 +97,7 @@ pub(super) struct Changes {
 impl Helper {
     /// Goes on with a client whom the access lists let in.
     pub(super) fn check_libwrap(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
-        let local = connection.stream.local_addr().ok();
+        let local = || connection.stream.local_addr().ok();
         match self.decide(&connection.remote, local, &connection.known, now) {
             None => self.welcome(connection, slot, now),
             Some(Ok((verdict, banners))) => {
@@ -151,7 +151,7 @@ impl Helper {
     fn decide(
         &mut self,
         remote: &Remote,
-        local: Option<SocketAddr>,
+        local: impl FnOnce() -> Option<SocketAddr>,
         known: &Known,
         now: Moment,
     ) -> Option<Result<(Verdict, Vec<Arc<[u8]>>), Need>> {
@@ -176,7 +176,7 @@ impl Helper {
         if remote.is_known() {
             client.name = known.client.clone();
         }
-        let mut server = match local.map(Remote::new) {
+        let mut server = match local().map(Remote::new) {
             Some(local) => Endpoint::new(local.address, &local.host),
             None => Endpoint::unknown(NameAnswer::NotAsked),
         };
@@ -218,7 +218,7 @@ impl Helper {
         now: Moment,
     ) -> Option<Result<(), Refusal>> {
         let verdict = loop {
-            match self.decide(remote, None, known, now) {
+            match self.decide(remote, || None, known, now) {
                 None => return Some(Ok(())),
                 Some(Ok((verdict, _))) => break verdict,
                 Some(Err(Need::ClientName)) => return None,
@@ -230,15 +230,7 @@ impl Helper {
         if verdict.outcome == Outcome::Allow {
             return Some(Ok(()));
         }
-        let severity = verdict
-            .effects
-            .iter()
-            .rev()
-            .find_map(|effect| match effect {
-                Effect::Severity(facility, level) => Some((*facility, *level)),
-                _ => None,
-            });
-        Some(Err(refusal(verdict.rule.as_ref(), severity)))
+        Some(Err(refusal(verdict.rule.as_ref(), verdict.severity())))
     }
 
     fn remark_fault(&mut self, verdict: &Verdict, now: Moment) {
@@ -262,10 +254,10 @@ impl Helper {
             connection.outbox.push(banner);
         }
         let mut changes = Changes::default();
-        let mut severity = None;
+        let severity = verdict.severity();
         for effect in verdict.effects {
             match effect {
-                Effect::Banners(_) => {}
+                Effect::Banners(_) | Effect::Severity(..) => {}
                 Effect::Spawn(command) => {
                     // A command can't have a NUL: no line of a file with rules has one.
                     if let Ok(command) = CString::new(command) {
@@ -277,7 +269,6 @@ impl Helper {
                         self.run_command(&changes, now);
                     }
                 }
-                Effect::Severity(facility, level) => severity = Some((facility, level)),
                 Effect::SetEnv { name, value } => {
                     changes.set.push([name, value].join(&b'=').into());
                 }
