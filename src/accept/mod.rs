@@ -23,6 +23,7 @@ mod identify;
 mod internal;
 mod libwrap;
 mod load;
+mod mailbox;
 mod membership;
 mod names;
 mod notify;

@@ -7,17 +7,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use dns_lookup::{LookupError, LookupErrorKind, lookup_addr, lookup_host};
-use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::policy::NameAnswer;
 
 use super::clock::Moment;
+use super::mailbox::Mailbox;
 
 /// Look-ups at once.
 const THREADS: usize = 4;
@@ -49,7 +49,7 @@ pub(super) struct Names {
 struct Shared {
     work: Mutex<Work>,
     arrived: Condvar,
-    answered: EventFd,
+    answered: Mailbox<(IpAddr, NameAnswer)>,
     resolve: fn(IpAddr) -> NameAnswer,
 }
 
@@ -58,7 +58,6 @@ struct Work {
     queue: VecDeque<IpAddr>,
     /// Threads without work.
     idle: usize,
-    answers: Vec<(IpAddr, NameAnswer)>,
 }
 
 impl Names {
@@ -71,12 +70,11 @@ impl Names {
     }
 
     fn with(resolve: fn(IpAddr) -> NameAnswer) -> io::Result<Self> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Self {
             shared: Arc::new(Shared {
                 work: Mutex::default(),
                 arrived: Condvar::new(),
-                answered: EventFd::from_flags(flags)?,
+                answered: Mailbox::new()?,
                 resolve,
             }),
             cache: Cache::default(),
@@ -86,7 +84,7 @@ impl Names {
 
     /// Becomes readable when there are [`answers`](Self::answers).
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.shared.answered.as_fd()
+        self.shared.answered.descriptor()
     }
 
     /// Asks for the name of `address`, unless `asked` already; v4-mapped addresses are looked up
@@ -130,9 +128,7 @@ impl Names {
 
     /// The answers since the last call, one for each question.
     pub(super) fn answers(&mut self, now: Moment) -> Vec<(IpAddr, NameAnswer)> {
-        // Nothing to read is no error: an earlier call had the answers.
-        let _ = self.shared.answered.read();
-        let answers = std::mem::take(&mut self.shared.lock().answers);
+        let answers = self.shared.answered.take();
         for (address, answer) in &answers {
             self.cache.put(*address, answer.clone(), now);
         }
@@ -149,9 +145,7 @@ impl Shared {
         loop {
             let address = self.next();
             let answer = (self.resolve)(address);
-            self.lock().answers.push((address, answer));
-            // It fails only where the counter is full: then the loop knows already.
-            let _ = self.answered.write(1);
+            self.answered.put((address, answer));
         }
     }
 

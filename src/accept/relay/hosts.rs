@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-
-use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::spec::Target;
 
 use super::super::clock::Moment;
+use super::super::mailbox::Mailbox;
 use super::super::slab::Key;
 
 /// How long an answer is believed.
@@ -42,8 +41,7 @@ pub(in crate::accept) struct Hosts {
 }
 
 struct Shared {
-    answers: Mutex<Vec<Answer>>,
-    answered: EventFd,
+    answered: Mailbox<Answer>,
     resolve: fn(&Target) -> Result<Vec<SocketAddr>, String>,
 }
 
@@ -71,10 +69,8 @@ impl Hosts {
     }
 
     fn with(resolve: fn(&Target) -> Result<Vec<SocketAddr>, String>) -> io::Result<Self> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let shared = Shared {
-            answers: Mutex::default(),
-            answered: EventFd::from_flags(flags)?,
+            answered: Mailbox::new()?,
             resolve,
         };
         Ok(Self {
@@ -85,7 +81,7 @@ impl Hosts {
 
     /// Becomes readable when there are [`answers`](Self::answers).
     pub(in crate::accept) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.shared.answered.as_fd()
+        self.shared.answered.descriptor()
     }
 
     /// The addresses of a backend, for the session `key`.
@@ -112,10 +108,8 @@ impl Hosts {
 
     /// Takes the answers that have come; the sessions that waited for them.
     pub(in crate::accept) fn answers(&mut self, now: Moment) -> Vec<Key> {
-        // Nothing to read is no error: an earlier call had the answers.
-        let _ = self.shared.answered.read();
         let mut keys = Vec::new();
-        for (target, answer) in std::mem::take(&mut *self.shared.lock()) {
+        for (target, answer) in self.shared.answered.take() {
             let known = self.known.entry(target).or_default();
             known.asked = false;
             keys.append(&mut known.waiting);
@@ -174,17 +168,9 @@ fn ask(shared: &Arc<Shared>, target: &Target) -> io::Result<()> {
         .stack_size(256 * 1024)
         .spawn(move || {
             let answer = (shared.resolve)(&target);
-            shared.lock().push((target, answer));
-            // It fails only where the counter is full: then the loop knows already.
-            let _ = shared.answered.write(1);
+            shared.answered.put((target, answer));
         })
         .map(drop)
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Vec<Answer>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn resolve(target: &Target) -> Result<Vec<SocketAddr>, String> {
