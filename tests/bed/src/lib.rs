@@ -7,6 +7,7 @@
 mod backend;
 mod client;
 mod container;
+pub mod figures;
 mod group;
 mod journal;
 mod leftover;

@@ -3,8 +3,7 @@
 //! Clients and the backend are threads of this program, the same for all peers. Only ratios within
 //! one run mean something.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testbed::figures::{Processor, load, median, say};
 use testbed::{Container, Result, Suite, allow_descriptors, missing, write};
 
 const ROUNDS: usize = 3;
@@ -114,7 +114,7 @@ fn throughput(taken: &AtomicU64, port: u16, streams: usize) -> Result<(f64, f64)
     let streams = (0..streams)
         .map(|_| connect())
         .collect::<Result<Vec<_>>>()?;
-    let (busy, own, before) = (busy()?, own()?, taken.load(Ordering::Relaxed));
+    let (processor, before) = (Processor::now()?, taken.load(Ordering::Relaxed));
     let begin = Instant::now();
     thread::scope(|scope| {
         for stream in &streams {
@@ -129,7 +129,7 @@ fn throughput(taken: &AtomicU64, port: u16, streams: usize) -> Result<(f64, f64)
     let bytes = taken.load(Ordering::Relaxed) - before;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let megabytes = bytes as f64 / 1e6;
-    let cpu = (self::busy()? - busy) - (self::own()? - own);
+    let cpu = processor.since()?;
     Ok((
         megabytes / begin.elapsed().as_secs_f64(),
         cpu / megabytes * 1e3,
@@ -138,31 +138,18 @@ fn throughput(taken: &AtomicU64, port: u16, streams: usize) -> Result<(f64, f64)
 
 /// Connections per second, each read to its end.
 fn sessions(port: u16, clients: usize) -> Result<f64> {
-    let begin = Instant::now();
-    let load = || -> Result<u32> {
-        let mut count = 0;
-        while begin.elapsed() < SPAN {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
-            let mut stream = stream.map_err(|error| format!("{port}: {error}"))?;
-            let mut bytes = Vec::new();
-            let _ = stream.read_to_end(&mut bytes);
-            if bytes.is_empty() {
-                return Err(format!("{port} has nothing to say"));
-            }
-            count += 1;
+    let client = || {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+        let mut stream = stream.map_err(|error| format!("{port}: {error}"))?;
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        match bytes.is_empty() {
+            true => Err(format!("{port} has nothing to say")),
+            false => Ok(()),
         }
-        Ok(count)
     };
-    let count = thread::scope(|scope| {
-        let threads: Vec<_> = (0..clients).map(|_| scope.spawn(load)).collect();
-        threads
-            .into_iter()
-            .try_fold(0, |sum, thread| match thread.join() {
-                Ok(count) => count.map(|count| sum + count),
-                Err(_) => Err("a client panicked".to_owned()),
-            })
-    })?;
-    Ok(f64::from(count) / begin.elapsed().as_secs_f64())
+    let (count, seconds) = load(clients, SPAN, client)?;
+    Ok(count / seconds)
 }
 
 /// What idle sessions cost in the helper.
@@ -190,36 +177,6 @@ fn memory(container: &Container) -> Result<()> {
         "\n2,000 idle sessions: RSS {after:.0} KiB, {before:.0} before"
     ));
     Ok(())
-}
-
-/// Processor time of the whole machine so far, in seconds.
-fn busy() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/stat").map_err(|error| error.to_string())?;
-    let line = stat.lines().next().unwrap_or_default();
-    let ticks = line
-        .split_whitespace()
-        .filter_map(|word| word.parse::<f64>().ok());
-    // user nice system idle iowait irq softirq
-    let busy = ticks
-        .enumerate()
-        .filter(|(at, _)| matches!(at, 0..=2 | 5 | 6));
-    Ok(busy.map(|(_, ticks)| ticks).sum::<f64>() / 100.0)
-}
-
-/// Processor time of this process so far, in seconds.
-fn own() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    let ticks = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|word| word.parse::<f64>().ok());
-    Ok(ticks.sum::<f64>() / 100.0)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn redirect(name: &str, port: u16, to: u16) -> String {
@@ -258,9 +215,4 @@ fn prepare(tree: &Path) -> Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// Prints a line; a closed pipe is nobody's fault.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -4,13 +4,13 @@
 //! printed as Markdown. The machine may be noisy: only ratios within one run mean something.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use testbed::figures::{Processor, load, median, say};
 use testbed::{Container, Result, Suite, missing, write};
 
 const ROUNDS: usize = 5;
@@ -99,32 +99,11 @@ struct Sample {
 }
 
 fn measure(port: u16, clients: usize) -> Result<Sample> {
-    let busy = busy_seconds()?;
-    let own = own_seconds()?;
-    let begin = Instant::now();
-    let load = || {
-        let mut count = 0_u32;
-        while begin.elapsed() < SPAN {
-            one_client(port)?;
-            count += 1;
-        }
-        Ok(count)
-    };
-    let count = thread::scope(|scope| {
-        let threads: Vec<_> = (0..clients).map(|_| scope.spawn(load)).collect();
-        threads
-            .into_iter()
-            .try_fold(0, |sum, thread| match thread.join() {
-                Ok(Ok(count)) => Ok(sum + count),
-                Ok(Err(error)) => Err(error),
-                Err(_) => Err("a client panicked".to_owned()),
-            })
-    })?;
-    let span = begin.elapsed().as_secs_f64();
-    let cpu = (busy_seconds()? - busy) - (own_seconds()? - own);
+    let processor = Processor::now()?;
+    let (count, seconds) = load(clients, SPAN, || one_client(port))?;
     Ok(Sample {
-        rate: f64::from(count) / span,
-        cpu: cpu / f64::from(count),
+        rate: count / seconds,
+        cpu: processor.since()? / count,
     })
 }
 
@@ -135,29 +114,6 @@ fn one_client(port: u16) -> Result<()> {
     let mut bytes = [0; 16];
     while stream.read(&mut bytes).is_ok_and(|count| count > 0) {}
     Ok(())
-}
-
-/// Processor time of the whole machine so far, in seconds.
-fn busy_seconds() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/stat").map_err(|error| error.to_string())?;
-    let line = stat.lines().next().unwrap_or_default();
-    let ticks: Vec<f64> = line
-        .split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect();
-    // user nice system idle iowait irq softirq
-    Ok((ticks.iter().take(3).sum::<f64>() + ticks.iter().skip(5).take(2).sum::<f64>()) / 100.0)
-}
-
-/// Processor time of this process so far, in seconds.
-fn own_seconds() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    let ticks = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|word| word.parse::<f64>().ok());
-    Ok(ticks.sum::<f64>() / 100.0)
 }
 
 fn memory(container: &Container) -> Result<()> {
@@ -206,15 +162,9 @@ fn generator(container: &Container) -> Result<()> {
                     / 1e6,
             );
         }
-        say(&format!("| {count} | {:.1} |", median(times.into_iter())));
+        say(&format!("| {count} | {:.1} |", median(times)));
     }
     Ok(())
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn entry(name: &str, port: u16, lines: &str) -> String {
@@ -254,9 +204,4 @@ fn prepare(tree: &Path) -> Result<()> {
     let service = "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nUser=nobody\n\
                    StandardInput=socket\nExecStart=/opt/bench/static\n";
     text("/etc/systemd/system/accept@.service", service)
-}
-
-/// Prints a line; a closed pipe is nobody's fault.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

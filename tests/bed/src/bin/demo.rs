@@ -1,10 +1,10 @@
 //! `make demo`: the main job before the reader's eyes.
 
-use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
+use testbed::figures::say;
 use testbed::{Close, Container, Peer, Result, Suite, missing, write};
 
 const MAIN: &str = "\
@@ -212,9 +212,4 @@ fn run(container: &Container, script: &str) -> Result<()> {
 
 fn title(text: &str) {
     say(&format!("\n=== {text}"));
-}
-
-/// Prints a line; a closed pipe is nobody's fault.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }
