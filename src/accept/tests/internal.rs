@@ -128,7 +128,7 @@ fn clients_of_internal_services_count_and_end_with_the_service() {
 }
 
 /// A datagram socket for the helper of `scene`, and its port.
-fn datagrams(scene: &mut Scene) -> u16 {
+pub(super) fn datagrams(scene: &mut Scene) -> u16 {
     let socket = UdpSocket::bind("[::ffff:127.0.0.1]:0").unwrap();
     socket.set_nonblocking(true).unwrap();
     let helper = &mut scene.helper;
@@ -141,7 +141,7 @@ fn datagrams(scene: &mut Scene) -> u16 {
 }
 
 /// A client that has sent a datagram to `port`.
-fn sender(port: u16, datagram: &[u8]) -> UdpSocket {
+pub(super) fn sender(port: u16, datagram: &[u8]) -> UdpSocket {
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_nonblocking(true).unwrap();
     client.send_to(datagram, ("127.0.0.1", port)).unwrap();
