@@ -52,7 +52,7 @@ impl Helper {
 
     fn meet_datagram(&mut self, index: u32, datagram: &[u8], peer: SocketAddr, now: Moment) {
         if self.pause.is_some() {
-            return self.state.turn_away();
+            return self.turn_away(1);
         }
         let remote = Remote::new(peer);
         let senses = matches!(self.settings.work, Work::Sensor(_));

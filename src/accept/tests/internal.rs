@@ -199,7 +199,7 @@ fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
     let log = scene.log();
     let fail = "FAIL: test address from=::ffff:127.0.0.1";
     assert_eq!(log.iter().filter(|line| *line == fail).count(), 20);
-    assert_eq!(scene.helper.counts.refused, 100);
+    assert_eq!(scene.helper.tally.counters.all_refused(), 100);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn refusals_that_were_asked_for_are_a_burst_too() {
     let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only), asked]);
     let port = datagrams(&mut scene);
     let refused: Vec<_> = (0..100).map(|_| sender(port, b"hello")).collect();
-    scene.until(|helper| (helper.counts.refused == 100).then_some(()));
+    scene.until(|helper| (helper.tally.counters.all_refused() == 100).then_some(()));
     assert_eq!(scene.log().len(), 20);
     drop(refused);
 }
