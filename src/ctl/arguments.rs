@@ -24,6 +24,27 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(subcommand_help_heading = "Commands")]
 pub(super) enum Command {
+    /// Print all services: where each listens, and what becomes of it.
+    ///
+    /// STATE is `on` for a service whose socket xinetd.target starts, `off` for one that is switched
+    /// off, `native` where a unit of the administrator has its name, and `not served` with the reason
+    /// where there are no units.
+    ///
+    /// Exit status: 0, or 2 if the configuration can't be read.
+    List(View),
+    /// Print a service as meant: each attribute with its value and where that is from.
+    ///
+    /// A value is from lines of the files, from something else that determines it, or from xinetd
+    /// itself where nothing is written.
+    ///
+    /// Exit status: 0, or 2 if there is no such service.
+    Show(ServiceArgs),
+    /// Print the units that the generator writes for a service.
+    ///
+    /// The spec of the helper, which may hold passwords, is shown to root alone.
+    ///
+    /// Exit status: 0, or 2 if there is no such service or it has no units.
+    Units(ServiceArgs),
     Check(CheckArgs),
     #[command(subcommand)]
     Bans(BansCommand),
@@ -53,6 +74,15 @@ pub(super) struct CheckArgs {
     /// Files that are each read in place of /etc/xinetd.conf.
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) view: View,
+}
+
+/// A service.
+#[derive(Debug, Args)]
+pub(super) struct ServiceArgs {
+    /// Its id, or to tell apart several with one id, its socket unit.
+    pub(super) id: String,
     #[command(flatten)]
     pub(super) view: View,
 }

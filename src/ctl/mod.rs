@@ -5,9 +5,15 @@ mod arguments;
 mod bans;
 mod check;
 mod json;
+mod layout;
+mod list;
+mod machine;
 mod manual;
 mod output;
+mod show;
 mod text;
+mod units;
+mod value;
 mod wrappers;
 
 use std::ffi::OsString;
@@ -19,8 +25,13 @@ use clap::Parser;
 use arguments::{CheckArgs, Cli, Command};
 use output::{Done, Output};
 
-/// Runs the program with its arguments, the first of which is its name, and prints to `out`.
-pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> ExitCode {
+/// Runs the program with its arguments, the first of which is its name, and prints to `out`; in
+/// colours if `colour` says so.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    colour: bool,
+) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -30,7 +41,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) 
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let mut out = Output::new(out);
+    let mut out = Output::new(out, colour);
     let done = run(cli.command, &mut out);
     ExitCode::from(out.finish(done))
 }
@@ -38,6 +49,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) 
 fn run(command: Command, out: &mut Output<'_>) -> Done {
     match command {
         Command::Check(arguments) => check(&arguments, out),
+        Command::List(view) => list::run(&view, out),
+        Command::Show(arguments) => show::run(&arguments, out),
+        Command::Units(arguments) => units::run(&arguments, out),
         Command::Bans(command) => bans::run(&command, out),
         Command::Generate { what } => {
             manual::print(what, out)?;
@@ -82,7 +96,7 @@ mod tests {
             let root = self.0.to_string_lossy();
             let all = ["xinetdctl", "check", "--root", &root];
             let all = all.iter().chain(arguments).map(Into::into);
-            let status = main(all, &mut out);
+            let status = main(all, &mut out, false);
             (status, String::from_utf8(out).unwrap())
         }
     }
@@ -164,7 +178,7 @@ mod tests {
         }
         let root = Root::new("pipe", SERVICE);
         let arguments = ["xinetdctl", "check", "--root", &root.0.to_string_lossy()];
-        let status = main(arguments.map(Into::into), &mut Closed);
+        let status = main(arguments.map(Into::into), &mut Closed, false);
         assert_eq!(status, ExitCode::SUCCESS);
     }
 }
