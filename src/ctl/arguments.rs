@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bans::BansCommand;
+use super::explain::ExplainArgs;
 use super::manual::Text;
 
 /// Looks after services that are configured for xinetd and served through systemd.
@@ -45,6 +46,7 @@ pub(super) enum Command {
     ///
     /// Exit status: 0, or 2 if there is no such service or it has no units.
     Units(ServiceArgs),
+    Explain(ExplainArgs),
     Check(CheckArgs),
     #[command(subcommand)]
     Bans(BansCommand),

@@ -7,6 +7,7 @@ use crate::bytes::ByteString;
 use crate::config::{self, Configuration, Databases, DiskTree, Dropped, FileTree};
 use crate::problem::printable;
 use crate::service::Service;
+use crate::spec::Spec;
 use crate::translate::{SpecDirectory, Standing, Surroundings, TranslatedService, translate};
 
 /// The file that the configuration begins with.
@@ -98,6 +99,17 @@ impl<'a> Found<'a> {
     /// What becomes of the service as a whole.
     pub(super) fn standing(&self) -> &'a Standing {
         &self.translated.report.standing
+    }
+
+    /// What its helper is told.
+    ///
+    /// # Errors
+    /// In words, if it has no helper.
+    pub(super) fn spec(&self) -> Result<Spec, String> {
+        let mut files = self.translated.files.iter();
+        let spec = files.find(|file| file.private).ok_or("it has no units")?;
+        let text = std::str::from_utf8(&spec.content).map_err(|error| error.to_string())?;
+        toml::from_str(text).map_err(|error| error.to_string())
     }
 
     /// The name of its units without suffix, ours or the administrator's.

@@ -4,6 +4,7 @@
 mod arguments;
 mod bans;
 mod check;
+mod explain;
 mod json;
 mod layout;
 mod list;
@@ -51,6 +52,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
         Command::Check(arguments) => check(&arguments, out),
         Command::List(view) => list::run(&view, out),
         Command::Show(arguments) => show::run(&arguments, out),
+        Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Units(arguments) => units::run(&arguments, out),
         Command::Bans(command) => bans::run(&command, out),
         Command::Generate { what } => {
