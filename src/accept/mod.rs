@@ -5,9 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod activation;
-mod ban_table;
+pub(crate) mod ban_table;
 mod banner;
-mod clock;
+pub(crate) mod clock;
 mod connection;
 mod control;
 mod datagrams;
@@ -20,12 +20,12 @@ mod handover;
 mod helper;
 mod ident;
 mod identify;
-mod internal;
+pub(crate) mod internal;
 mod libwrap;
-mod load;
+pub(crate) mod load;
 mod mailbox;
 mod membership;
-mod names;
+pub(crate) mod names;
 mod notify;
 mod pause;
 mod peer;

@@ -3,15 +3,13 @@
 use std::io::{self, Write};
 
 use super::check::{Check, Counts};
+use super::output::WIDTH;
 use crate::problem::{printable, wrap};
 use crate::translate::{AttributeReport, Fate, ServiceReport, Standing};
 
 /// Where the fate of an attribute begins, and how wide it may be.
 const FATE_COLUMN: usize = 34;
 const FATE_WIDTH: usize = WIDTH - FATE_COLUMN;
-
-/// One column less than a terminal has for certain: some wrap at the last.
-const WIDTH: usize = 79;
 
 /// Prints the problems with their lines, then the services, then the counts.
 pub(super) fn print(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
