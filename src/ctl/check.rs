@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::config::{self, Databases, DiskTree, Dropped, Entry, FileTree, Sources};
+use crate::config::{self, Databases, DiskTree, Dropped, Entry, FileTree, Roots, Sources};
+use crate::options::Options;
 use crate::problem::{Problem, Severity};
 use crate::translate::{ServiceReport, SpecDirectory, Surroundings, translate};
 
@@ -97,8 +98,13 @@ impl FileTree for WithMain<'_> {
 }
 
 fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
-    let mut configuration = config::load(tree, main, databases);
-    let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual());
+    let options = Options::read(tree);
+    let roots = Roots {
+        main,
+        inetd: options.inetd(),
+    };
+    let mut configuration = config::load(tree, roots, databases);
+    let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual(), options);
     let translation = translate(&configuration, &surroundings);
     if let Some((place, text)) = surroundings.options.source {
         configuration.sources.insert(place.file, text);
