@@ -35,8 +35,13 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn of(checks: &[Check]) -> Self {
+        Self::of_problems(checks.iter().flat_map(|check| &check.problems))
+    }
+
+    /// The counts of these problems.
+    pub(super) fn of_problems<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> Self {
         let mut counts = Self::default();
-        for problem in checks.iter().flat_map(|check| &check.problems) {
+        for problem in problems {
             match problem.severity {
                 Severity::Error => counts.errors += 1,
                 Severity::Warning => counts.warnings += 1,

@@ -3,6 +3,7 @@
 
 mod bans;
 mod check;
+mod convert;
 mod json;
 mod text;
 mod wrappers;
@@ -25,6 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Convert(convert::ConvertArgs),
     #[command(subcommand)]
     Bans(bans::BansCommand),
 }
@@ -58,6 +60,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) 
     };
     match cli.command {
         Command::Check(arguments) => ExitCode::from(check(arguments, out)),
+        Command::Convert(arguments) => {
+            ExitCode::from(convert::run(&arguments, out, &mut io::stderr()))
+        }
         Command::Bans(command) => ExitCode::from(bans::run(&command, out)),
     }
 }
