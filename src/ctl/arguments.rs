@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bans::BansCommand;
+use super::convert::ConvertArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
 
@@ -48,6 +49,7 @@ pub(super) enum Command {
     Units(ServiceArgs),
     Explain(ExplainArgs),
     Check(CheckArgs),
+    Convert(ConvertArgs),
     #[command(subcommand)]
     Bans(BansCommand),
     /// Print what packages install beside the program.
