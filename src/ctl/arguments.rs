@@ -8,6 +8,8 @@ use super::bans::BansCommand;
 use super::convert::ConvertArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
+use super::status::{KickArgs, StatusArgs};
+use super::top::TopArgs;
 
 /// Looks after services that are configured for xinetd and served through systemd.
 #[derive(Debug, Parser)]
@@ -50,6 +52,13 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     Check(CheckArgs),
     Convert(ConvertArgs),
+    Status(StatusArgs),
+    Top(TopArgs),
+    /// Print the counters in the OpenMetrics text format.
+    ///
+    /// Exit status: 0, or 1 if the coordinator can't be asked.
+    Metrics,
+    Kick(KickArgs),
     #[command(subcommand)]
     Bans(BansCommand),
     /// Print what packages install beside the program.

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Subcommand;
 
 use super::output::{Done, Failure, Output};
-use crate::bus::client::{BanRow, Call, FOREVER, Outcome, call};
+use super::time::span;
+use crate::bus::client::{self, BanRow, FOREVER};
 
 /// Show and change the list of banned peers.
 ///
@@ -39,20 +40,23 @@ pub(super) enum BansCommand {
 
 /// Runs a command.
 pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
-    let (wanted, json) = match command {
-        BansCommand::List { json } => (Call::List, *json),
-        BansCommand::Add { address, time } => {
-            (Call::Add(address.clone(), time.unwrap_or(0)), false)
+    match command {
+        BansCommand::List { json } => {
+            let rows = client::list_bans().map_err(Failure::undone)?;
+            match json {
+                true => print_json(&rows, out)?,
+                false => print(&rows, now(), out)?,
+            }
         }
-        BansCommand::Remove { address } => (Call::Remove(address.clone()), false),
-        BansCommand::Flush => (Call::Flush, false),
-    };
-    match call(&wanted).map_err(Failure::undone)? {
-        Outcome::Bans(rows) if json => print_json(&rows, out)?,
-        Outcome::Bans(rows) => print(&rows, now(), out)?,
-        Outcome::Added(peer) => writeln!(out, "{peer} is banned")?,
-        Outcome::Removed => {}
-        Outcome::Flushed(count) => writeln!(out, "bans removed: {count}")?,
+        BansCommand::Add { address, time } => {
+            let peer = client::add_ban(address, time.unwrap_or(0)).map_err(Failure::undone)?;
+            writeln!(out, "{peer} is banned")?;
+        }
+        BansCommand::Remove { address } => client::remove_ban(address).map_err(Failure::undone)?,
+        BansCommand::Flush => {
+            let count = client::flush_bans().map_err(Failure::undone)?;
+            writeln!(out, "bans removed: {count}")?;
+        }
     }
     Ok(0)
 }
@@ -84,17 +88,6 @@ fn print(rows: &[BanRow], now: u64, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{:width$}  {since:>9}  {left:>9}  {by}", row.peer)?;
     }
     Ok(())
-}
-
-/// A time span by its two largest units.
-fn span(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m {}s", seconds % 60),
-        3600..86_400 => format!("{hours}h {}m", minutes % 60),
-        _ => format!("{days}d {}h", hours % 24),
-    }
 }
 
 /// An object with the list `bans`; in each what docs/dbus.md says of ListBans, `until` being null

@@ -11,9 +11,13 @@ mod layout;
 mod list;
 mod machine;
 mod manual;
+mod metrics;
 mod output;
 mod show;
+mod status;
 mod text;
+mod time;
+mod top;
 mod units;
 mod value;
 mod wrappers;
@@ -56,6 +60,10 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Units(arguments) => units::run(&arguments, out),
         Command::Convert(arguments) => Ok(convert::run(&arguments, out, &mut std::io::stderr())),
+        Command::Status(arguments) => status::run(&arguments, out),
+        Command::Top(arguments) => top::run(&arguments, out),
+        Command::Metrics => metrics::run(out),
+        Command::Kick(arguments) => status::kick(&arguments),
         Command::Bans(command) => bans::run(&command, out),
         Command::Generate { what } => {
             manual::print(what, out)?;
