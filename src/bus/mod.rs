@@ -12,6 +12,7 @@ mod door;
 mod keeper;
 mod manager;
 mod saver;
+pub mod systemd;
 mod table;
 #[cfg(test)]
 mod tests;

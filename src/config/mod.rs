@@ -6,6 +6,7 @@
 mod address;
 mod attribute;
 mod databases;
+mod edit;
 mod include;
 mod lexer;
 mod lower;
@@ -22,6 +23,7 @@ mod values;
 pub use address::{Reading, Remark, read as read_addresses};
 pub use attribute::Attribute;
 pub use databases::{Databases, User};
+pub use edit::set_disable;
 pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
 pub use table::{Class, Row, Sections, Served, TABLE};
 

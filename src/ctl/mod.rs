@@ -12,6 +12,7 @@ mod machine;
 mod manual;
 mod output;
 mod show;
+mod switch;
 mod text;
 mod units;
 mod value;
@@ -49,6 +50,8 @@ pub fn main(
 
 fn run(command: Command, out: &mut Output<'_>) -> Done {
     match command {
+        Command::Enable(arguments) => switch::run(&arguments, true, out),
+        Command::Disable(arguments) => switch::run(&arguments, false, out),
         Command::Check(arguments) => check(&arguments, out),
         Command::List(view) => list::run(&view, out),
         Command::Show(arguments) => show::run(&arguments, out),

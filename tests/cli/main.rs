@@ -8,3 +8,4 @@
 mod bed;
 mod explain;
 mod look;
+mod switch;
