@@ -59,9 +59,9 @@ pub(super) fn row(found: &Found<'_>) -> Row {
     let (standing, reason) = match found.standing() {
         Standing::Served { .. } => ("served", None),
         Standing::Native { path, .. } => ("native", Some(path.display().to_string())),
-        Standing::NotServedYet(obstacles) => {
+        Standing::NotServed(obstacles) => {
             let reasons: Vec<_> = obstacles.iter().map(|one| one.reason.to_string()).collect();
-            ("not_served_yet", Some(reasons.join("; ")))
+            ("not_served", Some(reasons.join("; ")))
         }
     };
     Row {
@@ -208,7 +208,7 @@ fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
         let begin = format!("{name:id$}  {place:listens$}  {word}");
         let before = id + listens + state + 6;
         match (&row.reason, row.standing) {
-            (Some(reason), "not_served_yet" | "dropped") => {
+            (Some(reason), "not_served" | "dropped") => {
                 let reason = fold(&printable(reason), WIDTH - before);
                 let indent = format!("\n{:before$}", "");
                 writeln!(out, "{begin}  {}", reason.join(&indent))?;

@@ -116,7 +116,7 @@ impl<'a> Found<'a> {
     pub(super) fn unit(&self) -> Option<&'a str> {
         match self.standing() {
             Standing::Served { unit, .. } | Standing::Native { unit, .. } => Some(unit),
-            Standing::NotServedYet(_) => None,
+            Standing::NotServed(_) => None,
         }
     }
 }

@@ -37,7 +37,6 @@ struct Value {
     name: &'static str,
     value: String,
     origin: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'static str>,
     lines: Vec<Line>,
 }
@@ -115,7 +114,7 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
             GOOD,
             format!("left to the administrator's unit {}", path.display()),
         ),
-        Standing::NotServedYet(_) => {
+        Standing::NotServed(_) => {
             let reason = list::row(found).reason.unwrap_or_default();
             (BAD, format!("not served: {reason}"))
         }

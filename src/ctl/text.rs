@@ -69,12 +69,12 @@ fn print_service(service: &ServiceReport, out: &mut dyn Write) -> io::Result<()>
             )
         }
         // What would become of its other attributes is of no use to anybody.
-        Standing::NotServedYet(_) => "not served yet, because of".to_owned(),
+        Standing::NotServed(_) => "not served, because of".to_owned(),
     };
     let heading = format!("{} ({}): {standing}", service.id.to_text(), service.place);
     writeln!(out, "{}", wrap(&printable(&heading), WIDTH).join("\n    "))?;
-    let all = !matches!(service.standing, Standing::NotServedYet(_));
-    let blocks = |fate: &Fate| matches!(fate, Fate::NotServedYet { .. });
+    let all = !matches!(service.standing, Standing::NotServed(_));
+    let blocks = |fate: &Fate| matches!(fate, Fate::NotServed { .. });
     for attribute in &service.attributes {
         if all || attribute.fates.iter().any(blocks) {
             print_attribute(attribute, out)?;
@@ -120,7 +120,7 @@ fn describe(fate: &Fate) -> String {
         Fate::Generator { what } => format!("generator: {what}"),
         Fate::Helper { what } => format!("helper: {what}"),
         Fate::NotEnforcedYet { why } => format!("NOT ENFORCED YET: {why}"),
-        Fate::NotServedYet { why } => format!("NOT SERVED YET: {why}"),
+        Fate::NotServed { why } => format!("NOT SERVED: {why}"),
         Fate::NoEffect { why } => format!("no effect: {why}"),
     }
 }

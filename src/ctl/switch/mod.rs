@@ -110,7 +110,7 @@ fn units(machine: &Machine, wanted: &str) -> (Vec<String>, Option<String>) {
     for found in found {
         match found.standing() {
             Standing::Served { unit, .. } => units.push(format!("{unit}.socket")),
-            Standing::Native { .. } | Standing::NotServedYet(_) => {
+            Standing::Native { .. } | Standing::NotServed(_) => {
                 let id = printable(&found.service.id.to_text());
                 let reason = list::row(&found).reason.unwrap_or_default();
                 unserved = Some(format!("{id} is not served: {}", printable(&reason)));
