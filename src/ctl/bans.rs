@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::output::{Done, Failure, Output};
 use crate::bus::client::{BanRow, Call, FOREVER, Outcome, call};
@@ -16,9 +16,8 @@ use crate::bus::client::{BanRow, Call, FOREVER, Outcome, call};
 pub(super) enum BansCommand {
     /// Print all bans, the newest first.
     List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Keep a peer out of all services.
     Add {
@@ -27,28 +26,49 @@ pub(super) enum BansCommand {
         /// For how long: seconds, or with a unit, as in 90s, 15m, 12h, 7d; for ever without it.
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
         time: Option<u64>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Let a peer in again.
     Remove {
         /// Its address, or what the list has.
         address: String,
+        #[command(flatten)]
+        form: Form,
     },
     /// Let everybody in again.
-    Flush,
+    Flush {
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Form {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs a command.
 pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
-    let (wanted, json) = match command {
-        BansCommand::List { json } => (Call::List, *json),
-        BansCommand::Add { address, time } => {
-            (Call::Add(address.clone(), time.unwrap_or(0)), false)
-        }
-        BansCommand::Remove { address } => (Call::Remove(address.clone()), false),
-        BansCommand::Flush => (Call::Flush, false),
+    let (wanted, form) = match command {
+        BansCommand::List { form } => (Call::List, form),
+        BansCommand::Add {
+            address,
+            time,
+            form,
+        } => (Call::Add(address.clone(), time.unwrap_or(0)), form),
+        BansCommand::Remove { address, form } => (Call::Remove(address.clone()), form),
+        BansCommand::Flush { form } => (Call::Flush, form),
     };
-    match call(&wanted).map_err(Failure::undone)? {
-        Outcome::Bans(rows) if json => print_json(&rows, out)?,
+    let outcome = call(&wanted).map_err(Failure::undone)?;
+    if form.json {
+        out.json(&json(&outcome))?;
+        return Ok(0);
+    }
+    match outcome {
         Outcome::Bans(rows) => print(&rows, now(), out)?,
         Outcome::Added(peer) => writeln!(out, "{peer} is banned")?,
         Outcome::Removed => {}
@@ -97,24 +117,27 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// An object with the list `bans`; in each what docs/dbus.md says of ListBans, `until` being null
-/// for ever.
-fn print_json(rows: &[BanRow], out: &mut dyn Write) -> io::Result<()> {
-    let bans: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            serde_json::json!({
-                "peer": row.peer,
-                "since": row.since,
-                "last": row.last,
-                "until": (row.until != FOREVER).then_some(row.until),
-                "origin": row.origin,
-                "sensor": row.sensor,
-            })
+/// The answer for programs, as docs/xinetdctl.md has it.
+fn json(outcome: &Outcome) -> serde_json::Value {
+    let ban = |row: &BanRow| {
+        serde_json::json!({
+            "peer": row.peer,
+            "since": row.since,
+            "last": row.last,
+            "until": (row.until != FOREVER).then_some(row.until),
+            "origin": row.origin,
+            "sensor": row.sensor,
         })
-        .collect();
-    serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "bans": bans }))?;
-    writeln!(out)
+    };
+    match outcome {
+        Outcome::Bans(rows) => {
+            let bans: Vec<_> = rows.iter().map(ban).collect();
+            serde_json::json!({ "format": 1, "bans": bans })
+        }
+        Outcome::Added(peer) => serde_json::json!({ "format": 1, "added": peer }),
+        Outcome::Removed => serde_json::json!({ "format": 1, "removed": 1 }),
+        Outcome::Flushed(count) => serde_json::json!({ "format": 1, "removed": count }),
+    }
 }
 
 /// A time of more than nothing, in seconds.
@@ -187,9 +210,7 @@ PEER                   SINCE       LEFT  BY
 2001:db8:1:2::/64      1m 1s   for ever  administrator
 ";
         assert_eq!(String::from_utf8(text).unwrap(), wanted);
-        let mut json = Vec::new();
-        print_json(&rows, &mut json).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let json = json(&Outcome::Bans(rows.to_vec()));
         assert_eq!(json["bans"][0]["until"], 91_000);
         assert_eq!(json["bans"][1]["until"], serde_json::Value::Null);
     }

@@ -159,7 +159,7 @@ fn explained(found: &Found<'_>, verdict: &Verdict, client: &Client) -> Explained
     };
     let check = |step: &Step| Check {
         check: step.check,
-        result: step.result.word(),
+        result: step.result.key(),
         detail: step.detail.clone(),
         rule: step.rule.as_ref().map(rule),
     };

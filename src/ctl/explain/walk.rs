@@ -52,6 +52,15 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// The word for programs.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::NoRule => "no_rule",
+            other => other.word(),
+        }
+    }
+
+    /// The word for people.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
