@@ -17,6 +17,7 @@ trait Units {
     fn reload(&self) -> zbus::Result<()>;
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     #[zbus(signal)]
     fn job_removed(
         &self,
@@ -25,6 +26,15 @@ trait Units {
         unit: String,
         result: String,
     ) -> zbus::Result<()>;
+}
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Unit",
+    default_service = "org.freedesktop.systemd1"
+)]
+trait Unit {
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn active_state(&self) -> zbus::Result<String>;
 }
 
 /// What is done with units after all were made anew.
@@ -85,6 +95,21 @@ async fn run(verb: Verb, units: &[String]) -> Result<(), String> {
                     "done" => break,
                     other => return Err(failed(other)),
                 }
+            }
+        }
+        // systemd takes a condition that does not hold for no failure.
+        if verb == Verb::Start {
+            let path = manager.get_unit(unit).await;
+            let path = path.map_err(|error| failed(&said(error)))?;
+            let started = UnitProxy::builder(&connection)
+                .path(path)
+                .build()
+                .await
+                .map_err(|error| failed(&said(error)))?;
+            let state = started.active_state().await;
+            let state = state.map_err(|error| failed(&said(error)))?;
+            if state != "active" {
+                return Err(failed("is its server there and executable?"));
             }
         }
     }

@@ -15,6 +15,7 @@ mod mux;
 mod process;
 mod redirect;
 mod sensor;
+mod switch;
 mod units;
 mod wait;
 
@@ -58,6 +59,7 @@ fn main() {
             redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,
+            switch::SCENARIOS,
             faults::SCENARIOS,
         ];
         for &(name, scenario) in groups.iter().copied().flatten() {
