@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -26,6 +26,8 @@ pub struct Options {
     /// By the ids of the services.
     services: BTreeMap<String, ServiceOptions>,
     bans: bans::Options,
+    /// An inetd.conf that is served too.
+    inetd: Option<PathBuf>,
     /// What is wrong in the file.
     pub problems: Vec<Problem>,
     /// The file, if there is one: for showing the lines of problems.
@@ -57,6 +59,13 @@ struct File {
     service: BTreeMap<Spanned<String>, Section>,
     #[serde(default)]
     bans: bans::Options,
+    inetd: Option<Inetd>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Inetd {
+    file: Spanned<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +113,11 @@ impl Options {
         }
     }
 
+    /// The inetd.conf that is served too, by its absolute path.
+    pub fn inetd(&self) -> Option<&Path> {
+        self.inetd.as_deref()
+    }
+
     /// All services of which something is said, by their ids.
     pub fn services(&self) -> impl Iterator<Item = (&str, &ServiceOptions)> {
         let services = self.services.iter();
@@ -123,6 +137,7 @@ impl Options {
         }
         if !this.problems.is_empty() {
             this.services.clear();
+            this.inetd = None;
         }
         this.source = Some((find.place(&(0..0)), bytes));
         this
@@ -130,6 +145,13 @@ impl Options {
 
     fn take(&mut self, file: File, find: &Finder<'_>) {
         self.bans = file.bans;
+        if let Some(inetd) = file.inetd {
+            if inetd.file.get_ref().is_relative() {
+                let message = format!("{} is not absolute", inetd.file.get_ref().display());
+                self.fail(find.place(&inetd.file.span()), message, INETD);
+            }
+            self.inetd = Some(inetd.file.into_inner());
+        }
         for (id, section) in file.service {
             let place = find.place(&id.span());
             let redirect = section.redirect.map(|redirect| RedirectOptions {
@@ -180,6 +202,7 @@ impl Options {
 
 const READABLE: &str = "make it a regular file";
 const KNOWN: &str = "a service has [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
+const INETD: &str = "write the path from / on, such as \"/etc/inetd.conf\"";
 const TARGET: &str = "write \"HOST:PORT\", with an IPv6 address in brackets";
 
 /// `host:port`, or none if it is not that.
@@ -291,6 +314,17 @@ mod tests {
         );
         assert!(errors("[service\n")[0].starts_with("1:9"));
         assert!(errors("services = 1\n")[0].contains("unknown field `services`"));
+    }
+
+    #[test]
+    fn an_inetd_conf_is_read_where_the_file_says_so_alone() {
+        assert_eq!(options("").inetd(), None);
+        let text = "[inetd]\nfile = \"/etc/inetd.conf\"\n";
+        assert_eq!(options(text).inetd(), Some(Path::new("/etc/inetd.conf")));
+        let relative = "[inetd]\nfile = \"inetd.conf\"\n";
+        assert_eq!(errors(relative), ["2:8+12 inetd.conf is not absolute"]);
+        assert_eq!(options(relative).inetd(), None);
+        assert!(errors("[inetd]\n")[0].contains("missing field `file`"));
     }
 
     #[test]

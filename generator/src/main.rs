@@ -15,7 +15,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xinetd_bridge::config::{self, Databases, DiskTree, FileTree};
+use xinetd_bridge::config::{self, Databases, DiskTree, Roots};
+use xinetd_bridge::options::Options;
 use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
 
 use crate::output::Output;
@@ -65,11 +66,12 @@ struct Incomplete;
 
 /// Reads the tree and writes into the directory.
 fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
-    let main = Path::new(MAIN);
-    if tree
-        .read(main)
-        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    {
+    let options = Options::read(tree);
+    let roots = Roots {
+        main: Path::new(MAIN),
+        inetd: options.inetd(),
+    };
+    if roots.are_missing(tree) {
         return Ok(());
     }
     let output = Output::new(directory).map_err(|error| {
@@ -81,8 +83,8 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
         return Err(Incomplete);
     };
     let databases = Databases::read(tree);
-    let configuration = config::load(tree, main, &databases);
-    let surroundings = Surroundings::read(tree, &databases, specs);
+    let configuration = config::load(tree, roots, &databases);
+    let surroundings = Surroundings::read(tree, &databases, specs, options);
     let translation = translate(&configuration, &surroundings);
     // Units before words: whatever happens to the log, the services are there.
     let written = output.write(&translation);

@@ -41,6 +41,8 @@ struct File {
     /// What it says of services is the generator's.
     #[serde(rename = "service")]
     _service: IgnoredAny,
+    #[serde(rename = "inetd")]
+    _inetd: IgnoredAny,
 }
 
 impl Options {

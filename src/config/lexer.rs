@@ -3,11 +3,15 @@
 //! The unit is the line; there is no continuation, no quoting and no comment behind other text.
 //! Words are separated by blanks and tabs alone, so a carriage return is part of the last word.
 
+use super::address::Remark;
+use super::report::Spot;
+use crate::problem::{Problem, Severity};
+
 /// How xinetd reads a file: a line may cross the end of one such unit, but not of two.
 const READ_UNIT: usize = 8192;
 
 /// The longest line that xinetd reads wherever it stands in a file, in bytes.
-pub(super) const SAFE_LENGTH: usize = READ_UNIT;
+const SAFE_LENGTH: usize = READ_UNIT;
 
 /// A word of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,14 @@ impl<'a> Line<'a> {
             offset: 0,
         }
     }
+}
+
+/// Says that xinetd would break a line in two.
+pub(super) fn overlong(spot: &Spot, line: &Line<'_>) -> Problem {
+    let length = line.text.len();
+    let message = format!("the line has {length} bytes, and xinetd reads it as two lines");
+    let help = format!("write lines of at most {SAFE_LENGTH} bytes");
+    Remark::new(Severity::Error, "line-length", message, help).at(spot.stretch(1, 1))
 }
 
 /// The words of a line.
@@ -118,7 +130,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line of any kind.
-    fn any(&mut self) -> Option<Line<'a>> {
+    pub(super) fn any(&mut self) -> Option<Line<'a>> {
         let start = self.offset;
         let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
         let length = rest.iter().position(|byte| *byte == b'\n');

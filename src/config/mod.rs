@@ -8,6 +8,7 @@ mod attribute;
 mod databases;
 mod edit;
 mod include;
+mod inetd;
 mod lexer;
 mod lower;
 mod parser;
@@ -24,9 +25,11 @@ pub use address::{Reading, Remark, read as read_addresses};
 pub use attribute::Attribute;
 pub use databases::{Databases, User};
 pub use edit::set_disable;
+pub use inetd::{Conversion, Converted, convert as convert_inetd};
 pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
 pub use table::{Class, Row, Sections, Served, TABLE};
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::bytes::ByteString;
@@ -55,9 +58,42 @@ pub struct Dropped {
     pub place: Place,
 }
 
-/// Reads the configuration that begins with the file `main` of `tree`.
-pub fn load(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Configuration {
+/// The files that a configuration begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Roots<'a> {
+    /// xinetd's own, usually /etc/xinetd.conf.
+    pub main: &'a Path,
+    /// An inetd.conf that is read behind all files of xinetd.
+    pub inetd: Option<&'a Path>,
+}
+
+impl<'a> Roots<'a> {
+    /// Files of xinetd alone.
+    pub fn xinetd(main: &'a Path) -> Self {
+        Self { main, inetd: None }
+    }
+
+    /// Whether none of them is there: then nothing is configured at all.
+    pub fn are_missing(&self, tree: &dyn FileTree) -> bool {
+        self.inetd.is_none() && is_missing(tree, self.main)
+    }
+}
+
+/// Reads the configuration that begins with these files of `tree`.
+///
+/// With an inetd.conf there need not be a file of xinetd.
+pub fn load(tree: &dyn FileTree, roots: Roots<'_>, databases: &Databases) -> Configuration {
     let mut reader = parser::Reader::new(tree, databases);
-    reader.read_main(main);
+    if roots.inetd.is_none() || !is_missing(tree, roots.main) {
+        reader.read_main(roots.main);
+    }
+    if let Some(path) = roots.inetd {
+        reader.read_inetd(path);
+    }
     lower::lower(reader)
+}
+
+fn is_missing(tree: &dyn FileTree, path: &Path) -> bool {
+    let read = tree.read(path);
+    read.is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }

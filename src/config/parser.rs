@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::address::Remark;
 use super::attribute::Attribute;
 use super::include::Includes;
-use super::lexer::{Line, Lines, SAFE_LENGTH, Word, count};
+use super::lexer::{self, Line, Lines, Word, count};
 use super::report::{Spot, nearest, quoted};
 use super::section::{COPIED, Context, Scope, Section};
 use super::statement::{self, Statement};
@@ -122,6 +122,13 @@ impl<'t> Reader<'t> {
         self.problems.push(remark.at(place));
     }
 
+    /// The number of one service more.
+    pub(super) fn next_ordinal(&mut self) -> usize {
+        let ordinal = self.blocks;
+        self.blocks += 1;
+        ordinal
+    }
+
     /// Reads a file's text, and the files that it includes.
     pub(super) fn parse(&mut self, file: &Arc<Path>, text: &[u8]) {
         let mut lines = Lines::new(text);
@@ -171,7 +178,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Says once for each file that carriage returns are part of the values.
-    fn warn_of_carriage_returns(&mut self, file: &Arc<Path>, text: &[u8]) {
+    pub(super) fn warn_of_carriage_returns(&mut self, file: &Arc<Path>, text: &[u8]) {
         let returns = |line: &Line<'_>| line.text.ends_with(b"\r");
         let Some(line) = Lines::new(text).find(returns) else {
             return;
@@ -194,16 +201,7 @@ impl<'t> Reader<'t> {
 
     /// A line that xinetd would break in two.
     fn overlong(&mut self, spot: &Spot, line: &Line<'_>) {
-        self.complain(
-            Severity::Error,
-            "line-length",
-            spot.stretch(1, 1),
-            format!(
-                "the line has {} bytes, and xinetd reads it as two lines",
-                line.text.len()
-            ),
-            format!("write lines of at most {SAFE_LENGTH} bytes"),
-        );
+        self.problems.push(lexer::overlong(spot, line));
     }
 
     /// A word outside of blocks that is no keyword.
@@ -337,8 +335,7 @@ impl<'t> Reader<'t> {
             self.skip_block(lines, spot);
             return;
         };
-        let ordinal = self.blocks;
-        self.blocks += 1;
+        let ordinal = self.next_ordinal();
         let place = spot.word(&name);
         let dropped = |id: &ByteString| {
             let id = id.clone();

@@ -68,6 +68,16 @@ pub(super) const COPIED: [Attribute; 8] = [
     Attribute::BannerFail,
 ];
 
+/// Those of [`COPIED`] that nothing else gives to a service: of the others a service that says
+/// nothing has what `defaults` says after all files are read.
+pub(super) const WITHOUT_FALLBACK: [Attribute; 5] = [
+    Attribute::OnlyFrom,
+    Attribute::NoAccess,
+    Attribute::Banner,
+    Attribute::BannerSuccess,
+    Attribute::BannerFail,
+];
+
 impl Section {
     /// An empty `defaults` section.
     pub(super) fn defaults() -> Self {
@@ -201,7 +211,7 @@ impl Section {
     }
 
     /// Reads the values of a line that has as many as it needs.
-    fn parse(
+    pub(super) fn parse(
         &mut self,
         attribute: Attribute,
         statement: &Statement<'_>,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Configuration, Databases, MemoryTree, load};
+use super::{Configuration, Databases, MemoryTree, Roots, load};
 use crate::problem::Severity;
 use crate::service::Service;
 
@@ -28,7 +28,8 @@ pub(super) fn etc() -> MemoryTree {
 
 /// Loads /etc/xinetd.conf of a tree that has also the databases.
 pub(super) fn load_tree(tree: &MemoryTree) -> Configuration {
-    load(tree, Path::new("/etc/xinetd.conf"), &Databases::read(tree))
+    let roots = Roots::xinetd(Path::new("/etc/xinetd.conf"));
+    load(tree, roots, &Databases::read(tree))
 }
 
 /// Loads a text.

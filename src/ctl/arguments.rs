@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bans::BansCommand;
+use super::convert::ConvertArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
 
@@ -62,6 +63,7 @@ pub(super) enum Command {
     /// Exit status: 0 if it is off, 1 if it is not, 2 if there is no such service.
     Disable(ServiceArgs),
     Check(CheckArgs),
+    Convert(ConvertArgs),
     #[command(subcommand)]
     Bans(BansCommand),
     /// Print what packages install beside the program.

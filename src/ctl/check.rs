@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::config::{self, Databases, DiskTree, Dropped, Entry, FileTree, Sources};
+use crate::config::{self, Databases, DiskTree, Dropped, Entry, FileTree, Roots, Sources};
+use crate::options::Options;
 use crate::problem::{Problem, Severity};
 use crate::translate::{ServiceReport, SpecDirectory, Surroundings, translate};
 
@@ -34,8 +35,13 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn of(checks: &[Check]) -> Self {
+        Self::of_problems(checks.iter().flat_map(|check| &check.problems))
+    }
+
+    /// The counts of these problems.
+    pub(super) fn of_problems<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> Self {
         let mut counts = Self::default();
-        for problem in checks.iter().flat_map(|check| &check.problems) {
+        for problem in problems {
             match problem.severity {
                 Severity::Error => counts.errors += 1,
                 Severity::Warning => counts.warnings += 1,
@@ -97,8 +103,13 @@ impl FileTree for WithMain<'_> {
 }
 
 fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
-    let mut configuration = config::load(tree, main, databases);
-    let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual());
+    let options = Options::read(tree);
+    let roots = Roots {
+        main,
+        inetd: options.inetd(),
+    };
+    let mut configuration = config::load(tree, roots, databases);
+    let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual(), options);
     let translation = translate(&configuration, &surroundings);
     if let Some((place, text)) = surroundings.options.source {
         configuration.sources.insert(place.file, text);

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::output::Failure;
 use crate::bytes::ByteString;
-use crate::config::{self, Configuration, Databases, DiskTree, Dropped, FileTree};
+use crate::config::{self, Configuration, Databases, DiskTree, Dropped, FileTree, Roots};
+use crate::options::Options;
 use crate::problem::printable;
 use crate::service::Service;
 use crate::spec::Spec;
@@ -36,14 +37,20 @@ impl Machine {
 
     /// Reads the files of a tree.
     pub(super) fn of(tree: &dyn FileTree) -> Result<Self, Failure> {
-        let main = Path::new(MAIN);
-        if let Err(error) = tree.read(main) {
+        let options = Options::read(tree);
+        let roots = Roots {
+            main: Path::new(MAIN),
+            inetd: options.inetd(),
+        };
+        if roots.inetd.is_none()
+            && let Err(error) = tree.read(roots.main)
+        {
             let message = format!("{MAIN} can't be read: {error}; `xinetdctl check` says more");
             return Err(Failure::unanswered(message));
         }
         let databases = Databases::read(tree);
-        let configuration = config::load(tree, main, &databases);
-        let surroundings = Surroundings::read(tree, &databases, SpecDirectory::usual());
+        let configuration = config::load(tree, roots, &databases);
+        let surroundings = Surroundings::read(tree, &databases, SpecDirectory::usual(), options);
         let translated = translate(&configuration, &surroundings).services;
         Ok(Self {
             configuration,

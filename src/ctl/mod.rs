@@ -4,6 +4,7 @@
 mod arguments;
 mod bans;
 mod check;
+mod convert;
 mod explain;
 mod json;
 mod layout;
@@ -57,6 +58,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
         Command::Show(arguments) => show::run(&arguments, out),
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Units(arguments) => units::run(&arguments, out),
+        Command::Convert(arguments) => Ok(convert::run(&arguments, out, &mut std::io::stderr())),
         Command::Bans(command) => bans::run(&command, out),
         Command::Generate { what } => {
             manual::print(what, out)?;

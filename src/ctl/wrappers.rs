@@ -47,7 +47,7 @@ fn unreadable(path: &str, error: &std::io::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Databases, Entry, MemoryTree, load};
+    use crate::config::{Databases, Entry, MemoryTree, Roots, load};
 
     use super::*;
 
@@ -57,7 +57,11 @@ mod tests {
              user = 0\nserver = /bin/x\n{flags}\n}}\n"
         );
         let tree = tree.file("/etc/xinetd.conf", main);
-        let mut configuration = load(&tree, Path::new("/etc/xinetd.conf"), &Databases::default());
+        let mut configuration = load(
+            &tree,
+            Roots::xinetd(Path::new("/etc/xinetd.conf")),
+            &Databases::default(),
+        );
         let problems = problems(&tree, &configuration.services, &mut configuration.sources);
         let line = |problem: &Problem| {
             problem

@@ -25,9 +25,13 @@ pub struct Surroundings<'a> {
 }
 
 impl<'a> Surroundings<'a> {
-    /// Looks at a tree.
-    pub fn read(tree: &dyn FileTree, databases: &'a Databases, specs: SpecDirectory) -> Self {
-        let options = Options::read(tree);
+    /// Looks at a tree, whose options are read already.
+    pub fn read(
+        tree: &dyn FileTree,
+        databases: &'a Databases,
+        specs: SpecDirectory,
+        options: Options,
+    ) -> Self {
         Self {
             databases,
             specs,

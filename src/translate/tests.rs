@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::bytes::ByteString;
 use crate::config::{Databases, MemoryTree, Sources};
+use crate::options::Options;
 use crate::problem::{Place, Severity};
 use crate::service::*;
 use crate::spec::{MuxClient, MuxTarget, ProxyProtocol, Redirect, Spec, Target, Task};
@@ -67,7 +68,8 @@ fn translation(tree: &MemoryTree, services: Vec<Service>) -> Translation {
     };
     let specs = SpecDirectory::inside(Path::new("/run/systemd/generator.late")).unwrap();
     let databases = Databases::read(tree);
-    translate(&configuration, &Surroundings::read(tree, &databases, specs))
+    let surroundings = Surroundings::read(tree, &databases, specs, Options::read(tree));
+    translate(&configuration, &surroundings)
 }
 
 /// The text of a file of the only service.

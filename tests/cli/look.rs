@@ -36,10 +36,13 @@ fn whatever_is_configured_can_be_looked_at_in_80_columns() {
             continue;
         }
         xinetdctl(&root, &["list"]).ends_with(0).fits();
-        for service in list.json()["services"].as_array().unwrap() {
+        let list = list.json();
+        let services = list["services"].as_array().unwrap();
+        for service in services {
             let id = service["id"].as_str().unwrap();
-            // An argument is text, and an id need not be.
-            if id.contains('\u{fffd}') {
+            // An argument is text, and an id need not be. Of two with one id the other is shown.
+            let twins = services.iter().filter(|other| other["id"] == id).count();
+            if id.contains('\u{fffd}') || twins > 1 {
                 continue;
             }
             let show = xinetdctl(&root, &["show", "--", id]);

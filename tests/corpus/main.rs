@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use xinetd_bridge::config::{self, Databases, DiskTree, Entry, FileTree, MemoryTree};
+use xinetd_bridge::config::{self, Databases, DiskTree, Entry, FileTree, MemoryTree, Roots};
 use xinetd_bridge::problem::{Severity, printable};
 
 use differences::Differences;
@@ -128,7 +128,7 @@ fn compare(
 ) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let tree = tree.clone().file(MAIN, text);
-    let configuration = config::load(&tree, Path::new(MAIN), databases);
+    let configuration = config::load(&tree, Roots::xinetd(Path::new(MAIN)), databases);
 
     let ours: Vec<_> = configuration
         .services

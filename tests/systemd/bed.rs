@@ -14,6 +14,7 @@ pub(crate) struct Bed {
     pub(crate) container: Container,
     next_port: AtomicU16,
     reloads: Mutex<()>,
+    bridge_file: Mutex<()>,
 }
 
 /// A service that a scenario made.
@@ -30,6 +31,7 @@ impl Bed {
             container,
             next_port: AtomicU16::new(FIRST_PORT),
             reloads: Mutex::default(),
+            bridge_file: Mutex::default(),
         })
     }
 
@@ -38,6 +40,13 @@ impl Bed {
     pub(crate) fn no_reloads(&self) -> MutexGuard<'_, ()> {
         // A scenario that failed has left nothing half done here.
         self.reloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps /etc/xinetd-bridge.toml for one scenario, which removes it in the end.
+    pub(crate) fn bridge_file(&self) -> MutexGuard<'_, ()> {
+        // One that failed may leave its file behind; the next one writes another in its place.
+        let file = self.bridge_file.lock();
+        file.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `systemctl daemon-reload`.

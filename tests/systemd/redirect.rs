@@ -194,6 +194,7 @@ fn idle_sessions(bed: &Bed) -> Result<()> {
 }
 
 fn bridge_file(bed: &Bed) -> Result<()> {
+    let _mine = bed.bridge_file();
     let first = Backend::new(Ipv4Addr::LOCALHOST)?;
     let second = Backend::new(Ipv6Addr::LOCALHOST)?;
     let text = format!(

@@ -90,6 +90,7 @@ fn sensor(bed: &Bed) -> Result<()> {
 
 fn never_banned(bed: &Bed) -> Result<()> {
     let _alone = alone(bed)?;
+    let _mine = bed.bridge_file();
     bed.container.write(
         "/etc/xinetd-bridge.toml",
         "[bans]\nallow = [\"10.9.0.3\"]\n",

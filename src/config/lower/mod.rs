@@ -14,7 +14,7 @@ use super::address::Remark;
 use super::attribute::Attribute;
 use super::parser::{Entry, LateDefault, Reader};
 use super::report::{counted, quoted};
-use super::section::Section;
+use super::section::{Section, WITHOUT_FALLBACK};
 use super::{Configuration, Databases, Dropped};
 use crate::bytes::ByteString;
 use crate::problem::{Place, Problem, Severity};
@@ -246,14 +246,6 @@ impl<'a> Switches<'a> {
 
 /// Says which lines of `defaults` come too late for services before them (semantics, section 1.5).
 fn warn_of_late_defaults(entries: &[Entry], late: &[LateDefault], problems: &mut Vec<Problem>) {
-    /// What a service has of its own: for others there is a fallback after all files are read.
-    const WITHOUT_FALLBACK: [Attribute; 5] = [
-        Attribute::OnlyFrom,
-        Attribute::NoAccess,
-        Attribute::Banner,
-        Attribute::BannerSuccess,
-        Attribute::BannerFail,
-    ];
     for attribute in WITHOUT_FALLBACK {
         let mut late = late
             .iter()

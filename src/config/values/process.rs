@@ -85,8 +85,12 @@ pub(crate) fn server_args(values: &mut Values, given: &mut Given<'_>) -> Parsed 
             "leave the quotes out, or put the command in a script",
         );
     }
-    let words = given.words.iter();
-    values.server_args = Some(words.map(|word| word.bytes.into()).collect());
+    let words = given.words.iter().map(|word| word.bytes.into());
+    match &mut values.server_args {
+        // An entry of inetd.conf may go on in further lines.
+        Some(arguments) if given.operator == Operator::Add => arguments.extend(words),
+        arguments => *arguments = Some(words.collect()),
+    }
     Ok(())
 }
 
