@@ -13,28 +13,41 @@ use super::values::Operator;
 ///
 /// The line that xinetd takes is changed: the first with one value, be that understood or not. Where
 /// there is none and one is needed, it is put behind the opening bracket and written like the line
-/// below it. None if there is no such service, or its block is not closed.
-pub fn set_disable(text: &[u8], line: u32, disabled: bool) -> Option<Vec<u8>> {
+/// below it.
+///
+/// # Errors
+/// If there is no such service, or its block can't be read.
+pub fn set_disable(text: &[u8], line: u32, disabled: bool) -> Result<Vec<u8>, Unfit> {
     let mut lines = Lines::new(text);
-    let service = lines.find(|found| found.number == line)?;
-    let keyword = service.words().next()?;
-    if !keyword.bytes.eq_ignore_ascii_case(b"service") {
-        return None;
+    let service = lines.find(|found| found.number == line);
+    let keyword = service.and_then(|service| service.words().next());
+    if keyword.is_none_or(|word| !word.bytes.eq_ignore_ascii_case(b"service")) {
+        return Err(Unfit::NoService);
     }
-    let opening = lines.next().filter(|line| line.is_only(b'{'))?;
-    let block = Block::read(&mut lines)?;
+    let opening = lines.next().filter(|line| line.is_only(b'{'));
+    let opening = opening.ok_or(Unfit::Block)?;
+    let block = Block::read(&mut lines).ok_or(Unfit::Block)?;
     let value = if disabled { "yes" } else { "no" };
     let Some((start, word)) = block.disable else {
-        return Some(match disabled {
+        return Ok(match disabled {
             true => insert(text, &opening, &block.model),
             false => text.to_vec(),
         });
     };
     if word.eq_ignore_ascii_case(value.as_bytes()) {
-        return Some(text.to_vec());
+        return Ok(text.to_vec());
     }
     let end = start + word.len();
-    Some([&text[..start], value.as_bytes(), &text[end..]].concat())
+    Ok([&text[..start], value.as_bytes(), &text[end..]].concat())
+}
+
+/// Why a service can't be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// No `service` stands in the line: it may be one of an inetd.conf.
+    NoService,
+    /// What follows is no block, or one that xinetd can't read to its end.
+    Block,
 }
 
 /// What matters of a block.
@@ -171,7 +184,7 @@ mod tests {
     use super::*;
 
     fn edited(text: &str, line: u32, disabled: bool) -> Option<String> {
-        let text = set_disable(text.as_bytes(), line, disabled)?;
+        let text = set_disable(text.as_bytes(), line, disabled).ok()?;
         Some(String::from_utf8(text).unwrap())
     }
 
@@ -208,16 +221,17 @@ mod tests {
 
     #[test]
     fn what_is_no_service_is_left_alone() {
-        for (text, line) in [
-            ("", 1),
-            ("service a\n", 1),
-            ("service a\n{\nport = 7\n", 1),
-            ("service a\n{\nport\n}\n", 1),
-            ("service a {\n}\n", 1),
-            ("defaults\n{\n}\n", 1),
-            ("service a\n{\n}\n", 2),
+        for (text, line, why) in [
+            ("", 1, Unfit::NoService),
+            ("service a\n", 1, Unfit::Block),
+            ("service a\n{\nport = 7\n", 1, Unfit::Block),
+            ("service a\n{\nport\n}\n", 1, Unfit::Block),
+            ("service a {\n}\n", 1, Unfit::Block),
+            ("defaults\n{\n}\n", 1, Unfit::NoService),
+            ("service a\n{\n}\n", 2, Unfit::NoService),
         ] {
-            assert_eq!(set_disable(text.as_bytes(), line, true), None, "{text:?}");
+            let edited = set_disable(text.as_bytes(), line, true);
+            assert_eq!(edited, Err(why), "{text:?}");
         }
     }
 

@@ -140,3 +140,24 @@ fn a_value_with_a_carriage_return_is_left_to_the_administrator() {
     );
     assert_eq!(tree.read("etc/xinetd.d/a"), text);
 }
+
+#[test]
+fn a_line_of_inetd_conf_is_left_to_the_administrator() {
+    let tree = Tree::new();
+    let line = "9999 stream tcp nowait root /bin/x x\n";
+    tree.write("etc/inetd.conf", line);
+    tree.write(
+        "etc/xinetd-bridge.toml",
+        "[inetd]\nfile = \"/etc/inetd.conf\"\n",
+    );
+    let list = tree.run(&["list", "--json"]).ends_with(0).json();
+    let id = list["services"][0]["id"].as_str().unwrap().to_owned();
+    let ran = tree.run(&["disable", &id]).ends_with(1);
+    assert!(
+        ran.err
+            .contains("/etc/inetd.conf:1 is a line of inetd.conf; write #"),
+        "{ran:?}"
+    );
+    tree.run(&["enable", &id]).ends_with(0);
+    assert_eq!(tree.read("etc/inetd.conf"), line);
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::machine::Machine;
 use super::super::output::Failure;
 use super::super::show::at;
-use crate::config::{Attribute, DiskTree, Entry, FileTree, set_disable};
+use crate::config::{Attribute, DiskTree, Entry, FileTree, Unfit, set_disable};
 use crate::problem::{Place, printable};
 use crate::service::Service;
 
@@ -67,11 +67,21 @@ impl<'t> Edits<'t> {
                 continue;
             }
             let at = at(&place);
-            edit.new = set_disable(&edit.new, place.line, disabled).ok_or_else(|| {
-                let message =
-                    format!("the block of {at} can't be read; `xinetdctl check` says why");
-                Failure::undone(message)
-            })?;
+            match set_disable(&edit.new, place.line, disabled) {
+                Ok(new) => edit.new = new,
+                // A line of inetd.conf is on, unless defaults keep it out.
+                Err(Unfit::NoService) if !disabled => {}
+                Err(Unfit::NoService) => {
+                    return Err(Failure::undone(format!(
+                        "{at} is a line of inetd.conf; write # before it, \
+                         and run `systemctl daemon-reload`"
+                    )));
+                }
+                Err(Unfit::Block) => {
+                    let why = "can't be read; `xinetdctl check` says why";
+                    return Err(Failure::undone(format!("the block of {at} {why}")));
+                }
+            }
             edit.services.push(place.line);
         }
         edits.files.retain(|_, edit| edit.old != edit.new);

@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     let root = arguments.view.root.clone();
     let tree = DiskTree::new(root.clone());
     let machine = Machine::of(&tree)?;
-    let places = places(&machine, &arguments.id)?;
+    let places = places(&machine, &arguments.id, enabled)?;
     let edits = Edits::new(&tree, places, !enabled)?;
     let outcome = edits.outcome(&arguments.id, !enabled)?;
     for (on_disk, edit) in &edits.files {
@@ -86,8 +86,8 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     }
 }
 
-/// Where the services with the id stand.
-fn places(machine: &Machine, wanted: &str) -> Result<Vec<Place>, Failure> {
+/// Where the services with the id stand that are not on, or off, as they should be.
+fn places(machine: &Machine, wanted: &str, enabled: bool) -> Result<Vec<Place>, Failure> {
     let dropped = machine.configuration.dropped.iter();
     let dropped = dropped.filter(|dropped| {
         let id = dropped.id.as_bytes();
@@ -95,7 +95,11 @@ fn places(machine: &Machine, wanted: &str) -> Result<Vec<Place>, Failure> {
     });
     let mut places: Vec<_> = dropped.map(|dropped| dropped.place.clone()).collect();
     match machine.find(wanted) {
-        Ok(found) => places.extend(found.iter().map(|found| found.service.place.clone())),
+        Ok(found) => {
+            let services = found.iter().map(|found| found.service);
+            let others = services.filter(|service| service.enabled != enabled);
+            places.extend(others.map(|service| service.place.clone()));
+        }
         Err(error) if places.is_empty() => return Err(error),
         Err(_) => {}
     }
