@@ -67,8 +67,11 @@ pub fn apply(verb: Verb, units: &[String]) -> Result<(), String> {
 
 async fn run(verb: Verb, units: &[String]) -> Result<(), String> {
     let unreachable = |error: zbus::Error| {
-        let error = said(error);
-        format!("systemd does not do it: {error}; run `systemctl daemon-reload`")
+        let (error, verb, units) = (said(error), verb.word(), units.join(" "));
+        format!(
+            "systemd can't be told: {error}; run `systemctl daemon-reload`, \
+             and then `systemctl {verb} {units}`"
+        )
     };
     let connection = Connection::system().await.map_err(unreachable)?;
     let manager = UnitsProxy::new(&connection).await.map_err(unreachable)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::super::output::Failure;
 use super::ExplainArgs;
-use super::walk::Outcome;
+use super::verdict::Outcome;
 use crate::accept::ban_table::Bans;
 use crate::accept::clock::{LocalClock, Moment};
 use crate::accept::load::LoadAverage;

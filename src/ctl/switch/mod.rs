@@ -53,33 +53,27 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     }
     let (units, unserved) = units(&outcome, &arguments.id);
     let is_here = root.is_none_or(|root| root == Path::new("/"));
-    let applies = is_here && Path::new(BOOTED).exists();
+    let verb = if enabled { Verb::Start } else { Verb::Stop };
+    let applied = match is_here && Path::new(BOOTED).exists() {
+        true => Some(apply(verb, &units)),
+        false => None,
+    };
+    let files = edits.files.values();
     let answer = Answer {
         format: 1,
         id: arguments.id.clone(),
         enabled,
-        files: edits
-            .files
-            .values()
-            .map(|edit| edit.path.display().to_string())
-            .collect(),
+        files: files.map(|edit| edit.path.display().to_string()).collect(),
         units,
-        applied: applies,
+        applied: matches!(applied, Some(Ok(()))),
     };
-    let applied = match applies {
-        true => {
-            let verb = if enabled { Verb::Start } else { Verb::Stop };
-            apply(verb, &answer.units)
-        }
-        false => Ok(()),
-    };
-    if applied.is_ok() {
-        match arguments.view.json {
-            true => out.json(&answer)?,
-            false => print(&answer, out)?,
-        }
+    match arguments.view.json {
+        true => out.json(&answer)?,
+        false => print(&answer, applied.as_ref(), out)?,
     }
-    applied.map_err(Failure::undone)?;
+    if let Some(Err(why)) = applied {
+        return Err(Failure::undone(why));
+    }
     match unserved {
         Some(why) if enabled => Err(Failure::undone(why)),
         _ => Ok(0),
@@ -124,7 +118,11 @@ fn units(machine: &Machine, wanted: &str) -> (Vec<String>, Option<String>) {
     (units, unserved)
 }
 
-fn print(answer: &Answer, out: &mut Output<'_>) -> std::io::Result<()> {
+fn print(
+    answer: &Answer,
+    applied: Option<&Result<(), String>>,
+    out: &mut Output<'_>,
+) -> std::io::Result<()> {
     let id = printable(&answer.id);
     let state = if answer.enabled { "on" } else { "off" };
     match answer.files.as_slice() {
@@ -137,9 +135,11 @@ fn print(answer: &Answer, out: &mut Output<'_>) -> std::io::Result<()> {
     }
     let done = if answer.enabled { "started" } else { "stopped" };
     for unit in &answer.units {
-        match answer.applied {
-            true => writeln!(out, "{unit} is {done}")?,
-            false => writeln!(
+        match applied {
+            Some(Ok(())) => writeln!(out, "{unit} is {done}")?,
+            // It is said as the reason of the failure.
+            Some(Err(_)) => {}
+            None => writeln!(
                 out,
                 "{unit} is not {done}: systemd does not run these files"
             )?,
