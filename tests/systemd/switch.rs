@@ -56,6 +56,7 @@ fn no_server(bed: &Bed) -> Result<()> {
     let _alone = bed.no_reloads();
     let (done, said) = bed.container.try_sh("xinetdctl enable serverless 2>&1")?;
     equal("enable", done, false)?;
+    contains(&said, "serverless is on now in /etc/xinetd.d/serverless\n")?;
     contains(
         &said,
         "serverless.socket did not start (is its server there",
