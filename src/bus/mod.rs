@@ -15,6 +15,7 @@ mod manager;
 mod saver;
 mod service;
 mod services;
+pub mod systemd;
 mod table;
 #[cfg(test)]
 mod tests;

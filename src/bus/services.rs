@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use zbus::{Connection, OwnedObjectPath, proxy};
+use zbus::Connection;
 
 use crate::bytes::ByteString;
 use crate::problem::Place;
@@ -16,40 +16,13 @@ use crate::status::{BOUNDS, STATUS, SessionRow, Status};
 use crate::translate::SpecDirectory;
 
 use super::client::ServiceRow;
-use super::helper;
+use super::{helper, systemd};
 
 /// How long an answer counts: whoever reads all properties of all objects asks once.
 const FRESH: Duration = Duration::from_millis(200);
 
 /// A spec is smaller than this.
 const MAX_SPEC: u64 = 4 * 1024 * 1024;
-
-#[proxy(
-    interface = "org.freedesktop.systemd1.Manager",
-    default_service = "org.freedesktop.systemd1",
-    default_path = "/org/freedesktop/systemd1"
-)]
-trait Units {
-    fn list_units_by_patterns(
-        &self,
-        states: &[&str],
-        patterns: &[&str],
-    ) -> zbus::Result<Vec<UnitRow>>;
-}
-
-/// Name, description, load state, active state, sub state, followed unit, path, job.
-type UnitRow = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    OwnedObjectPath,
-    u32,
-    String,
-    OwnedObjectPath,
-);
 
 /// A service for which the generator has written units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +94,7 @@ impl Services {
                 return Ok(Arc::clone(active));
             }
         }
-        let units = states(connection).await?;
+        let units = systemd::states(connection).await?;
         let active = zruntime::unblock(move || ask(&services, &units)).await;
         let active = Arc::new(active);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,21 +120,6 @@ fn read() -> Vec<Service> {
         })
     });
     services.collect()
-}
-
-/// The active states of the units that are in any but the one of rest.
-async fn states(connection: &Connection) -> zbus::Result<HashMap<String, String>> {
-    let units = UnitsProxy::new(connection).await?;
-    let states = [
-        "active",
-        "activating",
-        "reloading",
-        "deactivating",
-        "failed",
-    ];
-    let rows = units.list_units_by_patterns(&states, &["*.socket", "*.service"]);
-    let rows = rows.await?.into_iter();
-    Ok(rows.map(|row| (row.0, row.3)).collect())
 }
 
 /// Asks the helpers that run.

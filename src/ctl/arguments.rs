@@ -50,6 +50,20 @@ pub(super) enum Command {
     /// Exit status: 0, or 2 if there is no such service or it has no units.
     Units(ServiceArgs),
     Explain(ExplainArgs),
+    /// Switch a service on: in its file, for each boot, and at once.
+    ///
+    /// The value of `disable` is changed, all else in the file stays. Then systemd makes its units
+    /// anew and the socket is started; not so for the files below another root, or where systemd does
+    /// not run. What `enabled` or `disabled` in defaults keeps out is left alone, and the line is named.
+    ///
+    /// Exit status: 0 if it is on, 1 if it is not, 2 if there is no such service.
+    Enable(ServiceArgs),
+    /// Switch a service off: in its file, for each boot, and at once.
+    ///
+    /// As enable does, the other way round: the socket is stopped, which ends the sessions as well.
+    ///
+    /// Exit status: 0 if it is off, 1 if it is not, 2 if there is no such service.
+    Disable(ServiceArgs),
     Check(CheckArgs),
     Convert(ConvertArgs),
     Status(StatusArgs),

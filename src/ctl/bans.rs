@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::output::{Done, Failure, Output};
 use super::time::span;
@@ -17,9 +18,8 @@ use crate::bus::client::{self, BanRow, FOREVER};
 pub(super) enum BansCommand {
     /// Print all bans, the newest first.
     List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Keep a peer out of all services.
     Add {
@@ -28,34 +28,65 @@ pub(super) enum BansCommand {
         /// For how long: seconds, or with a unit, as in 90s, 15m, 12h, 7d; for ever without it.
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
         time: Option<u64>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Let a peer in again.
     Remove {
         /// Its address, or what the list has.
         address: String,
+        #[command(flatten)]
+        form: Form,
     },
     /// Let everybody in again.
-    Flush,
+    Flush {
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Form {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs a command.
 pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
+    let undone = |error: String| Failure::undone(error);
     match command {
-        BansCommand::List { json } => {
-            let rows = client::list_bans().map_err(Failure::undone)?;
-            match json {
-                true => print_json(&rows, out)?,
+        BansCommand::List { form } => {
+            let rows = client::list_bans().map_err(undone)?;
+            match form.json {
+                true => out.json(&json_list(&rows))?,
                 false => print(&rows, now(), out)?,
             }
         }
-        BansCommand::Add { address, time } => {
-            let peer = client::add_ban(address, time.unwrap_or(0)).map_err(Failure::undone)?;
-            writeln!(out, "{peer} is banned")?;
+        BansCommand::Add {
+            address,
+            time,
+            form,
+        } => {
+            let peer = client::add_ban(address, time.unwrap_or(0)).map_err(undone)?;
+            match form.json {
+                true => out.json(&json!({ "format": 1, "added": peer }))?,
+                false => writeln!(out, "{peer} is banned")?,
+            }
         }
-        BansCommand::Remove { address } => client::remove_ban(address).map_err(Failure::undone)?,
-        BansCommand::Flush => {
-            let count = client::flush_bans().map_err(Failure::undone)?;
-            writeln!(out, "bans removed: {count}")?;
+        BansCommand::Remove { address, form } => {
+            client::remove_ban(address).map_err(undone)?;
+            if form.json {
+                out.json(&json!({ "format": 1, "removed": 1 }))?;
+            }
+        }
+        BansCommand::Flush { form } => {
+            let count = client::flush_bans().map_err(undone)?;
+            match form.json {
+                true => out.json(&json!({ "format": 1, "removed": count }))?,
+                false => writeln!(out, "bans removed: {count}")?,
+            }
         }
     }
     Ok(0)
@@ -90,24 +121,20 @@ fn print(rows: &[BanRow], now: u64, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// An object with the list `bans`; in each what docs/dbus.md says of ListBans, `until` being null
-/// for ever.
-fn print_json(rows: &[BanRow], out: &mut dyn Write) -> io::Result<()> {
-    let bans: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            serde_json::json!({
-                "peer": row.peer,
-                "since": row.since,
-                "last": row.last,
-                "until": (row.until != FOREVER).then_some(row.until),
-                "origin": row.origin,
-                "sensor": row.sensor,
-            })
+/// The list for programs, as docs/xinetdctl.md has it.
+fn json_list(rows: &[BanRow]) -> Value {
+    let ban = |row: &BanRow| {
+        json!({
+            "peer": row.peer,
+            "since": row.since,
+            "last": row.last,
+            "until": (row.until != FOREVER).then_some(row.until),
+            "origin": row.origin,
+            "sensor": row.sensor,
         })
-        .collect();
-    serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "bans": bans }))?;
-    writeln!(out)
+    };
+    let bans: Vec<_> = rows.iter().map(ban).collect();
+    json!({ "format": 1, "bans": bans })
 }
 
 /// A time of more than nothing, in seconds.
@@ -180,10 +207,8 @@ PEER                   SINCE       LEFT  BY
 2001:db8:1:2::/64      1m 1s   for ever  administrator
 ";
         assert_eq!(String::from_utf8(text).unwrap(), wanted);
-        let mut json = Vec::new();
-        print_json(&rows, &mut json).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let json = json_list(&rows);
         assert_eq!(json["bans"][0]["until"], 91_000);
-        assert_eq!(json["bans"][1]["until"], serde_json::Value::Null);
+        assert_eq!(json["bans"][1]["until"], Value::Null);
     }
 }

@@ -15,6 +15,7 @@ mod metrics;
 mod output;
 mod show;
 mod status;
+mod switch;
 mod text;
 mod time;
 mod top;
@@ -54,6 +55,8 @@ pub fn main(
 
 fn run(command: Command, out: &mut Output<'_>) -> Done {
     match command {
+        Command::Enable(arguments) => switch::run(&arguments, true, out),
+        Command::Disable(arguments) => switch::run(&arguments, false, out),
         Command::Check(arguments) => check(&arguments, out),
         Command::List(view) => list::run(&view, out),
         Command::Show(arguments) => show::run(&arguments, out),

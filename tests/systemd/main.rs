@@ -16,6 +16,7 @@ mod process;
 mod redirect;
 mod sensor;
 mod status;
+mod switch;
 mod units;
 mod wait;
 
@@ -60,6 +61,7 @@ fn main() {
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,
             status::SCENARIOS,
+            switch::SCENARIOS,
             faults::SCENARIOS,
         ];
         for &(name, scenario) in groups.iter().copied().flatten() {
