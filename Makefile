@@ -13,6 +13,11 @@ generatordir = $(systemddir)/system-generators
 catalogdir = $(systemddir)/catalog
 dbusdir = $(prefix)/share/dbus-1
 polkitdir = $(prefix)/share/polkit-1/actions
+mandir = $(prefix)/share/man
+bashdir = $(prefix)/share/bash-completion/completions
+# Debian's zsh looks into vendor-completions as well, and into this one below /usr/local alone.
+zshdir = $(prefix)/share/zsh/site-functions
+fishdir = $(prefix)/share/fish/vendor_completions.d
 sysconfdir = /etc
 
 # The generator writes the first into the units, and a link into the second.
@@ -33,13 +38,15 @@ build:
 install: build
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
 	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' \
+	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
+	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
 	packaging/install '$(RELEASE)'
 
 uninstall:
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
 	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' \
+	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
+	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
 	packaging/uninstall
 
 check:

@@ -21,6 +21,7 @@ pub mod policy;
 pub mod problem;
 pub mod service;
 pub mod spec;
+pub mod status;
 #[cfg(feature = "accept")]
 pub mod sys;
 pub mod translate;

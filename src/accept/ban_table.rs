@@ -14,19 +14,19 @@ use super::clock::Moment;
 
 /// The table, once there is one.
 #[derive(Debug)]
-pub(super) struct Bans {
+pub(crate) struct Bans {
     path: PathBuf,
     open: Option<(File, Header)>,
 }
 
 impl Bans {
     /// Those in the table at `path`, which may come later.
-    pub(super) fn at(path: PathBuf) -> Self {
+    pub(crate) fn at(path: PathBuf) -> Self {
         Self { path, open: None }
     }
 
     /// When the ban of `peer` ends, if it is banned now.
-    pub(super) fn until(&mut self, peer: IpAddr, now: Moment) -> Option<Until> {
+    pub(crate) fn until(&mut self, peer: IpAddr, now: Moment) -> Option<Until> {
         let (file, header) = self.table()?;
         let subject = Subject::of(peer, header.prefix);
         let mut bucket = [0; BUCKET];

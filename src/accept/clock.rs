@@ -12,19 +12,19 @@ use crate::service::MinuteOfDay;
 /// A point in time as what has passed since boot: it never goes back, counts while the machine
 /// sleeps, and means the same to a helper's successor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(pub Duration);
+pub(crate) struct Moment(pub Duration);
 
 impl Moment {
     /// Now.
     ///
     /// # Errors
     /// Never on kernels with `CLOCK_BOOTTIME`, which are all that have pidfds.
-    pub(super) fn now() -> io::Result<Self> {
+    pub(crate) fn now() -> io::Result<Self> {
         Ok(Self(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into()))
     }
 
     /// In whole seconds, as policies count.
-    pub(super) fn seconds(self) -> MonotonicSeconds {
+    pub(crate) fn seconds(self) -> MonotonicSeconds {
         MonotonicSeconds(self.0.as_secs())
     }
 
@@ -48,7 +48,7 @@ impl From<MonotonicSeconds> for Moment {
 
 /// The local minute of the day.
 #[derive(Debug, Default)]
-pub(super) struct LocalClock {
+pub(crate) struct LocalClock {
     /// A minute since 1970, and what it is in local time.
     known: Option<(u64, MinuteOfDay)>,
 }
@@ -58,7 +58,7 @@ impl LocalClock {
     ///
     /// It is worked out once in each minute of the system clock: so a clock that is set counts at
     /// once, and a zone that changes with the next minute.
-    pub(super) fn minute(&mut self) -> MinuteOfDay {
+    pub(crate) fn minute(&mut self) -> MinuteOfDay {
         let since_1970 = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

@@ -34,7 +34,7 @@ impl Helper {
             let Some(listener) = self.listeners.get(index as usize) else {
                 return;
             };
-            let served = self.counts.served;
+            let served = self.tally.counters.served;
             match listener.accept() {
                 Ok((stream, address)) => self.meet(stream, address, now),
                 Err(error) => {
@@ -43,7 +43,7 @@ impl Helper {
                     }
                 }
             }
-            let forked = self.counts.served != served && self.settings.work.forks();
+            let forked = self.tally.counters.served != served && self.settings.work.forks();
             if forked || self.stopping {
                 return;
             }
@@ -75,7 +75,7 @@ impl Helper {
             self.out_of_descriptors(now);
         }
         if self.pause.is_some() {
-            self.state.turn_away();
+            self.turn_away(1);
             reset(stream);
             return;
         }

@@ -1,37 +1,32 @@
-//! The control socket, for `--reload` and `--stop`: one request for each connection.
+//! The control socket, for `--reload`, `--stop` and the coordinator: one request for each
+//! connection.
 //!
-//! A request is a word and a newline, and for `reload` the new spec up to the end of the stream;
-//! the answer is `ok` or an error in words. Only root is heard. The socket lies where servers,
-//! which have the same user, can reach it: others are sent away at once, and no one is waited for.
+//! A request is a word and what belongs to it, up to the end of the stream: a new spec, or whose
+//! session is to end. The answer is `ok` or an error in words; to `status` it is a
+//! [`Status`](crate::status::Status). Only root is heard. Anybody can reach the socket, as the
+//! coordinator has no rights over the files of others: who is not root is sent away at once, and no
+//! one is waited for.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use crate::status::{KICK, RELOAD, STATUS, STOP};
 use crate::sys::socket::{peer, send_now};
 
 use super::clock::Moment;
 use super::settings::MAX_SPEC;
+use super::slab::{Key, Slab};
 
 /// How long a request may take.
 const TIME: Duration = Duration::from_secs(5);
 
-/// The word that goes before a new spec.
-pub(super) const RELOAD: &str = "reload\n";
-/// The word that ends the accepting of connections.
-pub(super) const STOP: &str = "stop\n";
-/// The answer to a request that was carried out.
-pub(super) const OK: &str = "ok";
-
-/// Where a unit's socket is; `runtime_directory` is the variable that systemd sets.
-pub(super) fn path(runtime_directory: Option<PathBuf>, unit: &str) -> PathBuf {
-    runtime_directory
-        .unwrap_or_else(|| Path::new("/run/xinetd-bridge").join(unit))
-        .join("control")
-}
+/// How many clients are heard at once.
+const CLIENTS: usize = 16;
 
 /// What root wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,13 +35,17 @@ pub(super) enum Request {
     Reload(Vec<u8>),
     /// No more connections.
     Stop,
+    /// What the service is doing.
+    Status,
+    /// The end of a session: the process of its server, or the address of its client.
+    Kick(String),
 }
 
-/// The socket, and the one client that is heard.
+/// The socket, and the clients that are heard.
 #[derive(Debug)]
 pub(super) struct Control {
     listener: UnixListener,
-    client: Option<Client>,
+    clients: Slab<Client>,
 }
 
 #[derive(Debug)]
@@ -78,10 +77,11 @@ impl Control {
             _ => {}
         }
         let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o666))?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener,
-            client: None,
+            clients: Slab::default(),
         })
     }
 
@@ -90,24 +90,27 @@ impl Control {
         &self.listener
     }
 
-    /// Takes a client; if it is root's, and the only one, it is to be watched for reading.
-    pub(super) fn accept(&mut self, now: Moment) -> Option<&UnixStream> {
+    /// Takes a client; if it is root's, it is to be watched for reading.
+    pub(super) fn accept(&mut self, now: Moment) -> Option<(Key, &UnixStream)> {
         let (stream, _) = self.listener.accept().ok()?;
         let (_, user) = peer(&stream).ok()?;
-        if user != 0 || self.client.is_some() || stream.set_nonblocking(true).is_err() {
+        let is_heard = user == 0 && self.clients.len() < CLIENTS;
+        if !is_heard || stream.set_nonblocking(true).is_err() {
             return None;
         }
-        let client = self.client.insert(Client {
+        let client = Client {
             stream,
             text: Vec::new(),
             deadline: now.plus(TIME),
-        });
-        Some(&client.stream)
+        };
+        let key = self.clients.insert(client).ok()?;
+        let client = self.clients.get_mut(key)?;
+        Some((key, &client.stream))
     }
 
-    /// Reads what the client has sent.
-    pub(super) fn read(&mut self) -> Progress {
-        let Some(client) = &mut self.client else {
+    /// Reads what a client has sent.
+    pub(super) fn read(&mut self, key: Key) -> Progress {
+        let Some(client) = self.clients.get_mut(key) else {
             return Progress::Gone;
         };
         let room = MAX_SPEC + RELOAD.len() as u64 + 1 - client.text.len() as u64;
@@ -118,36 +121,41 @@ impl Control {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Incomplete,
             Err(_) => {
-                self.client = None;
+                self.clients.remove(key);
                 return Progress::Gone;
             }
         }
         match parse(&client.text) {
             Ok(request) => Progress::Complete(request),
             Err(error) => {
-                self.answer(error);
+                self.answer(key, error);
                 Progress::Gone
             }
         }
     }
 
-    /// Answers the client, and is done with it. Closing ends the loop's watch.
-    pub(super) fn answer(&mut self, text: &str) {
-        if let Some(client) = self.client.take() {
-            // A client that has gone gets no answer.
+    /// Answers a client, and is done with it. Closing ends the loop's watch.
+    pub(super) fn answer(&mut self, key: Key, text: &str) {
+        if let Some(client) = self.clients.remove(key) {
+            // One that has gone, or does not read, gets no answer.
             let _ = send_now(client.stream.as_fd(), text.as_bytes());
         }
     }
 
-    /// When the client's time is over.
-    pub(super) fn due(&self) -> Option<Moment> {
-        self.client.as_ref().map(|client| client.deadline)
+    /// When the time of the first client is over.
+    pub(super) fn due(&mut self) -> Option<Moment> {
+        let keys = self.clients.keys().into_iter();
+        keys.filter_map(|key| self.clients.get_mut(key).map(|client| client.deadline))
+            .min()
     }
 
-    /// Sends a client away whose time is over.
+    /// Sends those away whose time is over.
     pub(super) fn expire(&mut self, now: Moment) {
-        if self.due().is_some_and(|due| now >= due) {
-            self.answer("the request took too long");
+        for key in self.clients.keys() {
+            let client = self.clients.get_mut(key);
+            if client.is_some_and(|client| now >= client.deadline) {
+                self.answer(key, "the request took too long");
+            }
         }
     }
 }
@@ -160,6 +168,11 @@ fn parse(text: &[u8]) -> Result<Request, &'static str> {
         Ok(Request::Reload(spec.to_vec()))
     } else if text == STOP.as_bytes() {
         Ok(Request::Stop)
+    } else if text == STATUS.as_bytes() {
+        Ok(Request::Status)
+    } else if let Some(whom) = text.strip_prefix(KICK.as_bytes()) {
+        let whom = str::from_utf8(whom).map_err(|_| "unknown request")?;
+        Ok(Request::Kick(whom.to_owned()))
     } else {
         Err("unknown request")
     }
@@ -169,6 +182,9 @@ fn parse(text: &[u8]) -> Result<Request, &'static str> {
 mod tests {
     use std::io::Write;
     use std::net::Shutdown;
+    use std::path::PathBuf;
+
+    use crate::status::OK;
 
     use super::*;
 
@@ -186,18 +202,18 @@ mod tests {
     fn a_request_may_come_in_parts() {
         let (mut control, path) = control("parts");
         let mut client = UnixStream::connect(&path).unwrap();
-        if control.accept(at(0)).is_none() {
+        let Some((key, _)) = control.accept(at(0)) else {
             // Not run by root: nobody is heard.
             return;
-        }
-        assert_eq!(control.read(), Progress::Incomplete);
+        };
+        assert_eq!(control.read(key), Progress::Incomplete);
         client.write_all(b"reload\nformat").unwrap();
-        assert_eq!(control.read(), Progress::Incomplete);
+        assert_eq!(control.read(key), Progress::Incomplete);
         client.write_all(b" = 1\n").unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         let request = Request::Reload(b"format = 1\n".to_vec());
-        assert_eq!(control.read(), Progress::Complete(request));
-        control.answer(OK);
+        assert_eq!(control.read(key), Progress::Complete(request));
+        control.answer(key, OK);
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, "ok");
@@ -205,22 +221,32 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_client_is_sent_away_and_a_second_one_not_heard() {
+    fn silent_clients_are_sent_away_and_keep_nobody_from_being_heard() {
         let (mut control, path) = control("silent");
-        let mut client = UnixStream::connect(&path).unwrap();
+        let mut silent = UnixStream::connect(&path).unwrap();
         if control.accept(at(0)).is_none() {
             return;
         }
-        let mut second = UnixStream::connect(&path).unwrap();
-        assert!(control.accept(at(1)).is_none());
-        assert_eq!(second.read_to_end(&mut Vec::new()).unwrap(), 0);
+        let mut heard = UnixStream::connect(&path).unwrap();
+        let (key, _) = control.accept(at(1)).unwrap();
+        heard.write_all(b"status\n").unwrap();
+        heard.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(control.read(key), Progress::Complete(Request::Status));
+        control.answer(key, "");
+        let more: Vec<_> = (1..CLIENTS)
+            .map(|_| UnixStream::connect(&path).unwrap())
+            .collect();
+        assert!(more.iter().all(|_| control.accept(at(2)).is_some()));
+        let mut refused = UnixStream::connect(&path).unwrap();
+        assert!(control.accept(at(2)).is_none(), "there are too many");
+        assert_eq!(refused.read_to_end(&mut Vec::new()).unwrap(), 0);
         control.expire(at(4));
         assert_eq!(control.due(), Some(at(5)));
         control.expire(at(5));
         let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
+        silent.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, "the request took too long");
-        assert_eq!(control.due(), None);
+        assert_eq!(control.due(), Some(at(7)));
         fs::remove_file(path).unwrap();
     }
 
@@ -228,7 +254,9 @@ mod tests {
     fn rubbish_is_refused() {
         assert!(parse(b"").is_err());
         assert!(parse(b"stop\nstop\n").is_err());
+        assert!(parse(b"kick\n\xff").is_err());
         assert!(parse(&[RELOAD.as_bytes(), &vec![0; 5 << 20]].concat()).is_err());
         assert_eq!(parse(b"stop\n"), Ok(Request::Stop));
+        assert_eq!(parse(b"kick\n7"), Ok(Request::Kick("7".to_owned())));
     }
 }

@@ -1,10 +1,10 @@
-//! Datagrams of internal services. All checks hold for each of them; none counts longer than it takes
+//! Datagrams of internal services and of sensors. All checks hold for each of them; none counts longer than it takes
 //! to answer it.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use crate::policy::{Access, NameAnswer, Refusal};
+use crate::policy::{Access, NameAnswer, Reason, Refusal};
 
 use super::clock::Moment;
 use super::connection::BATCH;
@@ -52,12 +52,13 @@ impl Helper {
 
     fn meet_datagram(&mut self, index: u32, datagram: &[u8], peer: SocketAddr, now: Moment) {
         if self.pause.is_some() {
-            return self.state.turn_away();
+            return self.turn_away(1);
         }
         let remote = Remote::new(peer);
+        let senses = matches!(self.settings.work, Work::Sensor(_));
         let own = self.datagrams.get(index as usize);
         let own = own.and_then(|socket| socket.local_addr().ok());
-        if !own.is_some_and(|own| is_client(peer.port(), own.port())) {
+        if !senses && !own.is_some_and(|own| is_client(peer.port(), own.port())) {
             if self.remarks.admits(now.seconds()) {
                 // Fedora's words.
                 let (host, port) = (&remote.host, peer.port());
@@ -68,7 +69,11 @@ impl Helper {
         match self.pass_limits(peer, now) {
             Ok(slot) => {
                 self.state.leave(slot);
-                self.judge_datagram(index, datagram, remote, now);
+                match senses {
+                    // Its sender may be made up: nobody is banned for it.
+                    true => self.log_refusal(&Refusal::by(Reason::Address), &remote, now),
+                    false => self.judge_datagram(index, datagram, remote, now),
+                }
             }
             Err(refusal) => self.log_refusal(&refusal, &remote, now),
         }

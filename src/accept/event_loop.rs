@@ -12,7 +12,6 @@ use crate::policy::{LineBudget, State};
 use crate::service::ConnectionRate;
 
 use super::clock::Moment;
-use super::control::{OK, Progress, Request};
 use super::helper::{Helper, Token};
 use super::relay::Side;
 
@@ -65,6 +64,7 @@ impl Helper {
         };
         if idle && count == 0 {
             self.notifier.stopping();
+            self.tally.save();
             self.flush_journal();
             return Ok(Some(End::Done));
         }
@@ -108,7 +108,7 @@ impl Helper {
                 Token::Command(key) => self.command_ended(key),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
-                Token::ControlClient => self.read_control(now),
+                Token::ControlClient(key) => self.read_control(key, now),
                 Token::Signals => {
                     if let Ok(Some(_)) = self.signals.read_signal() {
                         end = true;
@@ -140,6 +140,7 @@ impl Helper {
         self.log_summaries(now, false);
         if self.notifier.due().is_some_and(|due| now >= due) {
             let status = self.status();
+            self.tally.save();
             self.notifier.tell(now, || status);
         }
         self.watch_journal();
@@ -156,7 +157,7 @@ impl Helper {
             self.pending.due(),
             self.relays.due(),
             self.waiting.due(),
-            self.control.as_ref().and_then(super::control::Control::due),
+            self.control.as_mut().and_then(super::control::Control::due),
             self.rate_due,
             self.summary_due(),
             self.notifier.due(),
@@ -227,43 +228,6 @@ impl Helper {
         window.unwrap_or_default().max(self.idle)
     }
 
-    fn accept_control(&mut self, now: Moment) {
-        let Some(control) = &mut self.control else {
-            return;
-        };
-        if let Some(client) = control.accept(now) {
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::ControlClient.encode());
-            if let Err(errno) = self.epoll.add(client, event) {
-                control.answer(errno.desc());
-            }
-        }
-    }
-
-    fn read_control(&mut self, now: Moment) {
-        let request = match self.control.as_mut().map(super::control::Control::read) {
-            Some(Progress::Complete(request)) => request,
-            _ => return,
-        };
-        let answer = match request {
-            Request::Reload(spec) => match self.take_spec(&spec, now) {
-                Ok(()) => OK.to_owned(),
-                Err(error) => error,
-            },
-            Request::Stop => {
-                self.stopping = true;
-                self.unwatch_listeners();
-                self.abandon_pending();
-                self.end_guests(now);
-                self.end_relays(now);
-                self.notifier.stopping();
-                OK.to_owned()
-            }
-        };
-        if let Some(control) = &mut self.control {
-            control.answer(&answer);
-        }
-    }
-
     /// Someone has sent SIGTERM: logs what has ended already, and leaves.
     fn terminate(&mut self) -> io::Result<End> {
         self.unwatch_listeners();
@@ -286,6 +250,7 @@ impl Helper {
             }
         }
         self.sessions.save_rate(&self.state);
+        self.tally.save();
         self.log_summaries(Moment::default(), true);
         self.flush_journal();
         match self.sessions.is_empty() || self.stopping {

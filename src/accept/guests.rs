@@ -17,7 +17,7 @@ use super::pending::Connection;
 use super::slab::Key;
 
 /// In the place of a process.
-const NO_PROCESS: i32 = 0;
+pub(super) const NO_PROCESS: i32 = 0;
 
 impl Helper {
     /// Serves `connection`, which counts already.
@@ -81,7 +81,8 @@ impl Helper {
         }
     }
 
-    fn end_guest(&mut self, key: Key, now: Moment) {
+    /// A client's session is over.
+    pub(super) fn end_guest(&mut self, key: Key, now: Moment) {
         let Some(guest) = self.guests.remove(key) else {
             return;
         };
@@ -103,7 +104,7 @@ impl Helper {
 
     /// A client is served without a process.
     pub(super) fn log_start(&mut self, remote: &Remote) {
-        self.counts.served += 1;
+        self.tally.counters.serve();
         self.notifier.status_changed();
         self.log(&Event::Start {
             pid: NO_PROCESS,
@@ -112,12 +113,14 @@ impl Helper {
     }
 
     /// A client that was served without a process has gone.
-    pub(super) fn log_exit(&self, remote: &Remote, started: Moment, now: Moment) {
+    pub(super) fn log_exit(&mut self, remote: &Remote, started: Moment, now: Moment) {
+        let duration = now.since(started);
+        self.tally.counters.end(duration);
         self.log(&Event::Exit {
             pid: NO_PROCESS,
             peer: remote.as_peer(),
             ending: Some(Ending::Exited(0)),
-            duration: now.since(started),
+            duration,
         });
     }
 }

@@ -59,7 +59,7 @@ impl Helper {
             let Some(listener) = self.mux_listeners.get(index as usize) else {
                 return;
             };
-            let served = self.counts.served;
+            let served = self.tally.counters.served;
             match listener.accept() {
                 Ok((door, _)) => self.open_handover(door, now),
                 Err(error) => {
@@ -68,7 +68,7 @@ impl Helper {
                     }
                 }
             }
-            if self.counts.served != served || self.stopping {
+            if self.tally.counters.served != served || self.stopping {
                 return;
             }
         }

@@ -32,6 +32,7 @@ use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
 use super::slab::{Key, Slab};
+use super::tally::Tally;
 use super::waiting::Waiting;
 
 /// The helper of one service.
@@ -77,7 +78,7 @@ pub(super) struct Helper {
     pub(super) refusals: LineBudget,
     /// For whatever else strangers have it say.
     pub(super) remarks: LineBudget,
-    pub(super) counts: Counts,
+    pub(super) tally: Tally,
     /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
     pub(super) rate_due: Option<Moment>,
     /// How long it stays that has nothing to do.
@@ -87,22 +88,21 @@ pub(super) struct Helper {
     pub(super) stopping: bool,
 }
 
-/// What has happened since the helper was started: for the status line.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) served: u64,
-    pub(super) refused: u64,
-}
-
 /// Who an event of the loop is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Listener(u32),
+    Datagrams(u32),
+    MuxListener(u32),
     Signals,
     Journal,
     Names,
+    /// The look-ups of backends.
+    Hosts,
+    /// The coordinator.
+    Door,
     Control,
-    ControlClient,
+    ControlClient(Key),
     Session(Key),
     Pending(Key),
     /// The ident query of a pending connection.
@@ -111,41 +111,35 @@ pub(super) enum Token {
     Command(Key),
     /// A client of an internal service.
     Guest(Key),
-    MuxListener(u32),
-    Datagrams(u32),
     /// tcpmux, which hands a connection over.
     Handover(Key),
     /// The client of a session of `redirect`.
     Client(Key),
     /// The backend of such a session.
     Backend(Key),
-    /// The look-ups of backends.
-    Hosts,
-    /// The coordinator.
-    Door,
 }
 
 impl Token {
     pub(super) fn encode(self) -> u64 {
         let (kind, key) = match self {
             Self::Listener(index) => (0, (index, 0)),
-            Self::Signals => (1, (0, 0)),
-            Self::Journal => (2, (0, 0)),
-            Self::Names => (3, (0, 0)),
-            Self::Control => (4, (0, 0)),
-            Self::ControlClient => (5, (0, 0)),
-            Self::Session(key) => (6, (key.index, key.generation)),
-            Self::Pending(key) => (7, (key.index, key.generation)),
-            Self::Ident(key) => (8, (key.index, key.generation)),
-            Self::Command(key) => (15, (key.index, key.generation)),
-            Self::Guest(key) => (9, (key.index, key.generation)),
-            Self::MuxListener(index) => (10, (index, 0)),
-            Self::Handover(key) => (11, (key.index, key.generation)),
-            Self::Client(key) => (12, (key.index, key.generation)),
-            Self::Backend(key) => (13, (key.index, key.generation)),
-            Self::Hosts => (14, (0, 0)),
-            Self::Datagrams(index) => (16, (index, 0)),
-            Self::Door => (17, (0, 0)),
+            Self::Datagrams(index) => (1, (index, 0)),
+            Self::MuxListener(index) => (2, (index, 0)),
+            Self::Signals => (3, (0, 0)),
+            Self::Journal => (4, (0, 0)),
+            Self::Names => (5, (0, 0)),
+            Self::Hosts => (6, (0, 0)),
+            Self::Door => (7, (0, 0)),
+            Self::Control => (8, (0, 0)),
+            Self::ControlClient(key) => (9, (key.index, key.generation)),
+            Self::Session(key) => (10, (key.index, key.generation)),
+            Self::Pending(key) => (11, (key.index, key.generation)),
+            Self::Ident(key) => (12, (key.index, key.generation)),
+            Self::Command(key) => (13, (key.index, key.generation)),
+            Self::Guest(key) => (14, (key.index, key.generation)),
+            Self::Handover(key) => (15, (key.index, key.generation)),
+            Self::Client(key) => (16, (key.index, key.generation)),
+            Self::Backend(key) => (17, (key.index, key.generation)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -159,23 +153,23 @@ impl Token {
         };
         Some(match kind {
             0 => Self::Listener(index),
-            1 => Self::Signals,
-            2 => Self::Journal,
-            3 => Self::Names,
-            4 => Self::Control,
-            5 => Self::ControlClient,
-            6 => Self::Session(key),
-            7 => Self::Pending(key),
-            8 => Self::Ident(key),
-            15 => Self::Command(key),
-            9 => Self::Guest(key),
-            10 => Self::MuxListener(index),
-            11 => Self::Handover(key),
-            12 => Self::Client(key),
-            13 => Self::Backend(key),
-            14 => Self::Hosts,
-            16 => Self::Datagrams(index),
-            17 => Self::Door,
+            1 => Self::Datagrams(index),
+            2 => Self::MuxListener(index),
+            3 => Self::Signals,
+            4 => Self::Journal,
+            5 => Self::Names,
+            6 => Self::Hosts,
+            7 => Self::Door,
+            8 => Self::Control,
+            9 => Self::ControlClient(key),
+            10 => Self::Session(key),
+            11 => Self::Pending(key),
+            12 => Self::Ident(key),
+            13 => Self::Command(key),
+            14 => Self::Guest(key),
+            15 => Self::Handover(key),
+            16 => Self::Client(key),
+            17 => Self::Backend(key),
             _ => return None,
         })
     }
@@ -191,6 +185,7 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     pub(super) sessions: Sessions,
     pub(super) control: Option<Control>,
+    pub(super) tally: Tally,
     pub(super) idle: Duration,
     /// The table of bans.
     pub(super) table: PathBuf,
@@ -240,7 +235,7 @@ impl Helper {
             clock: LocalClock::default(),
             refusals: LineBudget::new(now.seconds()),
             remarks: LineBudget::new(now.seconds()),
-            counts: Counts::default(),
+            tally: start.tally,
             rate_due: None,
             idle: start.idle,
             idle_since: None,
@@ -333,7 +328,7 @@ impl Helper {
 
     /// Logs a refusal, unless nobody asked for such lines and there were too many of them.
     pub(super) fn log_refusal(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
-        self.counts.refused += 1;
+        self.tally.refuse(refusal);
         self.notifier.status_changed();
         // The sender of a datagram may be anybody: whoever asks for lines gets no flood of them.
         let bounded = self.settings.log.refusals_unasked() || !self.datagrams.is_empty();
@@ -365,14 +360,20 @@ impl Helper {
 
     /// The status line for `systemctl status`.
     pub(super) fn status(&self) -> String {
-        let Counts { served, refused } = self.counts;
-        let running = self.sessions.len() + self.guests.len() + self.relays.slab.len();
+        let counters = &self.tally.counters;
+        let (served, refused) = (counters.served, counters.all_refused());
+        let running = self.running();
         let state = match (&self.pause, self.stopping) {
             (_, true) => "stopping, ",
             (Some(_), _) => "paused, ",
             (None, _) => "",
         };
-        format!("{state}{running} running, {served} served and {refused} refused since the start")
+        format!("{state}{running} running, {served} served and {refused} refused so far")
+    }
+
+    /// How many sessions are open.
+    pub(super) fn running(&self) -> usize {
+        self.sessions.len() + self.guests.len() + self.relays.slab.len()
     }
 }
 
@@ -388,7 +389,7 @@ mod tests {
             let key = Key { index, generation };
             let tokens = [
                 Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
-                Token::Control, Token::ControlClient, Token::Session(key), Token::Pending(key),
+                Token::Control, Token::ControlClient(key), Token::Session(key), Token::Pending(key),
                 Token::Ident(key), Token::Command(key), Token::Guest(key),
                 Token::MuxListener(index), Token::Handover(key), Token::Client(key),
                 Token::Backend(key), Token::Hosts, Token::Door, Token::Datagrams(index),

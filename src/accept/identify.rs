@@ -7,6 +7,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use crate::journal::Event;
 use crate::policy::Slot;
+use crate::status::Cause;
 
 use super::clock::Moment;
 use super::helper::{Helper, Token};
@@ -104,7 +105,7 @@ impl Helper {
         match answer {
             Err(failure) if self.settings.spec.idonly => {
                 self.state.leave(slot);
-                self.counts.refused += 1;
+                self.tally.counters.refuse(Cause::Ident, 1);
                 let failure = failure.to_string();
                 self.log(&Event::NoId {
                     peer: connection.remote.as_peer(),

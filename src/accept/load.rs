@@ -6,13 +6,13 @@ use crate::policy::MonotonicSeconds;
 
 /// The 1-minute load average, read at most once a second.
 #[derive(Debug, Default)]
-pub(super) struct LoadAverage {
+pub(crate) struct LoadAverage {
     read: Option<(MonotonicSeconds, Option<f64>)>,
 }
 
 impl LoadAverage {
     /// What /proc/loadavg says, or said in this second; none if it can't be read.
-    pub(super) fn get(&mut self, now: MonotonicSeconds) -> Option<f64> {
+    pub(crate) fn get(&mut self, now: MonotonicSeconds) -> Option<f64> {
         match self.read {
             Some((then, load)) if then == now => load,
             _ => {

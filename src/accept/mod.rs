@@ -5,9 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod activation;
-mod ban_table;
+pub(crate) mod ban_table;
 mod banner;
-mod clock;
+pub(crate) mod clock;
 mod connection;
 mod control;
 mod datagrams;
@@ -20,12 +20,12 @@ mod handover;
 mod helper;
 mod ident;
 mod identify;
-mod internal;
+pub(crate) mod internal;
 mod libwrap;
-mod load;
+pub(crate) mod load;
 mod mailbox;
 mod membership;
-mod names;
+pub(crate) mod names;
 mod notify;
 mod pause;
 mod peer;
@@ -33,6 +33,7 @@ mod pending;
 mod redirect;
 mod relay;
 mod reload;
+mod requests;
 mod sensor;
 mod serve;
 mod sessions;
@@ -40,6 +41,7 @@ mod settings;
 mod slab;
 mod state;
 mod stop;
+mod tally;
 mod tcpmux;
 #[cfg(test)]
 mod tests;
@@ -57,6 +59,7 @@ use log::LevelFilter;
 
 use crate::bans;
 use crate::journal::Journal;
+use crate::status;
 use crate::sys::{credentials, descriptor, signals};
 
 use activation::Activation;
@@ -68,6 +71,7 @@ use notify::Notifier;
 use sessions::Sessions;
 use settings::{Inherited, Settings};
 use state::StateFile;
+use tally::Tally;
 
 /// The state of `cps` is noted for a successor so long after it has changed: a helper that is
 /// killed forgets no more than that.
@@ -138,7 +142,7 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
     match command {
         Command::Reload(unit, file) => reload::reload(&unit, &file).map(|()| ExitCode::SUCCESS),
         Command::Stop(unit) => stop::stop(&unit).map(|()| ExitCode::SUCCESS),
-        Command::Serve(unit, idle) => serve(&unit, idle, journal).map_err(|error| {
+        Command::Serve(unit, idle) => serve(idle, journal).map_err(|error| {
             // The client still waits, so systemd would start us again and again without a pause.
             thread::sleep(Duration::from_secs(1));
             format!("{unit} can't be served: {error}")
@@ -146,7 +150,7 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
     }
 }
 
-fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> {
+fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> {
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Err(error) = descriptor::keep_from_servers() {
@@ -154,7 +158,9 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
     }
     let spec = settings::parse(&settings::read(&spec_file()?)?)?;
     // In a folder that may be root's alone.
-    let control = control_socket(unit);
+    let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    let control = folder.as_deref().and_then(control_socket);
+    let tally = folder.as_deref().map(Tally::open).unwrap_or_default();
     if let Some(identity) = spec.identity {
         credentials::become_user(identity)
             .map_err(|error| format!("the change to uid {}: {error}", identity.uid))?;
@@ -175,6 +181,7 @@ fn serve(unit: &str, idle: Duration, journal: &'static Journal) -> Result<ExitCo
         inherited,
         sessions: Sessions::new(state_file(activation.state, now)?),
         control,
+        tally,
         idle,
         table: bans::TABLE.into(),
         door: bans::door::DOOR.into(),
@@ -206,9 +213,8 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>, now: Moment) -> Result<StateFi
 }
 
 /// Without it reload does not work, but everything else does.
-fn control_socket(unit: &str) -> Option<Control> {
-    let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from)?;
-    let path = control::path(Some(folder), unit);
+fn control_socket(folder: &Path) -> Option<Control> {
+    let path = status::control_socket(folder);
     Control::listen(&path)
         .inspect_err(|error| log::warn!("no control socket {}: {error}", path.display()))
         .ok()

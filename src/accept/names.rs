@@ -166,7 +166,7 @@ impl Shared {
 }
 
 /// The name of an address, and whether that name has the address in turn.
-fn resolve(address: IpAddr) -> NameAnswer {
+pub(crate) fn resolve(address: IpAddr) -> NameAnswer {
     let name = match lookup_addr(&address) {
         Ok(name) => name,
         Err(error) if is_absent(&error) => return NameAnswer::NoName,

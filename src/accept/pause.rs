@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::journal::{Event, PauseCause};
+use crate::status::Cause;
 
 use super::clock::Moment;
 use super::helper::Helper;
@@ -64,6 +65,13 @@ impl Helper {
             pause.deaf = true;
             self.unwatch_listeners();
         }
+    }
+
+    /// Counts clients that came while the service paused.
+    pub(super) fn turn_away(&mut self, count: u64) {
+        self.state.turn_away(count);
+        self.tally.counters.refuse(Cause::Pause, count);
+        self.notifier.status_changed();
     }
 
     /// Goes on with the pause of a predecessor, and listens.

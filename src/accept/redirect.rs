@@ -199,7 +199,8 @@ impl Helper {
         }
     }
 
-    fn end_relay(&mut self, key: Key, now: Moment) {
+    /// A session is over.
+    pub(super) fn end_relay(&mut self, key: Key, now: Moment) {
         let Some(mut relay) = self.relays.slab.remove(key) else {
             return;
         };

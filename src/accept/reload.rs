@@ -4,14 +4,14 @@ use std::env;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::journal::Event;
+use crate::status::{OK, RELOAD, control_socket};
 use crate::sys::socket::peer;
 
 use super::clock::Moment;
-use super::control::{self, OK, RELOAD};
 use super::helper::Helper;
 use super::settings::{self, Settings, Work};
 
@@ -25,21 +25,23 @@ const TIME: Duration = Duration::from_secs(5);
 pub(super) fn reload(unit: &str, file: &Path) -> Result<(), String> {
     let text = settings::read(file)?;
     settings::parse(&text)?;
-    match request(unit, &[RELOAD.as_bytes(), &text].concat()) {
+    match request(&[RELOAD.as_bytes(), &text].concat()) {
         Ok(answer) if answer == OK => Ok(()),
         Ok(answer) => Err(answer),
         Err(error) => Err(format!("{unit} can't be reloaded: {error}")),
     }
 }
 
-/// Sends a request to the helper of `unit`, and returns its answer.
+/// Sends a request to the helper of the unit that systemd calls this for, and returns its answer.
 ///
 /// # Errors
 /// If there is none, or if the socket belongs to another process than the unit's main process:
 /// the unit's user could have put it there.
-pub(super) fn request(unit: &str, request: &[u8]) -> io::Result<String> {
-    let directory = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let mut stream = UnixStream::connect(control::path(directory, unit))?;
+pub(super) fn request(request: &[u8]) -> io::Result<String> {
+    let directory = env::var_os("RUNTIME_DIRECTORY").ok_or_else(|| {
+        io::Error::other("RUNTIME_DIRECTORY is not set: systemd calls this for its units")
+    })?;
+    let mut stream = UnixStream::connect(control_socket(Path::new(&directory)))?;
     let (pid, _) = peer(&stream)?;
     if main_pid() != Some(pid) {
         return Err(io::Error::other(format!(

@@ -81,7 +81,7 @@ impl Helper {
     fn started(&mut self, session: Session) {
         let running = Moment::now().unwrap_or(session.started);
         let pid = session.process.pid();
-        self.counts.served += 1;
+        self.tally.counters.serve();
         self.notifier.status_changed();
         match self.sessions.insert(session, running) {
             Ok(key) => {
@@ -136,6 +136,7 @@ impl Helper {
         };
         let (pid, peer) = (session.process.pid(), session.remote.as_peer());
         let duration = now.since(session.started);
+        self.tally.counters.end(duration);
         self.log(&Event::Exit {
             pid,
             peer,

@@ -102,6 +102,11 @@ impl Sessions {
         Ok(key)
     }
 
+    /// The keys of all.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.slab.keys()
+    }
+
     /// The session of an event.
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Session> {
         self.slab.get_mut(key)

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
+use crate::status::STOP;
 use crate::sys::process::Process;
 
-use super::control::STOP;
 use super::membership::unit_groups;
 use super::reload::{main_pid, request};
 
@@ -35,7 +35,7 @@ pub(super) fn stop(unit: &str) -> Result<(), String> {
         return Ok(());
     };
     // Else it would go on to make servers. If it does not answer, it makes none either.
-    if let Err(error) = request(unit, STOP.as_bytes()) {
+    if let Err(error) = request(STOP.as_bytes()) {
         log::info!("the helper of {unit} does not answer: {error}");
     }
     let own = i32::try_from(std::process::id()).unwrap_or_default();

@@ -3,6 +3,7 @@
 mod internal;
 mod mux;
 mod redirect;
+mod requests;
 mod sensor;
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,6 +20,7 @@ use super::sessions::Sessions;
 use super::settings::tests::MINIMAL;
 use super::settings::{Inherited, Settings, parse};
 use super::state::StateFile;
+use super::tally::Tally;
 
 /// All words of `log_on_success` that a line can show.
 const LOGGED: (&str, &str) = (
@@ -91,6 +93,7 @@ impl Scene {
             inherited,
             sessions: Sessions::new(kept),
             control: None,
+            tally: Tally::default(),
             idle: super::IDLE,
             table: scratch("bans", port),
             door: scratch("door", port),
@@ -220,7 +223,10 @@ fn who_is_not_in_only_from_gets_banners_and_no_process() {
     assert_eq!(scene.text(), "hello\nno\n");
     assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
     assert_eq!(
-        (scene.helper.counts.served, scene.helper.state.running()),
+        (
+            scene.helper.tally.counters.served,
+            scene.helper.state.running()
+        ),
         (0, 0)
     );
 }
@@ -257,7 +263,7 @@ fn instances_hold_and_a_free_place_is_used() {
     scene.until_idle();
     drop(scene.session());
     scene.until_idle();
-    assert_eq!(scene.helper.counts.served, 2);
+    assert_eq!(scene.helper.tally.counters.served, 2);
 }
 
 #[test]
@@ -309,7 +315,10 @@ fn a_server_that_can_not_be_executed_is_said_and_not_counted() {
     let expected = "execv( /no/such ) failed: No such file or directory (errno = 2)";
     assert_eq!(scene.log(), [expected]);
     assert_eq!(
-        (scene.helper.counts.served, scene.helper.state.running()),
+        (
+            scene.helper.tally.counters.served,
+            scene.helper.state.running()
+        ),
         (0, 0)
     );
 }

@@ -83,11 +83,9 @@ impl Helper {
         };
         if self.pause.is_some() {
             let _ = listener.set_nonblocking(true);
-            for (stream, _) in (0..BATCH).map_while(|_| listener.accept().ok()) {
-                self.state.turn_away();
-                reset(stream);
-            }
-            return;
+            let come = (0..BATCH).map_while(|_| listener.accept().ok());
+            let count = come.map(|(stream, _)| reset(stream)).count();
+            return self.turn_away(count as u64);
         }
         if let Ok(socket) = listener.try_clone() {
             self.meet(TcpStream::from(OwnedFd::from(socket)), NOBODY, now);
@@ -100,10 +98,9 @@ impl Helper {
             return;
         };
         if self.pause.is_some() {
-            for _ in (0..BATCH).map_while(|_| discard(socket.as_fd()).ok()) {
-                self.state.turn_away();
-            }
-            return;
+            let come = (0..BATCH).map_while(|_| discard(socket.as_fd()).ok());
+            let count = come.count();
+            return self.turn_away(count as u64);
         }
         // What is wrong with the datagram, such as its checksum, is gone with this.
         let sender = peek_sender(socket.as_fd()).ok().flatten();

@@ -1,7 +1,7 @@
 //! /etc/services and its like: what names mean, read from text without any lookup.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use super::sources::FileTree;
@@ -32,6 +32,8 @@ pub struct Databases {
     user_names: HashMap<u32, Vec<u8>>,
     groups: HashMap<Vec<u8>, u32>,
     networks: HashMap<Vec<u8>, Ipv4Addr>,
+    /// By name and alias in lower case, in the order of the lines.
+    hosts: HashMap<Vec<u8>, Vec<IpAddr>>,
 }
 
 /// A line of /etc/passwd.
@@ -56,6 +58,7 @@ impl Databases {
         databases.add_users(&text("/etc/passwd"));
         databases.add_groups(&text("/etc/group"));
         databases.add_networks(&text("/etc/networks"));
+        databases.add_hosts(&text("/etc/hosts"));
         databases
     }
 
@@ -110,6 +113,13 @@ impl Databases {
         self.networks.get(name).copied()
     }
 
+    /// The addresses of a host of /etc/hosts, by its name or an alias in any case, in the order of
+    /// the lines.
+    pub fn host(&self, name: &[u8]) -> &[IpAddr] {
+        let addresses = self.hosts.get(&name.to_ascii_lowercase());
+        addresses.map_or(&[], Vec::as_slice)
+    }
+
     /// Adds the lines of a text in the format of services(5).
     pub fn add_services(&mut self, text: &[u8]) {
         for (name, value, aliases) in table(text) {
@@ -144,6 +154,20 @@ impl Databases {
             let missing = 3_usize.checked_sub(word.matches('.').count())?;
             format!("{word}{}", ".0".repeat(missing)).parse().ok()
         });
+    }
+
+    /// Adds the lines of a text in the format of hosts(5).
+    pub fn add_hosts(&mut self, text: &[u8]) {
+        for (address, name, aliases) in table(text) {
+            let address = str::from_utf8(address).ok();
+            let Some(address) = address.and_then(|word| word.parse().ok()) else {
+                continue;
+            };
+            for name in std::iter::once(name).chain(aliases) {
+                let addresses = self.hosts.entry(name.to_ascii_lowercase()).or_default();
+                addresses.push(address);
+            }
+        }
     }
 
     /// Adds the lines of a text in the format of passwd(5).

@@ -148,7 +148,7 @@ pub static TABLE: &[Row] = table! {
         Helper("refuses connections at other times"),
         "the times of the day, in local time, at which connections are served: HH:MM-HH:MM";
     LogType ["log_type"], List, Both, false, logging::log_type,
-        Helper("gives the journal lines this facility and level; FILE is not served yet"),
+        Helper("gives the journal lines this facility and level; FILE is not served"),
         "SYSLOG facility [level], or FILE path [soft limit [hard limit]]";
     LogOnSuccess ["log_on_success"], Modifiable, Both, false, logging::on_success,
         Helper("writes the lines START and EXIT with these fields"),
@@ -157,10 +157,10 @@ pub static TABLE: &[Row] = table! {
         Helper("writes the line FAIL with these fields"),
         "any of HOST USERID ATTEMPT";
     RpcVersion ["rpc_version"], Fixed(1), Service, false, socket::rpc_version,
-        NotYet("RPC services are not served yet"),
+        NotYet("RPC services are not served"),
         "the version of the RPC program, or a range of them: 2-4";
     RpcNumber ["rpc_number"], Fixed(1), Service, false, socket::rpc_number,
-        NotYet("RPC services are not served yet"),
+        NotYet("RPC services are not served"),
         "the number of an RPC program that /etc/rpc does not list";
     Env ["env"], Modifiable, Service, true, process::env,
         Helper("sets them for the server"),
@@ -172,7 +172,7 @@ pub static TABLE: &[Row] = table! {
         Unit("ListenStream="),
         "the port; the one of /etc/services if absent";
     Redirect ["redirect"], Fixed(2), Service, true, socket::redirect,
-        NotYet("redirection is not served yet"),
+        NotYet("redirection is not served"),
         "the host and the port to which connections are passed on";
     Bind ["bind", "interface"], Fixed(1), Both, true, socket::bind,
         Unit("ListenStream="),
@@ -190,7 +190,7 @@ pub static TABLE: &[Row] = table! {
         Unit("BindIPv6Only="),
         "whether an IPv6 socket leaves IPv4 out; no if absent";
     DenyTime ["deny_time"], Fixed(1), Service, false, resources::deny_time,
-        NotYet("SENSOR is not served yet"),
+        NotYet("SENSOR is not served"),
         "how long who touches a SENSOR stays out: minutes, FOREVER or NEVER";
     Umask ["umask"], Fixed(1), Both, true, process::umask,
         Unit("UMask="),

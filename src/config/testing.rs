@@ -19,6 +19,11 @@ pub(super) fn etc() -> MemoryTree {
             "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
         )
         .file("/etc/group", "root:x:0:\ntty:x:5:\n")
+        .file(
+            "/etc/hosts",
+            "192.0.2.1 Both.example alias # comment\n2001:db8::1 both.example\n192.0.2.2 both.example\n\
+             300.0.0.1 rubbish.example\n",
+        )
 }
 
 /// Loads /etc/xinetd.conf of a tree that has also the databases.

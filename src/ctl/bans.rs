@@ -1,10 +1,11 @@
 //! `xinetdctl bans`: who is kept out of all services.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
 
+use super::output::{Done, Failure, Output};
 use crate::bus::client::{BanRow, Call, FOREVER, Outcome, call};
 
 /// Show and change the list of banned peers.
@@ -36,8 +37,8 @@ pub(super) enum BansCommand {
     Flush,
 }
 
-/// Runs a command, prints to `out`, and returns the exit status.
-pub(super) fn run(command: &BansCommand, out: &mut dyn Write) -> u8 {
+/// Runs a command.
+pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
     let (wanted, json) = match command {
         BansCommand::List { json } => (Call::List, *json),
         BansCommand::Add { address, time } => {
@@ -46,25 +47,14 @@ pub(super) fn run(command: &BansCommand, out: &mut dyn Write) -> u8 {
         BansCommand::Remove { address } => (Call::Remove(address.clone()), false),
         BansCommand::Flush => (Call::Flush, false),
     };
-    let printed = match call(&wanted) {
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "xinetdctl: {error}");
-            return 1;
-        }
-        Ok(Outcome::Bans(rows)) if json => print_json(&rows, out),
-        Ok(Outcome::Bans(rows)) => print(&rows, now(), out),
-        Ok(Outcome::Added(peer)) => writeln!(out, "{peer} is banned"),
-        Ok(Outcome::Removed) => Ok(()),
-        Ok(Outcome::Flushed(count)) => writeln!(out, "bans removed: {count}"),
-    };
-    match printed {
-        // A reader such as `head` has seen enough, and nothing went wrong.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            let _ = writeln!(io::stderr(), "xinetdctl: cannot write: {error}");
-            1
-        }
-        _ => 0,
+    match call(&wanted).map_err(Failure::undone)? {
+        Outcome::Bans(rows) if json => print_json(&rows, out)?,
+        Outcome::Bans(rows) => print(&rows, now(), out)?,
+        Outcome::Added(peer) => writeln!(out, "{peer} is banned")?,
+        Outcome::Removed => {}
+        Outcome::Flushed(count) => writeln!(out, "bans removed: {count}")?,
     }
+    Ok(0)
 }
 
 fn now() -> u64 {

@@ -34,10 +34,10 @@
 //!
 //! - `severity`: `error`, `warning` or `note`. Columns and lengths count bytes, columns from 1.
 //! - `standing`: `served`; `native` (a unit of the administrator has the name: `native` is its
-//!   file); `not_served_yet` (this version can't); `dropped` (because of errors). `unit` is null
+//!   file); `not_served` (this version can't); `dropped` (because of errors). `unit` is null
 //!   for the last two, `enabled` is null but for `served`.
 //! - `fate` (an attribute that says several things, such as `flags`, has several): `unit` (systemd, by the directives in `detail`), `generator`, `helper`,
-//!   `not_enforced_yet`, `not_served_yet`, `no_effect`.
+//!   `not_enforced_yet`, `not_served`, `no_effect`.
 //! - What is not UTF-8 has U+FFFD in its place.
 
 use std::borrow::Cow;
@@ -121,7 +121,7 @@ fn service(report: &ServiceReport) -> Service<'_> {
         Standing::Native { unit, path } => {
             ("native", Some(unit), None, Some(path.to_string_lossy()))
         }
-        Standing::NotServedYet(_) => ("not_served_yet", None, None, None),
+        Standing::NotServed(_) => ("not_served", None, None, None),
     };
     Service {
         id: report.id.to_text(),
@@ -166,7 +166,7 @@ fn fate(fate: &Fate) -> FateOf<'_> {
         Fate::Generator { what } => ("generator", *what),
         Fate::Helper { what } => ("helper", *what),
         Fate::NotEnforcedYet { why } => ("not_enforced_yet", why.as_str()),
-        Fate::NotServedYet { why } => ("not_served_yet", why.as_str()),
+        Fate::NotServed { why } => ("not_served", why.as_str()),
         Fate::NoEffect { why } => ("no_effect", *why),
     };
     FateOf { fate, detail }

@@ -1,54 +1,39 @@
 //! The commands of xinetdctl.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod bans;
 mod check;
 mod convert;
+mod explain;
 mod json;
+mod layout;
+mod list;
+mod machine;
+mod manual;
+mod output;
+mod show;
 mod text;
+mod units;
+mod value;
 mod wrappers;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 
-/// Looks after services that are configured for xinetd and served through systemd.
-#[derive(Debug, Parser)]
-#[command(name = "xinetdctl", version, term_width = 80)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
+use arguments::{CheckArgs, Cli, Command};
+use output::{Done, Output};
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Check(CheckArgs),
-    Convert(convert::ConvertArgs),
-    #[command(subcommand)]
-    Bans(bans::BansCommand),
-}
-
-/// Tell what is wrong or surprising, and what becomes of each attribute.
-///
-/// Exit status: 0 if all is well, 1 if there are warnings, 2 if there are errors.
-#[derive(Debug, Args)]
-struct CheckArgs {
-    /// Files that are each read in place of /etc/xinetd.conf.
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// The directory that stands for / when files are read.
-    #[arg(long, value_name = "DIR", env = "XINETD_BRIDGE_ROOT")]
-    root: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Runs the program with its arguments, the first of which is its name, and prints to `out`.
-pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> ExitCode {
+/// Runs the program with its arguments, the first of which is its name, and prints to `out`; in
+/// colours if `colour` says so.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    colour: bool,
+) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -58,37 +43,43 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) 
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match cli.command {
-        Command::Check(arguments) => ExitCode::from(check(arguments, out)),
-        Command::Convert(arguments) => {
-            ExitCode::from(convert::run(&arguments, out, &mut io::stderr()))
+    let mut out = Output::new(out, colour);
+    let done = run(cli.command, &mut out);
+    ExitCode::from(out.finish(done))
+}
+
+fn run(command: Command, out: &mut Output<'_>) -> Done {
+    match command {
+        Command::Check(arguments) => check(&arguments, out),
+        Command::List(view) => list::run(&view, out),
+        Command::Show(arguments) => show::run(&arguments, out),
+        Command::Explain(arguments) => explain::run(&arguments, out),
+        Command::Units(arguments) => units::run(&arguments, out),
+        Command::Convert(arguments) => Ok(convert::run(&arguments, out, &mut std::io::stderr())),
+        Command::Bans(command) => bans::run(&command, out),
+        Command::Generate { what } => {
+            manual::print(what, out)?;
+            Ok(0)
         }
-        Command::Bans(command) => ExitCode::from(bans::run(&command, out)),
     }
 }
 
-/// `xinetdctl check`: prints the report and returns the exit status.
-fn check(arguments: CheckArgs, out: &mut dyn Write) -> u8 {
-    let checks = check::run(arguments.root, &arguments.files);
-    // The report of a large configuration has thousands of lines.
-    let mut out = io::BufWriter::new(out);
-    let printed = if arguments.json {
-        json::print(&checks, &mut out)
+/// `xinetdctl check`: prints the report.
+fn check(arguments: &CheckArgs, out: &mut Output<'_>) -> Done {
+    let checks = check::run(arguments.view.root.clone(), &arguments.files);
+    if arguments.view.json {
+        json::print(&checks, out)?;
     } else {
-        text::print(&checks, &mut out)
-    };
-    match printed.and_then(|()| out.flush()) {
-        // A reader such as `head` has seen enough, and nothing went wrong.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(io::stderr(), "xinetdctl: cannot write the report: {error}");
-            2
-        }
-        _ => check::Counts::of(&checks).exit_status(),
+        text::print(&checks, out)?;
     }
+    Ok(check::Counts::of(&checks).exit_status())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
     use super::*;
 
     /// A root with this /etc/xinetd.conf, removed with the value.
@@ -109,7 +100,7 @@ mod tests {
             let root = self.0.to_string_lossy();
             let all = ["xinetdctl", "check", "--root", &root];
             let all = all.iter().chain(arguments).map(Into::into);
-            let status = main(all, &mut out);
+            let status = main(all, &mut out, false);
             (status, String::from_utf8(out).unwrap())
         }
     }
@@ -191,7 +182,7 @@ mod tests {
         }
         let root = Root::new("pipe", SERVICE);
         let arguments = ["xinetdctl", "check", "--root", &root.0.to_string_lossy()];
-        let status = main(arguments.map(Into::into), &mut Closed);
+        let status = main(arguments.map(Into::into), &mut Closed, false);
         assert_eq!(status, ExitCode::SUCCESS);
     }
 }

@@ -3,15 +3,13 @@
 use std::io::{self, Write};
 
 use super::check::{Check, Counts};
+use super::output::WIDTH;
 use crate::problem::{printable, wrap};
 use crate::translate::{AttributeReport, Fate, ServiceReport, Standing};
 
 /// Where the fate of an attribute begins, and how wide it may be.
 const FATE_COLUMN: usize = 34;
 const FATE_WIDTH: usize = WIDTH - FATE_COLUMN;
-
-/// One column less than a terminal has for certain: some wrap at the last.
-const WIDTH: usize = 79;
 
 /// Prints the problems with their lines, then the services, then the counts.
 pub(super) fn print(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
@@ -71,12 +69,12 @@ fn print_service(service: &ServiceReport, out: &mut dyn Write) -> io::Result<()>
             )
         }
         // What would become of its other attributes is of no use to anybody.
-        Standing::NotServedYet(_) => "not served yet, because of".to_owned(),
+        Standing::NotServed(_) => "not served, because of".to_owned(),
     };
     let heading = format!("{} ({}): {standing}", service.id.to_text(), service.place);
     writeln!(out, "{}", wrap(&printable(&heading), WIDTH).join("\n    "))?;
-    let all = !matches!(service.standing, Standing::NotServedYet(_));
-    let blocks = |fate: &Fate| matches!(fate, Fate::NotServedYet { .. });
+    let all = !matches!(service.standing, Standing::NotServed(_));
+    let blocks = |fate: &Fate| matches!(fate, Fate::NotServed { .. });
     for attribute in &service.attributes {
         if all || attribute.fates.iter().any(blocks) {
             print_attribute(attribute, out)?;
@@ -122,7 +120,7 @@ fn describe(fate: &Fate) -> String {
         Fate::Generator { what } => format!("generator: {what}"),
         Fate::Helper { what } => format!("helper: {what}"),
         Fate::NotEnforcedYet { why } => format!("NOT ENFORCED YET: {why}"),
-        Fate::NotServedYet { why } => format!("NOT SERVED YET: {why}"),
+        Fate::NotServed { why } => format!("NOT SERVED: {why}"),
         Fate::NoEffect { why } => format!("no effect: {why}"),
     }
 }

@@ -54,15 +54,14 @@ impl Lists {
     }
 
     /// `no_access` always wins over `only_from`; addresses come before names, so that a name is
-    /// looked up only where it decides.
-    pub(super) fn decide(&self, peer: IpAddr, name: &NameAnswer) -> Access {
+    /// looked up only where it decides. With the entry of `only_from` that lets the peer in, if it
+    /// takes one.
+    pub(super) fn decide(&self, peer: IpAddr, name: &NameAnswer) -> (Access, Option<&Place>) {
         let wanted = self.only_from.as_ref().map(|list| list.by_address(peer));
         if let Some(rule) = self.no_access.by_address(peer) {
             let both = matches!(wanted, Some(Some(_)));
-            return deny(
-                Some(rule),
-                if both { Note::BothLists } else { Note::Nothing },
-            );
+            let note = if both { Note::BothLists } else { Note::Nothing };
+            return (deny(Some(rule), note), None);
         }
         // From here on `only_from` is a hurdle only for a peer whose address is not in it.
         let hurdle = match (&self.only_from, wanted) {
@@ -72,53 +71,51 @@ impl Lists {
         if let Some(list) = hurdle
             && !list.has_names()
         {
-            return deny(list.places.first(), Note::Nothing);
+            return (deny(list.places.first(), Note::Nothing), None);
         }
+        let listed = wanted.flatten();
         if hurdle.is_none() && !self.no_access.has_names() {
-            return Access::Allow;
+            return (Access::Allow, listed);
         }
-        self.decide_by_name(hurdle, wanted.is_some(), name)
+        self.decide_by_name(hurdle, listed, name)
     }
 
-    fn decide_by_name(&self, hurdle: Option<&List>, listed: bool, name: &NameAnswer) -> Access {
+    fn decide_by_name<'a>(
+        &'a self,
+        hurdle: Option<&'a List>,
+        listed: Option<&'a Place>,
+        name: &NameAnswer,
+    ) -> (Access, Option<&'a Place>) {
         let (claimed, confirmed) = match name {
-            NameAnswer::NotAsked => return Access::NeedName,
+            NameAnswer::NotAsked => return (Access::NeedName, None),
             NameAnswer::Confirmed(name) => (Some(normal(name)), true),
             NameAnswer::Unconfirmed(name) => (Some(normal(name)), false),
             NameAnswer::NoName => (None, false),
             NameAnswer::Failed => {
                 if let Some(rule) = self.no_access.first_name() {
-                    return deny(Some(rule), Note::NameUnknown);
+                    return (deny(Some(rule), Note::NameUnknown), None);
                 }
                 (None, false)
             }
         };
+        let claimed = claimed.as_deref();
         // A name that anyone may claim keeps its owner out, and lets no one in.
-        let admitted = match hurdle {
+        let entry = match hurdle {
             None => listed,
-            Some(list) => {
-                confirmed
-                    && claimed
-                        .as_deref()
-                        .is_some_and(|name| list.by_name(name).is_some())
-            }
+            Some(list) => claimed
+                .filter(|_| confirmed)
+                .and_then(|name| list.by_name(name)),
         };
-        if let Some(rule) = claimed
-            .as_deref()
-            .and_then(|name| self.no_access.by_name(name))
-        {
-            return deny(
-                Some(rule),
-                if admitted {
-                    Note::BothLists
-                } else {
-                    Note::Nothing
-                },
-            );
+        if let Some(rule) = claimed.and_then(|name| self.no_access.by_name(name)) {
+            let note = match entry {
+                Some(_) => Note::BothLists,
+                None => Note::Nothing,
+            };
+            return (deny(Some(rule), note), None);
         }
         match hurdle {
-            Some(list) if !admitted => deny(list.places.first(), Note::Nothing),
-            _ => Access::Allow,
+            Some(list) if entry.is_none() => (deny(list.places.first(), Note::Nothing), None),
+            _ => (Access::Allow, entry),
         }
     }
 }

@@ -18,6 +18,7 @@ mod times;
 
 use std::net::IpAddr;
 
+use crate::problem::Place;
 use crate::service::{Limit, Limits, MinuteOfDay};
 use crate::spec::Spec;
 
@@ -78,6 +79,32 @@ pub enum Verdict {
     },
 }
 
+/// One of the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// `cps`.
+    Rate,
+    /// `max_load`.
+    Load,
+    /// `access_times`.
+    Time,
+    /// `instances`.
+    Instances,
+    /// `per_source`.
+    PerSource,
+}
+
+impl Check {
+    /// All of them, in xinetd's order.
+    pub const ORDER: [Self; 5] = [
+        Self::Rate,
+        Self::Load,
+        Self::Time,
+        Self::Instances,
+        Self::PerSource,
+    ];
+}
+
 /// The rules of one service, compiled.
 #[derive(Debug)]
 pub struct Policy {
@@ -101,32 +128,40 @@ impl Policy {
     ///
     /// Not to be asked while [`State::paused_until`] is set: xinetd does not listen then.
     pub fn limits(&self, state: &mut State, facts: &Facts) -> Verdict {
-        if let Some(rate) = self.limits.rate
-            && state.window.trips(rate, facts.now)
-        {
-            return Verdict::Pause {
-                refusal: Refusal::by(Reason::Rate),
-                until: self.pause(state, facts.now),
+        for check in Check::ORDER {
+            let Some(refusal) = self.check(check, state, facts) else {
+                continue;
+            };
+            return match check {
+                Check::Rate => Verdict::Pause {
+                    refusal,
+                    until: self.pause(state, facts.now),
+                },
+                _ => Verdict::Refuse(refusal),
             };
         }
-        // A limit that is not a number refuses no one.
-        if let (Some(limit), Some(load)) = (self.limits.load, facts.load)
-            && load >= limit
-        {
-            return Verdict::Refuse(Refusal::by(Reason::Load));
-        }
-        if let Some(times) = &self.times
-            && !times.contain(facts.minute)
-        {
-            return Verdict::Refuse(Refusal::at(Reason::Time, Some(times.place())));
-        }
-        if reached(self.limits.instances, state.running()) {
-            return Verdict::Refuse(Refusal::by(Reason::ServiceLimit));
-        }
-        if reached(self.limits.per_source, state.running_for(facts.peer)) {
-            return Verdict::Refuse(Refusal::by(Reason::PerSourceLimit));
-        }
         Verdict::Admit(state.enter(facts.peer))
+    }
+
+    /// Whether one of the limits refuses a connection. The rate counts it.
+    pub fn check(&self, check: Check, state: &mut State, facts: &Facts) -> Option<Refusal> {
+        match check {
+            Check::Rate => {
+                let trips = state.window.trips(self.limits.rate?, facts.now);
+                trips.then(|| Refusal::by(Reason::Rate))
+            }
+            // A limit that is not a number refuses no one.
+            Check::Load => (facts.load? >= self.limits.load?).then(|| Refusal::by(Reason::Load)),
+            Check::Time => {
+                let times = self.times.as_ref()?;
+                let refuses = !times.contain(facts.minute);
+                refuses.then(|| Refusal::at(Reason::Time, Some(times.place())))
+            }
+            Check::Instances => reached(self.limits.instances, state.running())
+                .then(|| Refusal::by(Reason::ServiceLimit)),
+            Check::PerSource => reached(self.limits.per_source, state.running_for(facts.peer))
+                .then(|| Refusal::by(Reason::PerSourceLimit)),
+        }
     }
 
     /// Pauses the service, as too high a rate does: also for when accept(2) finds no descriptor
@@ -154,6 +189,11 @@ impl Policy {
 
     /// Whether the access lists let `peer` in, whose address is as in [`Facts::peer`].
     pub fn access(&self, peer: IpAddr, name: &NameAnswer) -> Access {
+        self.access_by(peer, name).0
+    }
+
+    /// The same, with the entry of `only_from` that lets the peer in, if it takes one.
+    pub fn access_by(&self, peer: IpAddr, name: &NameAnswer) -> (Access, Option<&Place>) {
         self.lists.decide(peer, name)
     }
 }

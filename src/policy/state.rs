@@ -103,11 +103,11 @@ impl State {
         });
     }
 
-    /// Counts a connection that is reset because the service is paused. It does not count for
-    /// `cps`: xinetd never sees it.
-    pub fn turn_away(&mut self) {
+    /// Counts connections that are reset because the service is paused. They do not count for
+    /// `cps`: xinetd never sees them.
+    pub fn turn_away(&mut self, count: u64) {
         if let Some(pause) = &mut self.pause {
-            pause.turned_away = pause.turned_away.saturating_add(1);
+            pause.turned_away = pause.turned_away.saturating_add(count);
         }
     }
 

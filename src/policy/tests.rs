@@ -186,8 +186,8 @@ fn tripped() -> (Policy, State) {
         let _ = policy.limits(&mut state, &facts("10.0.0.1"));
     }
     assert!(state.paused_until().is_some());
-    state.turn_away();
-    state.turn_away();
+    state.turn_away(1);
+    state.turn_away(1);
     (policy, state)
 }
 
@@ -218,7 +218,7 @@ fn a_successor_goes_on_with_pause_and_window() {
     successor.restore_rate(state.rate_snapshot());
     assert_eq!(successor.rate_snapshot(), state.rate_snapshot());
     assert_eq!(successor.paused_until(), Some(MonotonicSeconds(1002)));
-    successor.turn_away();
+    successor.turn_away(1);
     assert_eq!(successor.resume(), 3);
     assert_eq!(pass(&policy, &mut successor), 3);
 }

@@ -155,9 +155,12 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::RpcVersion | Attribute::RpcNumber => Fate::NoEffect {
             why: "the service is no RPC service",
         },
-        Attribute::DenyTime if matches!(service.serving, Serving::Sensor(_)) => {
-            helper("has its clients banned for so long")
+        Attribute::DenyTime if is_sensor(service) && service.socket_type == SocketType::Dgram => {
+            Fate::NoEffect {
+                why: "nobody is banned for a datagram, as its sender can be made up",
+            }
         }
+        Attribute::DenyTime if is_sensor(service) => helper("has its clients banned for so long"),
         Attribute::DenyTime => Fate::NoEffect {
             why: "the service is no sensor",
         },
@@ -188,8 +191,11 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
     let redirects = matches!(service.serving, Serving::Redirect { .. });
     let rows = [
         (
-            matches!(service.serving, Serving::Sensor(_)),
-            helper("has whoever connects banned from all services"),
+            is_sensor(service),
+            helper(match service.socket_type {
+                SocketType::Dgram => "logs whoever sends a datagram",
+                _ => "has whoever connects banned from all services",
+            }),
         ),
         (
             flags.nodelay,
@@ -240,6 +246,10 @@ fn waits(service: &Service) -> bool {
     service.wait && matches!(service.serving, Serving::Program(_))
 }
 
+fn is_sensor(service: &Service) -> bool {
+    matches!(service.serving, Serving::Sensor(_))
+}
+
 fn identity(service: &Service) -> Option<Identity> {
     service.credentials.as_ref()?.identity()
 }
@@ -262,7 +272,7 @@ fn helper(what: &'static str) -> Fate {
 }
 
 fn not_served(reason: &Reason) -> Fate {
-    Fate::NotServedYet {
+    Fate::NotServed {
         why: reason.to_string(),
     }
 }

@@ -134,7 +134,7 @@ impl<'a> Prepared<'a> {
             Reach::Listen(listen) => Some(listen.port),
             Reach::Rpc(..) | Reach::Mux(_) => None,
         };
-        // Services that are not served yet keep their names: those of others will not change when
+        // Services that are not served keep their names: those of others will not change when
         // they are.
         let choice = names.choose(service.id.as_bytes(), port);
         if let Choice::Ours { unit, .. } = &choice
@@ -176,8 +176,8 @@ fn translate_service(
                 path,
             }
         }
-        (_, Err(obstacles)) => Standing::NotServedYet(obstacles),
-        (Choice::TooLong, Ok(_)) => Standing::NotServedYet(vec![Obstacle::of(
+        (_, Err(obstacles)) => Standing::NotServed(obstacles),
+        (Choice::TooLong, Ok(_)) => Standing::NotServed(vec![Obstacle::of(
             service,
             Attribute::Id,
             Reason::NameTooLong,
@@ -202,7 +202,7 @@ fn translate_service(
                         enabled: service.enabled,
                     }
                 }
-                Err(error) => Standing::NotServedYet(vec![Obstacle::of(
+                Err(error) => Standing::NotServed(vec![Obstacle::of(
                     service,
                     Attribute::Id,
                     Reason::Spec(error.to_string()),
@@ -262,7 +262,7 @@ fn unit_section(service: &Service) -> Vec<Directive> {
 /// What becomes of a service and of its attributes.
 fn report(service: &Service, standing: Standing) -> ServiceReport {
     let obstacles = match &standing {
-        Standing::NotServedYet(obstacles) => obstacles.as_slice(),
+        Standing::NotServed(obstacles) => obstacles.as_slice(),
         Standing::Served { .. } | Standing::Native { .. } => &[],
     };
     let attributes = service.attributes.iter().map(|written| AttributeReport {

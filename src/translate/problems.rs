@@ -142,11 +142,11 @@ impl Problems {
 
     /// What is not served or not enforced, at its place.
     pub(super) fn report(&mut self, service: &Service, report: &ServiceReport) {
-        if let Standing::NotServedYet(obstacles) = &report.standing {
+        if let Standing::NotServed(obstacles) = &report.standing {
             for obstacle in obstacles {
                 self.add(Problem {
                     severity: severity(service, Severity::Error),
-                    code: "not-served-yet",
+                    code: "not-served",
                     place: obstacle.place.clone(),
                     message: format!("{}: {}", service.id.to_text(), obstacle.reason),
                     help: obstacle.reason.help().to_owned(),

@@ -40,7 +40,7 @@ pub enum Standing {
         path: PathBuf,
     },
     /// This version can't serve it; there is at least one obstacle.
-    NotServedYet(Vec<Obstacle>),
+    NotServed(Vec<Obstacle>),
 }
 
 /// One attribute line of a service.
@@ -83,7 +83,7 @@ pub enum Fate {
         why: String,
     },
     /// The service does not run, because of this.
-    NotServedYet {
+    NotServed {
         /// What can't be served.
         why: String,
     },

@@ -10,7 +10,7 @@ use crate::config::Attribute;
 use crate::options::ServiceOptions;
 use crate::problem::Place;
 use crate::service::{
-    Bind, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
+    Bind, DenyTime, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
 };
 use crate::spec::{Redirect, Sensor, Target, Task};
 
@@ -55,7 +55,7 @@ pub(super) fn servable(
         && !matches!(service.reach, Reach::Mux(_));
     match service.socket_type {
         SocketType::Stream => {}
-        SocketType::Dgram if is_waiting || answers_datagrams(service) => {}
+        SocketType::Dgram if is_waiting || takes_datagrams(service) => {}
         SocketType::Dgram if matches!(service.serving, Serving::Program(_)) => {
             found.add(Attribute::Wait, Reason::DatagramNowait);
         }
@@ -117,7 +117,11 @@ pub(super) fn servable(
         }
         Serving::Sensor(deny_time) => match bans {
             Ok(options) => Some(Task::Sensor(Sensor {
-                deny_time: *deny_time,
+                deny_time: match service.socket_type {
+                    // Anybody could have anybody banned: the sender of a datagram can be made up.
+                    SocketType::Dgram => DenyTime::Never,
+                    _ => *deny_time,
+                },
                 ipv6_prefix: options.ipv6_prefix(),
                 allow: options.allow_list(),
             })),
@@ -160,10 +164,13 @@ fn list(service: &Service) -> Option<Attribute> {
     }
 }
 
-/// Whether it is an internal service that answers datagrams.
-fn answers_datagrams(service: &Service) -> bool {
-    service.protocol == Protocol::Udp
-        && matches!(&service.serving, Serving::Internal(internal) if internal.builtin().is_some())
+/// Whether the helper takes its datagrams itself.
+fn takes_datagrams(service: &Service) -> bool {
+    match &service.serving {
+        Serving::Internal(internal) => internal.builtin().is_some(),
+        Serving::Sensor(_) => true,
+        Serving::Program(_) | Serving::Redirect { .. } => false,
+    }
 }
 
 /// Where a service redirects to: what /etc/xinetd-bridge.toml says, and else the one target of
@@ -297,9 +304,9 @@ impl fmt::Display for Reason {
                     SocketType::Raw => "raw",
                     SocketType::Seqpacket => "seqpacket",
                 };
-                write!(f, "sockets of type {kind} are not served yet")
+                write!(f, "systemd has no internet sockets of type {kind}")
             }
-            Self::Protocol(name) => write!(f, "the protocol {name} is not served yet"),
+            Self::Protocol(name) => write!(f, "only tcp and udp are served, not {name}"),
             Self::DatagramNowait => f.write_str(
                 "wait = no with datagrams gives each server the same socket, on which xinetd breaks",
             ),
@@ -308,12 +315,14 @@ impl fmt::Display for Reason {
                  addresses can hold",
             ),
             Self::AllowList(why) => write!(f, "{} can't be read: {why}", Options::FILE),
-            Self::Rpc => f.write_str("RPC services are not served yet"),
-            Self::Labeled => f.write_str("the flag LABELED is not served yet"),
+            Self::Rpc => f.write_str("RPC services are not served"),
+            Self::Labeled => f.write_str("nobody changes SELinux contexts for the flag LABELED"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
-            Self::BindName => f.write_str("a host name in bind is not served yet"),
+            Self::BindName => f.write_str(
+                "/etc/hosts does not have the name in bind, and nobody else can be asked at boot",
+            ),
             Self::BindZone => f.write_str("the zone in bind is no name of an interface"),
-            Self::EphemeralPort => f.write_str("port 0 is not served yet"),
+            Self::EphemeralPort => f.write_str("port 0 is another port at each start, which no client could know"),
             Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
@@ -332,15 +341,16 @@ impl Reason {
                 "remove the list, and keep addresses out by the server itself or by a packet filter"
             }
             Self::SocketType(_) | Self::Protocol(_) => {
-                "write a socket unit and a service unit of your own for it, see systemd.socket(5)"
+                "run the server as a service of its own that opens its socket, see systemd.service(5)"
             }
             Self::AllowList(_) => "mend the file: a sensor must know whom it must not ban",
             Self::Rpc => "start the server as a service of its own that registers itself",
             Self::Labeled => {
-                "use a socket unit of your own with SELinuxContextFromNet=yes, see systemd.socket(5)"
+                "write a socket unit of your own with Accept=yes and SELinuxContextFromNet=yes, see \
+                 systemd.socket(5)"
             }
-            Self::Intercept => "remove the flag",
-            Self::BindName => "write the address",
+            Self::Intercept => "remove the flag: lists and limits hold without it",
+            Self::BindName => "write the address, or add the name to /etc/hosts",
             Self::BindZone => "write the name of an interface after the `%`",
             Self::EphemeralPort => "write the port",
             Self::Principal(_) => "use the number of the user or group, or another name",

@@ -97,7 +97,10 @@ fn body(
         Directive::new("IgnoreSIGPIPE", Value::Literal("no")),
         Directive::new("LoadCredential", specs.credential(unit)),
         Directive::new("RuntimeDirectory", Value::RuntimeDirectory(unit.clone())),
-        Directive::new("RuntimeDirectoryMode", Value::Octal(0o700)),
+        // The coordinator asks the helper there, and has no rights over the files of others.
+        Directive::new("RuntimeDirectoryMode", Value::Octal(0o711)),
+        // What was counted, for the next helper.
+        Directive::new("RuntimeDirectoryPreserve", Value::Literal("yes")),
         // The record of live sessions, for the next helper.
         Directive::new("FileDescriptorStoreMax", Value::Number(1)),
         // Sessions outlive a helper that dies; ExecStop= ends them when they shall end.

@@ -271,9 +271,9 @@ fn a_service_that_no_tcpmux_leads_to_is_told() {
     let long = mux(&"x".repeat(90), "b", Mux::Plus);
     let all = translation(&none, vec![labeled, long, tcpmux("tcpmux")]);
     let standing = |index: usize| &all.services[index].report.standing;
-    assert!(matches!(standing(0), Standing::NotServedYet(_)));
+    assert!(matches!(standing(0), Standing::NotServed(_)));
     assert!(
-        matches!(standing(1), Standing::NotServedYet(why) if why[0].reason == Reason::NameTooLong)
+        matches!(standing(1), Standing::NotServed(why) if why[0].reason == Reason::NameTooLong)
     );
     let spec = &all.services[2].files[0].content;
     let spec: Spec = toml::from_str(std::str::from_utf8(spec).unwrap()).unwrap();
@@ -452,7 +452,7 @@ fn reasons(tree: &MemoryTree, service: Service) -> Vec<Reason> {
     let translation = translation(tree, vec![service]);
     assert!(translation.services[0].files.is_empty());
     match &translation.services[0].report.standing {
-        Standing::NotServedYet(obstacles) => {
+        Standing::NotServed(obstacles) => {
             assert_eq!(translation.problems.len(), obstacles.len());
             obstacles
                 .iter()
@@ -464,7 +464,7 @@ fn reasons(tree: &MemoryTree, service: Service) -> Vec<Reason> {
 }
 
 #[test]
-fn what_is_not_served_yet_is_told() {
+fn what_is_not_served_is_told() {
     let none = MemoryTree::default();
     let reasons_of = |change: fn(&mut Service)| {
         let mut foo = service("foo");
@@ -606,10 +606,7 @@ fn an_obstacle_stands_at_its_attribute() {
     assert_eq!(translation.problems[0].place.line, 7);
     assert_eq!(translation.problems[0].severity, Severity::Error);
     let attributes = &translation.services[0].report.attributes;
-    assert!(matches!(
-        attributes[0].fates[..],
-        [Fate::NotServedYet { .. }]
-    ));
+    assert!(matches!(attributes[0].fates[..], [Fate::NotServed { .. }]));
     let directives = "ListenStream=";
     assert_eq!(attributes[1].fates, [Fate::Unit { directives }]);
 }

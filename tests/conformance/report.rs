@@ -68,7 +68,7 @@ fn page(scenarios: &[Scenario]) -> Result<String> {
         let verdict = match (scenario.differs, transcript::read(scenario)?) {
             (_, Transcript::Absent) => return Err(format!("{} has no transcript", scenario.name)),
             (_, Transcript::Different(_, bridge)) if bridge.is_not_served() => {
-                "not served yet".to_owned()
+                "not served".to_owned()
             }
             ([], _) => "same".to_owned(),
             (ids, _) => format!("differs: {}", ids.join(", ")),

@@ -128,7 +128,7 @@ impl Side {
     /// Whether this version of the bridge does not serve all that the configuration asks for.
     fn leaves_out(&self) -> Result<bool> {
         let (_, report) = self.container.try_sh("xinetdctl check --json")?;
-        Ok(report.contains("\"standing\": \"not_served_yet\""))
+        Ok(report.contains("\"standing\": \"not_served\""))
     }
 
     /// What it has against the files that it was started with.

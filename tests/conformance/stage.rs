@@ -104,16 +104,23 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// A client sends a datagram.
+    pub(crate) fn send(&self, source: &str, port: u16, datagram: &[u8]) -> Result<UdpSocket> {
+        let socket = UdpSocket::bind((source, 0)).and_then(|socket| {
+            socket.send_to(datagram, (Ipv4Addr::LOCALHOST, port))?;
+            Ok(socket)
+        });
+        socket.map_err(|error| format!("{source} to {port}: {error}"))
+    }
+
     /// A client sends a datagram, and waits for the answer.
     pub(crate) fn exchange(&mut self, source: &str, port: u16, datagram: &[u8]) -> Result<()> {
-        let text = |error: std::io::Error| format!("{source} to {port}: {error}");
-        let socket = UdpSocket::bind((source, 0)).map_err(text)?;
-        socket.set_read_timeout(Some(PATIENCE)).map_err(text)?;
-        socket
-            .send_to(datagram, (Ipv4Addr::LOCALHOST, port))
-            .map_err(text)?;
+        let socket = self.send(source, port, datagram)?;
         let mut answer = vec![0; 65536];
-        let count = socket.recv(&mut answer).map_err(text)?;
+        let count = socket
+            .set_read_timeout(Some(PATIENCE))
+            .and_then(|()| socket.recv(&mut answer))
+            .map_err(|error| format!("{source} to {port}: {error}"))?;
         self.bytes(&format!("{source} to {port}, answer:"), &answer[..count]);
         Ok(())
     }

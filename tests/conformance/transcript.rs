@@ -15,7 +15,7 @@ const XINETD: &str = "== xinetd\n";
 const BRIDGE: &str = "== xinetd-bridge\n";
 
 /// The bridge's transcript where it does not serve the scenario's kind of service yet.
-pub(crate) const NOT_SERVED: &str = "not served yet\n";
+pub(crate) const NOT_SERVED: &str = "not served\n";
 
 /// What one side is expected to show.
 #[derive(Clone, Debug, PartialEq, Eq)]

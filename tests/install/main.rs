@@ -18,6 +18,20 @@ const PROGRAMS: [&str; 4] = [
     "lib/systemd/system-generators/xinetd-generator",
 ];
 
+/// What xinetdctl prints of itself, and a part of it.
+const GENERATED: [(&str, &str); 4] = [
+    ("share/man/man8/xinetdctl.8", ".SS \"xinetdctl check\""),
+    (
+        "share/bash-completion/completions/xinetdctl",
+        "complete -F _xinetdctl",
+    ),
+    ("share/zsh/site-functions/_xinetdctl", "#compdef xinetdctl"),
+    (
+        "share/fish/vendor_completions.d/xinetdctl.fish",
+        "complete -c xinetdctl",
+    ),
+];
+
 /// A folder that goes with the test.
 struct Scratch(PathBuf);
 
@@ -65,6 +79,12 @@ fn uninstall_removes_all_but_the_configuration() {
             .permissions()
             .mode();
         assert_eq!(mode & 0o7777, 0o755, "{program}");
+    }
+    for (file, part) in GENERATED {
+        let path = root.join("usr").join(file);
+        assert!(fs::read_to_string(&path).unwrap().contains(part), "{file}");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o644, "{file}");
     }
     assert!(root.join("etc/xinetd.d").is_dir());
     let kept = BTreeSet::from(["etc/xinetd.conf".to_owned()]);

@@ -40,7 +40,7 @@ impl Answers {
 
 /// Whether a datagram from this port can come from a client of a service at the port `own`: an answer
 /// to another service, or to another machine's twin of this one, could be answered in turn.
-pub(in crate::accept) fn is_client(port: u16, own: u16) -> bool {
+pub(crate) fn is_client(port: u16, own: u16) -> bool {
     port >= FIRST_CLIENT && port != own
 }
 

@@ -5,7 +5,7 @@
 //! then not read from. chargen has one text for all.
 
 mod chargen;
-pub(super) mod datagram;
+pub(crate) mod datagram;
 mod times;
 
 use std::io;

@@ -128,7 +128,7 @@ fn clients_of_internal_services_count_and_end_with_the_service() {
 }
 
 /// A datagram socket for the helper of `scene`, and its port.
-fn datagrams(scene: &mut Scene) -> u16 {
+pub(super) fn datagrams(scene: &mut Scene) -> u16 {
     let socket = UdpSocket::bind("[::ffff:127.0.0.1]:0").unwrap();
     socket.set_nonblocking(true).unwrap();
     let helper = &mut scene.helper;
@@ -141,7 +141,7 @@ fn datagrams(scene: &mut Scene) -> u16 {
 }
 
 /// A client that has sent a datagram to `port`.
-fn sender(port: u16, datagram: &[u8]) -> UdpSocket {
+pub(super) fn sender(port: u16, datagram: &[u8]) -> UdpSocket {
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_nonblocking(true).unwrap();
     client.send_to(datagram, ("127.0.0.1", port)).unwrap();
@@ -199,7 +199,7 @@ fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
     let log = scene.log();
     let fail = "FAIL: test address from=::ffff:127.0.0.1";
     assert_eq!(log.iter().filter(|line| *line == fail).count(), 20);
-    assert_eq!(scene.helper.counts.refused, 100);
+    assert_eq!(scene.helper.tally.counters.all_refused(), 100);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn refusals_that_were_asked_for_are_a_burst_too() {
     let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only), asked]);
     let port = datagrams(&mut scene);
     let refused: Vec<_> = (0..100).map(|_| sender(port, b"hello")).collect();
-    scene.until(|helper| (helper.counts.refused == 100).then_some(()));
+    scene.until(|helper| (helper.tally.counters.all_refused() == 100).then_some(()));
     assert_eq!(scene.log().len(), 20);
     drop(refused);
 }

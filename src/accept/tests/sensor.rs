@@ -1,7 +1,7 @@
 //! Sensors and bans, with a table and a coordinator that the test plays.
 
 use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -17,6 +17,7 @@ use crate::bans::table::{BUCKET, Header, Slot};
 use crate::bans::{Ipv6Prefix, Subject, Until};
 use crate::sys::socket::accept;
 
+use super::internal::{datagrams, sender};
 use super::*;
 
 const HEADER: Header = Header {
@@ -179,4 +180,23 @@ fn without_a_coordinator_a_helper_does_not_stay_for_ever() {
     assert!(!scene.helper.door.is_idle());
     scene.helper.serve_door(start.plus(Duration::from_secs(60)));
     assert!(scene.helper.door.is_idle());
+}
+
+#[test]
+fn nobody_is_banned_for_a_datagram() {
+    let task = r#"sensor = { deny_time = "never", ipv6_prefix = 64, allow = [] }"#;
+    let mut scene = Scene::new(&[(TASK, task), LOGGED]);
+    let port = datagrams(&mut scene);
+    // From a port on which services answer, too: there is no answer that could make a loop.
+    let twin = UdpSocket::bind(("127.0.0.2", port)).unwrap();
+    twin.send_to(b"hello", ("127.0.0.1", port)).unwrap();
+    let client = sender(port, b"hello");
+    let expected = [
+        "FAIL: test address from=::ffff:127.0.0.2",
+        "FAIL: test address from=::ffff:127.0.0.1",
+    ];
+    scene.until(|helper| (helper.tally.counters.all_refused() == 2).then_some(()));
+    assert_eq!(scene.log(), expected);
+    assert!(client.recv(&mut [0; 9]).is_err());
+    assert_eq!(scene.helper.state.running(), 0);
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::address::Remark;
+use super::attribute::Attribute;
 use super::parser::{Entry, LateDefault, Reader};
 use super::report::{counted, quoted};
 use super::section::{Section, WITHOUT_FALLBACK};
@@ -21,13 +22,13 @@ use crate::service::{Service, Written};
 use clash::Ports;
 
 /// Whether a service is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     On,
     /// `disable = yes`: `enabled` does not bring it back.
     Disabled,
-    /// Kept out by `enabled` or `disabled`.
-    KeptOut,
+    /// Kept out by this line of `enabled` or `disabled`.
+    KeptOut(Option<Written>),
 }
 
 /// The order of the files.
@@ -84,10 +85,15 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
             }
         }
         match service {
-            Some(service) => services.push(Service {
-                enabled: state == State::On,
-                ..service
-            }),
+            Some(mut service) => {
+                service.enabled = state == State::On;
+                if let State::KeptOut(Some(line)) = state {
+                    service.attributes.push(line);
+                    let key = |line: &Written| order.key(&line.place);
+                    service.attributes.sort_by_cached_key(key);
+                }
+                services.push(service);
+            }
             None => dropped.push((ordinal, lost)),
         }
     }
@@ -142,6 +148,7 @@ fn one(
 
 /// `enabled` and `disabled`: ids in lower case, each with where it is first written.
 struct Switches<'a> {
+    defaults: &'a Section,
     enabled: Option<HashMap<Vec<u8>, (&'a ByteString, &'a Place)>>,
     disabled: HashMap<Vec<u8>, (&'a ByteString, &'a Place)>,
 }
@@ -157,6 +164,7 @@ impl<'a> Switches<'a> {
             map
         };
         Self {
+            defaults,
             enabled: defaults.values.enabled.as_deref().map(map),
             disabled: map(&defaults.values.disabled),
         }
@@ -175,8 +183,13 @@ impl<'a> Switches<'a> {
         }
         if entry.section.values.disable == Some(true) {
             State::Disabled
-        } else if listed == Some(false) || self.disabled.contains_key(&id) {
-            State::KeptOut
+        } else if listed == Some(false) {
+            State::KeptOut(self.defaults.lines(Attribute::Enabled).last().cloned())
+        } else if let Some((_, place)) = self.disabled.get(&id) {
+            let mut lines = self.defaults.lines(Attribute::Disabled).iter();
+            let is_there =
+                |line: &&Written| line.place.file == place.file && line.place.line == place.line;
+            State::KeptOut(lines.find(is_there).cloned())
         } else {
             State::On
         }
@@ -311,6 +324,27 @@ mod tests {
             codes("disabled = http\ndisabled -= http"),
             ["W 28 remove-adds"]
         );
+    }
+
+    #[test]
+    fn the_line_that_keeps_a_service_out_has_a_say_in_it() {
+        let services = format!(
+            "{}{}",
+            service("telnet", ""),
+            service("ftp", "disable = yes")
+        );
+        let said = |defaults: &str| {
+            let text = format!("defaults\n{{\n{defaults}\n}}\n{services}");
+            let services = load_text(text).services;
+            let lines = services.iter().flat_map(|service| &service.attributes);
+            let lines = lines.filter(|line| line.from_defaults);
+            lines
+                .map(|line| format!("{} {}", line.attribute.name(), line.place.line))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(said("disabled = x\ndisabled += telnet ftp"), ["disabled 4"]);
+        assert_eq!(said("enabled = x\nenabled += y"), ["enabled 4"]);
+        assert_eq!(said("enabled = telnet\ndisabled = x"), [""; 0]);
     }
 
     #[test]

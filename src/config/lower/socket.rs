@@ -76,8 +76,8 @@ pub(super) fn reach(check: &mut Check<'_>, protocol: Option<&Protocol>) -> Optio
         }
         return Some(Reach::Mux(if plus { Mux::Plus } else { Mux::Server }));
     }
-    let family = family(check);
-    let bind = check.values.bind.clone();
+    let bind = bind(check);
+    let family = family(check, bind.as_ref());
     if check.has_type(kind::RPC) {
         let program = rpc(check);
         let listen = Listen {
@@ -163,8 +163,24 @@ fn port(check: &mut Check<'_>, protocol: &Protocol) -> Option<Port> {
     }
 }
 
-/// The address family, from the flags or else from `bind`.
-fn family(check: &mut Check<'_>) -> Option<Family> {
+/// `bind`, with the address of a name that /etc/hosts has. Of several xinetd takes the first of
+/// IPv4 with the flag IPv4, and else the first of IPv6 (section 2).
+fn bind(check: &Check<'_>) -> Option<Bind> {
+    let bind = check.values.bind.clone()?;
+    let Bind::Name(name) = &bind else {
+        return Some(bind);
+    };
+    let addresses = check.databases.host(name.as_bytes());
+    let fitting = match check.has_flag(flag::IPV4) && !check.has_flag(flag::IPV6) {
+        true => addresses.iter().find(|address| address.is_ipv4()),
+        false => addresses.iter().find(|address| address.is_ipv6()),
+    };
+    let chosen = fitting.or(addresses.first());
+    Some(chosen.map_or(bind, |address| Bind::Address(*address, None)))
+}
+
+/// The address family, from the flags or else from the address of `bind`.
+fn family(check: &mut Check<'_>, bind: Option<&Bind>) -> Option<Family> {
     let (v4, v6) = (check.has_flag(flag::IPV4), check.has_flag(flag::IPV6));
     if v4 && v6 {
         let place = check.place(Attribute::Flags);
@@ -176,7 +192,7 @@ fn family(check: &mut Check<'_>) -> Option<Family> {
             "leave both out",
         );
     }
-    let bound = match check.values.bind {
+    let bound = match bind {
         Some(Bind::Address(IpAddr::V4(_), _)) => Some(Family::V4),
         Some(Bind::Address(IpAddr::V6(_), _)) => Some(Family::V6),
         Some(Bind::Name(_)) | None => None,
@@ -289,6 +305,26 @@ mod tests {
         assert_eq!(family("bind = 127.0.0.1"), Family::V4);
         assert_eq!(family("bind = ::1"), Family::V6);
         assert_eq!(family("bind = www.example.com"), Family::Any);
+    }
+
+    #[test]
+    fn a_name_in_bind_is_looked_up_in_hosts() {
+        let of = |lines: &str| {
+            let listen = listen(lines);
+            (listen.bind, listen.family)
+        };
+        let address = |text: &str| Some(Bind::Address(text.parse().unwrap(), None));
+        let v6 = (address("2001:db8::1"), Family::V6);
+        let v4 = (address("192.0.2.1"), Family::V4);
+        assert_eq!(of("bind = both.EXAMPLE"), v6, "of several the one of IPv6");
+        assert_eq!(of("bind = both.example\nflags = IPv4"), v4);
+        assert_eq!(of("bind = alias"), v4);
+        assert_eq!(
+            codes(&telnet("bind = alias\nflags = IPv6")),
+            ["E 7 family-mismatch"]
+        );
+        let unknown = Some(Bind::Name("rubbish.example".into()));
+        assert_eq!(of("bind = rubbish.example"), (unknown, Family::Any));
     }
 
     #[test]

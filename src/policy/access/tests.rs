@@ -31,7 +31,7 @@ fn lists(only_from: Option<&[&str]>, no_access: &[&str]) -> Lists {
 /// The decision in a few words: `allow`, `name?`, or the place of the rule that denies, with a
 /// mark for the note.
 fn decide(lists: &Lists, peer: &str, name: &NameAnswer) -> String {
-    match lists.decide(peer.parse().unwrap(), name) {
+    match lists.decide(peer.parse().unwrap(), name).0 {
         Access::Allow => "allow".into(),
         Access::NeedName => "name?".into(),
         Access::Deny(refusal) => {
@@ -275,11 +275,22 @@ proptest! {
         let listed = access.only_from.as_ref().is_none_or(|list| meets(list, peer, proved));
 
         let lists = Lists::new(&access);
-        let decision = lists.decide(peer, &answer);
+        let (decision, by) = lists.decide(peer, &answer);
         prop_assert_ne!(&decision, &Access::NeedName);
         prop_assert_eq!(decision == Access::Allow, listed && !locked, "{:?}", decision);
+        // Who is let in by a list is let in by its first entry that means the peer's address, or
+        // else its name.
+        let mut entry = None;
+        if decision == Access::Allow
+            && let Some(list) = &access.only_from
+        {
+            let means = |rule: &&AccessRule, name| meets(std::slice::from_ref(*rule), peer, name);
+            let by_address = list.iter().find(|rule| means(rule, None));
+            entry = by_address.or_else(|| list.iter().find(|rule| means(rule, proved)));
+        }
+        prop_assert_eq!(by, entry.map(|rule| &rule.place));
         // What is decided without a name stays so with any.
-        let early = lists.decide(peer, &NameAnswer::NotAsked);
+        let (early, _) = lists.decide(peer, &NameAnswer::NotAsked);
         if early != Access::NeedName {
             prop_assert_eq!(early == Access::Allow, decision == Access::Allow);
         }

@@ -159,6 +159,41 @@ service other
         differs: &["B3"],
         ..Scenario::SAME
     },
+    Scenario {
+        name: "sensor-datagram",
+        section: "4.9",
+        claim: "a datagram bans its sender",
+        configuration: "\
+service decoy
+{
+	type = UNLISTED INTERNAL
+	socket_type = dgram
+	wait = yes
+	port = 7001
+	user = nobody
+	flags = SENSOR
+	deny_time = FOREVER
+	log_type = SYSLOG daemon
+	log_on_failure = HOST
+}
+service other
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 7002
+	user = nobody
+	server = PROBE/argv
+}
+",
+        act: |stage| {
+            stage.send("10.1.2.3", 7001, b"hello")?;
+            stage.log()?;
+            stage.hear("10.1.2.3", 7002)
+        },
+        differs: &["B9"],
+        ..Scenario::SAME
+    },
 ];
 
 /// A sensor, a dual-stack service and one of IPv4.

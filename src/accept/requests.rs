@@ -1,0 +1,148 @@
+//! What root asks a helper for: new settings, its end, what it is doing, the end of a session.
+
+use std::net::{IpAddr, SocketAddr};
+
+use nix::sys::epoll::{EpollEvent, EpollFlags};
+use nix::sys::signal::Signal;
+
+use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
+
+use super::clock::Moment;
+use super::control::{Progress, Request};
+use super::guests::NO_PROCESS;
+use super::helper::{Helper, Token};
+use super::peer::Remote;
+use super::slab::Key;
+
+impl Helper {
+    /// Someone has come to the control socket.
+    pub(super) fn accept_control(&mut self, now: Moment) {
+        let Some(control) = &mut self.control else {
+            return;
+        };
+        if let Some((key, client)) = control.accept(now) {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::ControlClient(key).encode());
+            if let Err(errno) = self.epoll.add(client, event) {
+                control.answer(key, errno.desc());
+            }
+        }
+    }
+
+    /// A client of the control socket has sent something.
+    pub(super) fn read_control(&mut self, key: Key, now: Moment) {
+        let control = self.control.as_mut();
+        let Some(Progress::Complete(request)) = control.map(|control| control.read(key)) else {
+            return;
+        };
+        let answer = match request {
+            Request::Reload(spec) => self.take_spec(&spec, now).map(|()| OK.to_owned()),
+            Request::Stop => {
+                self.refuse_more(now);
+                Ok(OK.to_owned())
+            }
+            Request::Status => self.report(now).to_text(),
+            Request::Kick(whom) => self.kick(&whom, now).map(|()| OK.to_owned()),
+        };
+        if let Some(control) = &mut self.control {
+            control.answer(key, &answer.unwrap_or_else(|error| error));
+        }
+    }
+
+    /// The service stops: nobody else is let in, and who has no process has to go.
+    fn refuse_more(&mut self, now: Moment) {
+        self.stopping = true;
+        self.unwatch_listeners();
+        self.abandon_pending();
+        self.end_guests(now);
+        self.end_relays(now);
+        self.notifier.stopping();
+    }
+
+    /// What the service is doing.
+    pub(super) fn report(&mut self, now: Moment) -> Status {
+        let mut sessions = Vec::new();
+        for key in self.sessions.keys() {
+            if let Some(session) = self.sessions.get_mut(key) {
+                let pid = session.process.pid();
+                sessions.push(row(pid, &session.remote, session.started, now));
+            }
+        }
+        for key in self.guests.keys() {
+            if let Some(guest) = self.guests.get_mut(key) {
+                sessions.push(row(NO_PROCESS, &guest.remote, guest.started, now));
+            }
+        }
+        for key in self.relays.slab.keys() {
+            if let Some(relay) = self.relays.slab.get_mut(key) {
+                sessions.push(row(NO_PROCESS, &relay.remote, relay.started, now));
+            }
+        }
+        sessions.truncate(MOST_SESSIONS);
+        Status {
+            running: self.running() as u64,
+            waiting: self.pending.len() as u64,
+            // Rounded up: a pause of 0 seconds would be none.
+            paused_for: self.pause.map(|pause| pause.until.since(now).as_secs() + 1),
+            sessions,
+            counters: self.tally.counters.clone(),
+        }
+    }
+
+    /// Ends sessions: the one with this process, or those of the client with this address and port.
+    ///
+    /// # Errors
+    /// In words, if there is none or it can't be ended.
+    pub(super) fn kick(&mut self, whom: &str, now: Moment) -> Result<(), String> {
+        let pid: Option<i32> = whom.parse().ok();
+        let peer: Option<SocketAddr> = whom.parse().ok();
+        let is_it = |remote: &Remote| peer.is_some_and(|peer| same(peer, remote.address));
+        let mut found = false;
+        for key in self.sessions.keys() {
+            if let Some(session) = self.sessions.get_mut(key)
+                && (pid == Some(session.process.pid()) || is_it(&session.remote))
+            {
+                found = true;
+                let ended = session.process.kill(Signal::SIGTERM);
+                ended.map_err(|error| format!("the server can't be ended: {error}"))?;
+            }
+        }
+        for key in self.guests.keys() {
+            let guest = self.guests.get_mut(key);
+            if guest.is_some_and(|guest| is_it(&guest.remote)) {
+                found = true;
+                self.end_guest(key, now);
+            }
+        }
+        for key in self.relays.slab.keys() {
+            let relay = self.relays.slab.get_mut(key);
+            if relay.is_some_and(|relay| is_it(&relay.remote)) {
+                found = true;
+                self.end_relay(key, now);
+            }
+        }
+        match found {
+            true => Ok(()),
+            false => Err(format!("there is no session of {whom}")),
+        }
+    }
+}
+
+fn row(pid: i32, remote: &Remote, started: Moment, now: Moment) -> SessionRow {
+    SessionRow {
+        pid,
+        peer: canonical(remote.address),
+        age: now.since(started).as_secs(),
+    }
+}
+
+/// Clients are told, and called, by their IPv4 addresses where they have one.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(v4) => (v4, address.port()).into(),
+        IpAddr::V6(_) => address,
+    }
+}
+
+fn same(one: SocketAddr, other: SocketAddr) -> bool {
+    canonical(one).ip() == canonical(other).ip() && one.port() == other.port()
+}

@@ -1,0 +1,74 @@
+//! What a helper tells of itself, and sessions that root ends.
+
+use crate::status::Cause;
+
+use super::*;
+
+#[test]
+fn the_status_has_sessions_and_what_was_counted() {
+    let limit = (r#"instances = "unlimited""#, "instances = 1");
+    let mut scene = Scene::new(&[limit]);
+    let client = scene.session();
+    assert_eq!(scene.text(), "", "a second one");
+    let later = Moment::now().unwrap().plus(Duration::from_secs(100));
+    let status = scene.helper.report(later);
+    let row = status.sessions[0];
+    assert_eq!((status.running, status.sessions.len()), (1, 1));
+    assert_eq!(row.peer, client.local_addr().unwrap());
+    assert!(row.pid > 0 && (100..200).contains(&row.age), "{row:?}");
+    assert_eq!((status.paused_for, status.counters.served), (None, 1));
+    assert_eq!(status.counters.refused[&Cause::ServiceLimit], 1);
+    drop(client);
+    scene.until_idle();
+    let status = scene.helper.report(later);
+    assert_eq!((status.running, status.counters.durations.count()), (0, 1));
+}
+
+#[test]
+fn a_pause_is_told_and_who_comes_in_it_is_counted() {
+    let rate = "rate = { max = 1, wait = 30 }, instances";
+    let mut scene = Scene::new(&[("instances", rate), (CAT, &shell("echo served"))]);
+    while scene.text_or_reset() {}
+    let status = scene.helper.report(Moment::now().unwrap());
+    assert!(
+        status.paused_for.is_some_and(|left| left <= 31),
+        "{status:?}"
+    );
+    assert_eq!(status.counters.refused[&Cause::Pause], 1);
+}
+
+#[test]
+fn a_session_is_ended_by_its_process_or_its_client() {
+    let mut scene = Scene::new(&[(CAT, &shell("exec sleep 100"))]);
+    let first = scene.session();
+    let second = scene.session();
+    let now = Moment::now().unwrap();
+    let rows = scene.helper.report(now).sessions;
+    let is_first = |row: &&crate::status::SessionRow| row.peer == first.local_addr().unwrap();
+    let pid = rows.iter().find(is_first).unwrap().pid;
+    scene.helper.kick(&pid.to_string(), now).unwrap();
+    assert_eq!(scene.receive(first).unwrap(), b"");
+    let peer = second.local_addr().unwrap().to_string();
+    scene.helper.kick(&peer, now).unwrap();
+    assert_eq!(scene.receive(second).unwrap(), b"");
+    scene.until_idle();
+    assert!(scene.helper.kick(&peer, now).is_err(), "it is gone");
+    for nobody in ["", "0", "-1", "1", "127.0.0.1"] {
+        assert!(scene.helper.kick(nobody, now).is_err(), "{nobody}");
+    }
+
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#)]);
+    let client = scene.connect();
+    scene.until(|helper| (helper.guests.len() == 1).then_some(()));
+    let peer = client.local_addr().unwrap().to_string();
+    scene.helper.kick(&peer, now).unwrap();
+    assert_eq!(scene.receive(client).unwrap(), b"");
+}
+
+impl Scene {
+    /// Whether a client was served, and not reset.
+    fn text_or_reset(&mut self) -> bool {
+        let client = self.connect();
+        self.receive(client).is_ok()
+    }
+}

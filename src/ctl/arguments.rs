@@ -1,0 +1,92 @@
+//! The commands of xinetdctl and their options: usage, manual page and completions come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::bans::BansCommand;
+use super::convert::ConvertArgs;
+use super::explain::ExplainArgs;
+use super::manual::Text;
+
+/// Looks after services that are configured for xinetd and served through systemd.
+#[derive(Debug, Parser)]
+#[command(
+    name = "xinetdctl",
+    version,
+    term_width = 80,
+    subcommand_value_name = "COMMAND"
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+#[command(subcommand_help_heading = "Commands")]
+pub(super) enum Command {
+    /// Print all services: where each listens, and what becomes of it.
+    ///
+    /// STATE is `on` for a service whose socket xinetd.target starts, `off` for one that is switched
+    /// off, `native` where a unit of the administrator has its name, and `not served` with the reason
+    /// where there are no units.
+    ///
+    /// Exit status: 0, or 2 if the configuration can't be read.
+    List(View),
+    /// Print a service as meant: each attribute with its value and where that is from.
+    ///
+    /// A value is from lines of the files, from something else that determines it, or from xinetd
+    /// itself where nothing is written.
+    ///
+    /// Exit status: 0, or 2 if there is no such service.
+    Show(ServiceArgs),
+    /// Print the units that the generator writes for a service.
+    ///
+    /// The spec of the helper, which may hold passwords, is shown to root alone.
+    ///
+    /// Exit status: 0, or 2 if there is no such service or it has no units.
+    Units(ServiceArgs),
+    Explain(ExplainArgs),
+    Check(CheckArgs),
+    Convert(ConvertArgs),
+    #[command(subcommand)]
+    Bans(BansCommand),
+    /// Print what packages install beside the program.
+    #[command(hide = true)]
+    Generate {
+        what: Text,
+    },
+}
+
+/// Where the configuration is, and how it is printed.
+#[derive(Debug, Args)]
+pub(super) struct View {
+    /// The directory that stands for / when files are read.
+    #[arg(long, value_name = "DIR", env = "XINETD_BRIDGE_ROOT")]
+    pub(super) root: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Tell what is wrong or surprising, and what becomes of each attribute.
+///
+/// Exit status: 0 if all is well, 1 if there are warnings, 2 if there are errors.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Files that are each read in place of /etc/xinetd.conf.
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) view: View,
+}
+
+/// A service.
+#[derive(Debug, Args)]
+pub(super) struct ServiceArgs {
+    /// Its id, or to tell apart several with one id, its socket unit.
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) view: View,
+}

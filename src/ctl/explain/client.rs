@@ -1,0 +1,156 @@
+//! The client that is explained, and what is known of it.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+
+use super::super::output::Failure;
+use super::ExplainArgs;
+use super::walk::Outcome;
+use crate::accept::ban_table::Bans;
+use crate::accept::clock::{LocalClock, Moment};
+use crate::accept::load::LoadAverage;
+use crate::accept::names::resolve;
+use crate::libwrap::User;
+use crate::policy::{Facts, NameAnswer, State};
+use crate::service::MinuteOfDay;
+
+/// Who connects, and when.
+pub(super) struct Client {
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    /// Its name, once it was asked for.
+    pub(super) name: NameAnswer,
+    pub(super) user: User,
+    pub(super) bans: Bans,
+    pub(super) now: Moment,
+    pub(super) minute: MinuteOfDay,
+    pub(super) load: Option<f64>,
+    running: u32,
+    from_source: u32,
+    given: Option<String>,
+    offline: bool,
+}
+
+impl Client {
+    /// What the arguments say, and for the rest what holds now.
+    pub(super) fn new(arguments: &ExplainArgs, bans: PathBuf) -> Result<Self, Failure> {
+        let now = Moment::now().map_err(|error| Failure::unanswered(error.to_string()))?;
+        let load = || LoadAverage::default().get(now.seconds());
+        Ok(Self {
+            address: arguments.address.to_canonical(),
+            port: arguments.port,
+            name: NameAnswer::NotAsked,
+            user: match &arguments.user {
+                Some(user) => User::Known(user.clone()),
+                None => User::NotAsked,
+            },
+            bans: Bans::at(bans),
+            now,
+            minute: arguments
+                .at
+                .unwrap_or_else(|| LocalClock::default().minute()),
+            load: arguments.load.or_else(load),
+            running: arguments.running.max(arguments.from_source),
+            from_source: arguments.from_source,
+            given: arguments.name.clone(),
+            offline: arguments.offline,
+        })
+    }
+
+    /// The service's state, where it has met the client under the address `peer`.
+    pub(super) fn state(&self, peer: IpAddr) -> State {
+        let mut state = State::default();
+        // Any other address: who the others are makes no difference.
+        let other = match peer.is_loopback() {
+            true => IpAddr::from([192, 0, 2, 1]),
+            false => IpAddr::from([127, 0, 0, 1]),
+        };
+        for number in 0..self.running {
+            let source = if number < self.from_source {
+                peer
+            } else {
+                other
+            };
+            // The slots are never given back: the state goes with the walk.
+            let _slot = state.adopt(source);
+        }
+        state
+    }
+
+    /// What limits depend on.
+    pub(super) fn facts(&self, peer: IpAddr) -> Facts {
+        Facts {
+            peer,
+            now: self.now.seconds(),
+            minute: self.minute,
+            load: self.load,
+        }
+    }
+
+    /// Finds its name out, as the helper does.
+    pub(super) fn find_name(&mut self) {
+        if self.name == NameAnswer::NotAsked {
+            self.name = match &self.given {
+                Some(name) => NameAnswer::Confirmed(name.clone()),
+                None => self.look_up(self.address),
+            };
+        }
+    }
+
+    /// The name of an address.
+    pub(super) fn look_up(&self, address: IpAddr) -> NameAnswer {
+        match self.offline || address.is_unspecified() {
+            true => NameAnswer::Failed,
+            false => resolve(address.to_canonical()),
+        }
+    }
+
+    /// Its name, if it is known.
+    pub(super) fn known_name(&self) -> Option<&str> {
+        match &self.name {
+            NameAnswer::Confirmed(name) | NameAnswer::Unconfirmed(name) => Some(name),
+            NameAnswer::NotAsked | NameAnswer::NoName | NameAnswer::Failed => None,
+        }
+    }
+
+    /// Whether it has a name.
+    pub(super) fn name_found(&self) -> Outcome {
+        match self.known_name() {
+            Some(_) => Outcome::Found,
+            None => Outcome::Unknown,
+        }
+    }
+
+    /// What was found out, in words.
+    pub(super) fn about_name(&self) -> String {
+        let address = self.address;
+        match &self.name {
+            NameAnswer::NotAsked => "nobody has asked".to_owned(),
+            NameAnswer::Confirmed(name) if self.given.is_some() => {
+                format!("{address} is taken for {name}")
+            }
+            NameAnswer::Confirmed(name) => format!("{address} is {name}, which leads back to it"),
+            NameAnswer::Unconfirmed(name) => {
+                format!("{address} claims to be {name}, which does not lead back to it")
+            }
+            NameAnswer::NoName => format!("{address} has no name"),
+            NameAnswer::Failed if self.offline => "it is not looked up".to_owned(),
+            NameAnswer::Failed => format!("the name of {address} can't be found out"),
+        }
+    }
+
+    /// The address of this machine that it would have connected to; nothing is sent.
+    pub(super) fn local(&self, port: u16) -> SocketAddr {
+        let any: SocketAddr = match self.address {
+            IpAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+            IpAddr::V6(_) => ([0_u16; 8], 0).into(),
+        };
+        let route = || -> std::io::Result<SocketAddr> {
+            let socket = UdpSocket::bind(any)?;
+            socket.connect((self.address, self.port.max(1)))?;
+            socket.local_addr()
+        };
+        let ip = route().map_or(any.ip(), |local| local.ip());
+        (ip, port).into()
+    }
+}

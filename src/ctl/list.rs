@@ -1,0 +1,225 @@
+//! `xinetdctl list`: all services, one line each.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::arguments::View;
+use super::layout::{fold, head, tail, width};
+use super::machine::{Found, Machine};
+use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
+use crate::config::Dropped;
+use crate::problem::printable;
+use crate::service::{
+    Bind, Family, Internal, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
+};
+use crate::translate::Standing;
+
+/// The whole answer, as docs/xinetdctl.md has it.
+#[derive(Serialize)]
+struct List {
+    format: u32,
+    services: Vec<Row>,
+}
+
+/// One service.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    id: String,
+    file: String,
+    line: u32,
+    listens: Option<String>,
+    pub(super) standing: &'static str,
+    enabled: bool,
+    pub(super) reason: Option<String>,
+    server: Option<String>,
+    unit: Option<String>,
+}
+
+/// Prints the list.
+pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
+    let machine = Machine::read(view.root.clone())?;
+    let served = machine.services().map(|found| row(&found));
+    let dropped = machine.configuration.dropped.iter().map(dropped_row);
+    let services: Vec<_> = served.chain(dropped).collect();
+    if view.json {
+        out.json(&List {
+            format: 1,
+            services,
+        })?;
+    } else {
+        print(&services, out)?;
+    }
+    Ok(0)
+}
+
+/// The row of a service.
+pub(super) fn row(found: &Found<'_>) -> Row {
+    let service = found.service;
+    let (standing, reason) = match found.standing() {
+        Standing::Served { .. } => ("served", None),
+        Standing::Native { path, .. } => ("native", Some(path.display().to_string())),
+        Standing::NotServed(obstacles) => {
+            let reasons: Vec<_> = obstacles.iter().map(|one| one.reason.to_string()).collect();
+            ("not_served", Some(reasons.join("; ")))
+        }
+    };
+    Row {
+        id: service.id.to_text(),
+        file: service.place.file.display().to_string(),
+        line: service.place.line,
+        listens: Some(listens(service)),
+        standing,
+        enabled: service.enabled,
+        reason,
+        server: Some(server(service)),
+        unit: found.unit().map(str::to_owned),
+    }
+}
+
+fn dropped_row(dropped: &Dropped) -> Row {
+    Row {
+        id: dropped.id.to_text(),
+        file: dropped.place.file.display().to_string(),
+        line: dropped.place.line,
+        listens: None,
+        standing: "dropped",
+        enabled: false,
+        reason: Some("it has errors, see `xinetdctl check`".to_owned()),
+        server: None,
+        unit: None,
+    }
+}
+
+/// Where clients find a service: `23/tcp`, `192.0.2.1:23/tcp`, `rpc 100001 v1-3/udp`, `tcpmux`.
+pub(super) fn listens(service: &Service) -> String {
+    let protocol = match &service.protocol {
+        Protocol::Tcp => "tcp".to_owned(),
+        Protocol::Udp => "udp".to_owned(),
+        Protocol::Other(name, _) => name.to_text(),
+    };
+    match &service.reach {
+        Reach::Listen(listen) => format!("{}/{protocol}", address(listen)),
+        Reach::Rpc(program, listen) => {
+            let versions = versions(program);
+            let port = match listen.port {
+                Port(0) => String::new(),
+                _ => format!(" {}", address(listen)),
+            };
+            format!("rpc {} v{versions}{port}/{protocol}", program.number)
+        }
+        Reach::Mux(Mux::Server | Mux::Plus) => "tcpmux".to_owned(),
+    }
+}
+
+fn versions(program: &RpcProgram) -> String {
+    let range = program.versions;
+    match range.first == range.last {
+        true => range.first.to_string(),
+        false => format!("{}-{}", range.first, range.last),
+    }
+}
+
+fn address(listen: &Listen) -> String {
+    let port = listen.port;
+    match (&listen.bind, listen.family) {
+        (Some(Bind::Address(address, zone)), _) => {
+            let zone = zone.as_ref().map(|zone| format!("%{}", zone.to_text()));
+            let zone = zone.unwrap_or_default();
+            match address.is_ipv6() {
+                true => format!("[{address}{zone}]:{port}"),
+                false => format!("{address}:{port}"),
+            }
+        }
+        (Some(Bind::Name(name)), _) => format!("{}:{port}", name.to_text()),
+        (None, Family::Any) => port.to_string(),
+        (None, Family::V4) => format!("0.0.0.0:{port}"),
+        (None, Family::V6 | Family::V6Only) => format!("[::]:{port}"),
+    }
+}
+
+/// Who serves: a path, or what the bridge does itself.
+fn server(service: &Service) -> String {
+    match &service.serving {
+        Serving::Program(program) => program.path.to_text(),
+        Serving::Internal(internal) => {
+            let name = match internal {
+                Internal::Echo => "echo",
+                Internal::Discard => "discard",
+                Internal::Time => "time",
+                Internal::Daytime => "daytime",
+                Internal::Chargen => "chargen",
+                Internal::Tcpmux => "tcpmux",
+            };
+            format!("internal {name}")
+        }
+        Serving::Redirect { host, port } => format!("redirect {}:{port}", host.to_text()),
+        Serving::Sensor(_) => "sensor".to_owned(),
+    }
+}
+
+impl Row {
+    /// The word for people.
+    fn state(&self) -> &'static str {
+        match (self.standing, self.enabled) {
+            ("served", true) => "on",
+            ("served", false) => "off",
+            ("native", _) => "native",
+            _ => "not served",
+        }
+    }
+}
+
+fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
+    const TITLES: [&str; 4] = ["ID", "LISTENS", "STATE", "UNIT"];
+    let cells: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| {
+            let listens = row.listens.as_deref().unwrap_or("-");
+            let unit = row.unit.as_ref().map(|unit| format!("{unit}.socket"));
+            [
+                printable(&row.id),
+                printable(listens),
+                row.state().to_owned(),
+                unit.unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let limits = [18, 20, 10, 24];
+    let widths: [usize; 4] = std::array::from_fn(|column| {
+        let texts = cells.iter().map(|row| row[column].as_str());
+        width(texts.chain([TITLES[column]]), limits[column])
+    });
+    let [id, listens, state, unit] = widths;
+    let title = format!(
+        "{:id$}  {:listens$}  {:state$}  {:unit$}  SERVER",
+        TITLES[0], TITLES[1], TITLES[2], TITLES[3]
+    );
+    writeln!(out, "{}", out.paint(HEAD, title))?;
+    for (row, cells) in rows.iter().zip(&cells) {
+        let name = head(&cells[0], id);
+        let place = head(&cells[1], listens);
+        let style = match row.state() {
+            "on" | "native" => GOOD,
+            "off" => DIM,
+            _ => BAD,
+        };
+        let word = out.paint(style, format_args!("{:state$}", cells[2]));
+        let begin = format!("{name:id$}  {place:listens$}  {word}");
+        let before = id + listens + state + 6;
+        match (&row.reason, row.standing) {
+            (Some(reason), "not_served" | "dropped") => {
+                let reason = fold(&printable(reason), WIDTH - before);
+                let indent = format!("\n{:before$}", "");
+                writeln!(out, "{begin}  {}", reason.join(&indent))?;
+            }
+            _ => {
+                let unit_name = head(&cells[3], unit);
+                let server = printable(row.server.as_deref().unwrap_or_default());
+                let server = tail(&server, WIDTH - before - unit - 2);
+                writeln!(out, "{begin}  {unit_name:unit$}  {server}")?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! `xinetdctl show`: a service as meant, with where each value is from.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::arguments::ServiceArgs;
+use super::layout::fold;
+use super::list::{self, Row};
+use super::machine::{Found, Machine};
+use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
+use super::value::{Meant, Origin, meant};
+use crate::config::Attribute;
+use crate::problem::{Place, printable};
+use crate::service::Written;
+use crate::translate::Standing;
+
+/// Where the origin of a value begins, and how wide it may be.
+const ORIGIN: usize = 44;
+
+/// The whole answer, as docs/xinetdctl.md has it.
+#[derive(Serialize)]
+struct Answer {
+    format: u32,
+    services: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    row: Row,
+    attributes: Vec<Value>,
+}
+
+#[derive(Serialize)]
+struct Value {
+    name: &'static str,
+    value: String,
+    origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'static str>,
+    lines: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    file: String,
+    line: u32,
+    column: u32,
+    from_defaults: bool,
+}
+
+/// Prints each service with the id.
+pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
+    let machine = Machine::read(arguments.view.root.clone())?;
+    let found = machine.find(&arguments.id)?;
+    if arguments.view.json {
+        let services = found.iter().map(shown).collect();
+        out.json(&Answer {
+            format: 1,
+            services,
+        })?;
+        return Ok(0);
+    }
+    for (number, found) in found.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        heading(found, out)?;
+        for value in meant(found.service) {
+            print(&value, out)?;
+        }
+    }
+    Ok(0)
+}
+
+fn shown(found: &Found<'_>) -> Shown {
+    Shown {
+        row: list::row(found),
+        attributes: meant(found.service).into_iter().map(value).collect(),
+    }
+}
+
+fn value(meant: Meant<'_>) -> Value {
+    let line = |written: &&Written| Line {
+        file: written.place.file.display().to_string(),
+        line: written.place.line,
+        column: written.place.column,
+        from_defaults: written.from_defaults,
+    };
+    let (origin, from, lines) = match &meant.origin {
+        Origin::Lines(lines) => ("written", None, lines.iter().map(line).collect()),
+        Origin::Derived(from) => ("derived", Some(*from), Vec::new()),
+        Origin::Xinetd => ("xinetd", None, Vec::new()),
+    };
+    Value {
+        name: meant.attribute.name(),
+        value: meant.value,
+        origin,
+        from,
+        lines,
+    }
+}
+
+/// The service's name and place, and what becomes of it.
+pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()> {
+    let service = found.service;
+    let (style, standing) = match found.standing() {
+        Standing::Served {
+            unit,
+            enabled: true,
+        } => (GOOD, format!("served by {unit}.socket, started at boot")),
+        Standing::Served { unit, .. } => (DIM, format!("switched off{}", by_whom(found, unit))),
+        Standing::Native { path, .. } => (
+            GOOD,
+            format!("left to the administrator's unit {}", path.display()),
+        ),
+        Standing::NotServed(_) => {
+            let reason = list::row(found).reason.unwrap_or_default();
+            (BAD, format!("not served: {reason}"))
+        }
+    };
+    let id = printable(&service.id.to_text());
+    let place = at(&service.place);
+    writeln!(out, "{}", out.paint(HEAD, format_args!("{id} ({place})")))?;
+    for line in fold(&printable(&standing), WIDTH - 2) {
+        writeln!(out, "  {}", out.paint(style, line))?;
+    }
+    Ok(())
+}
+
+/// The line that switches a service off, and the way out.
+fn by_whom(found: &Found<'_>, unit: &str) -> String {
+    let mut lines = found.service.attributes.iter().rev();
+    let switch = lines.find(|line| {
+        matches!(
+            line.attribute,
+            Attribute::Disable | Attribute::Disabled | Attribute::Enabled
+        )
+    });
+    let place = switch.map(|line| format!(" by {} in {}", line.attribute.name(), at(&line.place)));
+    let place = place.unwrap_or_default();
+    format!("{place}; `systemctl start {unit}.socket` serves it until the next boot")
+}
+
+fn print(value: &Meant<'_>, out: &mut Output<'_>) -> io::Result<()> {
+    let origin = match &value.origin {
+        Origin::Lines(lines) => {
+            let lines: Vec<_> = lines.iter().map(|line| of_line(line)).collect();
+            lines.join(", ")
+        }
+        Origin::Derived(from) => format!("from {from}"),
+        Origin::Xinetd => "xinetd's default".to_owned(),
+    };
+    let name = value.attribute.name();
+    let text = printable(&value.value);
+    // The widest name has 14 letters.
+    let left = fold(&text, ORIGIN - 2 - 14 - 3 - 1);
+    let right = fold(&printable(&origin), WIDTH - ORIGIN);
+    for number in 0..left.len().max(right.len()) {
+        let begin = match number {
+            0 => format!("  {name:<14} = "),
+            _ => " ".repeat(2 + 14 + 3),
+        };
+        let left = left.get(number).map_or("", String::as_str);
+        let width = ORIGIN - 2 - 14 - 3;
+        match right.get(number) {
+            Some(right) => {
+                let right = out.paint(DIM, right);
+                writeln!(out, "{begin}{left:width$}{right}")?;
+            }
+            None => writeln!(out, "{}", format!("{begin}{left}").trim_end())?,
+        }
+    }
+    Ok(())
+}
+
+fn of_line(line: &Written) -> String {
+    match line.from_defaults {
+        true => format!("defaults {}", at(&line.place)),
+        false => at(&line.place),
+    }
+}
+
+/// File and line.
+pub(super) fn at(place: &Place) -> String {
+    printable(&format!("{}:{}", place.file.display(), place.line))
+}

@@ -1,0 +1,101 @@
+//! What a service's helper tells of itself: the coordinator and `xinetdctl` read it.
+#![forbid(unsafe_code)]
+
+mod counters;
+mod request;
+mod session;
+
+pub use counters::{BOUNDS, Cause, Counters, Durations};
+pub use request::{KICK, OK, RELOAD, STATUS, STOP, control_socket, counters_file};
+pub use session::SessionRow;
+
+use serde::{Deserialize, Serialize};
+
+/// Sessions that are told of one by one; of more only the number is told.
+pub const MOST_SESSIONS: usize = 4096;
+
+/// The size of a status at most, in bytes.
+pub const MAX_STATUS: u64 = 512 * 1024;
+
+/// What a service is doing now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The sessions that are open.
+    pub running: u64,
+    /// Clients that wait: for a look-up, for their banner, for a server.
+    pub waiting: u64,
+    /// Seconds that the pause of `cps` lasts on; none while the service takes clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_for: Option<u64>,
+    /// The sessions, [`MOST_SESSIONS`] at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionRow>,
+    /// What has happened since the machine was started.
+    pub counters: Counters,
+}
+
+impl Status {
+    /// Reads the text of [`to_text`](Self::to_text), of which nothing is believed.
+    ///
+    /// # Errors
+    /// In words, if it is no status.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    /// The status as text.
+    ///
+    /// # Errors
+    /// In words, if a number is larger than TOML's.
+    pub fn to_text(&self) -> Result<String, String> {
+        toml::to_string(self).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_status_survives_its_way() {
+        let mut status = Status {
+            running: 2,
+            waiting: 1,
+            paused_for: Some(7),
+            sessions: vec![
+                SessionRow {
+                    pid: 4711,
+                    peer: "192.0.2.7:4000".parse().unwrap(),
+                    age: 12,
+                },
+                SessionRow {
+                    pid: 0,
+                    peer: "[fe80::1%2]:4000".parse().unwrap(),
+                    age: 0,
+                },
+            ],
+            counters: Counters::default(),
+        };
+        status.counters.serve();
+        status.counters.refuse(Cause::Ban, 3);
+        status.counters.end(Duration::from_millis(1500));
+        let text = status.to_text().unwrap();
+        assert_eq!(Status::parse(&text).unwrap(), status, "{text}");
+        let silent = Status::default();
+        let text = silent.to_text().unwrap();
+        assert_eq!(Status::parse(&text).unwrap(), silent, "{text}");
+    }
+
+    #[test]
+    fn rubbish_is_no_status() {
+        for rubbish in [
+            "",
+            "running = -1",
+            "running = 1\nwaiting = 0\n[counters]\nserved = \"x\"\n",
+        ] {
+            assert!(Status::parse(rubbish).is_err(), "{rubbish}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `list`, `show`, `units`, and what holds for all commands.
+
+use std::fs;
+
+use crate::bed::{Tree, command, ran, sample, tests, xinetdctl};
+
+#[test]
+fn a_list_has_each_service_in_a_line() {
+    let list = xinetdctl(&sample(), &["list"]).ends_with(0).fits().out;
+    let expected = "\
+ID           LISTENS          STATE       UNIT                SERVER
+finger       79/tcp           off         finger.socket       …/sbin/in.fingerd
+echo-dgram   7/udp            off         echo-dgram.socket   internal echo
+echo-stream  192.0.2.1:7/tcp  on          echo-stream.socket  internal echo
+decoy        2323/tcp         on          decoy.socket        sensor
+stray        2424/udp         not served  wait = no with datagrams gives each
+                                          server the same socket, on which
+                                          xinetd breaks
+telnet       23/tcp           on          telnet.socket       …/sbin/in.telnetd
+broken       -                not served  it has errors, see `xinetdctl check`
+";
+    assert_eq!(list, expected);
+}
+
+#[test]
+fn whatever_is_configured_can_be_looked_at_in_80_columns() {
+    for case in fs::read_dir(tests().join("golden")).unwrap() {
+        let root = case.unwrap().path().join("root");
+        let list = xinetdctl(&root, &["list", "--json"]);
+        // One of the trees has nothing.
+        if list.status == 2 {
+            assert!(
+                list.err.contains("/etc/xinetd.conf can't be read"),
+                "{list:?}"
+            );
+            continue;
+        }
+        xinetdctl(&root, &["list"]).ends_with(0).fits();
+        let list = list.json();
+        let services = list["services"].as_array().unwrap();
+        for service in services {
+            let id = service["id"].as_str().unwrap();
+            // An argument is text, and an id need not be. Of two with one id the other is shown.
+            let twins = services.iter().filter(|other| other["id"] == id).count();
+            if id.contains('\u{fffd}') || twins > 1 {
+                continue;
+            }
+            let show = xinetdctl(&root, &["show", "--", id]);
+            if service["standing"] == "dropped" {
+                assert_eq!(show.status, 2, "{show:?}");
+                assert!(show.err.contains("xinetdctl"), "{show:?}");
+                continue;
+            }
+            show.ends_with(0).fits();
+            let explain = xinetdctl(&root, &["explain", "--offline", "--", id, "192.0.2.7"]).fits();
+            assert_eq!(
+                explain.status == 2,
+                service["standing"] != "served",
+                "{explain:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_value_stands_beside_its_line_or_its_source() {
+    let show = xinetdctl(&sample(), &["show", "telnet"]).ends_with(0).out;
+    for line in [
+        "telnet (/etc/xinetd.d/telnet:1)",
+        "  served by telnet.socket, started at boot",
+        "  instances      = 60                       defaults /etc/xinetd.conf:3",
+        "  per_source     = 2                        /etc/xinetd.d/telnet:13",
+        "  cps            = 50 10                    xinetd's default",
+        "  libwrap        = in.telnetd               from the server's name",
+        "  only_from      = 192.0.2.0/24             /etc/xinetd.d/telnet:10",
+    ] {
+        assert!(show.lines().any(|shown| shown == line), "{line}\n{show}");
+    }
+    let off = xinetdctl(&sample(), &["show", "FINGER"]).ends_with(0).out;
+    assert!(
+        off.contains("switched off by disabled in /etc/xinetd.conf:6;"),
+        "{off}"
+    );
+}
+
+#[test]
+fn units_are_what_the_generator_writes() {
+    let tests = tests();
+    let case = tests.join("golden/02-defaults");
+    let units = xinetdctl(&case.join("root"), &["units", "telnet", "--json"]).ends_with(0);
+    let units = units.json();
+    let files = units["services"][0]["files"].as_array().unwrap();
+    assert_eq!(files.len(), 3);
+    for file in files.iter().filter(|file| file["private"] == false) {
+        let path = file["path"].as_str().unwrap();
+        let name = path.strip_prefix("/run/systemd/generator.late/").unwrap();
+        let golden = fs::read_to_string(case.join("expected").join(name)).unwrap();
+        assert_eq!(file["content"], *golden, "{name}");
+    }
+    let text = xinetdctl(&case.join("root"), &["units", "telnet.socket"])
+        .ends_with(0)
+        .out;
+    assert!(
+        text.starts_with("# /run/systemd/generator.late/telnet.socket\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn one_of_several_with_one_id_is_chosen_by_its_unit() {
+    let root = tests().join("golden/06-one-id/root");
+    let list = xinetdctl(&root, &["list", "--json"]).json();
+    let all = list["services"].as_array().unwrap();
+    let id = all[0]["id"].as_str().unwrap();
+    let shown = |wanted: &str| {
+        let show = xinetdctl(&root, &["show", wanted, "--json"])
+            .ends_with(0)
+            .json();
+        show["services"].as_array().unwrap().clone()
+    };
+    let several = shown(id);
+    assert!(several.len() > 1);
+    let unit = several[1]["unit"].as_str().unwrap();
+    let one = shown(&format!("{unit}.socket"));
+    assert_eq!(one, several[1..2]);
+}
+
+#[test]
+fn errors_name_the_next_step() {
+    let nothing = Tree::new();
+    fs::remove_file(nothing.path("etc/xinetd.conf")).unwrap();
+    let ran = nothing.run(&["list"]).ends_with(2);
+    assert!(
+        ran.err.contains("xinetdctl check") && ran.out.is_empty(),
+        "{ran:?}"
+    );
+    for (arguments, next) in [
+        (&["show", "nobody"][..], "xinetdctl list"),
+        (&["show", "broken"], "xinetdctl check"),
+        (&["units", "stray"], "xinetdctl show stray"),
+        (&["explain", "stray", "192.0.2.7"], "xinetdctl show stray"),
+        (&["explain", "telnet", "somewhere"], "--help"),
+        (&["explain", "telnet", "192.0.2.7", "--at", "noon"], "17:05"),
+    ] {
+        let ran = xinetdctl(&sample(), arguments).ends_with(2);
+        assert!(ran.err.contains(next), "{ran:?}");
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_alone() {
+    let list = |variable: &str| {
+        let mut command = command(&["list"]);
+        command
+            .env("XINETD_BRIDGE_ROOT", sample())
+            .env(variable, "1");
+        ran(&command.output().unwrap()).out
+    };
+    assert!(!list("TERM").contains('\x1b'));
+    assert!(list("CLICOLOR_FORCE").contains('\x1b'));
+}

@@ -1,0 +1,10 @@
+//! The commands of xinetdctl that need nothing but files, as users call them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a panic here is the verdict of the test"
+)]
+
+mod bed;
+mod explain;
+mod look;
