@@ -16,9 +16,6 @@ use super::{Effect, Endpoint, Facts, Need, Outcome, PARANOID, UNKNOWN, Verdict, 
 /// How many lists the rules may name, directly or by other lists.
 const MAX_LISTS: usize = 256;
 
-/// How deep lists may name each other. A list that names itself has no end.
-const MAX_DEPTH: usize = 8;
-
 /// One of the two files.
 #[derive(Clone, Debug)]
 pub enum File {
@@ -145,41 +142,47 @@ impl Tables {
             Process::Port(port) => facts.server.address.is_some() && facts.server.port == *port,
         };
         match &daemon.host {
-            Some(host) if named => self.is_host(host, facts.server, Need::ServerName, 0),
+            Some(host) if named => {
+                self.is_host(host, facts.server, Need::ServerName, &mut Vec::new())
+            }
             _ => Ok(named),
         }
     }
 
     fn is_client(&self, client: &Client, facts: &Facts<'_>) -> Result<bool, Stop> {
-        Ok(
-            self.is_host(&client.host, facts.client, Need::ClientName, 0)?
-                && match &client.user {
-                    Some(pattern) => pattern.matches(user(facts)?),
-                    None => true,
-                },
-        )
+        Ok(self.is_host(
+            &client.host,
+            facts.client,
+            Need::ClientName,
+            &mut Vec::new(),
+        )? && match &client.user {
+            Some(pattern) => pattern.matches(user(facts)?),
+            None => true,
+        })
     }
 
-    /// Names are asked for only where they decide.
-    fn is_host(
-        &self,
-        pattern: &Host,
+    /// Names are asked for only where they decide. The lists in `seen` have been looked at and don't
+    /// match: without them, lists that name each other have no end.
+    fn is_host<'t>(
+        &'t self,
+        pattern: &'t Host,
         host: &Endpoint,
         need: Need,
-        depth: usize,
+        seen: &mut Vec<&'t Path>,
     ) -> Result<bool, Stop> {
         Ok(match pattern {
             Host::Netgroup | Host::NoNet => false,
             Host::File(path) => {
-                let Some(list) = self.lists.get(path).filter(|_| depth < MAX_DEPTH) else {
+                let Some(list) = self.lists.get(path).filter(|_| !seen.contains(&&**path)) else {
                     return Ok(false);
                 };
+                seen.push(path);
                 let list = list.as_ref().map_err(|why| Stop::Unreadable(why.clone()))?;
                 if list.contains(host.ip()) {
                     return Ok(true);
                 }
                 for pattern in &list.others {
-                    if self.is_host(pattern, host, need, depth + 1)? {
+                    if self.is_host(pattern, host, need, seen)? {
                         return Ok(true);
                     }
                 }

@@ -157,6 +157,21 @@ fn lists_that_name_each_other_have_an_end() {
     assert_eq!(outcome(&tables, "192.0.3.7"), Outcome::Deny);
 }
 
+#[test]
+fn each_list_is_looked_at_once() {
+    let both = "/one /two ".repeat(40);
+    let text = |path: &Path| {
+        ListFile::Text(match path.to_str() {
+            Some("/two") => format!("{both} 10.9.9.9").into_bytes(),
+            _ => both.clone().into_bytes(),
+        })
+    };
+    let none = File::Rules(Rules::default());
+    let tables = Tables::new(none, File::Rules(rules("ALL: /one\n")), text);
+    assert_eq!(outcome(&tables, "10.9.9.9"), Outcome::Deny);
+    assert_eq!(outcome(&tables, "10.9.9.8"), Outcome::Allow);
+}
+
 proptest! {
     /// Against the same rules with a word before each list that nobody matches: it is no address, so
     /// they are scanned.

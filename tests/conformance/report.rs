@@ -19,9 +19,10 @@ byte, how their connections end, what the server finds (arguments, environment, 
 and what is logged is written down, and compared. Process ids, durations and the ports of clients are left out; nothing
 else is.
 
-The sections are those of xinetd's behaviour: 1 the language, 2 attributes, 3 address lists, 4 serving, 5 logging. *Same* means that
-both transcripts are equal. Where they differ, the entry of [deviations.md](deviations.md) says why; both transcripts are in
-tests/conformance/transcripts, and a difference that is not listed fails, as does a listed one that is gone.
+The sections are those of xinetd's behaviour: 1 the language, 2 attributes, 3 address lists, 4 serving, 5 logging,
+6 the programs and inetd.conf. *Same* means that both transcripts are equal. Where they differ, the entry of
+[deviations.md](deviations.md) says why; both transcripts are in tests/conformance/transcripts, and a difference that is not
+listed fails, as does a listed one that is gone.
 
 `cargo test -p xinetd-bridge-tests --test conformance` runs it, as root; `UPDATE_GOLDEN=1` writes this page and the transcripts.
 ";

@@ -131,6 +131,17 @@ impl Side {
         Ok(report.contains("\"standing\": \"not_served\""))
     }
 
+    /// What it has against the files that it was started with.
+    pub(crate) fn complaints(&self) -> Result<String> {
+        self.container.sh(match self.which {
+            Which::Xinetd => {
+                "journalctl -q -o cat -p warning _SYSTEMD_UNIT=reference.service \
+                     _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID reference)"
+            }
+            Which::Bridge => "xinetdctl check | grep -E ': (error|warning): ' || true",
+        })
+    }
+
     /// Starts it anew with another configuration.
     pub(crate) fn restart(&self, configuration: &str) -> Result<()> {
         self.stop()?;

@@ -53,6 +53,21 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Runs a script on the machine.
+    pub(crate) fn sh(&self, script: &str) -> Result<()> {
+        self.side.container.sh(script).map(drop)
+    }
+
+    /// Writes down what it has against the files that it was started with.
+    pub(crate) fn complaints(&mut self) -> Result<()> {
+        let said = self.side.complaints()?;
+        self.note("complaints:");
+        for line in said.lines() {
+            let _ = writeln!(self.transcript, "  {line}");
+        }
+        Ok(())
+    }
+
     /// A client from `source` to a port of the machine: at 127.0.0.1 for a source on the
     /// loopback, else at the source's own address.
     pub(crate) fn connect(

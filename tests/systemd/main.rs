@@ -7,6 +7,7 @@ mod bed;
 mod boot;
 mod faults;
 mod ident;
+mod inetd;
 mod internal;
 mod libwrap;
 mod lifecycle;
@@ -54,6 +55,7 @@ fn main() {
             access::SCENARIOS,
             libwrap::SCENARIOS,
             ident::SCENARIOS,
+            inetd::SCENARIOS,
             wait::SCENARIOS,
             internal::SCENARIOS,
             mux::SCENARIOS,

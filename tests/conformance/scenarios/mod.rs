@@ -5,6 +5,7 @@ mod banners;
 mod files;
 mod ident;
 mod identity;
+mod inetd;
 mod inside;
 mod kinds;
 mod language;
@@ -44,6 +45,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         sensors::SCENARIOS,
         kinds::SCENARIOS,
         mux::SCENARIOS,
+        inetd::SCENARIOS,
     ]
     .concat()
 }
