@@ -19,6 +19,8 @@ pub mod libwrap;
 pub mod options;
 pub mod policy;
 pub mod problem;
+#[cfg(feature = "accept")]
+pub mod reconcile;
 pub mod service;
 pub mod spec;
 pub mod status;
