@@ -1,4 +1,4 @@
-//! Who may change bans: root, and whom polkit lets (`org.xinetd.Bridge1.manage`).
+//! Who may change anything: root, and whom polkit lets (`org.xinetd.Bridge1.manage`).
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -35,7 +35,7 @@ trait Polkit {
 /// # Errors
 /// [`Error::Denied`] where it may not change anything.
 pub(super) async fn check(connection: &Connection, header: &Header<'_>) -> Result<(), Error> {
-    let denied = || Error::Denied("only root may change bans, or whom polkit lets".to_owned());
+    let denied = || Error::Denied("only root may do that, or whom polkit lets".to_owned());
     let sender = header.sender().ok_or_else(denied)?;
     let bus = fdo::DBusProxy::new(connection).await?;
     let user = bus.get_connection_unix_user(BusName::from(sender.clone()));

@@ -1,9 +1,13 @@
 //! The coordinator as programs see it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use zbus::wire::Type;
-use zbus::{Connection, proxy};
+use zbus::{Connection, OwnedObjectPath, proxy};
 use zruntime::block_on;
+
+use crate::status::SessionRow;
 
 /// [`BanRow::until`] of a ban that does not end.
 pub const FOREVER: u64 = u64::MAX;
@@ -25,6 +29,55 @@ pub struct BanRow {
     pub sensor: String,
 }
 
+/// A service and what it is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct ServiceRow {
+    /// The id in xinetd's files.
+    pub id: String,
+    /// The units, without suffix.
+    pub unit: String,
+    /// Where it stands: file, line and column.
+    pub source: String,
+    /// `stopped`, `listening`, `serving`, `paused`, `failed`, or `silent`: its helper does not answer.
+    pub state: String,
+    /// The sessions that are open.
+    pub running: u64,
+    /// The clients that wait for something.
+    pub waiting: u64,
+    /// Seconds that a pause lasts on; 0 is none.
+    pub pause: u64,
+    /// Clients that were let in since the machine was started.
+    pub served: u64,
+    /// Clients that were turned away, by what for.
+    pub refused: BTreeMap<String, u64>,
+    /// How many sessions took how long: a class for each of the property DurationBounds, and one for
+    /// longer ones.
+    pub durations: Vec<u64>,
+    /// All of them together, in milliseconds.
+    pub duration_sum: u64,
+}
+
+/// An open session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct SessionInfo {
+    /// The server's process; 0 where there is none.
+    pub pid: i32,
+    /// The client's address and port.
+    pub peer: String,
+    /// Its age in seconds.
+    pub age: u64,
+}
+
+impl From<&SessionRow> for SessionInfo {
+    fn from(row: &SessionRow) -> Self {
+        Self {
+            pid: row.pid,
+            peer: row.peer.to_string(),
+            age: row.age,
+        }
+    }
+}
+
 #[proxy(
     interface = "org.xinetd.Bridge1.Manager",
     default_service = "org.xinetd.Bridge1",
@@ -35,55 +88,108 @@ trait Manager {
     fn add_ban(&self, peer: &str, seconds: u64) -> zbus::Result<String>;
     fn remove_ban(&self, peer: &str) -> zbus::Result<()>;
     fn flush_bans(&self) -> zbus::Result<u32>;
+    fn list_services(&self) -> zbus::Result<Vec<ServiceRow>>;
+    fn get_service(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn duration_bounds(&self) -> zbus::Result<Vec<u64>>;
 }
 
-/// What to ask the coordinator for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// All bans.
-    List,
-    /// Ban a peer for so many seconds; 0 is for ever.
-    Add(String, u64),
-    /// End the ban of a peer.
-    Remove(String),
-    /// End all bans.
-    Flush,
+#[proxy(
+    interface = "org.xinetd.Bridge1.Service",
+    default_service = "org.xinetd.Bridge1"
+)]
+trait Service {
+    fn kick(&self, whom: &str) -> zbus::Result<()>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn unit(&self) -> zbus::Result<String>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn sessions(&self) -> zbus::Result<Vec<SessionInfo>>;
 }
 
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The bans.
-    Bans(Vec<BanRow>),
-    /// Whom the new ban hits.
-    Added(String),
-    /// It is done.
-    Removed,
-    /// So many bans were ended.
-    Flushed(u32),
-}
-
-/// Asks the coordinator over the system bus, which starts it where it does not run.
+/// All bans, the newest first.
 ///
 /// # Errors
-/// In words.
-pub fn call(call: &Call) -> Result<Outcome, String> {
-    block_on(ask(call)).map_err(|error| match error {
-        zbus::Error::MethodError(name, text, _) => text.unwrap_or_else(|| name.to_string()),
-        other => format!("the coordinator can't be reached over the system bus: {other}"),
-    })
+/// In words, as of all calls here: the coordinator's, or those of the bus, which starts it where it
+/// does not run.
+pub fn list_bans() -> Result<Vec<BanRow>, String> {
+    said(block_on(async { manager().await?.list_bans().await }))
 }
 
-async fn ask(call: &Call) -> zbus::Result<Outcome> {
-    let connection = Connection::system().await?;
-    let manager = ManagerProxy::new(&connection).await?;
-    Ok(match call {
-        Call::List => Outcome::Bans(manager.list_bans().await?),
-        Call::Add(peer, seconds) => Outcome::Added(manager.add_ban(peer, *seconds).await?),
-        Call::Remove(peer) => {
-            manager.remove_ban(peer).await?;
-            Outcome::Removed
-        }
-        Call::Flush => Outcome::Flushed(manager.flush_bans().await?),
+/// Bans a peer for so many seconds, 0 for ever; whom the ban hits.
+///
+/// # Errors
+/// As [`list_bans`].
+pub fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
+    said(block_on(async {
+        manager().await?.add_ban(peer, seconds).await
+    }))
+}
+
+/// Ends the ban of a peer.
+///
+/// # Errors
+/// As [`list_bans`].
+pub fn remove_ban(peer: &str) -> Result<(), String> {
+    said(block_on(async { manager().await?.remove_ban(peer).await }))
+}
+
+/// Ends all bans; how many there were.
+///
+/// # Errors
+/// As [`list_bans`].
+pub fn flush_bans() -> Result<u32, String> {
+    said(block_on(async { manager().await?.flush_bans().await }))
+}
+
+/// All services, and the upper bounds of the classes of durations, in milliseconds.
+///
+/// # Errors
+/// As [`list_bans`].
+pub fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
+    said(block_on(async {
+        let manager = manager().await?;
+        Ok((
+            manager.list_services().await?,
+            manager.duration_bounds().await?,
+        ))
+    }))
+}
+
+/// The unit without suffix of the service with this id or unit, and its sessions.
+///
+/// # Errors
+/// As [`list_bans`].
+pub fn list_sessions(name: &str) -> Result<(String, Vec<SessionInfo>), String> {
+    said(block_on(async {
+        let service = service(name).await?;
+        Ok((service.unit().await?, service.sessions().await?))
+    }))
+}
+
+/// Ends a session of the service with this id or unit: by the server's process, or by the client's
+/// address and port.
+///
+/// # Errors
+/// As [`list_bans`].
+pub fn kick(name: &str, whom: &str) -> Result<(), String> {
+    said(block_on(async { service(name).await?.kick(whom).await }))
+}
+
+async fn manager() -> zbus::Result<ManagerProxy<'static>> {
+    ManagerProxy::new(&Connection::system().await?).await
+}
+
+async fn service(name: &str) -> zbus::Result<ServiceProxy<'static>> {
+    let manager = manager().await?;
+    let path = manager.get_service(name).await?;
+    let connection = manager.inner().connection();
+    ServiceProxy::builder(connection).path(path).build().await
+}
+
+/// The result, with an error in words.
+fn said<T>(result: zbus::Result<T>) -> Result<T, String> {
+    result.map_err(|error| match error {
+        zbus::Error::MethodError(name, text, _) => text.unwrap_or_else(|| name.to_string()),
+        other => format!("the coordinator can't be reached over the system bus: {other}"),
     })
 }

@@ -164,6 +164,11 @@ impl Keeper {
         Ok((bans, clocks))
     }
 
+    /// Someone wants something, be it of bans or not.
+    pub(super) fn wanted(&mut self) {
+        self.last_use = Instant::now();
+    }
+
     /// When someone has last wanted something.
     pub(super) fn last_use(&self) -> Instant {
         self.last_use

@@ -6,14 +6,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use zbus::message::Header;
-use zbus::{Connection, DBusError, connection, fdo, interface};
+use zbus::{Connection, DBusError, OwnedObjectPath, connection, fdo, interface};
 use zruntime::block_on;
 
 use crate::bans::{Ban, Clocks, Origin, Until};
 
-use super::client::{BanRow, FOREVER};
+use super::client::{BanRow, FOREVER, ServiceRow};
 use super::keeper::Refused;
-use super::{MANAGER, NAME, Shared, authority};
+use super::{MANAGER, NAME, Shared, authority, service, services};
 
 /// How often it is looked whether the bus is still there, or there again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -35,6 +35,10 @@ pub(super) enum Error {
     Full(String),
     /// There is no ban for the peer.
     NotBanned(String),
+    /// There is no such service.
+    NoService(String),
+    /// There is no such session.
+    NoSession(String),
     /// Something of the machine does not work.
     Failed(String),
 }
@@ -74,6 +78,12 @@ pub(super) fn serve(shared: Arc<Shared>) -> Bus {
             if !alive {
                 connection = connect(&shared);
             }
+            if let Some(connection) = &connection {
+                let followed = shared.objects.follow(connection.object_server(), &shared);
+                if let Err(error) = block_on(followed) {
+                    log::error!("the objects of services: {error}");
+                }
+            }
             if ended.recv_timeout(RETRY) != Err(RecvTimeoutError::Timeout) {
                 break;
             }
@@ -89,9 +99,11 @@ pub(super) fn serve(shared: Arc<Shared>) -> Bus {
 
 fn connect(shared: &Arc<Shared>) -> Option<Connection> {
     let manager = Manager(Arc::clone(shared));
+    shared.objects.forget();
     let builder = connection::Builder::system()
         .name(NAME)
-        .serve_at(MANAGER, manager);
+        .serve_at(MANAGER, manager)
+        .serve_at(MANAGER, fdo::ObjectManager);
     // Sensors do not need the bus: that it is not there is not worth a line.
     block_on(builder.build())
         .inspect_err(|error| log::debug!("the system bus: {error}"))
@@ -111,6 +123,53 @@ impl Manager {
     #[zbus(property(emits_changed_signal = "const"))]
     fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
+    }
+
+    /// The upper bounds of the classes of durations, in milliseconds.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn duration_bounds(&self) -> Vec<u64> {
+        services::bounds()
+    }
+
+    /// All services, and what each is doing.
+    async fn list_services(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<ServiceRow>, Error> {
+        self.0.lock().wanted();
+        let active = self.0.services.active(connection).await?;
+        Ok(active.iter().map(|active| active.row.clone()).collect())
+    }
+
+    /// The object of a service, by its id or one of its units.
+    async fn get_service(
+        &self,
+        name: String,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedObjectPath, Error> {
+        self.0.lock().wanted();
+        let unit = name.strip_suffix(".socket");
+        let unit = unit
+            .or_else(|| name.strip_suffix(".service"))
+            .unwrap_or(&name);
+        let services = self.0.services.all();
+        let mut named = services.iter().filter(|service| service.unit == unit);
+        let mut called = services.iter().filter(|service| service.id == name);
+        let service = match (named.next(), called.next(), called.next()) {
+            (Some(service), ..) | (None, Some(service), None) => service,
+            (None, Some(_), Some(_)) => {
+                let text = format!("several services have the id {name}: name the unit");
+                return Err(Error::NoService(text));
+            }
+            (None, None, _) => {
+                return Err(Error::NoService(format!("there is no service {name}")));
+            }
+        };
+        self.0
+            .objects
+            .follow(connection.object_server(), &self.0)
+            .await?;
+        Ok(service::path(&service.unit))
     }
 
     /// All bans that hold now.

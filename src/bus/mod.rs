@@ -1,4 +1,4 @@
-//! The coordinator: what services share, which is the bans (docs/dbus.md).
+//! The coordinator: what services share and what people want to see of them (docs/dbus.md).
 //!
 //! It has two doors: a socket for sensors, and `org.xinetd.Bridge1` on the system bus for people.
 //! systemd starts it when someone comes to either, and it leaves when nobody wants anything. The
@@ -9,9 +9,13 @@ mod authority;
 mod caller;
 pub mod client;
 mod door;
+mod helper;
 mod keeper;
 mod manager;
 mod saver;
+mod service;
+mod services;
+pub mod systemd;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -33,6 +37,8 @@ use crate::journal::Journal;
 use crate::sys::{descriptor, signals};
 
 use keeper::{Keeper, Paths};
+use service::Objects;
+use services::Services;
 
 /// The name on the bus.
 pub const NAME: &str = "org.xinetd.Bridge1";
@@ -40,10 +46,13 @@ pub const NAME: &str = "org.xinetd.Bridge1";
 /// The object for people.
 pub const MANAGER: &str = "/org/xinetd/Bridge1";
 
-/// The bans, for all threads.
+/// What all threads share.
 struct Shared {
+    /// The bans.
     keeper: Mutex<Keeper>,
     changed: Condvar,
+    services: Services,
+    objects: Objects,
     closing: AtomicBool,
 }
 
@@ -132,6 +141,8 @@ fn run() -> Result<(), String> {
     let shared = Arc::new(Shared {
         keeper: Mutex::new(keeper),
         changed: Condvar::new(),
+        services: Services::default(),
+        objects: Objects::default(),
         closing: AtomicBool::new(false),
     });
     let saver = {

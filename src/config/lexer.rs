@@ -27,6 +27,8 @@ pub(super) struct Word<'a> {
 pub(super) struct Line<'a> {
     /// Its number, from 1.
     pub(super) number: u32,
+    /// Where in the file it begins.
+    pub(super) start: usize,
     /// What it says.
     pub(super) text: &'a [u8],
     /// xinetd would break it in two.
@@ -138,6 +140,7 @@ impl<'a> Lines<'a> {
         let limit = (start / READ_UNIT + 2) * READ_UNIT;
         Some(Line {
             number: self.number,
+            start,
             text: &rest[..length],
             overlong: start + length > limit,
         })

@@ -6,6 +6,7 @@
 mod address;
 mod attribute;
 mod databases;
+mod edit;
 mod include;
 mod inetd;
 mod lexer;
@@ -23,6 +24,7 @@ mod values;
 pub use address::{Reading, Remark, read as read_addresses};
 pub use attribute::Attribute;
 pub use databases::{Databases, User};
+pub use edit::{Unfit, set_disable};
 pub use inetd::{Conversion, Converted, convert as convert_inetd};
 pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
 pub use table::{Class, Row, Sections, Served, TABLE};

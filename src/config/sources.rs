@@ -66,6 +66,14 @@ impl DiskTree {
         Self { root }
     }
 
+    /// Where a file of the tree lies on disk, by a path without symbolic links.
+    ///
+    /// # Errors
+    /// If it is not there, or can't be reached.
+    pub fn locate(&self, path: &Path) -> io::Result<PathBuf> {
+        self.resolve(path)?.canonicalize()
+    }
+
     /// Where a path of the tree lies on disk, symbolic links followed.
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         let Some(root) = &self.root else {

@@ -8,6 +8,8 @@ use super::bans::BansCommand;
 use super::convert::ConvertArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
+use super::status::{KickArgs, StatusArgs};
+use super::top::TopArgs;
 
 /// Looks after services that are configured for xinetd and served through systemd.
 #[derive(Debug, Parser)]
@@ -48,8 +50,29 @@ pub(super) enum Command {
     /// Exit status: 0, or 2 if there is no such service or it has no units.
     Units(ServiceArgs),
     Explain(ExplainArgs),
+    /// Switch a service on: in its file, for each boot, and at once.
+    ///
+    /// The value of `disable` is changed, all else in the file stays. Then systemd makes its units
+    /// anew and the socket is started; not so for the files below another root, or where systemd does
+    /// not run. What `enabled` or `disabled` in defaults keeps out is left alone, and the line is named.
+    ///
+    /// Exit status: 0 if it is on, 1 if it is not, 2 if there is no such service.
+    Enable(ServiceArgs),
+    /// Switch a service off: in its file, for each boot, and at once.
+    ///
+    /// As enable does, the other way round: the socket is stopped, which ends the sessions as well.
+    ///
+    /// Exit status: 0 if it is off, 1 if it is not, 2 if there is no such service.
+    Disable(ServiceArgs),
     Check(CheckArgs),
     Convert(ConvertArgs),
+    Status(StatusArgs),
+    Top(TopArgs),
+    /// Print the counters in the OpenMetrics text format.
+    ///
+    /// Exit status: 0, or 1 if the coordinator can't be asked.
+    Metrics,
+    Kick(KickArgs),
     #[command(subcommand)]
     Bans(BansCommand),
     /// Print what packages install beside the program.

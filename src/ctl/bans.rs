@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::output::{Done, Failure, Output};
-use crate::bus::client::{BanRow, Call, FOREVER, Outcome, call};
+use super::time::span;
+use crate::bus::client::{self, BanRow, FOREVER};
 
 /// Show and change the list of banned peers.
 ///
@@ -16,9 +18,8 @@ use crate::bus::client::{BanRow, Call, FOREVER, Outcome, call};
 pub(super) enum BansCommand {
     /// Print all bans, the newest first.
     List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Keep a peer out of all services.
     Add {
@@ -27,32 +28,66 @@ pub(super) enum BansCommand {
         /// For how long: seconds, or with a unit, as in 90s, 15m, 12h, 7d; for ever without it.
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
         time: Option<u64>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Let a peer in again.
     Remove {
         /// Its address, or what the list has.
         address: String,
+        #[command(flatten)]
+        form: Form,
     },
     /// Let everybody in again.
-    Flush,
+    Flush {
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Form {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs a command.
 pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
-    let (wanted, json) = match command {
-        BansCommand::List { json } => (Call::List, *json),
-        BansCommand::Add { address, time } => {
-            (Call::Add(address.clone(), time.unwrap_or(0)), false)
+    let undone = |error: String| Failure::undone(error);
+    match command {
+        BansCommand::List { form } => {
+            let rows = client::list_bans().map_err(undone)?;
+            match form.json {
+                true => out.json(&json_list(&rows))?,
+                false => print(&rows, now(), out)?,
+            }
         }
-        BansCommand::Remove { address } => (Call::Remove(address.clone()), false),
-        BansCommand::Flush => (Call::Flush, false),
-    };
-    match call(&wanted).map_err(Failure::undone)? {
-        Outcome::Bans(rows) if json => print_json(&rows, out)?,
-        Outcome::Bans(rows) => print(&rows, now(), out)?,
-        Outcome::Added(peer) => writeln!(out, "{peer} is banned")?,
-        Outcome::Removed => {}
-        Outcome::Flushed(count) => writeln!(out, "bans removed: {count}")?,
+        BansCommand::Add {
+            address,
+            time,
+            form,
+        } => {
+            let peer = client::add_ban(address, time.unwrap_or(0)).map_err(undone)?;
+            match form.json {
+                true => out.json(&json!({ "format": 1, "added": peer }))?,
+                false => writeln!(out, "{peer} is banned")?,
+            }
+        }
+        BansCommand::Remove { address, form } => {
+            client::remove_ban(address).map_err(undone)?;
+            if form.json {
+                out.json(&json!({ "format": 1, "removed": 1 }))?;
+            }
+        }
+        BansCommand::Flush { form } => {
+            let count = client::flush_bans().map_err(undone)?;
+            match form.json {
+                true => out.json(&json!({ "format": 1, "removed": count }))?,
+                false => writeln!(out, "bans removed: {count}")?,
+            }
+        }
     }
     Ok(0)
 }
@@ -86,35 +121,20 @@ fn print(rows: &[BanRow], now: u64, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A time span by its two largest units.
-fn span(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m {}s", seconds % 60),
-        3600..86_400 => format!("{hours}h {}m", minutes % 60),
-        _ => format!("{days}d {}h", hours % 24),
-    }
-}
-
-/// An object with the list `bans`; in each what docs/dbus.md says of ListBans, `until` being null
-/// for ever.
-fn print_json(rows: &[BanRow], out: &mut dyn Write) -> io::Result<()> {
-    let bans: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            serde_json::json!({
-                "peer": row.peer,
-                "since": row.since,
-                "last": row.last,
-                "until": (row.until != FOREVER).then_some(row.until),
-                "origin": row.origin,
-                "sensor": row.sensor,
-            })
+/// The list for programs, as docs/xinetdctl.md has it.
+fn json_list(rows: &[BanRow]) -> Value {
+    let ban = |row: &BanRow| {
+        json!({
+            "peer": row.peer,
+            "since": row.since,
+            "last": row.last,
+            "until": (row.until != FOREVER).then_some(row.until),
+            "origin": row.origin,
+            "sensor": row.sensor,
         })
-        .collect();
-    serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "bans": bans }))?;
-    writeln!(out)
+    };
+    let bans: Vec<_> = rows.iter().map(ban).collect();
+    json!({ "format": 1, "bans": bans })
 }
 
 /// A time of more than nothing, in seconds.
@@ -187,10 +207,8 @@ PEER                   SINCE       LEFT  BY
 2001:db8:1:2::/64      1m 1s   for ever  administrator
 ";
         assert_eq!(String::from_utf8(text).unwrap(), wanted);
-        let mut json = Vec::new();
-        print_json(&rows, &mut json).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let json = json_list(&rows);
         assert_eq!(json["bans"][0]["until"], 91_000);
-        assert_eq!(json["bans"][1]["until"], serde_json::Value::Null);
+        assert_eq!(json["bans"][1]["until"], Value::Null);
     }
 }

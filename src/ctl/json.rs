@@ -1,44 +1,4 @@
-//! The report of `xinetdctl check --json`.
-//!
-//! One object. Fields may be added; those below keep name and meaning while `format` is 1:
-//!
-//! ```json
-//! {
-//!   "format": 1,
-//!   "errors": 0, "warnings": 1, "notes": 0,
-//!   "files": [{
-//!     "main": "/etc/xinetd.conf",
-//!     "problems": [{
-//!       "severity": "warning",
-//!       "code": "value-count",
-//!       "file": "/etc/xinetd.d/foo", "line": 7, "column": 8, "length": 12,
-//!       "message": "`cps` takes 2 values, not 5",
-//!       "help": "remove `# per second`"
-//!     }],
-//!     "services": [{
-//!       "id": "foo",
-//!       "file": "/etc/xinetd.d/foo", "line": 1,
-//!       "standing": "served",
-//!       "unit": "foo",
-//!       "enabled": true,
-//!       "attributes": [{
-//!         "name": "instances", "text": "= 10",
-//!         "file": "/etc/xinetd.d/foo", "line": 9, "column": 5,
-//!         "from_defaults": false,
-//!         "fates": [{"fate": "helper", "detail": "refuses connections by it"}]
-//!       }]
-//!     }]
-//!   }]
-//! }
-//! ```
-//!
-//! - `severity`: `error`, `warning` or `note`. Columns and lengths count bytes, columns from 1.
-//! - `standing`: `served`; `native` (a unit of the administrator has the name: `native` is its
-//!   file); `not_served` (this version can't); `dropped` (because of errors). `unit` is null
-//!   for the last two, `enabled` is null but for `served`.
-//! - `fate` (an attribute that says several things, such as `flags`, has several): `unit` (systemd, by the directives in `detail`), `generator`, `helper`,
-//!   `not_enforced_yet`, `not_served`, `no_effect`.
-//! - What is not UTF-8 has U+FFFD in its place.
+//! The report of `xinetdctl check --json`, as docs/xinetdctl.md has it.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -73,7 +33,6 @@ struct Service<'a> {
     standing: &'static str,
     unit: Option<&'a str>,
     enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     native: Option<Cow<'a, str>>,
     attributes: Vec<Attribute<'a>>,
 }
@@ -194,7 +153,7 @@ mod tests {
                 }],
                 "services": [{
                     "id": "foo", "file": "/etc/xinetd.d/foo", "line": 1,
-                    "standing": "served", "unit": "foo", "enabled": true,
+                    "standing": "served", "unit": "foo", "enabled": true, "native": null,
                     "attributes": [
                         {
                             "name": "port", "text": "= 7",
@@ -211,7 +170,7 @@ mod tests {
                     ],
                 }, {
                     "id": "b\u{fffd}r", "file": "/etc/xinetd.d/foo", "line": 20,
-                    "standing": "dropped", "unit": null, "enabled": null,
+                    "standing": "dropped", "unit": null, "enabled": null, "native": null,
                     "attributes": [],
                 }],
             }],

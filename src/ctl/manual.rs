@@ -32,8 +32,15 @@ pub(super) fn print(text: Text, out: &mut dyn Write) -> io::Result<()> {
     };
     // clap_complete panics where it can't write.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "xinetdctl", &mut script);
+    clap_complete::generate(shell, &mut visible(), "xinetdctl", &mut script);
     out.write_all(&script)
+}
+
+/// The commands that are for people.
+fn visible() -> Command {
+    let whole = Cli::command();
+    let shown = whole.get_subcommands().filter(|one| !one.is_hide_set());
+    Command::new("xinetdctl").subcommands(shown.cloned())
 }
 
 /// The files that the page speaks of, with what is in them.
@@ -177,6 +184,7 @@ mod tests {
         for shell in [Text::Bash, Text::Zsh, Text::Fish] {
             let script = printed(shell);
             assert!(names.iter().all(|name| script.contains(name)), "{shell:?}");
+            assert!(!script.contains("generate"), "{shell:?}");
         }
     }
 }

@@ -11,9 +11,14 @@ mod layout;
 mod list;
 mod machine;
 mod manual;
+mod metrics;
 mod output;
 mod show;
+mod status;
+mod switch;
 mod text;
+mod time;
+mod top;
 mod units;
 mod value;
 mod wrappers;
@@ -50,12 +55,18 @@ pub fn main(
 
 fn run(command: Command, out: &mut Output<'_>) -> Done {
     match command {
+        Command::Enable(arguments) => switch::run(&arguments, true, out),
+        Command::Disable(arguments) => switch::run(&arguments, false, out),
         Command::Check(arguments) => check(&arguments, out),
         Command::List(view) => list::run(&view, out),
         Command::Show(arguments) => show::run(&arguments, out),
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Units(arguments) => units::run(&arguments, out),
         Command::Convert(arguments) => Ok(convert::run(&arguments, out, &mut std::io::stderr())),
+        Command::Status(arguments) => status::run(&arguments, out),
+        Command::Top(arguments) => top::run(&arguments, out),
+        Command::Metrics => metrics::run(out),
+        Command::Kick(arguments) => status::kick(&arguments),
         Command::Bans(command) => bans::run(&command, out),
         Command::Generate { what } => {
             manual::print(what, out)?;

@@ -69,6 +69,11 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Whether it goes to a terminal that shows colours.
+    pub(super) fn is_colourful(&self) -> bool {
+        self.colour
+    }
+
     /// The text in a style.
     pub(super) fn paint(&self, style: Style, text: impl Display) -> String {
         match self.colour {

@@ -37,7 +37,6 @@ struct Value {
     name: &'static str,
     value: String,
     origin: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'static str>,
     lines: Vec<Line>,
 }

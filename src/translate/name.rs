@@ -55,6 +55,12 @@ pub(super) fn simple(name: &str) -> String {
     name.replace(':', r"\x3a").replace('\\', "@")
 }
 
+/// The unit's name without suffix that has this [`UnitName::simple`].
+pub(super) fn from_simple(simple: &str) -> String {
+    // A colon is the only character that stands as itself in names and not here.
+    simple.replace("@x3a", ":").replace('@', r"\")
+}
+
 impl fmt::Display for UnitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -319,6 +325,10 @@ mod tests {
         assert_eq!(simple("time-dgram.2"), "time-dgram.2");
         assert_eq!(simple("a b:c"), "a@x20b@x3ac");
         assert_eq!(simple("a@x20b"), "a@x40x20b");
+        for id in ["time-dgram.2", "a b:c", "a@x20b", "\\x3a"] {
+            let unit = escape::unit_name(id.as_bytes());
+            assert_eq!(from_simple(&UnitName(unit.clone()).simple()), unit);
+        }
     }
 
     #[test]

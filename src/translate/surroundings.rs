@@ -1,13 +1,19 @@
 //! What a translation has to know besides the configuration.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::name::{ExistingUnits, UnitName, simple};
+use super::name::{ExistingUnits, UnitName, from_simple, simple};
 use super::unit::{Plain, Value};
 use crate::bans;
 use crate::config::{Databases, FileTree};
 use crate::options::Options;
+
+/// Where below /run each unit has a RuntimeDirectory.
+pub(super) const RUNTIME_DIRECTORY: &str = "xinetd-bridge";
 
 /// What a translation has to know besides the configuration.
 #[derive(Clone, Debug)]
@@ -70,9 +76,38 @@ impl SpecDirectory {
         }
     }
 
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the spec of a unit that systemd runs lies, by the unit's name without suffix.
     pub fn usual_spec(unit: &str) -> PathBuf {
         Self::usual().path.join(format!("{}.toml", simple(unit)))
+    }
+
+    /// The specs of all units where systemd has generated them: the unit's name without suffix, its
+    /// RuntimeDirectory, and the file.
+    ///
+    /// # Errors
+    /// If the directory can't be read; one that is not there has none.
+    pub fn usual_units() -> io::Result<Vec<(String, PathBuf, PathBuf)>> {
+        let entries = match fs::read_dir(Self::usual().path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut units = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension() == Some(OsStr::new("toml"))
+                && let Some(simple) = path.file_stem().and_then(OsStr::to_str)
+            {
+                let runtime = Path::new("/run").join(RUNTIME_DIRECTORY).join(simple);
+                units.push((from_simple(simple), runtime, path));
+            }
+        }
+        units.sort();
+        Ok(units)
     }
 
     /// The spec of a unit, for an argument.

@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 
 use super::escape;
 use super::name::UnitName;
+use super::surroundings::RUNTIME_DIRECTORY;
 use crate::spec::MUX_DIRECTORY;
 
 /// Where the packages put the helper.
@@ -98,7 +99,7 @@ impl Display for Value {
             Self::Listen(address, Some(zone)) => write!(f, "{address}%%{}", zone.0),
             Self::Listen(address, None) => address.fmt(f),
             Self::MuxSocket(unit) => write!(f, "{MUX_DIRECTORY}/{}", unit.simple()),
-            Self::RuntimeDirectory(unit) => write!(f, "xinetd-bridge/{}", unit.simple()),
+            Self::RuntimeDirectory(unit) => write!(f, "{RUNTIME_DIRECTORY}/{}", unit.simple()),
             Self::Prose(text) => f.write_str(&escape::prose(text)),
             Self::Plain(text) => f.write_str(&text.0),
             Self::Spec(directory, unit) => write!(f, "spec:{}/{}.toml", directory.0, unit.simple()),

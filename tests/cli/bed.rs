@@ -102,6 +102,11 @@ impl Tree {
         fs::write(path, text).unwrap();
     }
 
+    /// What a file holds.
+    pub(crate) fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path(file)).unwrap()
+    }
+
     /// Runs the program on the tree.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         xinetdctl(&self.0, arguments)

@@ -194,3 +194,19 @@ fn the_table_of_bans_keeps_a_peer_out() {
     );
     tree.run(&["explain", "a", "192.0.2.8"]).ends_with(0);
 }
+
+#[test]
+fn servers_of_others_do_not_count_for_the_client() {
+    let tree = Tree::new();
+    tree.write(
+        "etc/xinetd.d/a",
+        "service a\n{\ntype = UNLISTED\nport = 9\nsocket_type = stream\nwait = no\nuser = 0\nserver = /bin/x\n\
+         per_source = 1\n}\n",
+    );
+    for client in ["127.0.0.1", "192.0.2.1", "::1"] {
+        let others = ["explain", "a", client, "--running", "5"];
+        tree.run(&others).ends_with(0);
+        let own = tree.run(&["explain", "a", client, "--from-source", "1"]);
+        assert!(own.ends_with(1).out.contains("refused: per_source_limit"));
+    }
+}

@@ -6,5 +6,7 @@
 )]
 
 mod bed;
+mod documentation;
 mod explain;
 mod look;
+mod switch;

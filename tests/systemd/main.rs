@@ -16,6 +16,8 @@ mod mux;
 mod process;
 mod redirect;
 mod sensor;
+mod status;
+mod switch;
 mod units;
 mod wait;
 
@@ -60,6 +62,8 @@ fn main() {
             redirect::SCENARIOS,
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,
+            status::SCENARIOS,
+            switch::SCENARIOS,
             faults::SCENARIOS,
         ];
         for &(name, scenario) in groups.iter().copied().flatten() {

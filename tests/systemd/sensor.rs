@@ -149,7 +149,7 @@ fn strangers(bed: &Bed) -> Result<()> {
     for call in calls {
         let (done, said) = bed.container.try_sh(&format!("{nobody} {CALL} {call}"))?;
         equal(call, done, false)?;
-        contains(&said, "only root may change bans")?;
+        contains(&said, "only root may do that")?;
     }
     bed.container.sh(&format!("{nobody} {CALL} ListBans"))?;
     // The other door closes before anything is said: to a service that is no sensor, to a shell, and

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::super::output::Failure;
 use super::ExplainArgs;
-use super::walk::Outcome;
+use super::verdict::Outcome;
 use crate::accept::ban_table::Bans;
 use crate::accept::clock::{LocalClock, Moment};
 use crate::accept::load::LoadAverage;
@@ -61,7 +61,7 @@ impl Client {
     pub(super) fn state(&self, peer: IpAddr) -> State {
         let mut state = State::default();
         // Any other address: who the others are makes no difference.
-        let other = match peer.is_loopback() {
+        let other = match peer.to_canonical().is_loopback() {
             true => IpAddr::from([192, 0, 2, 1]),
             false => IpAddr::from([127, 0, 0, 1]),
         };

@@ -2,8 +2,10 @@
 //!
 //! The checks are the helper's own; what the helper knows of its own state is given by options.
 
+mod asked;
 mod client;
 mod rules;
+mod verdict;
 mod walk;
 
 use std::io::{self, Write};
@@ -19,12 +21,13 @@ use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, Failure, GOOD, Output, WIDTH};
 use super::show::heading;
 use crate::config::DiskTree;
-use crate::problem::{Place, printable};
+use crate::problem::printable;
 use crate::service::MinuteOfDay;
 use crate::translate::Standing;
 
 use client::Client;
-use walk::{Outcome, Step, Verdict, walk};
+use verdict::{Outcome, Rule, Step, Verdict};
+use walk::walk;
 
 /// Tell whether a service lets a client in: each check in its order, with the rule that decides.
 ///
@@ -99,11 +102,11 @@ struct Check {
     check: &'static str,
     result: &'static str,
     detail: String,
-    rule: Option<Rule>,
+    rule: Option<Line>,
 }
 
 #[derive(Serialize)]
-struct Rule {
+struct Line {
     file: String,
     line: u32,
     column: u32,
@@ -151,15 +154,15 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
 }
 
 fn explained(found: &Found<'_>, verdict: &Verdict, client: &Client) -> Explained {
-    let rule = |(place, text): &(Place, Option<String>)| Rule {
-        file: place.file.display().to_string(),
-        line: place.line,
-        column: place.column,
-        text: text.clone(),
+    let rule = |rule: &Rule| Line {
+        file: rule.place.file.display().to_string(),
+        line: rule.place.line,
+        column: rule.place.column,
+        text: rule.text.clone(),
     };
     let check = |step: &Step| Check {
         check: step.check,
-        result: step.result.word(),
+        result: step.result.key(),
         detail: step.detail.clone(),
         rule: step.rule.as_ref().map(rule),
     };
@@ -196,7 +199,7 @@ fn print(
         };
         let word = out.paint(style, format_args!("{:8}", step.result.word()));
         let mut lines = fold(&printable(&step.detail), WIDTH - DETAIL);
-        if let Some((place, text)) = &step.rule {
+        if let Some(Rule { place, text }) = &step.rule {
             let text = text.as_deref().unwrap_or_default();
             let line = format!("{}:{}: {text}", place.file.display(), place.line);
             let line = printable(line.trim_end_matches(": "));

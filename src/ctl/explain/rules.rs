@@ -3,8 +3,9 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::asked::Asked;
 use super::client::Client;
-use super::walk::{Asked, Outcome, Verdict};
+use super::verdict::{Outcome, Rule, Verdict};
 use crate::config::{FileTree, Sources};
 use crate::libwrap::{
     self, Effect, Endpoint, FILES, Facts, File, ListFile, Need, Rules, Tables, User,
@@ -37,11 +38,7 @@ pub(super) fn libwrap(
         return verdict.note(NAME, Outcome::NoRule, detail, None);
     }
     let decided = decide(asked, &tables, daemon.as_bytes(), client, verdict);
-    let rule = decided.rule.as_ref().map(|place| {
-        let line = sources.line(place);
-        let text = line.map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
-        (place.clone(), text)
-    });
+    let rule = decided.rule.as_ref().map(|place| Rule::at(place, &sources));
     let daemon = daemon.to_text();
     let mut detail = match (&decided.fault, &decided.rule) {
         (Some(fault), _) => fault.clone(),

@@ -1,109 +1,22 @@
 //! The way of a client through the checks of the helper.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 
 use super::super::machine::{Found, Machine};
 use super::super::output::Failure;
 use super::super::value::{limit, pattern};
+use super::asked::Asked;
 use super::client::Client;
 use super::rules::libwrap;
+use super::verdict::{Outcome, Verdict};
 use crate::accept::internal::datagram::is_client;
 use crate::bans::{Subject, Until};
-use crate::config::{Attribute, FileTree, Sources};
+use crate::config::{Attribute, FileTree};
 use crate::libwrap::User;
 use crate::policy::{Access, Check, Note, Policy, Reason, Refusal};
 use crate::problem::Place;
-use crate::service::{Bind, DenyTime, Family, Limit, Listen, Reach, Service, SocketType};
-use crate::spec::{Sensor, Spec, Task};
-
-/// The port of tcpmux (RFC 1078).
-const TCPMUX: u16 = 1;
-
-/// What became of a client.
-#[derive(Debug, Default)]
-pub(super) struct Verdict {
-    pub(super) steps: Vec<Step>,
-    /// The reason in the words of the log, if it is refused.
-    pub(super) refused: Option<&'static str>,
-}
-
-/// One check.
-#[derive(Debug)]
-pub(super) struct Step {
-    /// The attribute that it is about, or another short name.
-    pub(super) check: &'static str,
-    pub(super) result: Outcome,
-    pub(super) detail: String,
-    /// The rule that decides, and its line.
-    pub(super) rule: Option<(Place, Option<String>)>,
-}
-
-/// What came of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Passed,
-    Refused,
-    /// There is nothing to check.
-    NoRule,
-    /// No check: something that one depends on was found out.
-    Found,
-    /// Something could not be found out, or only a real client can tell.
-    Unknown,
-}
-
-impl Outcome {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Refused => "refused",
-            Self::NoRule => "no rule",
-            Self::Found => "found",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl Verdict {
-    pub(super) fn admits(&self) -> bool {
-        self.refused.is_none()
-    }
-
-    /// Notes a check that is no refusal.
-    pub(super) fn note(
-        &mut self,
-        check: &'static str,
-        result: Outcome,
-        detail: impl Into<String>,
-        rule: Option<(Place, Option<String>)>,
-    ) {
-        self.steps.push(Step {
-            check,
-            result,
-            detail: detail.into(),
-            rule,
-        });
-    }
-
-    /// Notes the check that refuses.
-    pub(super) fn refuse(
-        &mut self,
-        check: &'static str,
-        reason: Reason,
-        detail: impl Into<String>,
-        rule: Option<(Place, Option<String>)>,
-    ) {
-        self.note(check, Outcome::Refused, detail, rule);
-        self.refused = Some(reason.words());
-    }
-}
-
-/// A service, ready to be asked.
-pub(super) struct Asked<'a> {
-    pub(super) service: &'a Service,
-    pub(super) spec: Spec,
-    policy: Policy,
-    pub(super) sources: &'a Sources,
-}
+use crate::service::{DenyTime, Limit, Reach, SocketType};
+use crate::spec::{Sensor, Task};
 
 /// Takes a client through all checks, up to the one that refuses it.
 pub(super) fn walk(
@@ -150,53 +63,6 @@ pub(super) fn walk(
     }
     Ok(verdict)
 }
-
-impl Asked<'_> {
-    /// The client's address as accept(2) gives it, or why it does not get as far.
-    fn peer(&self, address: IpAddr) -> Result<IpAddr, &'static str> {
-        let (family, bind) = match &self.service.reach {
-            Reach::Listen(Listen { family, bind, .. })
-            | Reach::Rpc(_, Listen { family, bind, .. }) => (*family, bind.as_ref()),
-            // tcpmux has accepted it already.
-            Reach::Mux(_) => return Ok(address),
-        };
-        let bound = match bind {
-            Some(Bind::Address(bound, _)) => !bound.is_unspecified(),
-            _ => false,
-        };
-        match (family, address) {
-            (Family::V4, IpAddr::V6(_)) => Err("the service listens on IPv4 alone"),
-            (Family::V6Only, IpAddr::V4(_)) => Err("the service listens on IPv6 alone"),
-            (Family::V6 | Family::Any, IpAddr::V4(_)) if bound => {
-                Err("the service listens on an IPv6 address alone")
-            }
-            // Nobody knows who connects before the server accepts it.
-            _ if self.is_blind() => Ok(Ipv4Addr::UNSPECIFIED.into()),
-            (Family::V6 | Family::Any, IpAddr::V4(address)) => Ok(address.to_ipv6_mapped().into()),
-            _ => Ok(address),
-        }
-    }
-
-    /// Whether the server takes its clients itself.
-    pub(super) fn is_blind(&self) -> bool {
-        self.service.socket_type == SocketType::Stream && self.hands_over()
-    }
-
-    /// A place, and its line.
-    pub(super) fn rule(&self, place: &Place) -> (Place, Option<String>) {
-        let line = self.sources.line(place);
-        let text = line.map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
-        (place.clone(), text)
-    }
-
-    /// Where an attribute was last written.
-    fn written(&self, attribute: Attribute) -> Option<(Place, Option<String>)> {
-        let mut lines = self.service.attributes.iter().rev();
-        let line = lines.find(|line| line.attribute == attribute)?;
-        Some(self.rule(&line.place))
-    }
-}
-
 /// The limits, and what a sensor does with those who pass them.
 fn limits(asked: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Verdict) {
     let mut state = client.state(peer);
@@ -362,28 +228,5 @@ fn ident(asked: &Asked<'_>, client: &Client, verdict: &mut Verdict) {
             let detail = "refused unless the client's ident server says who it is; --user says it";
             verdict.note("IDONLY", Outcome::Unknown, detail, rule);
         }
-    }
-}
-
-impl Asked<'_> {
-    /// The end that the client has connected to.
-    pub(super) fn local(&self, client: &Client) -> SocketAddr {
-        let (Reach::Listen(listen) | Reach::Rpc(_, listen)) = &self.service.reach else {
-            return client.local(TCPMUX);
-        };
-        let port = listen.port.0;
-        match (&listen.bind, listen.family) {
-            (Some(Bind::Address(bound, _)), _) if !bound.is_unspecified() => {
-                SocketAddr::new(*bound, port)
-            }
-            // It is the listening socket that is asked.
-            (_, Family::V4) if self.hands_over() => (Ipv4Addr::UNSPECIFIED, port).into(),
-            _ if self.hands_over() => (Ipv6Addr::UNSPECIFIED, port).into(),
-            _ => client.local(port),
-        }
-    }
-
-    fn hands_over(&self) -> bool {
-        matches!(self.spec.task, Task::Wait(_))
     }
 }

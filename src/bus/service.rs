@@ -1,0 +1,221 @@
+//! The objects of services on the bus, one for each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zbus::message::Header;
+use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
+
+use crate::status::{KICK, OK};
+
+use super::client::{ServiceRow, SessionInfo};
+use super::manager::Error;
+use super::services::{Active, Service};
+use super::{MANAGER, Shared, authority, helper};
+
+/// The objects that are there, by unit.
+#[derive(Debug, Default)]
+pub(super) struct Objects(Mutex<HashMap<String, Service>>);
+
+impl Objects {
+    /// Makes and removes objects, so that there is one for each service.
+    pub(super) async fn follow(
+        &self,
+        server: &ObjectServer,
+        shared: &Arc<Shared>,
+    ) -> zbus::Result<()> {
+        let services = shared.services.all();
+        let (gone, come) = {
+            let mut there = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut gone = std::mem::take(&mut *there);
+            let mut come = Vec::new();
+            for service in services.iter() {
+                if gone.get(&service.unit) == Some(service) {
+                    gone.remove(&service.unit);
+                } else {
+                    come.push(service.clone());
+                }
+                there.insert(service.unit.clone(), service.clone());
+            }
+            (gone, come)
+        };
+        for unit in gone.keys() {
+            server.remove::<Object, _>(path(unit)).await?;
+        }
+        for service in come {
+            let object = Object {
+                path: path(&service.unit),
+                service,
+                shared: Arc::clone(shared),
+            };
+            server.at(object.path.clone(), object).await?;
+        }
+        Ok(())
+    }
+
+    /// All of them are gone with their connection.
+    pub(super) fn forget(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
+
+/// The object of a unit: letters and digits stand for themselves, all else as `_` and two
+/// hexadecimal digits, as systemd has it.
+pub(super) fn path(unit: &str) -> OwnedObjectPath {
+    let mut path = format!("{MANAGER}/service/");
+    for (index, byte) in unit.bytes().enumerate() {
+        let plain = byte.is_ascii_alphabetic() || byte.is_ascii_digit() && index > 0;
+        match plain {
+            true => path.push(char::from(byte)),
+            false => path.push_str(&format!("_{byte:02x}")),
+        }
+    }
+    // It can't be wrong: it has no other characters.
+    OwnedObjectPath::try_from(path).unwrap_or_default()
+}
+
+/// `/org/xinetd/Bridge1/service/UNIT`.
+struct Object {
+    path: OwnedObjectPath,
+    service: Service,
+    shared: Arc<Shared>,
+}
+
+impl Object {
+    async fn active(&self, connection: &Connection) -> fdo::Result<Active> {
+        let all = self.shared.services.active(connection).await?;
+        let mut all = all.iter();
+        let this = all.find(|active| active.row.unit == self.service.unit);
+        this.cloned()
+            .ok_or_else(|| fdo::Error::UnknownObject(format!("{} is gone", self.service.unit)))
+    }
+
+    async fn row(&self, connection: &Connection) -> fdo::Result<ServiceRow> {
+        self.active(connection).await.map(|active| active.row)
+    }
+}
+
+#[interface(name = "org.xinetd.Bridge1.Service")]
+impl Object {
+    /// The id in xinetd's files.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn id(&self) -> &str {
+        &self.service.id
+    }
+
+    /// The units, without suffix.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn unit(&self) -> &str {
+        &self.service.unit
+    }
+
+    /// Where it stands: file, line and column.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn source(&self) -> &str {
+        &self.service.source
+    }
+
+    /// What it is doing, in a word.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn state(&self, #[zbus(connection)] connection: &Connection) -> fdo::Result<String> {
+        Ok(self.row(connection).await?.state)
+    }
+
+    /// The sessions that are open.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn running(&self, #[zbus(connection)] connection: &Connection) -> fdo::Result<u64> {
+        Ok(self.row(connection).await?.running)
+    }
+
+    /// The clients that wait for something.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn waiting(&self, #[zbus(connection)] connection: &Connection) -> fdo::Result<u64> {
+        Ok(self.row(connection).await?.waiting)
+    }
+
+    /// Seconds that a pause lasts on; 0 is none.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn pause(&self, #[zbus(connection)] connection: &Connection) -> fdo::Result<u64> {
+        Ok(self.row(connection).await?.pause)
+    }
+
+    /// Clients that were let in.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn served(&self, #[zbus(connection)] connection: &Connection) -> fdo::Result<u64> {
+        Ok(self.row(connection).await?.served)
+    }
+
+    /// Clients that were turned away, by what for.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn refused(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+    ) -> fdo::Result<BTreeMap<String, u64>> {
+        Ok(self.row(connection).await?.refused)
+    }
+
+    /// How many sessions took how long.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn durations(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+    ) -> fdo::Result<Vec<u64>> {
+        Ok(self.row(connection).await?.durations)
+    }
+
+    /// The sessions: process, client, age in seconds.
+    #[zbus(property(emits_changed_signal = "false"))]
+    async fn sessions(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+    ) -> fdo::Result<Vec<SessionInfo>> {
+        let active = self.active(connection).await?;
+        let rows = active.sessions.iter();
+        Ok(rows.map(SessionInfo::from).collect())
+    }
+
+    /// Ends the session of a server's process, or those of a client's address and port.
+    async fn kick(
+        &self,
+        whom: String,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), Error> {
+        authority::check(connection, &header).await?;
+        let directory = self.service.runtime.clone();
+        let request = format!("{KICK}{whom}");
+        let asked = zruntime::unblock(move || {
+            let mut answers = helper::ask([directory.as_path()].into_iter(), &request);
+            answers.pop().flatten()
+        });
+        match asked.await.as_deref() {
+            Some(OK) => {
+                let id = &self.service.id;
+                log::info!("the session of {whom} with {id} was ended by an administrator");
+                Ok(())
+            }
+            Some(why) => Err(Error::NoSession(why.to_owned())),
+            None => Err(Error::NoSession("the service has no sessions".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_differ_as_units_do() {
+        let of = |unit: &str| {
+            path(unit)
+                .as_str()
+                .replace("/org/xinetd/Bridge1/service/", "")
+        };
+        assert_eq!(of("telnet"), "telnet");
+        assert_eq!(of("9p"), "_39p");
+        assert_eq!(of(r"time-dgram_\x20"), "time_2ddgram_5f_5cx20");
+    }
+}

@@ -1,0 +1,214 @@
+//! The services of the machine, and what each is doing now.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use zbus::Connection;
+
+use crate::bytes::ByteString;
+use crate::problem::Place;
+use crate::status::{BOUNDS, STATUS, SessionRow, Status};
+use crate::translate::SpecDirectory;
+
+use super::client::ServiceRow;
+use super::{helper, systemd};
+
+/// How long an answer counts: whoever reads all properties of all objects asks once.
+const FRESH: Duration = Duration::from_millis(200);
+
+/// A spec is smaller than this.
+const MAX_SPEC: u64 = 4 * 1024 * 1024;
+
+/// A service for which the generator has written units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Service {
+    /// Its id.
+    pub(super) id: String,
+    /// Its units, without suffix.
+    pub(super) unit: String,
+    /// Where it stands: file, line and column.
+    pub(super) source: String,
+    /// The RuntimeDirectory of its helper.
+    pub(super) runtime: PathBuf,
+}
+
+/// A service, and what it is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Active {
+    /// For lists.
+    pub(super) row: ServiceRow,
+    /// Its sessions.
+    pub(super) sessions: Vec<SessionRow>,
+}
+
+/// What is known of the services, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Services(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The directory of the specs, when they were read: each daemon-reload makes a new one.
+    directory: Option<(u64, i64, i64)>,
+    services: Arc<Vec<Service>>,
+    active: Option<(Instant, Arc<Vec<Active>>)>,
+}
+
+/// What the part of a spec says that is needed here.
+#[derive(Deserialize)]
+struct Head {
+    id: ByteString,
+    place: Place,
+}
+
+impl Services {
+    /// All services, in the order of their units.
+    pub(super) fn all(&self) -> Arc<Vec<Service>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let directory = fs::metadata(SpecDirectory::usual().path())
+            .map(|now| (now.ino(), now.mtime(), now.mtime_nsec()))
+            .ok();
+        if directory != known.directory || directory.is_none() {
+            known.services = Arc::new(read());
+            known.directory = directory;
+            known.active = None;
+        }
+        Arc::clone(&known.services)
+    }
+
+    /// All services with what they are doing.
+    ///
+    /// # Errors
+    /// If systemd can't be asked.
+    pub(super) async fn active(&self, connection: &Connection) -> zbus::Result<Arc<Vec<Active>>> {
+        let services = self.all();
+        {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((taken, active)) = &known.active
+                && taken.elapsed() < FRESH
+            {
+                return Ok(Arc::clone(active));
+            }
+        }
+        let units = systemd::states(connection).await?;
+        let active = zruntime::unblock(move || ask(&services, &units)).await;
+        let active = Arc::new(active);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.active = Some((Instant::now(), Arc::clone(&active)));
+        Ok(active)
+    }
+}
+
+fn read() -> Vec<Service> {
+    let units = SpecDirectory::usual_units().unwrap_or_else(|error| {
+        log::error!("the specs can't be read: {error}");
+        Vec::new()
+    });
+    let services = units.into_iter().filter_map(|(unit, runtime, path)| {
+        let is_small = fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_SPEC);
+        let text = is_small.then(|| fs::read_to_string(&path).ok()).flatten()?;
+        let head: Head = toml::from_str(&text).ok()?;
+        Some(Service {
+            id: head.id.to_text(),
+            unit,
+            source: head.place.to_string(),
+            runtime,
+        })
+    });
+    services.collect()
+}
+
+/// Asks the helpers that run.
+fn ask(services: &[Service], units: &HashMap<String, String>) -> Vec<Active> {
+    let state = |service: &Service, suffix: &str| {
+        let state = units.get(&format!("{}{suffix}", service.unit));
+        state.map(String::as_str)
+    };
+    let runs = |service: &Service| {
+        matches!(
+            state(service, ".service"),
+            Some("active" | "reloading" | "deactivating")
+        )
+    };
+    let running: Vec<_> = services.iter().filter(|service| runs(service)).collect();
+    let directories = running.iter().map(|service| service.runtime.as_path());
+    let mut answers = helper::ask(directories, STATUS).into_iter();
+    services
+        .iter()
+        .map(|service| {
+            let runs = runs(service);
+            let answer = runs.then(|| answers.next().flatten()).flatten();
+            let status = answer.and_then(|text| Status::parse(&text).ok());
+            let word = word(state(service, ".socket"), runs, status.as_ref());
+            let status = status.unwrap_or_else(|| Status {
+                counters: helper::counters(&service.runtime).unwrap_or_default(),
+                ..Status::default()
+            });
+            active(service, word, status)
+        })
+        .collect()
+}
+
+/// The state of a service, in a word.
+fn word(socket: Option<&str>, runs: bool, status: Option<&Status>) -> &'static str {
+    match (runs, status, socket) {
+        (true, None, _) => "silent",
+        (true, Some(status), _) if status.paused_for.is_some() => "paused",
+        (true, Some(_), _) => "serving",
+        (false, _, Some("active")) => "listening",
+        (false, _, Some("failed")) => "failed",
+        (false, ..) => "stopped",
+    }
+}
+
+fn active(service: &Service, state: &str, status: Status) -> Active {
+    let counters = status.counters;
+    let refused = counters.refused.iter();
+    Active {
+        row: ServiceRow {
+            id: service.id.clone(),
+            unit: service.unit.clone(),
+            source: service.source.clone(),
+            state: state.to_owned(),
+            running: status.running,
+            waiting: status.waiting,
+            pause: status.paused_for.unwrap_or(0),
+            served: counters.served,
+            refused: refused
+                .map(|(cause, count)| (cause.word().to_owned(), *count))
+                .collect(),
+            durations: counters.durations.classes.to_vec(),
+            duration_sum: counters.durations.sum,
+        },
+        sessions: status.sessions,
+    }
+}
+
+/// The upper bounds of the classes of durations.
+pub(super) fn bounds() -> Vec<u64> {
+    BOUNDS.to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_what_systemd_and_the_helper_say_of_it() {
+        let paused = Status {
+            paused_for: Some(3),
+            ..Status::default()
+        };
+        let serving = Status::default();
+        assert_eq!(word(None, false, None), "stopped");
+        assert_eq!(word(Some("active"), false, None), "listening");
+        assert_eq!(word(Some("failed"), false, None), "failed");
+        assert_eq!(word(Some("active"), true, Some(&serving)), "serving");
+        assert_eq!(word(Some("active"), true, Some(&paused)), "paused");
+        assert_eq!(word(Some("active"), true, None), "silent");
+    }
+}

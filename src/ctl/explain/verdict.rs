@@ -1,0 +1,112 @@
+//! What comes of the checks.
+
+use crate::config::Sources;
+use crate::policy::Reason;
+use crate::problem::Place;
+
+/// What became of a client.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    pub(super) steps: Vec<Step>,
+    /// The reason in the words of the log, if it is refused.
+    pub(super) refused: Option<&'static str>,
+}
+
+/// One check.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The attribute that it is about, or another short name.
+    pub(super) check: &'static str,
+    pub(super) result: Outcome,
+    pub(super) detail: String,
+    /// The rule that decides.
+    pub(super) rule: Option<Rule>,
+}
+
+/// A rule, where it is written.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) place: Place,
+    /// Its line, if it is known.
+    pub(super) text: Option<String>,
+}
+
+impl Rule {
+    /// The one at this place.
+    pub(super) fn at(place: &Place, sources: &Sources) -> Self {
+        let line = sources.line(place);
+        let text = line.map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
+        Self {
+            place: place.clone(),
+            text,
+        }
+    }
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Passed,
+    Refused,
+    /// There is nothing to check.
+    NoRule,
+    /// No check: something that one depends on was found out.
+    Found,
+    /// Something could not be found out, or only a real client can tell.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word for programs.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::NoRule => "no_rule",
+            other => other.word(),
+        }
+    }
+
+    /// The word for people.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Refused => "refused",
+            Self::NoRule => "no rule",
+            Self::Found => "found",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Verdict {
+    pub(super) fn admits(&self) -> bool {
+        self.refused.is_none()
+    }
+
+    /// Notes a check that is no refusal.
+    pub(super) fn note(
+        &mut self,
+        check: &'static str,
+        result: Outcome,
+        detail: impl Into<String>,
+        rule: Option<Rule>,
+    ) {
+        self.steps.push(Step {
+            check,
+            result,
+            detail: detail.into(),
+            rule,
+        });
+    }
+
+    /// Notes the check that refuses.
+    pub(super) fn refuse(
+        &mut self,
+        check: &'static str,
+        reason: Reason,
+        detail: impl Into<String>,
+        rule: Option<Rule>,
+    ) {
+        self.note(check, Outcome::Refused, detail, rule);
+        self.refused = Some(reason.words());
+    }
+}

@@ -1,0 +1,171 @@
+//! `xinetdctl metrics`: the counters in the OpenMetrics text format, for Prometheus and its like.
+
+use std::io::{self, Write};
+
+use super::output::{Done, Failure, Output};
+use crate::bus::client::{self, ServiceRow};
+
+/// A number of each service: its name, its kind, what it is, and how to get it.
+type Simple = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&ServiceRow) -> u64,
+);
+
+/// Prints them.
+pub(super) fn run(out: &mut Output<'_>) -> Done {
+    let (rows, bounds) = client::list_services().map_err(Failure::undone)?;
+    print(&rows, &bounds, out)?;
+    Ok(0)
+}
+
+fn print(rows: &[ServiceRow], bounds: &[u64], out: &mut dyn Write) -> io::Result<()> {
+    let simple: [Simple; 4] = [
+        ("sessions", "gauge", "Sessions that are open.", |row| {
+            row.running
+        }),
+        (
+            "waiting",
+            "gauge",
+            "Clients that wait for something.",
+            |row| row.waiting,
+        ),
+        (
+            "paused",
+            "gauge",
+            "Whether cps pauses the service.",
+            |row| (row.state == "paused").into(),
+        ),
+        ("served", "counter", "Clients that were let in.", |row| {
+            row.served
+        }),
+    ];
+    for (name, kind, help, value) in simple {
+        begin(name, kind, None, help, out)?;
+        let suffix = if kind == "counter" { "_total" } else { "" };
+        for row in rows {
+            writeln!(
+                out,
+                "xinetd_{name}{suffix}{{{}}} {}",
+                labels(row),
+                value(row)
+            )?;
+        }
+    }
+    begin(
+        "refused",
+        "counter",
+        None,
+        "Clients that were turned away.",
+        out,
+    )?;
+    for row in rows {
+        for (cause, count) in &row.refused {
+            let cause = escape(cause);
+            writeln!(
+                out,
+                "xinetd_refused_total{{{},reason=\"{cause}\"}} {count}",
+                labels(row)
+            )?;
+        }
+    }
+    let name = "session_duration_seconds";
+    begin(
+        name,
+        "histogram",
+        Some("seconds"),
+        "How long sessions took.",
+        out,
+    )?;
+    for row in rows {
+        let labels = labels(row);
+        let mut sum = 0_u64;
+        let ends = bounds.iter().map(|bound| seconds(*bound));
+        for (end, count) in ends.chain(["+Inf".to_owned()]).zip(&row.durations) {
+            sum = sum.saturating_add(*count);
+            writeln!(out, "xinetd_{name}_bucket{{{labels},le=\"{end}\"}} {sum}")?;
+        }
+        writeln!(
+            out,
+            "xinetd_{name}_sum{{{labels}}} {}",
+            seconds(row.duration_sum)
+        )?;
+        writeln!(out, "xinetd_{name}_count{{{labels}}} {sum}")?;
+    }
+    writeln!(out, "# EOF")
+}
+
+fn begin(
+    name: &str,
+    kind: &str,
+    unit: Option<&str>,
+    help: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "# TYPE xinetd_{name} {kind}")?;
+    if let Some(unit) = unit {
+        writeln!(out, "# UNIT xinetd_{name} {unit}")?;
+    }
+    writeln!(out, "# HELP xinetd_{name} {help}")
+}
+
+fn labels(row: &ServiceRow) -> String {
+    format!(
+        "service=\"{}\",unit=\"{}\"",
+        escape(&row.id),
+        escape(&row.unit)
+    )
+}
+
+/// A label's value.
+fn escape(text: &str) -> String {
+    text.replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
+}
+
+/// Milliseconds as seconds.
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn classes_are_added_up_and_names_escaped() {
+        let row = ServiceRow {
+            id: "a\"b".into(),
+            unit: r"a\x22b".into(),
+            state: "paused".into(),
+            running: 2,
+            served: 9,
+            refused: BTreeMap::from([("ban".into(), 4)]),
+            durations: vec![1, 0, 2],
+            duration_sum: 12_345,
+            ..ServiceRow::default()
+        };
+        let mut text = Vec::new();
+        print(&[row], &[10, 1000], &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let labels = r#"service="a\"b",unit="a\\x22b""#;
+        for line in [
+            "# TYPE xinetd_served counter".to_owned(),
+            format!("xinetd_served_total{{{labels}}} 9"),
+            format!("xinetd_paused{{{labels}}} 1"),
+            format!("xinetd_refused_total{{{labels},reason=\"ban\"}} 4"),
+            format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"0.010\"}} 1"),
+            format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"1.000\"}} 1"),
+            format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 3"),
+            format!("xinetd_session_duration_seconds_sum{{{labels}}} 12.345"),
+            format!("xinetd_session_duration_seconds_count{{{labels}}} 3"),
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

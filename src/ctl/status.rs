@@ -1,0 +1,265 @@
+//! `xinetdctl status`: what the services are doing now, and `xinetdctl kick`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::layout::{head, width};
+use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
+use super::time::span;
+use crate::bus::client::{self, ServiceRow, SessionInfo};
+use crate::problem::printable;
+
+/// Print what the services are doing: sessions, pauses, and what was counted since the machine was
+/// started.
+///
+/// STATE is `serving` while a helper runs, `listening` while nobody needs one, `paused` after cps has
+/// tripped, `stopped` or `failed` where systemd does not listen, and `silent` where the helper does
+/// not answer.
+///
+/// Exit status: 0, or 1 if the coordinator can't be asked or there is no such service.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The id or a unit of a service, whose sessions are printed too.
+    id: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// End a session.
+///
+/// Its server gets SIGTERM; the connection of a service that has no server is closed.
+///
+/// Exit status: 0 if it was told to end, 1 if not.
+#[derive(Debug, Args)]
+pub(super) struct KickArgs {
+    /// The id or a unit of the service.
+    id: String,
+    /// The server's process, or the client's address and port, as in 192.0.2.7:40000.
+    #[arg(value_name = "PID|ADDRESS:PORT")]
+    whom: String,
+}
+
+/// The whole answer, as docs/xinetdctl.md has it.
+#[derive(Serialize)]
+struct Answer<'a> {
+    format: u32,
+    services: Vec<Service<'a>>,
+}
+
+/// A service.
+#[derive(Serialize)]
+struct Service<'a> {
+    id: &'a str,
+    unit: &'a str,
+    source: &'a str,
+    state: &'a str,
+    running: u64,
+    waiting: u64,
+    /// Seconds, or null.
+    pause: Option<u64>,
+    served: u64,
+    refused: &'a BTreeMap<String, u64>,
+    /// Of one service alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<&'a [SessionInfo]>,
+}
+
+/// Runs `status`.
+pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
+    let (rows, _) = client::list_services().map_err(Failure::undone)?;
+    let Some(name) = &arguments.id else {
+        match arguments.json {
+            true => json(rows.iter().map(|row| (row, None)), out)?,
+            false => print(&rows, out)?,
+        }
+        return Ok(0);
+    };
+    let (unit, sessions) = client::list_sessions(name).map_err(Failure::undone)?;
+    let Some(row) = rows.iter().find(|row| row.unit == unit) else {
+        return Err(Failure::undone(format!("{} is gone", printable(&unit))));
+    };
+    match arguments.json {
+        true => json(std::iter::once((row, Some(sessions.as_slice()))), out)?,
+        false => detail(row, &sessions, out)?,
+    }
+    Ok(0)
+}
+
+/// Runs `kick`.
+pub(super) fn kick(arguments: &KickArgs) -> Done {
+    client::kick(&arguments.id, &arguments.whom).map_err(Failure::undone)?;
+    Ok(0)
+}
+
+fn json<'a>(
+    rows: impl Iterator<Item = (&'a ServiceRow, Option<&'a [SessionInfo]>)>,
+    out: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let services = rows.map(|(row, sessions)| Service {
+        id: &row.id,
+        unit: &row.unit,
+        source: &row.source,
+        state: &row.state,
+        running: row.running,
+        waiting: row.waiting,
+        pause: (row.state == "paused").then_some(row.pause),
+        served: row.served,
+        refused: &row.refused,
+        sessions,
+    });
+    out.json(&Answer {
+        format: 1,
+        services: services.collect(),
+    })
+}
+
+/// The services, one line each.
+pub(super) fn print(rows: &[ServiceRow], out: &mut Output<'_>) -> Result<(), Failure> {
+    // The other columns take 44.
+    let ids = width(rows.iter().map(|row| row.id.as_str()), WIDTH - 44).max(7);
+    let title = format!(
+        "{:ids$}  {:<9} {:>7} {:>7} {:>7} {:>8}",
+        "SERVICE", "STATE", "RUNNING", "WAITING", "SERVED", "REFUSED"
+    );
+    writeln!(out, "{}", out.paint(HEAD, title))?;
+    for row in rows {
+        let state = format!("{:<9}", row.state);
+        let state = out.paint(style(&row.state), state);
+        let refused: u64 = row
+            .refused
+            .values()
+            .fold(0, |sum, one| sum.saturating_add(*one));
+        let id = head(&printable(&row.id), ids);
+        writeln!(
+            out,
+            "{id:ids$}  {state} {:>7} {:>7} {:>7} {refused:>8}",
+            row.running, row.waiting, row.served
+        )?;
+    }
+    Ok(())
+}
+
+fn style(state: &str) -> anstyle::Style {
+    match state {
+        "serving" => GOOD,
+        "listening" | "stopped" => DIM,
+        _ => BAD,
+    }
+}
+
+/// One service with its sessions.
+fn detail(row: &ServiceRow, sessions: &[SessionInfo], out: &mut Output<'_>) -> Result<(), Failure> {
+    let title = format!("{} ({})", printable(&row.id), printable(&row.source));
+    writeln!(out, "{}", out.paint(HEAD, title))?;
+    let state = out.paint(style(&row.state), &row.state);
+    let pause = match row.pause {
+        0 => String::new(),
+        left => format!(", for {} more", span(left)),
+    };
+    writeln!(out, "  {}.socket: {state}{pause}", printable(&row.unit))?;
+    writeln!(
+        out,
+        "  {} running, {} waiting, {} served",
+        row.running, row.waiting, row.served
+    )?;
+    for (cause, count) in &row.refused {
+        writeln!(out, "  {count} refused: {}", printable(cause))?;
+    }
+    if !sessions.is_empty() {
+        writeln!(
+            out,
+            "  {}",
+            out.paint(HEAD, format!("{:>8}  {:>9}  CLIENT", "PID", "AGE"))
+        )?;
+    }
+    for session in sessions {
+        let pid = match session.pid {
+            0 => "-".to_owned(),
+            pid => pid.to_string(),
+        };
+        let client = match session.peer.starts_with("0.0.0.0:") {
+            true => "unknown",
+            false => session.peer.as_str(),
+        };
+        writeln!(
+            out,
+            "  {pid:>8}  {:>9}  {}",
+            span(session.age),
+            printable(client)
+        )?;
+    }
+    let shown = sessions.len() as u64;
+    if shown < row.running {
+        writeln!(out, "  and {} more", row.running - shown)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> ServiceRow {
+        ServiceRow {
+            id: "telnet".into(),
+            unit: "telnet".into(),
+            source: "/etc/xinetd.d/telnet:1:9".into(),
+            state: "paused".into(),
+            running: 3,
+            waiting: 1,
+            pause: 7,
+            served: 12,
+            refused: BTreeMap::from([("address".into(), 5), ("ban".into(), 2)]),
+            ..ServiceRow::default()
+        }
+    }
+
+    fn printed(print: impl FnOnce(&mut Output<'_>) -> Result<(), Failure>) -> String {
+        let mut text = Vec::new();
+        let mut out = Output::new(&mut text, false);
+        let done = print(&mut out).map(|()| 0);
+        assert_eq!(out.finish(done), 0);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn the_list_fits_and_adds_up() {
+        let long = ServiceRow {
+            id: "a-service-with-a-name-that-is-much-too-long-for-it".into(),
+            state: "listening".into(),
+            ..ServiceRow::default()
+        };
+        let text = printed(|out| print(&[row(), long], out));
+        assert!(text.lines().all(|line| line.chars().count() < 80), "{text}");
+        let line = text.lines().nth(1).unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        assert_eq!(words, ["telnet", "paused", "3", "1", "12", "7"]);
+    }
+
+    #[test]
+    fn a_service_is_shown_with_its_sessions() {
+        let session = |pid, peer: &str| SessionInfo {
+            pid,
+            peer: peer.into(),
+            age: 61,
+        };
+        let sessions = [session(4711, "192.0.2.7:40000"), session(0, "0.0.0.0:0")];
+        let text = printed(|out| detail(&row(), &sessions, out));
+        let wanted = "\
+telnet (/etc/xinetd.d/telnet:1:9)
+  telnet.socket: paused, for 7s more
+  3 running, 1 waiting, 12 served
+  5 refused: address
+  2 refused: ban
+       PID        AGE  CLIENT
+      4711      1m 1s  192.0.2.7:40000
+         -      1m 1s  unknown
+  and 1 more
+";
+        assert_eq!(text, wanted);
+    }
+}

@@ -1,0 +1,149 @@
+//! `xinetdctl enable` and `disable`: one word in a file, and a socket.
+
+mod edits;
+mod file;
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::arguments::ServiceArgs;
+use super::list;
+use super::machine::Machine;
+use super::output::{Done, Failure, Output};
+use crate::bus::systemd::{Verb, apply};
+use crate::config::DiskTree;
+use crate::problem::{Place, printable};
+use crate::translate::Standing;
+
+use edits::Edits;
+
+/// There while systemd runs the machine (sd_booted(3)).
+const BOOTED: &str = "/run/systemd/system";
+
+/// The whole answer, as docs/xinetdctl.md has it.
+#[derive(Serialize)]
+struct Answer {
+    format: u32,
+    id: String,
+    enabled: bool,
+    files: Vec<String>,
+    units: Vec<String>,
+    applied: bool,
+}
+
+/// Switches the services with the id on, or off, in their files, and starts or stops their sockets.
+pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) -> Done {
+    let root = arguments.view.root.clone();
+    let tree = DiskTree::new(root.clone());
+    let machine = Machine::of(&tree)?;
+    let places = places(&machine, &arguments.id, enabled)?;
+    let edits = Edits::new(&tree, places, !enabled)?;
+    let outcome = edits.outcome(&arguments.id, !enabled)?;
+    for (on_disk, edit) in &edits.files {
+        file::replace(on_disk, &edit.old, &edit.new).map_err(|error| {
+            let path = printable(&edit.path.to_string_lossy());
+            let help = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => "; run it as root",
+                _ => "",
+            };
+            Failure::undone(format!("{path} is as it was: {error}{help}"))
+        })?;
+    }
+    let (units, unserved) = units(&outcome, &arguments.id);
+    let is_here = root.is_none_or(|root| root == Path::new("/"));
+    let verb = if enabled { Verb::Start } else { Verb::Stop };
+    let applied = match is_here && Path::new(BOOTED).exists() {
+        true => Some(apply(verb, &units)),
+        false => None,
+    };
+    let files = edits.files.values();
+    let answer = Answer {
+        format: 1,
+        id: arguments.id.clone(),
+        enabled,
+        files: files.map(|edit| edit.path.display().to_string()).collect(),
+        units,
+        applied: matches!(applied, Some(Ok(()))),
+    };
+    match arguments.view.json {
+        true => out.json(&answer)?,
+        false => print(&answer, applied.as_ref(), out)?,
+    }
+    if let Some(Err(why)) = applied {
+        return Err(Failure::undone(why));
+    }
+    match unserved {
+        Some(why) if enabled => Err(Failure::undone(why)),
+        _ => Ok(0),
+    }
+}
+
+/// Where the services with the id stand that are not on, or off, as they should be.
+fn places(machine: &Machine, wanted: &str, enabled: bool) -> Result<Vec<Place>, Failure> {
+    let dropped = machine.configuration.dropped.iter();
+    let dropped = dropped.filter(|dropped| {
+        let id = dropped.id.as_bytes();
+        id.eq_ignore_ascii_case(wanted.as_bytes())
+    });
+    let mut places: Vec<_> = dropped.map(|dropped| dropped.place.clone()).collect();
+    match machine.find(wanted) {
+        Ok(found) => {
+            let services = found.iter().map(|found| found.service);
+            let others = services.filter(|service| service.enabled != enabled);
+            places.extend(others.map(|service| service.place.clone()));
+        }
+        Err(error) if places.is_empty() => return Err(error),
+        Err(_) => {}
+    }
+    Ok(places)
+}
+
+/// The sockets of the services with the id, and why some have none.
+fn units(machine: &Machine, wanted: &str) -> (Vec<String>, Option<String>) {
+    let found = machine.find(wanted).unwrap_or_default();
+    let mut units = Vec::new();
+    let mut unserved = None;
+    for found in found {
+        match found.standing() {
+            Standing::Served { unit, .. } => units.push(format!("{unit}.socket")),
+            Standing::Native { .. } | Standing::NotServed(_) => {
+                let id = printable(&found.service.id.to_text());
+                let reason = list::row(&found).reason.unwrap_or_default();
+                unserved = Some(format!("{id} is not served: {}", printable(&reason)));
+            }
+        }
+    }
+    (units, unserved)
+}
+
+fn print(
+    answer: &Answer,
+    applied: Option<&Result<(), String>>,
+    out: &mut Output<'_>,
+) -> std::io::Result<()> {
+    let id = printable(&answer.id);
+    let state = if answer.enabled { "on" } else { "off" };
+    match answer.files.as_slice() {
+        [] => writeln!(out, "{id} is {state} in its file already")?,
+        files => {
+            for file in files {
+                writeln!(out, "{id} is {state} now in {}", printable(file))?;
+            }
+        }
+    }
+    let done = if answer.enabled { "started" } else { "stopped" };
+    for unit in &answer.units {
+        match applied {
+            Some(Ok(())) => writeln!(out, "{unit} is {done}")?,
+            // It is said as the reason of the failure.
+            Some(Err(_)) => {}
+            None => writeln!(
+                out,
+                "{unit} is not {done}: systemd does not run these files"
+            )?,
+        }
+    }
+    Ok(())
+}
