@@ -31,10 +31,11 @@ RELEASE = target/release
 
 all: build
 
-# Two calls: one for all would give the generator the libraries of the helper.
+# Two calls: one for all would give the generator the libraries of the helper. And of the generator
+# alone a panic is caught, so that it costs one service its units, and not all.
 build:
 	$(CARGO) build --release --locked -p xinetd-bridge
-	$(CARGO) build --release --locked -p xinetd-generator
+	CARGO_PROFILE_RELEASE_PANIC=unwind $(CARGO) build --release --locked -p xinetd-generator
 
 install: build
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \

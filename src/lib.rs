@@ -11,6 +11,7 @@ pub mod bans;
 pub mod bus;
 pub mod bytes;
 pub mod config;
+mod contain;
 #[cfg(feature = "ctl")]
 pub mod ctl;
 #[cfg(feature = "accept")]

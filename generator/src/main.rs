@@ -5,6 +5,11 @@
 //! wrong with one service must not touch the others. It talks to nobody and waits for nothing.
 #![forbid(unsafe_code)]
 
+#[cfg(panic = "abort")]
+compile_error!(
+    "a panic must not cost all services their units: set CARGO_PROFILE_RELEASE_PANIC=unwind"
+);
+
 mod kernel_log;
 mod output;
 mod say;

@@ -107,7 +107,7 @@ impl<'a> Iterator for Words<'a> {
 }
 
 /// The lines of a file that say anything.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lines<'a> {
     text: &'a [u8],
     offset: usize,

@@ -22,6 +22,7 @@ use super::statement::{self, Statement};
 use super::values::process;
 use super::{Databases, Dropped, FileTree, Sources};
 use crate::bytes::ByteString;
+use crate::contain::{Step, contained, fault};
 use crate::problem::{Place, Problem, Severity};
 
 /// What first words of a line mean outside of blocks.
@@ -147,33 +148,79 @@ impl<'t> Reader<'t> {
             let Some(keyword) = words.next() else {
                 continue;
             };
-            let is = |word: &str| keyword.bytes.eq_ignore_ascii_case(word.as_bytes());
-            if is("service") {
-                let name = words.next();
-                let rest = words.next();
-                self.service(&mut lines, &spot, &keyword, (name, rest));
-            } else if is("defaults") {
-                if defaults_seen {
-                    self.complain(
-                        Severity::Error,
-                        "second-defaults",
-                        spot.word(&keyword),
-                        "the file has a second defaults section, which is ignored",
-                        "move its lines into the first one",
-                    );
-                    self.skip_block(&mut lines, &spot);
-                } else {
-                    defaults_seen = true;
-                    self.defaults(&mut lines, &spot, words.next());
-                }
-            } else if is("include") || is("includedir") {
-                let path = words.next();
-                self.include(&spot, &keyword, path, is("includedir"));
-                self.warn_of_rest(&spot, words.next());
-            } else {
-                self.stray(&spot, &line, &keyword);
-                self.skip_block(&mut lines, &spot);
+            let name = words.next();
+            let after = lines.clone();
+            let word = name.unwrap_or(keyword);
+            let read = contained(Step::Read, word.bytes, || {
+                self.item(&mut lines, &spot, &line, &mut defaults_seen);
+            });
+            if read.is_none() {
+                lines = after;
+                self.lose(&mut lines, &spot, &keyword, &word);
             }
+        }
+    }
+
+    /// A part of a file, which begins with this line.
+    fn item(
+        &mut self,
+        lines: &mut Lines<'_>,
+        spot: &Spot,
+        line: &Line<'_>,
+        defaults_seen: &mut bool,
+    ) {
+        let mut words = line.words();
+        let Some(keyword) = words.next() else {
+            return;
+        };
+        let is = |word: &str| keyword.bytes.eq_ignore_ascii_case(word.as_bytes());
+        if is("service") {
+            let name = words.next();
+            let rest = words.next();
+            self.service(lines, spot, &keyword, (name, rest));
+        } else if is("defaults") {
+            if *defaults_seen {
+                self.complain(
+                    Severity::Error,
+                    "second-defaults",
+                    spot.word(&keyword),
+                    "the file has a second defaults section, which is ignored",
+                    "move its lines into the first one",
+                );
+                self.skip_block(lines, spot);
+            } else {
+                *defaults_seen = true;
+                self.defaults(lines, spot, words.next());
+            }
+        } else if is("include") || is("includedir") {
+            let path = words.next();
+            self.include(spot, &keyword, path, is("includedir"));
+            self.warn_of_rest(spot, words.next());
+        } else {
+            self.stray(spot, line, &keyword);
+            self.skip_block(lines, spot);
+        }
+    }
+
+    /// A part of a file could not be read for a fault of this program.
+    fn lose(&mut self, lines: &mut Lines<'_>, spot: &Spot, keyword: &Word<'_>, name: &Word<'_>) {
+        let is = |word: &str| keyword.bytes.eq_ignore_ascii_case(word.as_bytes());
+        let place = spot.word(name);
+        let lost = if is("service") {
+            let (ordinal, id) = (self.next_ordinal(), name.bytes.into());
+            let place = place.clone();
+            self.dropped.push((ordinal, Dropped { id, place }));
+            "the service"
+        } else if is("defaults") {
+            // Nobody knows what they forbid.
+            self.defaults.distrust(&place);
+            "the section"
+        } else {
+            "what it asks for"
+        };
+        self.problems.push(fault(place, lost));
+        if !is("include") && !is("includedir") {
+            self.skip_block(lines, spot);
         }
     }
 

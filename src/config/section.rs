@@ -255,6 +255,15 @@ impl Section {
         }
     }
 
+    /// Lets no service have what this says of restrictions: it could not be read to its end.
+    pub(super) fn distrust(&mut self, place: &Place) {
+        for row in TABLE {
+            if row.restricts && row.sections == Sections::Both {
+                self.faulty(row.attribute, place.clone());
+            }
+        }
+    }
+
     fn faulty(&mut self, attribute: Attribute, place: Place) {
         self.faults.push(Fault {
             attribute,

@@ -32,6 +32,7 @@ use self::problems::Problems;
 use self::servable::{Door, Servable};
 use self::unit::{Directive, Plain, Value};
 use crate::config::{Attribute, Configuration};
+use crate::contain::{Step, contained};
 use crate::problem::Problem;
 use crate::service::{Reach, Service};
 
@@ -101,7 +102,12 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
     let prepared: Vec<_> = configuration
         .services
         .iter()
-        .map(|service| Prepared::new(service, surroundings, &mut names))
+        .map(|service| {
+            let prepared = contained(Step::Prepare, service.id.as_bytes(), || {
+                Prepared::new(service, surroundings, &mut names)
+            });
+            prepared.unwrap_or_else(|| Prepared::lost(service))
+        })
         .collect();
     let mut switchboard = Switchboard::default();
     for prepared in &prepared {
@@ -116,7 +122,13 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
     let is_free = !surroundings.existing.has(daemon::UNIT) && !prepared.iter().any(has_name);
     let services: Vec<_> = prepared
         .into_iter()
-        .map(|prepared| translate_service(prepared, surroundings, &switchboard, &mut problems))
+        .map(|prepared| {
+            let service = prepared.service;
+            let translated = contained(Step::Translate, service.id.as_bytes(), || {
+                translate_service(prepared, surroundings, &switchboard, &mut problems)
+            });
+            translated.unwrap_or_else(|| lost(service, &mut problems))
+        })
         .collect();
     problems.options(configuration, &surroundings.options);
     let files = match is_free {
@@ -173,6 +185,15 @@ impl<'a> Prepared<'a> {
             service,
             choice,
             servable,
+        }
+    }
+
+    /// One that can't be served for a fault of this program.
+    fn lost(service: &'a Service) -> Self {
+        Self {
+            service,
+            choice: Choice::TooLong,
+            servable: Err(vec![Obstacle::internal(service)]),
         }
     }
 }
@@ -238,6 +259,23 @@ fn translate_service(
         report,
         files,
         links,
+    }
+}
+
+/// A service that can't be translated for a fault of this program; nothing that may have caused it
+/// is done again.
+fn lost(service: &Service, problems: &mut Problems) -> TranslatedService {
+    let report = ServiceReport {
+        id: service.id.clone(),
+        place: service.place.clone(),
+        standing: Standing::NotServed(vec![Obstacle::internal(service)]),
+        attributes: Vec::new(),
+    };
+    problems.report(service, &report);
+    TranslatedService {
+        report,
+        files: Vec::new(),
+        links: Vec::new(),
     }
 }
 

@@ -270,6 +270,8 @@ pub enum Reason {
     NameTooLong,
     /// The spec can't be written.
     Spec(String),
+    /// A fault of this program.
+    Internal,
 }
 
 impl Obstacle {
@@ -282,6 +284,15 @@ impl Obstacle {
                 .then_some(attribute),
             place: place_of(service, attribute).clone(),
             reason,
+        }
+    }
+
+    /// A fault of this program.
+    pub(super) fn internal(service: &Service) -> Self {
+        Self {
+            attribute: None,
+            place: service.place.clone(),
+            reason: Reason::Internal,
         }
     }
 }
@@ -325,6 +336,7 @@ impl fmt::Display for Reason {
             Self::EphemeralPort => f.write_str("port 0 is another port at each start, which no client could know"),
             Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
+            Self::Internal => f.write_str("xinetd-bridge itself fails here"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
     }
@@ -355,6 +367,7 @@ impl Reason {
             Self::EphemeralPort => "write the port",
             Self::Principal(_) => "use the number of the user or group, or another name",
             Self::Spec(_) => "write smaller numbers",
+            Self::Internal => "report it, with the service",
             Self::NameTooLong => "write a shorter id",
         }
     }

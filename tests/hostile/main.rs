@@ -110,6 +110,15 @@ proptest! {
         generate(&tree.file(MAIN, services), false);
     }
 
+    /// What the helper gets from the generator.
+    #[test]
+    fn specs(text in mutated(seeds::specs())) {
+        if let Ok(spec) = toml::from_str::<Spec>(&String::from_utf8_lossy(&text)) {
+            let again = toml::to_string(&spec).unwrap();
+            prop_assert_eq!(toml::from_str::<Spec>(&again).unwrap(), spec);
+        }
+    }
+
     #[test]
     fn saved_bans(text in mutated(seeds::bans())) {
         if let Ok(saved) = bans::SavedBans::parse(&text) {

@@ -58,6 +58,15 @@ pub(crate) fn options() -> Vec<Vec<u8>> {
     all
 }
 
+/// Specs of services.
+pub(crate) fn specs() -> Vec<Vec<u8>> {
+    let trees = files(&repository().join("tests/golden"));
+    let folders = trees.iter().map(|tree| tree.join("expected/xinetd-bridge"));
+    let all = texts(folders.flat_map(|folder| files(&folder)));
+    assert!(!all.is_empty(), "there are no golden trees");
+    all
+}
+
 /// /etc/services and its like, of any kind.
 pub(crate) fn databases() -> Vec<Vec<u8>> {
     let names = ["services", "protocols", "rpc", "passwd", "group"];

@@ -106,8 +106,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_is_too_strange(line: Vec<u8>) {
-            let _ = PORTS.user(&line);
+        fn no_answer_is_too_strange(rubbish: Vec<u8>, from in 0_usize..40, length in 0_usize..40) {
+            let mut line = b"6193, 23 : USERID : UNIX , UTF-8 : joe".to_vec();
+            let from = from.min(line.len());
+            let to = line.len().min(from + length);
+            line.splice(from..to, rubbish.iter().copied());
+            if let Ok(user) = PORTS.user(&line) {
+                prop_assert!(!user.is_empty());
+            }
+            let _ = PORTS.user(&rubbish);
         }
     }
 }

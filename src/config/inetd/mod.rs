@@ -29,7 +29,7 @@ use super::parser::{Entry, Reader};
 use super::report::Spot;
 use super::section::{Context, Section, WITHOUT_FALLBACK};
 use super::{Databases, Dropped};
-use crate::bytes::ByteString;
+use crate::contain::{Step, contained, fault};
 use crate::problem::{Problem, Severity};
 use draft::Draft;
 use entry::Drafts;
@@ -73,8 +73,17 @@ impl Reader<'_> {
                     self.problems.push(lexer::overlong(&spot, &line));
                 }
                 Item::Entry(fields) => {
-                    let found = drafts.read(&fields, &mut self.problems);
-                    self.take(found, &file, &fields);
+                    let Some(name) = fields.first() else {
+                        continue;
+                    };
+                    let read = contained(Step::Read, name.bytes(), || {
+                        let found = drafts.read(&fields, &mut self.problems);
+                        self.take(found, &file, name);
+                    });
+                    if read.is_none() {
+                        let problem = fault(name.place(&file), "the service");
+                        self.take(Err(Unfit(problem)), &file, name);
+                    }
                 }
             }
         }
@@ -82,22 +91,14 @@ impl Reader<'_> {
     }
 
     /// Takes up what was found in an entry.
-    fn take(
-        &mut self,
-        found: Result<Vec<Draft<'_>>, Unfit>,
-        file: &Arc<Path>,
-        fields: &[Field<'_>],
-    ) {
+    fn take(&mut self, found: Result<Vec<Draft<'_>>, Unfit>, file: &Arc<Path>, name: &Field<'_>) {
         let drafts = match found {
             Ok(drafts) => drafts,
             Err(Unfit(problem)) => {
                 self.problems.push(problem);
-                let place = fields.first().map(|field| field.place(file));
-                let id = fields.first().map(|field| ByteString::from(field.bytes()));
-                if let (Some(place), Some(id)) = (place, id) {
-                    let ordinal = self.next_ordinal();
-                    self.dropped.push((ordinal, Dropped { id, place }));
-                }
+                let (id, place) = (name.bytes().into(), name.place(file));
+                let ordinal = self.next_ordinal();
+                self.dropped.push((ordinal, Dropped { id, place }));
                 return;
             }
         };

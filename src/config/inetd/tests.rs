@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::testing::{codes, etc, load_tree, only};
 use super::super::{Configuration, Databases, MemoryTree, Roots, load};
-use super::*;
+use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
     Bind, Family, Internal, Limit, Mux, Port, Principal, Program, Reach, RpcProgram, RpcRange,

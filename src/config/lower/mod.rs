@@ -17,6 +17,7 @@ use super::report::{counted, quoted};
 use super::section::{Section, WITHOUT_FALLBACK};
 use super::{Configuration, Databases, Dropped};
 use crate::bytes::ByteString;
+use crate::contain::{Step, contained, fault};
 use crate::problem::{Place, Problem, Severity};
 use crate::service::{Service, Written};
 use clash::Ports;
@@ -68,16 +69,22 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
             id: entry.id().clone(),
             place: entry.place.clone(),
         };
-        let service = one(
-            entry,
-            &reader.defaults,
-            reader.databases,
-            &order,
-            &mut problems,
-        );
-        let service = service.filter(|service| {
-            // What is off takes no port away.
-            state != State::On || ports.take(service, &mut problems)
+        let made = contained(Step::Lower, lost.id.as_bytes(), || {
+            let service = one(
+                entry,
+                &reader.defaults,
+                reader.databases,
+                &order,
+                &mut problems,
+            );
+            service.filter(|service| {
+                // What is off takes no port away.
+                state != State::On || ports.take(service, &mut problems)
+            })
+        });
+        let service = made.unwrap_or_else(|| {
+            problems.push(fault(lost.place.clone(), "the service"));
+            None
         });
         if state != State::On {
             for problem in &mut problems[first_problem..] {
