@@ -1,7 +1,7 @@
 //! The objects of services on the bus, one for each.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zbus::message::Header;
 use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
@@ -25,40 +25,41 @@ impl Objects {
         shared: &Arc<Shared>,
     ) -> zbus::Result<()> {
         let services = shared.services.all();
-        let (gone, come) = {
-            let mut there = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut gone = std::mem::take(&mut *there);
-            let mut come = Vec::new();
-            for service in services.iter() {
-                if gone.get(&service.unit) == Some(service) {
-                    gone.remove(&service.unit);
-                } else {
-                    come.push(service.clone());
-                }
-                there.insert(service.unit.clone(), service.clone());
-            }
-            (gone, come)
+        let (gone, come): (Vec<String>, Vec<Service>) = {
+            let there = self.lock();
+            let is_there = |service: &Service| there.get(&service.unit) == Some(service);
+            let gone = there.values().filter(|old| !services.contains(old));
+            let come = services.iter().filter(|service| !is_there(service));
+            (
+                gone.map(|old| old.unit.clone()).collect(),
+                come.cloned().collect(),
+            )
         };
-        for unit in gone.keys() {
-            server.remove::<Object, _>(path(unit)).await?;
+        for unit in gone {
+            server.remove::<Object, _>(path(&unit)).await?;
+            self.lock().remove(&unit);
         }
+        // Somebody else may do the same just now: what is there already stays, and counts as there
+        // only when it is.
         for service in come {
             let object = Object {
                 path: path(&service.unit),
-                service,
+                service: service.clone(),
                 shared: Arc::clone(shared),
             };
             server.at(object.path.clone(), object).await?;
+            self.lock().insert(service.unit.clone(), service);
         }
         Ok(())
     }
 
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Service>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All of them are gone with their connection.
     pub(super) fn forget(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.lock().clear();
     }
 }
 
@@ -86,7 +87,7 @@ struct Object {
 
 impl Object {
     async fn active(&self, connection: &Connection) -> fdo::Result<Active> {
-        let all = self.shared.services.active(connection).await?;
+        let all = self.shared.services.recent(connection).await?;
         let mut all = all.iter();
         let this = all.find(|active| active.row.unit == self.service.unit);
         this.cloned()

@@ -80,12 +80,12 @@ impl Services {
         Arc::clone(&known.services)
     }
 
-    /// All services with what they are doing.
+    /// All services with what they are doing, or were doing when that was last asked for, just now.
     ///
     /// # Errors
     /// If systemd can't be asked.
-    pub(super) async fn active(&self, connection: &Connection) -> zbus::Result<Arc<Vec<Active>>> {
-        let services = self.all();
+    pub(super) async fn recent(&self, connection: &Connection) -> zbus::Result<Arc<Vec<Active>>> {
+        self.all();
         {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((taken, active)) = &known.active
@@ -94,6 +94,15 @@ impl Services {
                 return Ok(Arc::clone(active));
             }
         }
+        self.active(connection).await
+    }
+
+    /// All services with what they are doing.
+    ///
+    /// # Errors
+    /// If systemd can't be asked.
+    pub(super) async fn active(&self, connection: &Connection) -> zbus::Result<Arc<Vec<Active>>> {
+        let services = self.all();
         let units = systemd::states(connection).await?;
         let active = zruntime::unblock(move || ask(&services, &units)).await;
         let active = Arc::new(active);

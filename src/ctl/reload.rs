@@ -12,6 +12,7 @@ use super::check;
 use super::output::{BAD, Done, Failure, Output};
 use super::text;
 use crate::reconcile::{self, LAST};
+use crate::translate::{STAMP, SpecDirectory};
 
 /// Apply the files: start, stop and change what is not as they say.
 ///
@@ -67,8 +68,13 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         _ => {}
     }
     systemctl(&["daemon-reload"])?;
-    // The path unit has started it already, perhaps: then this waits for its end.
-    let complete = systemctl(&["start", "xinetd-reconcile.service"]);
+    // The path unit has started it already, perhaps: then this waits for its end. If that has
+    // looked just before the reload, once more.
+    let stamp = SpecDirectory::usual().path().join(STAMP);
+    let mut complete = systemctl(&["start", "xinetd-reconcile.service"]);
+    while complete.is_ok() && stamp.exists() {
+        complete = systemctl(&["start", "xinetd-reconcile.service"]);
+    }
     let done =
         reconcile::read_done(last).map_err(|error| Failure::undone(format!("{LAST}: {error}")))?;
     if done.iter().all(|done| done.error.is_none()) {

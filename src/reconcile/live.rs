@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 /// What a service's units are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,15 +32,32 @@ enum Listener {
     Unix(String),
 }
 
+/// A socket without its descriptors may be one that was just started or stopped: then it is looked
+/// at again after this time.
+const DOUBT: Duration = Duration::from_millis(200);
+
 impl Live {
     /// Looks at the units with these names without suffix.
     ///
     /// # Errors
     /// In words, if systemd or the kernel does not tell.
     pub(super) fn look(units: &BTreeSet<&str>) -> Result<Self, String> {
-        let mut live = BTreeMap::new();
+        let first = Self::look_once(units)?;
+        let is_doubtful = |unit: &Unit| unit.socket && !unit.listens;
+        if !first.0.values().any(is_doubtful) {
+            return Ok(first);
+        }
+        thread::sleep(DOUBT);
+        let mut second = Self::look_once(units)?;
+        for (name, unit) in &mut second.0 {
+            unit.listens |= !is_doubtful(&first.get(name));
+        }
+        Ok(second)
+    }
+
+    fn look_once(units: &BTreeSet<&str>) -> Result<Self, String> {
         let units: Vec<_> = units.iter().copied().collect();
-        let listeners = listeners().map_err(|error| format!("/proc/1/fd: {error}"))?;
+        let mut paragraphs = String::new();
         // A command line has room for some thousand names.
         for units in units.chunks(500) {
             let names = units
@@ -53,13 +72,11 @@ impl Live {
                 let error = String::from_utf8_lossy(&said.stderr);
                 return Err(format!("systemctl show: {}", error.trim()));
             }
-            take(
-                &String::from_utf8_lossy(&said.stdout),
-                &listeners,
-                &mut live,
-            );
+            paragraphs.push_str(&String::from_utf8_lossy(&said.stdout));
+            paragraphs.push_str("\n\n");
         }
-        Ok(Self(live))
+        let listeners = listeners().map_err(|error| format!("/proc/1/fd: {error}"))?;
+        Ok(Self(take(&paragraphs, &listeners)))
     }
 
     /// What a service's units are doing.
@@ -76,8 +93,9 @@ impl Live {
     }
 }
 
-/// Takes the answer of `systemctl show`: a paragraph for each unit.
-fn take(said: &str, listeners: &HashSet<Listener>, live: &mut BTreeMap<String, Unit>) {
+/// What the answer of `systemctl show` says, which has a paragraph for each unit.
+fn take(said: &str, listeners: &HashSet<Listener>) -> BTreeMap<String, Unit> {
+    let mut live: BTreeMap<String, Unit> = BTreeMap::new();
     for paragraph in said.split("\n\n") {
         let value = |key: &str| {
             let mut lines = paragraph.lines();
@@ -89,7 +107,7 @@ fn take(said: &str, listeners: &HashSet<Listener>, live: &mut BTreeMap<String, U
         let runs = matches!(state, "active" | "activating" | "reloading");
         if let Some(name) = id.strip_suffix(".socket") {
             let unit = live.entry(name.to_owned()).or_default();
-            unit.socket = runs;
+            unit.socket = state == "active";
             unit.failed = state == "failed";
             let wanted = paragraph
                 .lines()
@@ -101,6 +119,7 @@ fn take(said: &str, listeners: &HashSet<Listener>, live: &mut BTreeMap<String, U
             live.entry(name.to_owned()).or_default().service = runs || state == "deactivating";
         }
     }
+    live
 }
 
 /// A listener as systemctl shows it: `[::]:23 (Stream)`.
@@ -206,8 +225,7 @@ mod tests {
         let there = |text: &str| listener(text).unwrap();
         let listeners =
             HashSet::from([there("[::]:23 (Stream)"), there("127.0.0.1:37 (Datagram)")]);
-        let mut live = BTreeMap::new();
-        take(said, &listeners, &mut live);
+        let live = take(said, &listeners);
         let unit = |socket, failed, listens, service| Unit {
             socket,
             failed,

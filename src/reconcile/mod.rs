@@ -54,8 +54,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether all was done.
+/// Whether all was done. What a reload has brought meanwhile is done as well: whoever waits for us
+/// waits for that.
 fn run() -> Result<bool, String> {
+    let stamp = SpecDirectory::usual().path().join(STAMP);
+    let mut is_complete = follow()?;
+    while stamp.exists() {
+        is_complete = follow()?;
+    }
+    Ok(is_complete)
+}
+
+/// Does what is to be done after one reload; whether all of it could be done.
+fn follow() -> Result<bool, String> {
     let wanted = wanted()?;
     let path = Path::new(APPLIED);
     let Some(before) = Record::read(path) else {

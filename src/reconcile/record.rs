@@ -12,7 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::translate::SpecDirectory;
 
-/// What was done the last time that something was.
+/// What is kept of what was done, if it was not more at once.
+const MOST_DONE: usize = 100;
+
+/// What was done the last times that something was; `xinetdctl reload` removes it, to see what it
+/// brings about.
 pub const LAST: &str = "/run/xinetd-reconcile/last.toml";
 
 /// The units of all services.
@@ -124,7 +128,7 @@ impl Record {
     }
 }
 
-/// What was done when something was done for the last time.
+/// What was done the last times that something was.
 ///
 /// # Errors
 /// If there is a file that can't be read.
@@ -139,13 +143,18 @@ pub fn read_done(path: &Path) -> io::Result<Vec<Done>> {
     }
 }
 
-/// Notes it.
+/// Notes it, behind what is noted already.
 ///
 /// # Errors
 /// In words.
-pub(super) fn write_done(done: &[Done]) -> Result<(), String> {
-    let done = done.to_vec();
-    write(Path::new(LAST), &AllDone { done })
+pub(super) fn write_done(new: &[Done]) -> Result<(), String> {
+    let path = Path::new(LAST);
+    // One that can't be read is none of ours.
+    let mut done = read_done(path).unwrap_or_default();
+    done.extend_from_slice(new);
+    let surplus = done.len().saturating_sub(MOST_DONE.max(new.len()));
+    done.drain(..surplus);
+    write(path, &AllDone { done })
 }
 
 fn write(path: &Path, value: &impl Serialize) -> Result<(), String> {

@@ -49,10 +49,18 @@ impl Bed {
         file.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `systemctl daemon-reload`.
-    pub(crate) fn daemon_reload(&self) -> Result<()> {
+    /// `systemctl daemon-reload`, and nothing else.
+    pub(crate) fn reload_alone(&self) -> Result<()> {
         let _alone = self.no_reloads();
         self.container.sh("systemctl daemon-reload").map(drop)
+    }
+
+    /// The same, and waits until all that follows has been done.
+    pub(crate) fn daemon_reload(&self) -> Result<()> {
+        let _alone = self.no_reloads();
+        self.container
+            .sh("systemctl daemon-reload; systemctl start xinetd-reconcile.service")
+            .map(drop)
     }
 
     /// Starts all that are not disabled, as a boot does.

@@ -7,6 +7,7 @@ use testbed::{Close, Peer, Result};
 
 use crate::Scenario;
 use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     (
@@ -43,7 +44,7 @@ fn await_port(port: u16, listens: bool) -> Result<()> {
 fn place<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
     let port = bed.port();
     bed.write(id, port, lines)?;
-    bed.daemon_reload()?;
+    bed.reload_alone()?;
     await_port(port, true)?;
     Ok(Served {
         bed,
@@ -57,7 +58,7 @@ fn new_and_gone(bed: &Bed) -> Result<()> {
     let mut session = served.connect()?;
     session.echo(b"there")?;
     bed.container.sh("rm /etc/xinetd.d/appeared")?;
-    bed.daemon_reload()?;
+    bed.reload_alone()?;
     equal("the session", session.read_to_end()?.bytes.len(), 0)?;
     await_port(served.port, false)?;
     bed.container
@@ -79,18 +80,18 @@ fn switched(bed: &Bed) -> Result<()> {
     // An administrator has stopped it: it stays so.
     served.systemctl("stop", "socket")?;
     served.rewrite(&format!("{CAT}\n\tinstances = 7"))?;
-    bed.container
-        .sh("systemctl start xinetd-reconcile.service")?;
     equal("a client", served.hear()?.close, Close::Refused)
 }
 
 fn moved(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let mut served = place(bed, "moved", &format!("{CAT}\n\tinstances = 2"))?;
     let mut session = served.connect()?;
     session.echo(b"on the old port")?;
     let old = served.port;
     served.port = bed.port();
-    served.rewrite(&format!("{CAT}\n\tinstances = 2"))?;
+    bed.write(&served.id, served.port, &format!("{CAT}\n\tinstances = 2"))?;
+    bed.reload_alone()?;
     await_port(served.port, true)?;
     equal(
         "the old port",
@@ -128,14 +129,10 @@ fn changed(bed: &Bed) -> Result<()> {
     let helper = served.helper()?;
     served.rewrite(&server("nobody", "\n\tinstances = 1"))?;
     // A client of before may have been let in.
-    bed.container
-        .sh("systemctl start xinetd-reconcile.service")?;
     turned_away(&served.hear()?)?;
     session.echo(b"before and after")?;
     equal("the helper", served.helper()?, helper)?;
     served.rewrite(&server("daemon", "\n\tinstances = 2"))?;
-    bed.container
-        .sh("systemctl start xinetd-reconcile.service")?;
     let mut other = served.connect()?;
     equal("the user", other.read(7)?, b"daemon\n".to_vec())?;
     session.echo(b"still nobody")?;
@@ -160,8 +157,6 @@ fn wait_changes(bed: &Bed) -> Result<()> {
     bed.container
         .write("/etc/xinetd.d/waiting-now", text, 0o644)?;
     bed.daemon_reload()?;
-    bed.container
-        .sh("systemctl start xinetd-reconcile.service")?;
     session.echo(b"nowait lives on")?;
     session.finish()?;
     equal("the end", session.read_to_end()?.close, Close::Fin)?;
@@ -180,8 +175,6 @@ fn closed(bed: &Bed) -> Result<()> {
              mv /root/missed /etc/xinetd.d/; systemctl daemon-reload
              systemctl start xinetd-reconcile.path")?;
     }
-    bed.container
-        .sh("systemctl start xinetd-reconcile.service")?;
     session.echo(b"after")?;
     // The helper of before has its own descriptor: when it has gone, systemd's counts.
     served.connect()?.echo(b"served")?;
@@ -202,8 +195,6 @@ fn places(bed: &Bed) -> Result<()> {
     bed.write("left", left.port, &lines("left")?)?;
     bed.write("right", right.port, &lines("right")?)?;
     bed.daemon_reload()?;
-    bed.container
-        .sh("systemctl start xinetd-reconcile.service")?;
     equal("left", left.hear()?.text().as_str(), "left\n")?;
     equal("right", right.hear()?.text().as_str(), "right\n")
 }

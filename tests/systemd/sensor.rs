@@ -21,10 +21,11 @@ const DECOY: &str =
     "\tuser = nobody\n\tserver = /bin/true\n\tflags = SENSOR\n\tlog_on_failure = HOST";
 const CALL: &str = "busctl call org.xinetd.Bridge1 /org/xinetd/Bridge1 org.xinetd.Bridge1.Manager";
 
-/// The machine has one list of bans: these scenarios play one after the other.
+/// The machine has one list of bans and one bus: these scenarios play one after the other.
 static ALONE: Mutex<()> = Mutex::new(());
 
-fn alone(bed: &Bed) -> Result<MutexGuard<'static, ()>> {
+/// Keeps the bus and the coordinator for one scenario.
+pub(crate) fn alone(bed: &Bed) -> Result<MutexGuard<'static, ()>> {
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for host in [1, 2, 3, 4, 5, 6, 254] {
         bed.container

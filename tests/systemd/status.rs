@@ -4,6 +4,7 @@ use testbed::Result;
 
 use crate::Scenario;
 use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_status_tells_of_sessions_and_kick_ends_them", sessions),
@@ -29,6 +30,7 @@ fn await_status(served: &Served<'_>, part: &str) -> Result<()> {
 }
 
 fn sessions(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let served = bed.serve("told", &format!("{CAT}\n\tper_source = 2"))?;
     let mut first = served.connect()?;
     let mut second = served.connect()?;
@@ -62,6 +64,7 @@ fn sessions(bed: &Bed) -> Result<()> {
 }
 
 fn counts(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let lines =
         "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in\n\tno_access = 127.0.0.9";
     let served = bed.serve("counted", lines)?;
@@ -86,6 +89,7 @@ fn counts(bed: &Bed) -> Result<()> {
 }
 
 fn strangers(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let nobody = "setpriv --reuid=daemon --regid=daemon --clear-groups";
     let served = bed.serve("guarded", CAT)?;
     let mut client = served.connect()?;
@@ -115,6 +119,7 @@ fn strangers(bed: &Bed) -> Result<()> {
 
 /// A server has the user of its helper, and puts something else in the place of its socket.
 fn hostile(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let honest = bed.serve("honest", CAT)?;
     let mut client = honest.connect()?;
     client.echo(b"1")?;
@@ -142,6 +147,7 @@ fn hostile(bed: &Bed) -> Result<()> {
 
 /// dbus-daemon lets a user have 256 connections: helpers must have none.
 fn many(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     const COUNT: u16 = 300;
     let ports: Vec<u16> = (0..COUNT).map(|_| bed.port()).collect();
     let mut text = String::new();

@@ -4,6 +4,7 @@ use testbed::{Close, Result};
 
 use crate::Scenario;
 use crate::bed::{Bed, contains, equal};
+use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("xinetdctl_switches_a_service_off_and_on", switched),
@@ -15,6 +16,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 const CAT: &str = "\tuser = nobody\n\tserver = /bin/cat";
 
 fn switched(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let beside = bed.serve("unswitched", CAT)?;
     let mut session = beside.connect()?;
     session.echo(b"before")?;
@@ -50,6 +52,7 @@ fn switched(bed: &Bed) -> Result<()> {
 }
 
 fn no_server(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let port = bed.port();
     let lines = "\tuser = nobody\n\tserver = /bin/missing\n\tdisable = yes";
     bed.write("serverless", port, lines)?;
@@ -65,6 +68,7 @@ fn no_server(bed: &Bed) -> Result<()> {
 }
 
 fn strangers(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
     let served = bed.serve("unmoved", CAT)?;
     let nobody = "setpriv --reuid=nobody --regid=nogroup --clear-groups";
     let command = format!("{nobody} xinetdctl disable unmoved 2>&1");
