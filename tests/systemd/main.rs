@@ -15,6 +15,7 @@ mod limits;
 mod mux;
 mod process;
 mod redirect;
+mod rpc;
 mod sensor;
 mod status;
 mod switch;
@@ -60,6 +61,7 @@ fn main() {
             internal::SCENARIOS,
             mux::SCENARIOS,
             redirect::SCENARIOS,
+            rpc::SCENARIOS,
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,
             status::SCENARIOS,
