@@ -20,7 +20,8 @@ zshdir = $(prefix)/share/zsh/site-functions
 fishdir = $(prefix)/share/fish/vendor_completions.d
 sysconfdir = /etc
 
-# The generator writes the first into the units, and a link into the second.
+# The generator writes the first two into the units, and a link into the last.
+export XINETD_BRIDGE_BINDIR = $(bindir)
 export XINETD_BRIDGE_LIBEXECDIR = $(libexecdir)
 export XINETD_BRIDGE_UNITDIR = $(unitdir)
 

@@ -21,6 +21,8 @@ pub mod options;
 pub mod policy;
 pub mod portmap;
 pub mod problem;
+#[cfg(feature = "accept")]
+pub mod reconcile;
 pub mod service;
 pub mod spec;
 pub mod status;

@@ -20,9 +20,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xinetd_bridge::config::{self, Databases, DiskTree, Roots};
+use xinetd_bridge::config::{self, Databases, DiskTree, FileTree, Roots};
 use xinetd_bridge::options::Options;
-use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
+use xinetd_bridge::translate::{APPLIED, SpecDirectory, Surroundings, Translation, translate};
 
 use crate::output::Output;
 
@@ -76,13 +76,18 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
         main: Path::new(MAIN),
         inetd: options.inetd(),
     };
-    if roots.are_missing(tree) {
+    let is_empty = roots.are_missing(tree);
+    // Where there were services before, somebody waits to hear that they are gone.
+    if is_empty && tree.read(Path::new(APPLIED)).is_err() {
         return Ok(());
     }
     let output = Output::new(directory).map_err(|error| {
         log::error!("{}: {error}", directory.display());
         Incomplete
     })?;
+    if is_empty {
+        return output.write(&Translation::default());
+    }
     let Some(specs) = SpecDirectory::inside(output.path()) else {
         log::error!("{}: no unit can hold this name", output.path().display());
         return Err(Incomplete);

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use xinetd_bridge::translate::{File, Link, TranslatedService, Translation};
+use xinetd_bridge::translate::{File, Link, STAMP, SpecDirectory, TranslatedService, Translation};
 
 use crate::Incomplete;
 
@@ -49,11 +49,27 @@ impl Output {
                 complete = Err(Incomplete);
             }
         }
+        for file in &translation.files {
+            if let Err(error) = writer.file(file) {
+                log::error!("{}: {error}", file.path.display());
+                complete = Err(Incomplete);
+            }
+        }
         for link in &translation.links {
             if let Err(error) = writer.link(link) {
                 log::error!("{}: {error}", link.path.display());
                 complete = Err(Incomplete);
             }
+        }
+        // Last of all: whoever sees it finds everything.
+        let stamp = File {
+            path: Path::new(SpecDirectory::NAME).join(STAMP),
+            content: Vec::new(),
+            private: false,
+        };
+        if let Err(error) = writer.file(&stamp) {
+            log::error!("{}: {error}", stamp.path.display());
+            complete = Err(Incomplete);
         }
         complete
     }

@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::journal::Event;
 use crate::status::{OK, RELOAD, control_socket};
@@ -23,12 +24,21 @@ const TIME: Duration = Duration::from_secs(5);
 /// # Errors
 /// In words, if the spec is wrong or the helper does not take it.
 pub(super) fn reload(unit: &str, file: &Path) -> Result<(), String> {
+    await_file(file);
     let text = settings::read(file)?;
     settings::parse(&text)?;
     match request(&[RELOAD.as_bytes(), &text].concat()) {
         Ok(answer) if answer == OK => Ok(()),
         Ok(answer) => Err(answer),
         Err(error) => Err(format!("{unit} can't be reloaded: {error}")),
+    }
+}
+
+/// Waits until a file is there: a daemon-reload removes all specs before it makes them anew.
+fn await_file(file: &Path) {
+    let deadline = Instant::now() + TIME;
+    while !file.exists() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use zbus::wire::Type;
-use zbus::{Connection, OwnedObjectPath, proxy};
+use zbus::{Connection, OwnedObjectPath, fdo, proxy};
 use zruntime::block_on;
 
 use crate::status::SessionRow;
@@ -112,7 +112,7 @@ trait Service {
 /// In words, as of all calls here: the coordinator's, or those of the bus, which starts it where it
 /// does not run.
 pub fn list_bans() -> Result<Vec<BanRow>, String> {
-    said(block_on(async { manager().await?.list_bans().await }))
+    ask(async || manager().await?.list_bans().await)
 }
 
 /// Bans a peer for so many seconds, 0 for ever; whom the ban hits.
@@ -120,9 +120,7 @@ pub fn list_bans() -> Result<Vec<BanRow>, String> {
 /// # Errors
 /// As [`list_bans`].
 pub fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
-    said(block_on(async {
-        manager().await?.add_ban(peer, seconds).await
-    }))
+    ask(async || manager().await?.add_ban(peer, seconds).await)
 }
 
 /// Ends the ban of a peer.
@@ -130,7 +128,7 @@ pub fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
 /// # Errors
 /// As [`list_bans`].
 pub fn remove_ban(peer: &str) -> Result<(), String> {
-    said(block_on(async { manager().await?.remove_ban(peer).await }))
+    ask(async || manager().await?.remove_ban(peer).await)
 }
 
 /// Ends all bans; how many there were.
@@ -138,7 +136,7 @@ pub fn remove_ban(peer: &str) -> Result<(), String> {
 /// # Errors
 /// As [`list_bans`].
 pub fn flush_bans() -> Result<u32, String> {
-    said(block_on(async { manager().await?.flush_bans().await }))
+    ask(async || manager().await?.flush_bans().await)
 }
 
 /// All services, and the upper bounds of the classes of durations, in milliseconds.
@@ -146,13 +144,13 @@ pub fn flush_bans() -> Result<u32, String> {
 /// # Errors
 /// As [`list_bans`].
 pub fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
-    said(block_on(async {
+    ask(async || {
         let manager = manager().await?;
         Ok((
             manager.list_services().await?,
             manager.duration_bounds().await?,
         ))
-    }))
+    })
 }
 
 /// The unit without suffix of the service with this id or unit, and its sessions.
@@ -160,10 +158,10 @@ pub fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
 /// # Errors
 /// As [`list_bans`].
 pub fn list_sessions(name: &str) -> Result<(String, Vec<SessionInfo>), String> {
-    said(block_on(async {
+    ask(async || {
         let service = service(name).await?;
         Ok((service.unit().await?, service.sessions().await?))
-    }))
+    })
 }
 
 /// Ends a session of the service with this id or unit: by the server's process, or by the client's
@@ -172,7 +170,7 @@ pub fn list_sessions(name: &str) -> Result<(String, Vec<SessionInfo>), String> {
 /// # Errors
 /// As [`list_bans`].
 pub fn kick(name: &str, whom: &str) -> Result<(), String> {
-    said(block_on(async { service(name).await?.kick(whom).await }))
+    ask(async || service(name).await?.kick(whom).await)
 }
 
 async fn manager() -> zbus::Result<ManagerProxy<'static>> {
@@ -186,10 +184,24 @@ async fn service(name: &str) -> zbus::Result<ServiceProxy<'static>> {
     ServiceProxy::builder(connection).path(path).build().await
 }
 
-/// The result, with an error in words.
-fn said<T>(result: zbus::Result<T>) -> Result<T, String> {
-    result.map_err(|error| match error {
+/// Asks, and once more if the coordinator was just about to leave; errors are in words.
+fn ask<T>(call: impl AsyncFn() -> zbus::Result<T>) -> Result<T, String> {
+    let asked = match block_on(call()) {
+        Err(error) if has_left(&error) => block_on(call()),
+        asked => asked,
+    };
+    asked.map_err(|error| match error {
         zbus::Error::MethodError(name, text, _) => text.unwrap_or_else(|| name.to_string()),
         other => format!("the coordinator can't be reached over the system bus: {other}"),
     })
+}
+
+/// Whether whoever was asked has gone without an answer.
+fn has_left(error: &zbus::Error) -> bool {
+    let no_reply = |name: &str| name == "org.freedesktop.DBus.Error.NoReply";
+    match error {
+        zbus::Error::MethodError(name, ..) => no_reply(name),
+        zbus::Error::FDO(error) => matches!(**error, fdo::Error::NoReply(_)),
+        _ => false,
+    }
 }

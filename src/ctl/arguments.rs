@@ -8,6 +8,7 @@ use super::bans::BansCommand;
 use super::convert::ConvertArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
+use super::reload::ReloadArgs;
 use super::status::{KickArgs, StatusArgs};
 use super::top::TopArgs;
 
@@ -66,6 +67,7 @@ pub(super) enum Command {
     Disable(ServiceArgs),
     Check(CheckArgs),
     Convert(ConvertArgs),
+    Reload(ReloadArgs),
     Status(StatusArgs),
     Top(TopArgs),
     /// Print the counters in the OpenMetrics text format.

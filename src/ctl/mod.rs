@@ -13,6 +13,7 @@ mod machine;
 mod manual;
 mod metrics;
 mod output;
+mod reload;
 mod show;
 mod status;
 mod switch;
@@ -63,6 +64,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Units(arguments) => units::run(&arguments, out),
         Command::Convert(arguments) => Ok(convert::run(&arguments, out, &mut std::io::stderr())),
+        Command::Reload(arguments) => reload::run(&arguments, out),
         Command::Status(arguments) => status::run(&arguments, out),
         Command::Top(arguments) => top::run(&arguments, out),
         Command::Metrics => metrics::run(out),

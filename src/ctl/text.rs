@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::check::{Check, Counts};
 use super::output::WIDTH;
-use crate::problem::{printable, wrap};
+use crate::problem::{Severity, printable, wrap};
 use crate::translate::{AttributeReport, Fate, ServiceReport, Standing};
 
 /// Where the fate of an attribute begins, and how wide it may be.
@@ -43,6 +43,18 @@ pub(super) fn print(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
         counted(counts.notes, "note"),
         counted(services, "service"),
     )
+}
+
+/// Prints the errors with their lines.
+pub(super) fn print_errors(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+    for check in checks {
+        let errors = check.problems.iter();
+        for problem in errors.filter(|problem| problem.severity == Severity::Error) {
+            let text = problem.render(check.sources.line(&problem.place));
+            writeln!(out, "{text}")?;
+        }
+    }
+    Ok(())
 }
 
 fn counted(number: usize, what: &str) -> String {

@@ -1,6 +1,7 @@
 //! Services in, units and specs out.
 #![forbid(unsafe_code)]
 
+mod daemon;
 mod escape;
 mod fate;
 mod mux;
@@ -42,11 +43,22 @@ const UNITDIR: &str = match option_env!("XINETD_BRIDGE_UNITDIR") {
     None => "/usr/lib/systemd/system",
 };
 
+/// The file that the generator writes last of all, beside the specs: that the units are complete.
+pub const STAMP: &str = "changed";
+
+/// Its name once xinetd-reconcile has seen it.
+pub const SEEN: &str = "seen";
+
+/// What xinetd-reconcile has applied the last time.
+pub const APPLIED: &str = "/run/xinetd-reconcile/applied.toml";
+
 /// What the generator has to write and to say.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Translation {
     /// The services, in the order of the files.
     pub services: Vec<TranslatedService>,
+    /// Files that are no service's own.
+    pub files: Vec<File>,
     /// Links that serve all services together.
     pub links: Vec<Link>,
     /// What is worth saying about the translation itself, each place once.
@@ -106,6 +118,11 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
             switchboard.add(prepared.service, servable, unit);
         }
     }
+    let has_name = |prepared: &Prepared<'_>| match &prepared.choice {
+        Choice::Ours { unit, .. } => unit.as_str() == daemon::UNIT,
+        Choice::Native { .. } | Choice::TooLong => false,
+    };
+    let is_free = !surroundings.existing.has(daemon::UNIT) && !prepared.iter().any(has_name);
     let services: Vec<_> = prepared
         .into_iter()
         .map(|prepared| {
@@ -123,11 +140,16 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
             Standing::Served { enabled: true, .. }
         )
     };
+    let files = match is_free {
+        true => daemon::files(),
+        false => Vec::new(),
+    };
     let target = Link {
         path: "sockets.target.wants/xinetd.target".into(),
         target: Path::new(UNITDIR).join("xinetd.target"),
     };
     Translation {
+        files,
         links: services
             .iter()
             .any(is_enabled)

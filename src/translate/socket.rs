@@ -22,6 +22,8 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
     }
     head.extend([
         Directive::new("PartOf", Value::Literal("xinetd.target")),
+        // From the first start on, daemon-reloads are followed.
+        Directive::new("Wants", Value::Literal("xinetd-reconcile.path")),
         // The only starts are the administrator's: the sixth restart in 10 s is no reason to refuse.
         Directive::new("StartLimitIntervalSec", Value::Number(0)),
     ]);

@@ -17,6 +17,12 @@ const LIBEXECDIR: &str = match option_env!("XINETD_BRIDGE_LIBEXECDIR") {
     None => "/usr/libexec/xinetd-bridge",
 };
 
+/// Where they put xinetdctl.
+const BINDIR: &str = match option_env!("XINETD_BRIDGE_BINDIR") {
+    Some(directory) => directory,
+    None => "/usr/bin",
+};
+
 /// A unit file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UnitFile {
@@ -59,6 +65,8 @@ pub(super) enum Value {
     /// A command line of the helper: special characters of systemd.service(5) that stand before
     /// it, and its arguments.
     Helper(&'static str, Vec<Vec<u8>>),
+    /// A command of xinetdctl.
+    Control(&'static str),
 }
 
 /// Text that can be written as it stands, specifiers escaped.
@@ -108,6 +116,7 @@ impl Display for Value {
             Self::Spec(directory, unit) => write!(f, "spec:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
             Self::RpcUnit(unit) => f.write_str(&rpc::unit_name(unit)),
+            Self::Control(command) => write!(f, "{BINDIR}/xinetdctl {command}"),
             Self::Helper(prefix, arguments) => {
                 write!(f, "{prefix}{LIBEXECDIR}/xinetd-accept")?;
                 arguments

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use testbed::make;
 
-const PROGRAMS: [&str; 4] = [
+const PROGRAMS: [&str; 5] = [
+    "libexec/xinetd-bridge/xinetd-reconcile",
     "libexec/xinetd-bridge/xinetd-coordinator",
     "bin/xinetdctl",
     "libexec/xinetd-bridge/xinetd-accept",

@@ -147,8 +147,6 @@ impl Served<'_> {
 
     /// Runs `systemctl VERB UNIT`.
     pub(crate) fn systemctl(&self, verb: &str, kind: &str) -> Result<String> {
-        // While systemd makes all units anew there is no spec to reload.
-        let _alone = (verb == "reload").then(|| self.bed.no_reloads());
         self.bed
             .container
             .sh(&format!("systemctl {verb} {}.{kind}", self.id))

@@ -14,9 +14,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("stopping_the_service_ends_sessions", stop_service),
     ("a_restarted_service_serves_on", restart_service),
     ("a_restarted_socket_serves_on", restart_socket),
-    ("an_added_file_is_served_after_a_start", added),
-    ("an_edited_port_needs_a_restart_of_the_socket", edited_port),
-    ("a_removed_file_is_gone_after_reload", removed),
     ("a_broken_spec_is_refused_by_reload", broken_reload),
     ("an_idle_helper_leaves_and_systemd_listens_on", idle_exit),
     ("no_client_is_lost_when_helpers_come_and_go", steady_stream),
@@ -67,19 +64,6 @@ fn restart_socket(bed: &Bed) -> Result<()> {
     served.connect()?.echo(b"after")
 }
 
-fn added(bed: &Bed) -> Result<()> {
-    let port = bed.port();
-    bed.write("added", port, CAT)?;
-    bed.daemon_reload()?;
-    let state = bed
-        .container
-        .sh("systemctl show -P LoadState -P ActiveState added.socket")?;
-    equal("after the reload", state.as_str(), "loaded\ninactive\n")?;
-    bed.start_all()?;
-    let state = bed.container.property("added.socket", "ActiveState")?;
-    equal("after the start of the target", state.trim(), "active")
-}
-
 fn stop_service(bed: &Bed) -> Result<()> {
     let served = bed.serve("stopservice", CAT)?;
     let mut session = served.connect()?;
@@ -93,31 +77,6 @@ fn stop_service(bed: &Bed) -> Result<()> {
     let left = bed.container.property("stopservice.service", "MainPID")?;
     equal("the helper", left.trim(), "0")?;
     equal("a new client", served.hear()?.close, Close::Refused)
-}
-
-fn edited_port(bed: &Bed) -> Result<()> {
-    let mut served = bed.serve("moved", CAT)?;
-    served.connect()?.echo(b"on the old port")?;
-    served.port = bed.port();
-    served.rewrite(CAT)?;
-    // What systemd does with the socket of a changed unit; it goes on saying "active".
-    equal("after the reload", served.hear()?.close, Close::Refused)?;
-    served.systemctl("restart", "socket")?;
-    served.connect()?.echo(b"there")
-}
-
-fn removed(bed: &Bed) -> Result<()> {
-    let served = bed.serve("removed", CAT)?;
-    served.connect()?.echo(b"there")?;
-    {
-        let _alone = bed.no_reloads();
-        bed.container.sh(
-            "rm /etc/xinetd.d/removed; systemctl stop removed.socket; systemctl daemon-reload",
-        )?;
-    }
-    equal("a client", served.hear()?.close, Close::Refused)?;
-    let state = bed.container.property("removed.socket", "LoadState")?;
-    equal("the unit", state.trim(), "not-found")
 }
 
 fn broken_reload(bed: &Bed) -> Result<()> {

@@ -15,6 +15,7 @@ mod limits;
 mod mux;
 mod process;
 mod redirect;
+mod reload;
 mod rpc;
 mod sensor;
 mod status;
@@ -61,6 +62,7 @@ fn main() {
             internal::SCENARIOS,
             mux::SCENARIOS,
             redirect::SCENARIOS,
+            reload::SCENARIOS,
             rpc::SCENARIOS,
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,

@@ -182,7 +182,5 @@ fn many(bed: &Bed) -> Result<()> {
         .sh(&format!("xinetdctl status many-{first}"))?;
     drop(clients);
     bed.container.sh("rm /etc/xinetd.d/many")?;
-    bed.container
-        .sh("systemctl stop 'many-*.socket' 'many-*.service'")?;
     bed.daemon_reload()
 }

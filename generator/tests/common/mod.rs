@@ -84,20 +84,27 @@ pub(crate) fn verify(directory: &Path) -> Result<(), Failed> {
     let root = Scratch::new()?;
     let units = root.path().join("usr/lib/systemd/system");
     fs::create_dir_all(&units)?;
-    fs::copy(
-        repository().join("units/xinetd.target"),
-        units.join("xinetd.target"),
-    )?;
-    for target in ["sockets", "sysinit", "basic", "shutdown"] {
+    for unit in ["xinetd.target", "xinetd-reconcile.path"] {
+        fs::copy(repository().join("units").join(unit), units.join(unit))?;
+    }
+    let service = "[Service]\nExecStart=/bin/true\n";
+    fs::write(units.join("xinetd-reconcile.service"), service)?;
+    for target in ["sockets", "paths", "sysinit", "basic", "shutdown"] {
         fs::write(
             units.join(format!("{target}.target")),
             "[Unit]\nDescription=stub\n",
         )?;
     }
-    let helper = root.path().join("usr/libexec/xinetd-bridge/xinetd-accept");
-    fs::create_dir_all(helper.parent().ok_or("the helper has no directory")?)?;
-    fs::write(&helper, "#!/bin/sh\n")?;
-    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755))?;
+    for program in [
+        "usr/libexec/xinetd-bridge/xinetd-accept",
+        "usr/bin/xinetdctl",
+        "bin/true",
+    ] {
+        let program = root.path().join(program);
+        fs::create_dir_all(program.parent().ok_or("a program has no directory")?)?;
+        fs::write(&program, "#!/bin/sh\n")?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    }
 
     let installed = root.path().join("etc/systemd/system");
     copy(directory, &installed)?;

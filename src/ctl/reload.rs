@@ -1,0 +1,152 @@
+//! `xinetdctl reload`: what SIGHUP is for xinetd.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::check;
+use super::output::{BAD, Done, Failure, Output};
+use super::text;
+use crate::reconcile::{self, LAST};
+
+/// Apply the files: start, stop and change what is not as they say.
+///
+/// Services that have not changed are not touched, sessions live on, and limits of running services
+/// change at once. Files with errors are not applied: the errors are printed, and everything stays as
+/// it is.
+///
+/// Exit status: 0 if all was done, 1 if something could not be done, 2 if there are errors in the files.
+#[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    /// Apply the files in spite of errors: services with errors are stopped.
+    #[arg(long)]
+    force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The whole answer, as docs/xinetdctl.md has it.
+#[derive(Serialize)]
+struct Answer {
+    format: u32,
+    applied: bool,
+    done: Vec<reconcile::Done>,
+}
+
+/// Runs it.
+pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
+    let checks = check::run(None, &[]);
+    let errors = check::Counts::of(&checks).exit_status() == 2;
+    if errors && !arguments.force {
+        if arguments.json {
+            out.json(&Answer {
+                format: 1,
+                applied: false,
+                done: Vec::new(),
+            })?;
+        } else {
+            text::print_errors(&checks, out)?;
+            writeln!(
+                out,
+                "Nothing was applied; `xinetdctl reload --force` does it all the same."
+            )?;
+        }
+        return Ok(2);
+    }
+    let last = Path::new(LAST);
+    match fs::remove_file(last) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let why = format!("{LAST}: {error}; run it as root");
+            return Err(Failure::undone(why));
+        }
+        _ => {}
+    }
+    systemctl(&["daemon-reload"])?;
+    // The path unit has started it already, perhaps: then this waits for its end.
+    let complete = systemctl(&["start", "xinetd-reconcile.service"]);
+    let done =
+        reconcile::read_done(last).map_err(|error| Failure::undone(format!("{LAST}: {error}")))?;
+    if done.iter().all(|done| done.error.is_none()) {
+        complete?;
+    }
+    let status = u8::from(done.iter().any(|done| done.error.is_some()));
+    if arguments.json {
+        out.json(&Answer {
+            format: 1,
+            applied: true,
+            done,
+        })?;
+    } else {
+        print(&done, out)?;
+    }
+    Ok(status)
+}
+
+fn print(done: &[reconcile::Done], out: &mut Output<'_>) -> io::Result<()> {
+    for done in done {
+        let (unit, step, why) = (&done.unit, past(&done.step), &done.why);
+        match &done.error {
+            None => writeln!(out, "{unit}: {step}, as {why}")?,
+            Some(error) => {
+                let failed = out.paint(BAD, "failed");
+                writeln!(out, "{unit}: {} {failed}: {error}", done.step)?;
+            }
+        }
+    }
+    if done.is_empty() {
+        writeln!(out, "Nothing had to be done.")?;
+    }
+    Ok(())
+}
+
+/// What was done, in a word.
+fn past(step: &str) -> &str {
+    match step {
+        "stop" => "stopped",
+        "start" => "started",
+        "rebind" => "rebound",
+        "respawn" => "helper replaced",
+        "reload" => "reloaded",
+        other => other,
+    }
+}
+
+fn systemctl(arguments: &[&str]) -> Result<(), Failure> {
+    let undone = |why: String| Failure::undone(format!("systemctl {}: {why}", arguments.join(" ")));
+    let said = Command::new("systemctl").args(arguments).output();
+    let said = said.map_err(|error| undone(error.to_string()))?;
+    match said.status.success() {
+        true => Ok(()),
+        false => Err(undone(
+            String::from_utf8_lossy(&said.stderr).trim().to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_told_with_its_reason() {
+        let done = |unit: &str, step: &str, error: Option<&str>| reconcile::Done {
+            unit: unit.into(),
+            step: step.into(),
+            why: "it is new".into(),
+            error: error.map(Into::into),
+        };
+        let mut text = Vec::new();
+        let mut out = Output::new(&mut text, false);
+        let all = [done("a", "start", None), done("b", "start", Some("no"))];
+        print(&all, &mut out).unwrap();
+        out.flush().unwrap();
+        drop(out);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text, "a: started, as it is new\nb: start failed: no\n");
+    }
+}

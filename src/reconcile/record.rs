@@ -1,0 +1,224 @@
+//! What was applied the last time, and what is wanted now.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::hash::Hasher;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use fnv::FnvHasher;
+use serde::{Deserialize, Serialize};
+
+use crate::translate::SpecDirectory;
+
+/// What was done the last time that something was.
+pub const LAST: &str = "/run/xinetd-reconcile/last.toml";
+
+/// The units of all services.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    units: BTreeMap<String, Applied>,
+}
+
+/// The units of a service, by what tells them from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Applied {
+    /// The section of the socket unit that systemd reads when it starts it.
+    #[serde(with = "hexadecimal")]
+    pub(super) socket: u64,
+    /// The section of the service unit.
+    #[serde(with = "hexadecimal")]
+    pub(super) service: u64,
+    /// The spec.
+    #[serde(with = "hexadecimal")]
+    pub(super) spec: u64,
+    /// Whether xinetd.target starts it.
+    pub(super) enabled: bool,
+}
+
+/// Something that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The unit without suffix.
+    pub unit: String,
+    /// `stop`, `rebind`, `start`, `respawn` or `reload`.
+    pub step: String,
+    /// What for, in words.
+    pub why: String,
+    /// Why it was not done after all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A file of them.
+#[derive(Default, Serialize, Deserialize)]
+struct AllDone {
+    done: Vec<Done>,
+}
+
+impl Record {
+    /// What the generator has written.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub(super) fn wanted() -> io::Result<Self> {
+        let specs = SpecDirectory::usual();
+        let Some(directory) = specs.path().parent() else {
+            return Ok(Self::default());
+        };
+        let mut units = BTreeMap::new();
+        for (unit, _, spec) in SpecDirectory::usual_units()? {
+            let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
+            let link = format!("xinetd.target.wants/{unit}.socket");
+            let applied = Applied {
+                socket: hash(section(&read(".socket")?, b"[Socket]")),
+                service: hash(section(&read(".service")?, b"[Service]")),
+                spec: hash(&fs::read(&spec)?),
+                enabled: fs::symlink_metadata(directory.join(link)).is_ok(),
+            };
+            units.insert(unit, applied);
+        }
+        Ok(Self { units })
+    }
+
+    /// What a predecessor has written; none if there is nothing that can be read.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        toml::from_str(&fs::read_to_string(path).ok()?).ok()
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn write(&self, path: &Path) -> Result<(), String> {
+        write(path, self)
+    }
+
+    /// The units, without suffix.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.units.keys().map(String::as_str)
+    }
+
+    pub(super) fn get(&self, unit: &str) -> Option<&Applied> {
+        self.units.get(unit)
+    }
+
+    /// Has a unit as it was before, if it was there.
+    pub(super) fn put_back(&mut self, unit: &str, before: &Self) {
+        match before.units.get(unit) {
+            Some(applied) => self.units.insert(unit.to_owned(), *applied),
+            None => self.units.remove(unit),
+        };
+    }
+}
+
+#[cfg(test)]
+impl Record {
+    /// These units.
+    pub(super) fn of<const N: usize>(units: [(&str, Applied); N]) -> Self {
+        let units = units.map(|(unit, applied)| (unit.to_owned(), applied));
+        Self {
+            units: units.into(),
+        }
+    }
+}
+
+/// What was done when something was done for the last time.
+///
+/// # Errors
+/// If there is a file that can't be read.
+pub fn read_done(path: &Path) -> io::Result<Vec<Done>> {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let all: AllDone = toml::from_str(&text).map_err(io::Error::other)?;
+            Ok(all.done)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Notes it.
+///
+/// # Errors
+/// In words.
+pub(super) fn write_done(done: &[Done]) -> Result<(), String> {
+    let done = done.to_vec();
+    write(Path::new(LAST), &AllDone { done })
+}
+
+fn write(path: &Path, value: &impl Serialize) -> Result<(), String> {
+    let text = toml::to_string(value).map_err(|error| error.to_string())?;
+    let written = || {
+        let temporary: PathBuf = path.with_extension("new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(&temporary, path)
+    };
+    written().map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A section of a unit, from its heading to the next one: what stands in the others counts without
+/// a start.
+fn section<'a>(unit: &'a [u8], heading: &[u8]) -> &'a [u8] {
+    let begin = unit.windows(heading.len()).position(|part| part == heading);
+    let rest = begin.map_or(unit, |begin| &unit[begin..]);
+    let end = rest.windows(2).position(|part| part == b"\n[");
+    end.map_or(rest, |end| &rest[..end])
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = FnvHasher::default();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// TOML has no numbers of 64 bits without sign.
+mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:016x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_survives_its_way() {
+        let applied = Applied {
+            socket: u64::MAX,
+            service: 0,
+            spec: 7,
+            enabled: true,
+        };
+        let record = Record::of([(r"a\x20b", applied)]);
+        let path = std::env::temp_dir().join(format!("record-{}.toml", std::process::id()));
+        record.write(&path).unwrap();
+        assert_eq!(Record::read(&path), Some(record));
+        fs::write(&path, "units = 1").unwrap();
+        assert_eq!(Record::read(&path), None);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(Record::read(&path), None);
+    }
+
+    #[test]
+    fn only_the_section_counts() {
+        let unit = b"[Unit]\nDescription=a\n\n[Socket]\nListenStream=1\n\n[Install]\nx=y\n";
+        assert_eq!(section(unit, b"[Socket]"), b"[Socket]\nListenStream=1\n");
+        assert_eq!(section(b"[Socket]\nA=1\n", b"[Socket]"), b"[Socket]\nA=1\n");
+    }
+}

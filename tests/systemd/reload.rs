@@ -1,0 +1,302 @@
+//! What follows a daemon-reload, by whoever, and `xinetdctl reload`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use testbed::{Close, Peer, Result};
+
+use crate::Scenario;
+use crate::bed::{Bed, Served, contains, equal, turned_away};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    (
+        "a_new_file_is_served_and_a_removed_one_is_not",
+        new_and_gone,
+    ),
+    ("services_are_switched_on_and_off_by_their_files", switched),
+    ("a_socket_moves_beside_its_sessions", moved),
+    ("limits_and_users_change_beside_sessions", changed),
+    ("wait_changes_beside_sessions", wait_changes),
+    ("a_socket_that_systemd_has_closed_comes_back", closed),
+    ("services_may_change_places", places),
+    ("reloads_refuse_no_client_of_others", steady),
+    ("reloads_of_units_and_of_the_manager_do_not_clash", clash),
+    ("xinetdctl_reload_checks_first", checks),
+    ("the_unit_xinetd_answers_in_its_place", daemon),
+];
+
+const CAT: &str = "\tuser = nobody\n\tserver = /bin/cat";
+
+/// Waits until a port refuses or takes clients.
+fn await_port(port: u16, listens: bool) -> Result<()> {
+    let address = (std::net::Ipv4Addr::LOCALHOST, port).into();
+    for _ in 0..600 {
+        if Peer::connect(address, None)?.is_ok() == listens {
+            return Ok(());
+        }
+        thread::sleep(std::time::Duration::from_millis(100));
+    }
+    Err(format!("port {port} never came to listen: {listens}"))
+}
+
+/// A service by its file and a daemon-reload alone.
+fn place<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
+    let port = bed.port();
+    bed.write(id, port, lines)?;
+    bed.daemon_reload()?;
+    await_port(port, true)?;
+    Ok(Served {
+        bed,
+        id: id.to_owned(),
+        port,
+    })
+}
+
+fn new_and_gone(bed: &Bed) -> Result<()> {
+    let served = place(bed, "appeared", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"there")?;
+    bed.container.sh("rm /etc/xinetd.d/appeared")?;
+    bed.daemon_reload()?;
+    equal("the session", session.read_to_end()?.bytes.len(), 0)?;
+    await_port(served.port, false)?;
+    bed.container
+        .wait_until("test \"$(systemctl show -P LoadState appeared.socket)\" = not-found")
+}
+
+fn switched(bed: &Bed) -> Result<()> {
+    let served = bed.serve("turned", &format!("{CAT}\n\tdisable = yes"))?;
+    // An administrator has started it: it stays so.
+    bed.daemon_reload()?;
+    served.connect()?.echo(b"by hand")?;
+    served.systemctl("stop", "socket")?;
+    served.rewrite(CAT)?;
+    await_port(served.port, true)?;
+    served.rewrite(&format!("{CAT}\n\tdisable = yes"))?;
+    await_port(served.port, false)?;
+    served.rewrite(CAT)?;
+    await_port(served.port, true)?;
+    // An administrator has stopped it: it stays so.
+    served.systemctl("stop", "socket")?;
+    served.rewrite(&format!("{CAT}\n\tinstances = 7"))?;
+    bed.container
+        .sh("systemctl start xinetd-reconcile.service")?;
+    equal("a client", served.hear()?.close, Close::Refused)
+}
+
+fn moved(bed: &Bed) -> Result<()> {
+    let mut served = place(bed, "moved", &format!("{CAT}\n\tinstances = 2"))?;
+    let mut session = served.connect()?;
+    session.echo(b"on the old port")?;
+    let old = served.port;
+    served.port = bed.port();
+    served.rewrite(&format!("{CAT}\n\tinstances = 2"))?;
+    await_port(served.port, true)?;
+    equal(
+        "the old port",
+        Peer::hear((std::net::Ipv4Addr::LOCALHOST, old).into(), None)?.close,
+        Close::Refused,
+    )?;
+    session.echo(b"still here")?;
+    served.connect()?.echo(b"on the new port")?;
+    // The old session counts, and nobody else.
+    bed.container
+        .wait_until("xinetdctl status moved --json | grep '\"running\": 1,'")?;
+    let mut second = served.connect()?;
+    second.echo(b"a second one")?;
+    turned_away(&served.hear()?)?;
+    // Not another port, but another address: the port is free for it at once.
+    served.rewrite(&format!("{CAT}\n\tbind = 127.0.0.77"))?;
+    let address = (std::net::Ipv4Addr::new(127, 0, 0, 77), served.port).into();
+    bed.container.wait_until(&format!(
+        "bash -c '</dev/tcp/127.0.0.77/{0}' && ! bash -c '</dev/tcp/127.0.0.1/{0}'",
+        served.port
+    ))?;
+    session.echo(b"still here")?;
+    second.echo(b"and here")?;
+    Peer::connect(address, None)?
+        .map_err(|_| "the new address refuses")?
+        .echo(b"there")
+}
+
+fn changed(bed: &Bed) -> Result<()> {
+    let id = bed.script("who", "id -un; exec cat")?;
+    let server = |user: &str, more: &str| format!("\tuser = {user}\n\tserver = {id}{more}");
+    let served = place(bed, "changing", &server("nobody", ""))?;
+    let mut session = served.connect()?;
+    equal("the user", session.read(7)?, b"nobody\n".to_vec())?;
+    let helper = served.helper()?;
+    served.rewrite(&server("nobody", "\n\tinstances = 1"))?;
+    // A client of before may have been let in.
+    bed.container
+        .sh("systemctl start xinetd-reconcile.service")?;
+    turned_away(&served.hear()?)?;
+    session.echo(b"before and after")?;
+    equal("the helper", served.helper()?, helper)?;
+    served.rewrite(&server("daemon", "\n\tinstances = 2"))?;
+    bed.container
+        .sh("systemctl start xinetd-reconcile.service")?;
+    let mut other = served.connect()?;
+    equal("the user", other.read(7)?, b"daemon\n".to_vec())?;
+    session.echo(b"still nobody")?;
+    // Both count.
+    turned_away(&served.hear()?)
+}
+
+fn wait_changes(bed: &Bed) -> Result<()> {
+    let served = place(bed, "waiting-now", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"nowait")?;
+    let taker = bed.script(
+        "taker-reload",
+        "exec perl -MSocket -e 'accept(C, STDIN) or die; print C \"taken\\n\"; close C'",
+    )?;
+    let text = crate::bed::entry("waiting-now", served.port, "\tuser = nobody")
+        .replace("wait = no", "wait = yes")
+        .replace(
+            "\tuser = nobody",
+            &format!("\tuser = nobody\n\tserver = {taker}"),
+        );
+    bed.container
+        .write("/etc/xinetd.d/waiting-now", text, 0o644)?;
+    bed.daemon_reload()?;
+    bed.container
+        .sh("systemctl start xinetd-reconcile.service")?;
+    session.echo(b"nowait lives on")?;
+    session.finish()?;
+    equal("the end", session.read_to_end()?.close, Close::Fin)?;
+    equal("a client", served.hear()?.text().as_str(), "taken\n")
+}
+
+/// systemd closes a socket whose unit was missing at one single reload.
+fn closed(bed: &Bed) -> Result<()> {
+    let served = place(bed, "missed", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    {
+        let _alone = bed.no_reloads();
+        bed.container.sh("systemctl stop xinetd-reconcile.path
+             mv /etc/xinetd.d/missed /root/; systemctl daemon-reload
+             mv /root/missed /etc/xinetd.d/; systemctl daemon-reload
+             systemctl start xinetd-reconcile.path")?;
+    }
+    bed.container
+        .sh("systemctl start xinetd-reconcile.service")?;
+    session.echo(b"after")?;
+    // The helper of before has its own descriptor: when it has gone, systemd's counts.
+    served.connect()?.echo(b"served")?;
+    drop(session);
+    served.systemctl("stop", "service")?;
+    served.connect()?.echo(b"served")
+}
+
+fn places(bed: &Bed) -> Result<()> {
+    let script = |name: &str| bed.script(name, &format!("echo {name}"));
+    let lines =
+        |name: &str| Ok::<_, String>(format!("\tuser = nobody\n\tserver = {}", script(name)?));
+    let mut left = place(bed, "left", &lines("left")?)?;
+    let mut right = place(bed, "right", &lines("right")?)?;
+    equal("left", left.hear()?.text().as_str(), "left\n")?;
+    equal("right", right.hear()?.text().as_str(), "right\n")?;
+    std::mem::swap(&mut left.port, &mut right.port);
+    bed.write("left", left.port, &lines("left")?)?;
+    bed.write("right", right.port, &lines("right")?)?;
+    bed.daemon_reload()?;
+    bed.container
+        .sh("systemctl start xinetd-reconcile.service")?;
+    equal("left", left.hear()?.text().as_str(), "left\n")?;
+    equal("right", right.hear()?.text().as_str(), "right\n")
+}
+
+fn steady(bed: &Bed) -> Result<()> {
+    let quiet = place(bed, "unchanged", &format!("{CAT}\n\tcps = 0 0"))?;
+    let busy = place(bed, "changes-often", CAT)?;
+    let end = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let clients = scope.spawn(|| -> Result<usize> {
+            bed.container.enter_network()?;
+            let mut count = 0;
+            while !end.load(Ordering::Relaxed) {
+                let mut peer = quiet.connect()?;
+                peer.echo(b"one of many")?;
+                count += 1;
+            }
+            Ok(count)
+        });
+        let changes = (0..8).try_for_each(|round| {
+            let lines = format!(
+                "{CAT}\n\tinstances = {}\n\tbind = 127.0.0.{}",
+                round + 1,
+                round % 2 + 1
+            );
+            busy.rewrite(&lines)?;
+            bed.container
+                .sh("systemctl start xinetd-reconcile.service")
+                .map(drop)
+        });
+        end.store(true, Ordering::Relaxed);
+        let served = clients.join().map_err(|_| "the clients are gone")??;
+        changes?;
+        equal("there were clients", served > 8, true)
+    })
+}
+
+fn clash(bed: &Bed) -> Result<()> {
+    let served = place(bed, "reloaded-often", CAT)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    let _alone = bed.no_reloads();
+    // These wait for nobody.
+    bed.container.sh(
+        "for round in 1 2 3 4 5 6 7 8; do systemctl daemon-reload & \
+         systemctl reload reloaded-often.service || exit 1; wait; done",
+    )?;
+    session.echo(b"after")
+}
+
+fn checks(bed: &Bed) -> Result<()> {
+    // The one file of the container that is broken would have it refuse in any case.
+    let _alone = bed.no_reloads();
+    bed.container.sh("mv /etc/xinetd.d/broken /root/")?;
+    let outcome = checked(bed);
+    bed.container.sh("mv /root/broken /etc/xinetd.d/")?;
+    outcome
+}
+
+fn checked(bed: &Bed) -> Result<()> {
+    let port = bed.port();
+    bed.write("applied", port, CAT)?;
+    let said = bed.container.sh("xinetdctl reload")?;
+    contains(&said, "applied: started, as it is new")?;
+    await_port(port, true)?;
+    bed.write("applied", port, &format!("{CAT}\n\tonly_from = 300.1.2.3"))?;
+    let (done, said) = bed.container.try_sh("xinetdctl reload")?;
+    equal("a broken file", done, false)?;
+    contains(&said, "/etc/xinetd.d/applied:9:")?;
+    contains(&said, "Nothing was applied")?;
+    await_port(port, true)?;
+    bed.container.sh("rm /etc/xinetd.d/applied")?;
+    let said = bed.container.sh("xinetdctl reload --json")?;
+    contains(&said, "\"step\": \"stop\"")?;
+    await_port(port, false)
+}
+
+fn daemon(bed: &Bed) -> Result<()> {
+    let _alone = bed.no_reloads();
+    bed.container.sh("mv /etc/xinetd.d/broken /root/")?;
+    let outcome = instead(bed);
+    bed.container.sh("mv /root/broken /etc/xinetd.d/")?;
+    outcome
+}
+
+fn instead(bed: &Bed) -> Result<()> {
+    let state = bed.container.property("xinetd.service", "ActiveState")?;
+    equal("after the boot", state.trim(), "active")?;
+    let port = bed.port();
+    bed.write("hup", port, CAT)?;
+    bed.container.sh("systemctl reload xinetd")?;
+    await_port(port, true)?;
+    bed.container
+        .sh("rm /etc/xinetd.d/hup; systemctl reload xinetd")?;
+    await_port(port, false)
+}
