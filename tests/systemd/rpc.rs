@@ -42,7 +42,8 @@ fn registered(bed: &Bed) -> Result<()> {
             &format!("\tport = {port}\n\tflags = IPv4"),
         ),
     )?;
-    write("rpc-taken", &echo("rpc-taken", 300_002, ""))?;
+    let off = "\tdisable = yes";
+    write("rpc-taken", &echo("rpc-taken", 300_002, off))?;
     bed.daemon_reload()?;
 
     // A datagram service with versions, whose server is a real one.
