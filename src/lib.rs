@@ -19,6 +19,7 @@ pub mod journal;
 pub mod libwrap;
 pub mod options;
 pub mod policy;
+pub mod portmap;
 pub mod problem;
 #[cfg(feature = "accept")]
 pub mod reconcile;

@@ -30,6 +30,7 @@ mod notify;
 mod pause;
 mod peer;
 mod pending;
+mod portmap;
 mod redirect;
 mod relay;
 mod reload;
@@ -68,6 +69,7 @@ use control::Control;
 use event_loop::End;
 use helper::{Helper, Start};
 use notify::Notifier;
+use portmap::RpcService;
 use sessions::Sessions;
 use settings::{Inherited, Settings};
 use state::StateFile;
@@ -88,6 +90,10 @@ enum Command {
     Reload(String, PathBuf),
     /// End the servers of a unit.
     Stop(String),
+    /// Have the portmapper know an RPC service.
+    Register(RpcService),
+    /// Have it forget the service.
+    Unregister(RpcService),
 }
 
 /// The whole program: `UNIT`, `--reload UNIT SPEC` or `--stop UNIT`; systemd's units call it.
@@ -113,8 +119,9 @@ pub fn main() -> ExitCode {
 }
 
 fn parse_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Command, String> {
-    const USAGE: &str =
-        "usage: xinetd-accept [--idle SECONDS] UNIT | --reload UNIT SPEC | --stop UNIT";
+    const USAGE: &str = "usage: xinetd-accept [--idle SECONDS] UNIT | --reload UNIT SPEC | --stop UNIT | \
+         --rpc-register SERVICE | --rpc-unregister SERVICE, where SERVICE is \
+         ID PROGRAM FIRST-VERSION LAST-VERSION ENDPOINT...";
     let parse = || -> Result<Command, lexopt::Error> {
         let mut parser = Parser::from_args(arguments);
         let command = match parser.next()? {
@@ -127,6 +134,10 @@ fn parse_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Command,
                 Command::Reload(parser.value()?.string()?, parser.value()?.into())
             }
             Some(Arg::Long("stop")) => Command::Stop(parser.value()?.string()?),
+            Some(Arg::Long("rpc-register")) => return rpc_service(parser).map(Command::Register),
+            Some(Arg::Long("rpc-unregister")) => {
+                return rpc_service(parser).map(Command::Unregister);
+            }
             Some(other) => return Err(other.unexpected()),
             None => return Err("a unit is missing".into()),
         };
@@ -138,10 +149,32 @@ fn parse_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Command,
     parse().map_err(|error| format!("{error}; {USAGE}"))
 }
 
+/// The rest of the arguments as an RPC service.
+fn rpc_service(mut parser: Parser) -> Result<RpcService, lexopt::Error> {
+    let id = parser.value()?.string()?;
+    let program = parser.value()?.parse()?;
+    let versions = (parser.value()?.parse()?, parser.value()?.parse()?);
+    let endpoints = parser.values()?.map(|endpoint| endpoint.parse());
+    Ok(RpcService {
+        id,
+        program,
+        versions,
+        endpoints: endpoints.collect::<Result<_, _>>()?,
+    })
+}
+
 fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> {
     match command {
         Command::Reload(unit, file) => reload::reload(&unit, &file).map(|()| ExitCode::SUCCESS),
         Command::Stop(unit) => stop::stop(&unit).map(|()| ExitCode::SUCCESS),
+        Command::Register(service) => {
+            portmap::register(&service);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Unregister(service) => {
+            let done = portmap::unregister(&service).map(|()| ExitCode::SUCCESS);
+            done.map_err(|error| format!("{} stays registered: rpcbind: {error}", service.id))
+        }
         Command::Serve(unit, idle) => serve(idle, journal).map_err(|error| {
             // The client still waits, so systemd would start us again and again without a pause.
             thread::sleep(Duration::from_secs(1));
@@ -237,6 +270,10 @@ mod argument_tests {
         assert!(
             matches!(parse("--reload telnet /s"), Ok(Command::Reload(_, file)) if file == Path::new("/s"))
         );
+        let rpc = "--rpc-register rstatd 100001 2 4 udp=0.0.0.0.238.73 udp6=::.238.73";
+        assert!(
+            matches!(parse(rpc), Ok(Command::Register(service)) if service.versions == (2, 4) && service.endpoints.len() == 2)
+        );
         let wrong = [
             "",
             "a b",
@@ -246,6 +283,8 @@ mod argument_tests {
             "--stop a b",
             "--idle 3",
             "--idle x ftp",
+            "--rpc-register rstatd 100001 2",
+            "--rpc-unregister rstatd 100001 2 3 a",
         ];
         for wrong in wrong {
             assert!(parse(wrong).is_err(), "{wrong}");

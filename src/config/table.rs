@@ -157,10 +157,10 @@ pub static TABLE: &[Row] = table! {
         Helper("writes the line FAIL with these fields"),
         "any of HOST USERID ATTEMPT";
     RpcVersion ["rpc_version"], Fixed(1), Service, false, socket::rpc_version,
-        NotYet("RPC services are not served"),
+        Generator("has them registered with rpcbind"),
         "the version of the RPC program, or a range of them: 2-4";
     RpcNumber ["rpc_number"], Fixed(1), Service, false, socket::rpc_number,
-        NotYet("RPC services are not served"),
+        Generator("has it registered with rpcbind"),
         "the number of an RPC program that /etc/rpc does not list";
     Env ["env"], Modifiable, Service, true, process::env,
         Helper("sets them for the server"),

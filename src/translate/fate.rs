@@ -55,6 +55,9 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         Attribute::Type if matches!(service.serving, Serving::Internal(_)) => {
             helper("serves it without a process")
         }
+        Attribute::Type if matches!(service.reach, Reach::Rpc(..)) => {
+            generator("chooses a port where none is given, and has it registered with rpcbind")
+        }
         Attribute::Type => generator("decides how the port is found"),
         Attribute::Disable | Attribute::Enabled | Attribute::Disabled => {
             generator("decides whether xinetd.target starts the socket")
@@ -150,7 +153,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         },
         Attribute::Libwrap => helper("asks hosts.allow and hosts.deny about this daemon"),
         Attribute::RpcVersion | Attribute::RpcNumber if matches!(service.reach, Reach::Rpc(..)) => {
-            not_served(&Reason::Rpc)
+            generator("has the service registered with rpcbind")
         }
         Attribute::RpcVersion | Attribute::RpcNumber => Fate::NoEffect {
             why: "the service is no RPC service",

@@ -9,6 +9,7 @@ mod name;
 mod principal;
 mod problems;
 mod report;
+mod rpc;
 mod servable;
 mod service;
 mod socket;
@@ -34,7 +35,7 @@ use self::unit::{Directive, Plain, Value};
 use crate::config::{Attribute, Configuration};
 use crate::contain::{Step, contained};
 use crate::problem::Problem;
-use crate::service::{Reach, Service};
+use crate::service::{Port, Reach, Service};
 
 /// Where xinetd.target lies, which is installed beside the programs.
 const UNITDIR: &str = match option_env!("XINETD_BRIDGE_UNITDIR") {
@@ -99,12 +100,14 @@ pub struct Link {
 pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>) -> Translation {
     let mut names = Names::new(&surroundings.existing);
     let mut problems = Problems::default();
+    let rpc_ports = rpc::ports(&configuration.services);
     let prepared: Vec<_> = configuration
         .services
         .iter()
-        .map(|service| {
+        .zip(rpc_ports)
+        .map(|(service, rpc_port)| {
             let prepared = contained(Step::Prepare, service.id.as_bytes(), || {
-                Prepared::new(service, surroundings, &mut names)
+                Prepared::new(service, rpc_port, surroundings, &mut names)
             });
             prepared.unwrap_or_else(|| Prepared::lost(service))
         })
@@ -131,11 +134,16 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
         })
         .collect();
     problems.options(configuration, &surroundings.options);
+    let is_enabled = |service: &TranslatedService| {
+        matches!(
+            service.report.standing,
+            Standing::Served { enabled: true, .. }
+        )
+    };
     let files = match is_free {
         true => daemon::files(),
         false => Vec::new(),
     };
-    let is_enabled = |service: &TranslatedService| !service.links.is_empty();
     let target = Link {
         path: "sockets.target.wants/xinetd.target".into(),
         target: Path::new(UNITDIR).join("xinetd.target"),
@@ -161,9 +169,14 @@ struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(service: &'a Service, surroundings: &Surroundings<'_>, names: &mut Names<'_>) -> Self {
+    fn new(
+        service: &'a Service,
+        rpc_port: Option<Port>,
+        surroundings: &Surroundings<'_>,
+        names: &mut Names<'_>,
+    ) -> Self {
         let options = surroundings.options.service(&service.id.to_text());
-        let mut servable = servable::servable(service, options, &surroundings.bans);
+        let mut servable = servable::servable(service, options, &surroundings.bans, rpc_port);
         let port = match &service.reach {
             Reach::Listen(listen) => Some(listen.port),
             Reach::Rpc(..) | Reach::Mux(_) => None,
@@ -171,9 +184,13 @@ impl<'a> Prepared<'a> {
         // Services that are not served keep their names: those of others will not change when
         // they are.
         let choice = names.choose(service.id.as_bytes(), port);
+        let fits = |unit: &UnitName| match service.reach {
+            Reach::Listen(_) => true,
+            Reach::Mux(_) => mux::has_socket(unit),
+            Reach::Rpc(..) => rpc::has_unit(unit),
+        };
         if let Choice::Ours { unit, .. } = &choice
-            && let Reach::Mux(_) = service.reach
-            && !mux::has_socket(unit)
+            && !fits(unit)
         {
             servable = Err(vec![Obstacle::of(
                 service,
@@ -236,6 +253,7 @@ fn translate_service(
             match files_of(service, &servable, &unit, switchboard, &surroundings.specs) {
                 Ok(made) => {
                     files = made;
+                    links.extend(servable.rpc.is_some().then(|| rpc::link(&unit)));
                     links.extend(service.enabled.then(|| Link {
                         path: format!("xinetd.target.wants/{unit}.socket").into(),
                         target: format!("../{unit}.socket").into(),
@@ -295,7 +313,9 @@ fn files_of(
     };
     let service_unit = service::service(service, servable, unit, specs).to_string();
     let socket_unit = socket::socket(service, servable, unit).to_string();
-    Ok(vec![
+    let rpc_unit = rpc::unit(service, servable, unit)
+        .map(|text| file(rpc::unit_name(unit), text.to_string(), false));
+    let files = [
         // It may hold passwords (env, server_args), as the configuration file of mode 0600 may.
         file(
             format!("{}/{}.toml", SpecDirectory::NAME, unit.simple()),
@@ -303,8 +323,9 @@ fn files_of(
             true,
         ),
         file(format!("{unit}.service"), service_unit, false),
-        file(format!("{unit}.socket"), socket_unit, false),
-    ])
+    ];
+    let socket = file(format!("{unit}.socket"), socket_unit, false);
+    Ok(files.into_iter().chain(rpc_unit).chain([socket]).collect())
 }
 
 /// What both units of a service begin with.

@@ -10,7 +10,8 @@ use crate::config::Attribute;
 use crate::options::ServiceOptions;
 use crate::problem::Place;
 use crate::service::{
-    Bind, DenyTime, Family, Internal, Mux, Port, Protocol, Reach, Service, Serving, SocketType,
+    Bind, DenyTime, Family, Internal, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
+    SocketType,
 };
 use crate::spec::{Redirect, Sensor, Target, Task};
 
@@ -18,6 +19,8 @@ use crate::spec::{Redirect, Sensor, Target, Task};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Servable {
     pub(super) door: Door,
+    /// What the portmapper tells of it.
+    pub(super) rpc: Option<RpcProgram>,
     pub(super) task: Task,
     pub(super) account: Account,
 }
@@ -39,10 +42,12 @@ pub(super) enum Door {
 /// The parts for the units, or all that stands in the way.
 ///
 /// `options` is what /etc/xinetd-bridge.toml says of the service, `bans` what it says of bans.
+/// `rpc_port` is the port of an RPC service.
 pub(super) fn servable(
     service: &Service,
     options: Option<&ServiceOptions>,
     bans: &Result<Options, String>,
+    rpc_port: Option<Port>,
 ) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
         service,
@@ -94,9 +99,13 @@ pub(super) fn servable(
                 bind,
             })
         }
-        Reach::Rpc(..) => {
-            found.add(Attribute::Type, Reason::Rpc);
-            None
+        Reach::Rpc(_, listen) => {
+            let bind = found.bind(listen.bind.as_ref());
+            Some(Door::Port {
+                port: rpc_port.unwrap_or(listen.port),
+                family: listen.family,
+                bind,
+            })
         }
         Reach::Mux(mux) => Some(Door::Mux(*mux)),
     };
@@ -145,6 +154,10 @@ pub(super) fn servable(
     match (door, task, account) {
         (Some(door), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
             door,
+            rpc: match &service.reach {
+                Reach::Rpc(program, _) => Some(program.clone()),
+                Reach::Listen(_) | Reach::Mux(_) => None,
+            },
             task,
             account,
         }),
@@ -252,8 +265,6 @@ pub enum Reason {
     UnknownClient,
     /// Who must not be banned can't be known, in words why.
     AllowList(String),
-    /// `type = RPC`.
-    Rpc,
     /// `flags = LABELED`.
     Labeled,
     /// `flags = INTERCEPT`.
@@ -326,7 +337,6 @@ impl fmt::Display for Reason {
                  addresses can hold",
             ),
             Self::AllowList(why) => write!(f, "{} can't be read: {why}", Options::FILE),
-            Self::Rpc => f.write_str("RPC services are not served"),
             Self::Labeled => f.write_str("nobody changes SELinux contexts for the flag LABELED"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
             Self::BindName => f.write_str(
@@ -356,7 +366,6 @@ impl Reason {
                 "run the server as a service of its own that opens its socket, see systemd.service(5)"
             }
             Self::AllowList(_) => "mend the file: a sensor must know whom it must not ban",
-            Self::Rpc => "start the server as a service of its own that registers itself",
             Self::Labeled => {
                 "write a socket unit of your own with Accept=yes and SELinuxContextFromNet=yes, see \
                  systemd.socket(5)"

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::name::UnitName;
+use super::rpc;
 use super::servable::{Door, Servable};
 use super::unit::{Directive, Plain, UnitFile, Value};
 use crate::service::{Family, Port, Service, SocketType};
@@ -27,6 +28,9 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
         Directive::new("StartLimitIntervalSec", Value::Number(0)),
     ]);
 
+    let rpc = rpc::socket(service, servable, unit);
+    let (wants, unregister) = rpc.unzip();
+    head.extend(wants);
     let listen = match service.socket_type {
         SocketType::Dgram => "ListenDatagram",
         _ => "ListenStream",
@@ -49,6 +53,7 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
     // systemd 255 stays at its 15 events in 2 s: it holds back a helper that keeps failing, closes
     // nothing, and nothing is polled while the helper runs.
     body.push(Directive::new("TriggerLimitIntervalSec", Value::Number(0)));
+    body.extend(unregister);
     // Backlog= stays at its default, the kernel's limit: xinetd's 64 loses clients in bursts.
 
     UnitFile {

@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 
 use super::escape;
 use super::name::UnitName;
+use super::rpc;
 use super::surroundings::RUNTIME_DIRECTORY;
 use crate::spec::MUX_DIRECTORY;
 
@@ -59,6 +60,8 @@ pub(super) enum Value {
     Spec(Plain, UnitName),
     /// A unit, by its name and suffix.
     Unit(UnitName, &'static str),
+    /// The unit that registers an RPC service, by the service's unit.
+    RpcUnit(UnitName),
     /// A command line of the helper: special characters of systemd.service(5) that stand before
     /// it, and its arguments.
     Helper(&'static str, Vec<Vec<u8>>),
@@ -112,6 +115,7 @@ impl Display for Value {
             Self::Plain(text) => f.write_str(&text.0),
             Self::Spec(directory, unit) => write!(f, "spec:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
+            Self::RpcUnit(unit) => f.write_str(&rpc::unit_name(unit)),
             Self::Control(command) => write!(f, "{BINDIR}/xinetdctl {command}"),
             Self::Helper(prefix, arguments) => {
                 write!(f, "{prefix}{LIBEXECDIR}/xinetd-accept")?;

@@ -1,6 +1,7 @@
 //! Files that are there at boot.
 
 use std::net::Ipv4Addr;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use testbed::{Close, Peer, Result, write};
@@ -51,6 +52,11 @@ pub(crate) fn prepare(tree: &Path) -> Result<()> {
     let main = "defaults\n{\n\tlog_on_success = HOST PID EXIT DURATION\n\tlog_on_failure = HOST\n}\n\
                 includedir /etc/xinetd.d\n";
     write(tree, "/etc/xinetd.conf", main, 0o644)?;
+    // Debian's rstatd brings an inetd along, which would serve it.
+    for name in ["inetd", "openbsd-inetd"] {
+        let mask = tree.join(format!("etc/systemd/system/{name}.service"));
+        symlink("/dev/null", &mask).map_err(|error| format!("{}: {error}", mask.display()))?;
+    }
     // Debian 12 has the real one for other tests; its name is free on a machine that has changed over.
     for real in [
         "etc/init.d/xinetd",

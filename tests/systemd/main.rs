@@ -16,6 +16,7 @@ mod mux;
 mod process;
 mod redirect;
 mod reload;
+mod rpc;
 mod sensor;
 mod status;
 mod switch;
@@ -62,6 +63,7 @@ fn main() {
             mux::SCENARIOS,
             redirect::SCENARIOS,
             reload::SCENARIOS,
+            rpc::SCENARIOS,
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,
             status::SCENARIOS,

@@ -44,9 +44,12 @@ impl Suite {
     fn packages(self) -> &'static str {
         match self {
             Self::Bookworm => {
-                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,strace,tzdata"
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,strace,tzdata,\
+                 rpcbind,rstatd,rstat-client"
             }
-            Self::Trixie => "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata",
+            Self::Trixie => {
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rpcbind,rstatd,rstat-client"
+            }
             Self::Software => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
                  openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin,\

@@ -1,0 +1,179 @@
+//! `--rpc-register` and `--rpc-unregister`: has the portmapper know where an RPC service listens.
+//!
+//! The unit `xinetd-rpc@NAME.service` runs the first when the socket or rpcbind starts, and ends
+//! when all is registered; the socket runs the second when it stops. Both run as root: what root has
+//! registered nobody else can take away.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use log::Level;
+
+use crate::portmap::message::{self, Call};
+use crate::portmap::{Endpoint, Registration};
+
+/// Where rpcbind listens.
+const SOCKET: &str = "/run/rpcbind.sock";
+
+/// How long rpcbind may take for anything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long is waited for an rpcbind that is not there, at first and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// An RPC service, as its units tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RpcService {
+    /// The id of the service.
+    pub(super) id: String,
+    /// The program's number.
+    pub(super) program: u32,
+    /// Its first and its last version.
+    pub(super) versions: (u32, u32),
+    /// Where it listens.
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+impl RpcService {
+    fn registrations(&self) -> Vec<Registration> {
+        let (first, last) = self.versions;
+        Registration::all(self.program, first, last, &self.endpoints)
+    }
+
+    /// xinetd's words, and what it does not say.
+    fn failed(&self, registration: &Registration, why: &str) {
+        let id = &self.id;
+        let Registration {
+            program,
+            version,
+            netid,
+            ..
+        } = registration;
+        say(
+            Level::Error,
+            &format!(
+                "pmap_set failed. service={id} program={program} version={version}: {netid}: {why}"
+            ),
+        );
+    }
+}
+
+/// Registers all versions; waits for rpcbind as long as it is not there.
+pub(super) fn register(service: &RpcService) {
+    let (mut pause, longest) = PAUSES;
+    let mut is_told = false;
+    while let Err(error) = try_register(service) {
+        if !is_told {
+            is_told = true;
+            let id = &service.id;
+            say(
+                Level::Warn,
+                &format!("{id} is not registered: rpcbind: {error}; it is asked until it answers"),
+            );
+        }
+        thread::sleep(pause);
+        pause = longest.min(pause * 2);
+    }
+    if is_told {
+        let id = &service.id;
+        say(
+            Level::Info,
+            &format!("rpcbind answers, and {id} is registered"),
+        );
+    }
+}
+
+/// As xinetd, leaves a registration of somebody else as it is.
+fn try_register(service: &RpcService) -> Result<(), String> {
+    let mut rpcbind = Rpcbind::connect()?;
+    let known = rpcbind.list()?;
+    for registration in service.registrations() {
+        match known.iter().find(|other| other.clashes(&registration)) {
+            Some(other) if *other == registration => {}
+            Some(other) => service.failed(&registration, &format!("{} has it", other.address)),
+            None if rpcbind.ask(Call::Set(&registration))? => {}
+            None => service.failed(&registration, "rpcbind refuses"),
+        }
+    }
+    Ok(())
+}
+
+/// Removes all versions, but nothing that somebody else has registered.
+///
+/// # Errors
+/// In words, if rpcbind can't be asked.
+pub(super) fn unregister(service: &RpcService) -> Result<(), String> {
+    let mut rpcbind = Rpcbind::connect()?;
+    let known = rpcbind.list()?;
+    for registration in service.registrations() {
+        if known.contains(&registration) && !rpcbind.ask(Call::Unset(&registration))? {
+            let (id, netid) = (&service.id, &registration.netid);
+            let version = registration.version;
+            say(
+                Level::Warn,
+                &format!("pmap_unset failed. service={id} version={version}: {netid}"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Says something on standard error, with the level that systemd reads there.
+///
+/// The journal itself finds out who has sent a line, and fails where the sender has ended meanwhile.
+fn say(level: Level, text: &str) {
+    let level = match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info | Level::Debug | Level::Trace => 6,
+    };
+    // Where that is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "<{level}>{text}");
+}
+
+/// A connection to rpcbind.
+struct Rpcbind {
+    stream: UnixStream,
+    calls: u32,
+}
+
+impl Rpcbind {
+    fn connect() -> Result<Self, String> {
+        let text = |error: io::Error| error.to_string();
+        let stream = UnixStream::connect(SOCKET).map_err(text)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+        stream.set_write_timeout(Some(PATIENCE)).map_err(text)?;
+        Ok(Self { stream, calls: 0 })
+    }
+
+    /// A call that is answered with yes or no.
+    fn ask(&mut self, call: Call<'_>) -> Result<bool, String> {
+        let record = self.call(call)?;
+        message::done(&record, self.calls).map_err(|wrong| wrong.to_string())
+    }
+
+    fn list(&mut self) -> Result<Vec<Registration>, String> {
+        let record = self.call(Call::Dump)?;
+        message::registrations(&record, self.calls).map_err(|wrong| wrong.to_string())
+    }
+
+    fn call(&mut self, call: Call<'_>) -> Result<Vec<u8>, String> {
+        let text = |error: io::Error| error.to_string();
+        self.calls = self.calls.wrapping_add(1);
+        let call = call.encode(self.calls);
+        self.stream.write_all(&call).map_err(text)?;
+        let mut read = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(record) = message::record(&read).map_err(|wrong| wrong.to_string())? {
+                return Ok(record);
+            }
+            match self.stream.read(&mut buffer).map_err(text)? {
+                0 => return Err("it closes the connection".to_owned()),
+                count => read.extend_from_slice(&buffer[..count]),
+            }
+        }
+    }
+}
