@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -68,13 +70,7 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         _ => {}
     }
     systemctl(&["daemon-reload"])?;
-    // The path unit has started it already, perhaps: then this waits for its end. If that has
-    // looked just before the reload, once more.
-    let stamp = SpecDirectory::usual().path().join(STAMP);
-    let mut complete = systemctl(&["start", "xinetd-reconcile.service"]);
-    while complete.is_ok() && stamp.exists() {
-        complete = systemctl(&["start", "xinetd-reconcile.service"]);
-    }
+    let complete = follow();
     let done =
         reconcile::read_done(last).map_err(|error| Failure::undone(format!("{LAST}: {error}")))?;
     if done.iter().all(|done| done.error.is_none()) {
@@ -91,6 +87,27 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         print(&done, out)?;
     }
     Ok(status)
+}
+
+/// Waits until xinetd-reconcile has done what the reload asks for. The path unit starts it as well, and
+/// a run that has begun before the reload does not count.
+fn follow() -> Result<(), Failure> {
+    let stamp = SpecDirectory::usual().path().join(STAMP);
+    let runs = || {
+        let said = Command::new("systemctl")
+            .args(["is-active", "xinetd-reconcile.service"])
+            .output();
+        said.is_ok_and(|said| said.stdout.starts_with(b"activating"))
+    };
+    loop {
+        systemctl(&["start", "xinetd-reconcile.service"])?;
+        while runs() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        if !stamp.exists() {
+            return Ok(());
+        }
+    }
 }
 
 fn print(done: &[reconcile::Done], out: &mut Output<'_>) -> io::Result<()> {

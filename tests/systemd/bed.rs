@@ -58,8 +58,18 @@ impl Bed {
     /// The same, and waits until all that follows has been done.
     pub(crate) fn daemon_reload(&self) -> Result<()> {
         let _alone = self.no_reloads();
+        self.container.sh("systemctl daemon-reload")?;
+        self.followed()
+    }
+
+    /// Waits until what follows the last reload has been done.
+    pub(crate) fn followed(&self) -> Result<()> {
         self.container
-            .sh("systemctl daemon-reload; systemctl start xinetd-reconcile.service")
+            .sh(
+                "while test -e /run/systemd/generator.late/xinetd-bridge/changed || \
+                 systemctl is-active xinetd-reconcile.service | grep -q activating; \
+                 do sleep 0.05; done",
+            )
             .map(drop)
     }
 

@@ -99,12 +99,11 @@ fn moved(bed: &Bed) -> Result<()> {
         Close::Refused,
     )?;
     session.echo(b"still here")?;
-    served.connect()?.echo(b"on the new port")?;
     // The old session counts, and nobody else.
     bed.container
         .wait_until("xinetdctl status moved --json | grep '\"running\": 1,'")?;
     let mut second = served.connect()?;
-    second.echo(b"a second one")?;
+    second.echo(b"on the new port")?;
     turned_away(&served.hear()?)?;
     // Not another port, but another address: the port is free for it at once.
     served.rewrite(&format!("{CAT}\n\tbind = 127.0.0.77"))?;
@@ -170,11 +169,14 @@ fn closed(bed: &Bed) -> Result<()> {
     session.echo(b"before")?;
     {
         let _alone = bed.no_reloads();
+        // A run that goes on would see the unit missing, and take it for gone.
+        bed.followed()?;
         bed.container.sh("systemctl stop xinetd-reconcile.path
              mv /etc/xinetd.d/missed /root/; systemctl daemon-reload
              mv /root/missed /etc/xinetd.d/; systemctl daemon-reload
              systemctl start xinetd-reconcile.path")?;
     }
+    bed.followed()?;
     session.echo(b"after")?;
     // The helper of before has its own descriptor: when it has gone, systemd's counts.
     served.connect()?.echo(b"served")?;
@@ -220,10 +222,7 @@ fn steady(bed: &Bed) -> Result<()> {
                 round + 1,
                 round % 2 + 1
             );
-            busy.rewrite(&lines)?;
-            bed.container
-                .sh("systemctl start xinetd-reconcile.service")
-                .map(drop)
+            busy.rewrite(&lines)
         });
         end.store(true, Ordering::Relaxed);
         let served = clients.join().map_err(|_| "the clients are gone")??;
