@@ -173,6 +173,7 @@ impl Side {
 
 /// The probe, under all its names.
 fn prepare(tree: &Path) -> Result<()> {
+    testbed::without_reconcile(tree)?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/probe.c");
     let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("probe");
     let built = program.with_extension(format!("{:?}", std::thread::current().id()));

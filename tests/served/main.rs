@@ -55,7 +55,7 @@ fn main() {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let test = move || {
             let machine = lazy.get_or_init(|| {
-                let container = Container::boot(Suite::Bookworm, |_| Ok(()))?;
+                let container = Container::boot(Suite::Bookworm, testbed::without_reconcile)?;
                 Machine::new(container, &corpus)
             });
             let machine = machine

@@ -19,7 +19,7 @@ pub use client::{Close, Heard, Peer};
 pub use container::Container;
 pub use journal::Line;
 pub use root::{Suite, missing};
-pub use tree::{make, write};
+pub use tree::{make, without_reconcile, write};
 
 /// What goes wrong on the test bed: a sentence, for the test's output.
 pub type Result<T> = std::result::Result<T, String>;

@@ -43,6 +43,16 @@ pub fn write(tree: &Path, path: &str, content: impl AsRef<[u8]>, mode: u32) -> R
     )
 }
 
+/// Has daemon-reloads change nothing of what runs: for a bed that makes each of its machines anew, and
+/// starts itself what it wants.
+///
+/// # Errors
+/// If the tree can't be written.
+pub fn without_reconcile(tree: &Path) -> Result<()> {
+    let mask = tree.join("etc/systemd/system/xinetd-reconcile.path");
+    context(symlink("/dev/null", &mask), mask.display())
+}
+
 /// Masks real xinetd, which would take the ports at boot, and empties the folder of services: what
 /// Debian's package puts there is not part of any test.
 pub(crate) fn without_xinetd(tree: &Path) -> Result<()> {
