@@ -18,7 +18,7 @@ use crate::problem::{Place, Problem, Severity};
 use crate::spec::{ProxyProtocol, Target};
 
 /// The file.
-const PATH: &str = "/etc/xinetd-bridge.toml";
+pub const FILE: &str = "/etc/xinetd-bridge.toml";
 
 /// What the file says.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +84,11 @@ struct Redirect {
 impl Options {
     /// Reads the file of a tree; it need not be there.
     pub fn read(tree: &dyn FileTree) -> Self {
-        let path = Path::new(PATH);
+        Self::read_at(tree, Path::new(FILE))
+    }
+
+    /// Reads such a file at another path.
+    pub fn read_at(tree: &dyn FileTree, path: &Path) -> Self {
         match tree.read(path) {
             Ok(text) => Self::parse(path, text),
             Err(error) if error.kind() == ErrorKind::NotFound => Self::default(),
@@ -248,7 +252,7 @@ mod tests {
     use super::*;
 
     fn options(text: &str) -> Options {
-        Options::parse(Path::new(PATH), text.as_bytes().to_vec())
+        Options::parse(Path::new(FILE), text.as_bytes().to_vec())
     }
 
     fn errors(text: &str) -> Vec<String> {
@@ -325,6 +329,24 @@ mod tests {
         assert_eq!(errors(relative), ["2:8+12 inetd.conf is not absolute"]);
         assert_eq!(options(relative).inetd(), None);
         assert!(errors("[inetd]\n")[0].contains("missing field `file`"));
+    }
+
+    #[test]
+    fn what_can_not_be_understood_of_bans_is_refused() {
+        let bans = |text: &str| Options::parse(Path::new(FILE), text.into()).bans();
+        let good = "[bans]\nallow = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']\nipv6_prefix = 56";
+        assert_eq!(bans(good).unwrap().ipv6_prefix().bits(), 56);
+        assert_eq!(bans("").unwrap(), bans::Options::default());
+        for wrong in [
+            "[bans]\nallow = ['10.0.0']",
+            "[bans]\nallow = ['10.0.0.0/33']",
+            "[bans]\nipv6_prefix = 129",
+            "[bans]\nipv6_prefix = 0",
+            "[bans]\nalow = []",
+            "[ban]",
+        ] {
+            assert!(bans(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,14 +1,13 @@
-//! What an administrator can set: `/etc/xinetd-bridge.toml`, for which xinetd's files have no word.
+//! What an administrator can set of bans, for which xinetd's files have no word.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::peer::{AllowList, Ipv6Prefix};
 
-/// The part `[bans]`.
+/// The part `[bans]` of [`options::FILE`](crate::options::FILE).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
@@ -34,36 +33,7 @@ impl TryFrom<String> for Network {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    bans: Options,
-    /// What it says of services is the generator's.
-    #[serde(rename = "service")]
-    _service: IgnoredAny,
-    #[serde(rename = "inetd")]
-    _inetd: IgnoredAny,
-}
-
 impl Options {
-    /// Where they stand.
-    pub const FILE: &str = "/etc/xinetd-bridge.toml";
-
-    /// What the file says.
-    ///
-    /// # Errors
-    /// In words with the line, if it can't be understood: no part of it counts then.
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
-        let file: File = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let before = text.bytes().take(start);
-            let line = before.filter(|&byte| byte == b'\n').count() + 1;
-            format!("line {line}: {}", error.message())
-        })?;
-        Ok(file.bans)
-    }
-
     /// Who can never be banned.
     pub fn allow_list(&self) -> AllowList {
         AllowList::new(self.allow.iter().map(|network| network.0).collect())
@@ -72,33 +42,5 @@ impl Options {
     /// How many bits of an IPv6 address count.
     pub fn ipv6_prefix(&self) -> Ipv6Prefix {
         self.ipv6_prefix
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_can_not_be_understood_is_refused() {
-        let good = "[bans]\nallow = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']\nipv6_prefix = 56";
-        assert_eq!(
-            Options::parse(good.as_bytes())
-                .unwrap()
-                .ipv6_prefix()
-                .bits(),
-            56
-        );
-        assert_eq!(Options::parse(b"").unwrap(), Options::default());
-        for wrong in [
-            "[bans]\nallow = ['10.0.0']",
-            "[bans]\nallow = ['10.0.0.0/33']",
-            "[bans]\nipv6_prefix = 129",
-            "[bans]\nipv6_prefix = 0",
-            "[bans]\nalow = []",
-            "[ban]",
-        ] {
-            assert!(Options::parse(wrong.as_bytes()).is_err(), "{wrong}");
-        }
     }
 }

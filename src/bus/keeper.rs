@@ -12,6 +12,8 @@ use nix::time::{ClockId, clock_gettime};
 use crate::bans::{
     Ban, BanList, Change, Clocks, Full, Ipv6Prefix, Options, Origin, SavedBans, Subject, Until,
 };
+use crate::config::DiskTree;
+use crate::options;
 use crate::service::DenyTime;
 
 use super::table::Table;
@@ -26,7 +28,7 @@ pub(super) struct Paths {
     pub(super) table: PathBuf,
     /// What is kept across a boot.
     pub(super) saved: PathBuf,
-    /// [`Options::FILE`].
+    /// [`options::FILE`].
     pub(super) options: PathBuf,
 }
 
@@ -48,7 +50,7 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Allowed => f.write_str("it is loopback or on the allow-list"),
             Self::Full => f.write_str("the list is full"),
-            Self::Options(why) => write!(f, "{} can't be read: {why}", Options::FILE),
+            Self::Options(why) => write!(f, "{} can't be read: {why}", options::FILE),
             Self::Table(error) => write!(f, "the table can't be written: {error}"),
         }
     }
@@ -73,9 +75,9 @@ impl Keeper {
     /// If no table can be made.
     pub(super) fn open(paths: &Paths) -> io::Result<Self> {
         let clocks = clocks()?;
-        let options = read_options(&paths.options);
+        let options = options::Options::read_at(&DiskTree::new(None), &paths.options).bans();
         let settings = options.clone().unwrap_or_else(|why| {
-            log::error!("{}: {why}; nobody is banned meanwhile", Options::FILE);
+            log::error!("{}: {why}; nobody is banned meanwhile", options::FILE);
             Options::default()
         });
         let mut list = BanList::new(settings.ipv6_prefix(), settings.allow_list());
@@ -215,14 +217,6 @@ fn clocks() -> io::Result<Clocks> {
         boot: clock_gettime(ClockId::CLOCK_BOOTTIME)?.into(),
         wall: wall.unwrap_or_default(),
     })
-}
-
-fn read_options(path: &Path) -> Result<Options, String> {
-    match fs::read(path) {
-        Ok(text) => Options::parse(&text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Options::default()),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 /// What a predecessor has left.

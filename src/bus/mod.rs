@@ -32,8 +32,9 @@ use std::time::Duration;
 use listenfd::ListenFd;
 use log::LevelFilter;
 
-use crate::bans::{Options, TABLE};
+use crate::bans::TABLE;
 use crate::journal::Journal;
+use crate::options;
 use crate::sys::{descriptor, signals};
 
 use keeper::{Keeper, Paths};
@@ -128,7 +129,7 @@ fn run() -> Result<(), String> {
     let paths = Paths {
         table: TABLE.into(),
         saved: saved_file()?,
-        options: Options::FILE.into(),
+        options: options::FILE.into(),
     };
     let listener: Option<OwnedFd> = ListenFd::from_env()
         .take_raw_fd(0)

@@ -7,7 +7,7 @@ use super::principal::{Account, is_root};
 use super::unit::Plain;
 use crate::bans::Options;
 use crate::config::Attribute;
-use crate::options::ServiceOptions;
+use crate::options::{self, ServiceOptions};
 use crate::problem::Place;
 use crate::service::{
     Bind, DenyTime, Family, Internal, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
@@ -336,7 +336,7 @@ impl fmt::Display for Reason {
                 "with wait = yes nobody knows a client before the server accepts it, so that no list of \
                  addresses can hold",
             ),
-            Self::AllowList(why) => write!(f, "{} can't be read: {why}", Options::FILE),
+            Self::AllowList(why) => write!(f, "{} can't be read: {why}", options::FILE),
             Self::Labeled => f.write_str("nobody changes SELinux contexts for the flag LABELED"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
             Self::BindName => f.write_str(

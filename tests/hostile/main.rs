@@ -89,8 +89,8 @@ proptest! {
 
     /// /etc/services and its like are read by hand too.
     #[test]
-    fn databases(text in mutated(seeds::databases()), which in 0_usize..6) {
-        let name = ["services", "protocols", "rpc", "passwd", "group", "networks"][which];
+    fn databases(text in mutated(seeds::databases()), which in 0_usize..7) {
+        let name = ["services", "protocols", "rpc", "passwd", "group", "networks", "hosts"][which];
         let tree = seeds::etc().file(format!("/etc/{name}"), text);
         let services = seeds::services();
         generate(&tree.file(MAIN, services), false);
@@ -98,10 +98,10 @@ proptest! {
 
     #[test]
     fn options_of_the_bridge(text in mutated(seeds::options())) {
-        let _ = bans::Options::parse(&text);
         let services = seeds::services();
         let tree = seeds::etc().file("/etc/xinetd-bridge.toml", text);
         let options = Options::read(&tree);
+        let _ = options.bans();
         let mut sources = Sources::default();
         if let Some((place, text)) = options.source.clone() {
             sources.insert(place.file, text);
