@@ -15,6 +15,8 @@ mod contain;
 #[cfg(feature = "ctl")]
 pub mod ctl;
 #[cfg(feature = "accept")]
+pub mod generated;
+#[cfg(feature = "accept")]
 pub mod journal;
 pub mod libwrap;
 pub mod options;
@@ -28,4 +30,6 @@ pub mod spec;
 pub mod status;
 #[cfg(feature = "accept")]
 pub mod sys;
+#[cfg(feature = "accept")]
+pub mod systemctl;
 pub mod translate;

@@ -16,6 +16,9 @@ use crate::service::{
     ResourceLimits, TimeWindow,
 };
 
+/// The size of a spec at most, in bytes.
+pub const MAX_SPEC: u64 = 4 * 1024 * 1024;
+
 /// Where the sockets are on which tcpmux hands connections on.
 pub const MUX_DIRECTORY: &str = "/run/xinetd-bridge-mux";
 

@@ -15,11 +15,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::spec::MAX_SPEC;
 use crate::status::{KICK, RELOAD, STATUS, STOP};
 use crate::sys::socket::{peer, send_now};
 
 use super::clock::Moment;
-use super::settings::MAX_SPEC;
 use super::slab::{Key, Slab};
 
 /// How long a request may take.
@@ -143,19 +143,19 @@ impl Control {
     }
 
     /// When the time of the first client is over.
-    pub(super) fn due(&mut self) -> Option<Moment> {
-        let keys = self.clients.keys().into_iter();
-        keys.filter_map(|key| self.clients.get_mut(key).map(|client| client.deadline))
-            .min()
+    pub(super) fn due(&self) -> Option<Moment> {
+        self.clients.iter().map(|(_, client)| client.deadline).min()
     }
 
     /// Sends those away whose time is over.
     pub(super) fn expire(&mut self, now: Moment) {
-        for key in self.clients.keys() {
-            let client = self.clients.get_mut(key);
-            if client.is_some_and(|client| now >= client.deadline) {
-                self.answer(key, "the request took too long");
-            }
+        let late = self
+            .clients
+            .iter()
+            .filter(|(_, client)| now >= client.deadline);
+        let late: Vec<_> = late.map(|(key, _)| key).collect();
+        for key in late {
+            self.answer(key, "the request took too long");
         }
     }
 }

@@ -157,7 +157,7 @@ impl Helper {
             self.pending.due(),
             self.relays.due(),
             self.waiting.due(),
-            self.control.as_mut().and_then(super::control::Control::due),
+            self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
             self.summary_due(),
             self.notifier.due(),

@@ -55,13 +55,11 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use lexopt::{Arg, Parser, ValueExt};
-use log::LevelFilter;
-
 use crate::bans;
 use crate::journal::Journal;
 use crate::status;
 use crate::sys::{credentials, descriptor, signals};
+use lexopt::{Arg, Parser, ValueExt};
 
 use activation::Activation;
 use clock::Moment;
@@ -103,12 +101,9 @@ enum Command {
 ///
 /// Exits with 0 if it did what it was to do, else with 1, and says why in the journal.
 pub fn main() -> ExitCode {
-    // A journal that can't be had is said by the exit status alone: there is nowhere to say it.
-    let Ok(journal) = Journal::open() else {
+    let Some(journal) = Journal::start() else {
         return ExitCode::FAILURE;
     };
-    let journal: &'static Journal = Box::leak(Box::new(journal));
-    let _ = journal.install(LevelFilter::Info);
     match parse_arguments(env::args_os().skip(1)).and_then(|command| run(command, journal)) {
         Ok(code) => code,
         Err(error) => {

@@ -9,10 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use log::Level;
-
 use crate::portmap::message::{self, Call};
 use crate::portmap::{Endpoint, Registration};
+use crate::service::Level;
 
 /// Where rpcbind listens.
 const SOCKET: &str = "/run/rpcbind.sock";
@@ -52,7 +51,7 @@ impl RpcService {
             ..
         } = registration;
         say(
-            Level::Error,
+            Level::Err,
             &format!(
                 "pmap_set failed. service={id} program={program} version={version}: {netid}: {why}"
             ),
@@ -69,7 +68,7 @@ pub(super) fn register(service: &RpcService) {
             is_told = true;
             let id = &service.id;
             say(
-                Level::Warn,
+                Level::Warning,
                 &format!("{id} is not registered: rpcbind: {error}; it is asked until it answers"),
             );
         }
@@ -112,7 +111,7 @@ pub(super) fn unregister(service: &RpcService) -> Result<(), String> {
             let (id, netid) = (&service.id, &registration.netid);
             let version = registration.version;
             say(
-                Level::Warn,
+                Level::Warning,
                 &format!("pmap_unset failed. service={id} version={version}: {netid}"),
             );
         }
@@ -124,13 +123,8 @@ pub(super) fn unregister(service: &RpcService) -> Result<(), String> {
 ///
 /// The journal itself finds out who has sent a line, and fails where the sender has ended meanwhile.
 fn say(level: Level, text: &str) {
-    let level = match level {
-        Level::Error => 3,
-        Level::Warn => 4,
-        Level::Info | Level::Debug | Level::Trace => 6,
-    };
     // Where that is closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "<{level}>{text}");
+    let _ = writeln!(io::stderr(), "<{}>{text}", level as u8);
 }
 
 /// A connection to rpcbind.

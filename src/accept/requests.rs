@@ -58,32 +58,33 @@ impl Helper {
         self.notifier.stopping();
     }
 
+    /// All sessions, as they are told.
+    fn all_sessions(&self, now: Moment) -> impl Iterator<Item = (Place, SessionRow)> {
+        let servers = self.sessions.iter().map(move |(key, session)| {
+            let pid = session.process.pid();
+            let row = row(pid, &session.remote, session.started, now);
+            (Place::Server(key), row)
+        });
+        let guests = self.guests.iter().map(move |(key, guest)| {
+            let row = row(NO_PROCESS, &guest.remote, guest.started, now);
+            (Place::Guest(key), row)
+        });
+        let relays = self.relays.slab.iter().map(move |(key, relay)| {
+            let row = row(NO_PROCESS, &relay.remote, relay.started, now);
+            (Place::Relay(key), row)
+        });
+        servers.chain(guests).chain(relays)
+    }
+
     /// What the service is doing.
-    pub(super) fn report(&mut self, now: Moment) -> Status {
-        let mut sessions = Vec::new();
-        for key in self.sessions.keys() {
-            if let Some(session) = self.sessions.get_mut(key) {
-                let pid = session.process.pid();
-                sessions.push(row(pid, &session.remote, session.started, now));
-            }
-        }
-        for key in self.guests.keys() {
-            if let Some(guest) = self.guests.get_mut(key) {
-                sessions.push(row(NO_PROCESS, &guest.remote, guest.started, now));
-            }
-        }
-        for key in self.relays.slab.keys() {
-            if let Some(relay) = self.relays.slab.get_mut(key) {
-                sessions.push(row(NO_PROCESS, &relay.remote, relay.started, now));
-            }
-        }
-        sessions.truncate(MOST_SESSIONS);
+    pub(super) fn report(&self, now: Moment) -> Status {
+        let sessions = self.all_sessions(now).map(|(_, row)| row);
         Status {
             running: self.running() as u64,
             waiting: self.pending.len() as u64,
             // Rounded up: a pause of 0 seconds would be none.
             paused_for: self.pause.map(|pause| pause.until.since(now).as_secs() + 1),
-            sessions,
+            sessions: sessions.take(MOST_SESSIONS).collect(),
             counters: self.tally.counters.clone(),
         }
     }
@@ -93,38 +94,38 @@ impl Helper {
     /// # Errors
     /// In words, if there is none or it can't be ended.
     pub(super) fn kick(&mut self, whom: &str, now: Moment) -> Result<(), String> {
-        let pid: Option<i32> = whom.parse().ok();
-        let peer: Option<SocketAddr> = whom.parse().ok();
-        let is_it = |remote: &Remote| peer.is_some_and(|peer| same(peer, remote.address));
-        let mut found = false;
-        for key in self.sessions.keys() {
-            if let Some(session) = self.sessions.get_mut(key)
-                && (pid == Some(session.process.pid()) || is_it(&session.remote))
-            {
-                found = true;
-                let ended = session.process.kill(Signal::SIGTERM);
-                ended.map_err(|error| format!("the server can't be ended: {error}"))?;
+        let pid: Option<i32> = whom.parse().ok().filter(|pid| *pid != NO_PROCESS);
+        let peer: Option<SocketAddr> = whom.parse().ok().map(canonical);
+        let is_peer = |row: &SessionRow| {
+            peer.is_some_and(|peer| (peer.ip(), peer.port()) == (row.peer.ip(), row.peer.port()))
+        };
+        let is_it = |row: &SessionRow| pid == Some(row.pid) || is_peer(row);
+        let meant = self.all_sessions(now).filter(|(_, row)| is_it(row));
+        let places: Vec<_> = meant.map(|(place, _)| place).collect();
+        if places.is_empty() {
+            return Err(format!("there is no session of {whom}"));
+        }
+        for place in places {
+            match place {
+                Place::Server(key) => {
+                    let session = self.sessions.get_mut(key);
+                    let ended = session.map_or(Ok(()), |one| one.process.kill(Signal::SIGTERM));
+                    ended.map_err(|error| format!("the server can't be ended: {error}"))?;
+                }
+                Place::Guest(key) => self.end_guest(key, now),
+                Place::Relay(key) => self.end_relay(key, now),
             }
         }
-        for key in self.guests.keys() {
-            let guest = self.guests.get_mut(key);
-            if guest.is_some_and(|guest| is_it(&guest.remote)) {
-                found = true;
-                self.end_guest(key, now);
-            }
-        }
-        for key in self.relays.slab.keys() {
-            let relay = self.relays.slab.get_mut(key);
-            if relay.is_some_and(|relay| is_it(&relay.remote)) {
-                found = true;
-                self.end_relay(key, now);
-            }
-        }
-        match found {
-            true => Ok(()),
-            false => Err(format!("there is no session of {whom}")),
-        }
+        Ok(())
     }
+}
+
+/// Where a session is kept.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Server(Key),
+    Guest(Key),
+    Relay(Key),
 }
 
 fn row(pid: i32, remote: &Remote, started: Moment, now: Moment) -> SessionRow {
@@ -141,8 +142,4 @@ fn canonical(address: SocketAddr) -> SocketAddr {
         IpAddr::V4(v4) => (v4, address.port()).into(),
         IpAddr::V6(_) => address,
     }
-}
-
-fn same(one: SocketAddr, other: SocketAddr) -> bool {
-    canonical(one).ip() == canonical(other).ip() && one.port() == other.port()
 }

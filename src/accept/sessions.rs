@@ -102,9 +102,9 @@ impl Sessions {
         Ok(key)
     }
 
-    /// The keys of all.
-    pub(super) fn keys(&self) -> Vec<Key> {
-        self.slab.keys()
+    /// All sessions, with their keys.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Session)> {
+        self.slab.iter()
     }
 
     /// The session of an event.

@@ -10,15 +10,12 @@ use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{MuxTarget, Redirect, Sensor, Spec, Task};
+use crate::spec::{MAX_SPEC, MuxTarget, Redirect, Sensor, Spec, Task};
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
 use super::environment;
 use super::relay::Route;
-
-/// The size of a spec at most.
-pub(super) const MAX_SPEC: u64 = 4 * 1024 * 1024;
 
 /// What a service's connections go by.
 pub(super) struct Settings {

@@ -77,16 +77,18 @@ impl<T> Slab<T> {
         (place.generation == key.generation).then_some(place.value.as_mut())?
     }
 
+    /// All values, with their keys.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        let places = self.places.iter().zip(0..);
+        places.filter_map(|(place, index)| {
+            let generation = place.generation;
+            Some((Key { index, generation }, place.value.as_ref()?))
+        })
+    }
+
     /// The keys of all values.
     pub(super) fn keys(&self) -> Vec<Key> {
-        let places = self.places.iter().zip(0..);
-        let tenants = places.filter(|(place, _)| place.value.is_some());
-        tenants
-            .map(|(place, index)| Key {
-                index,
-                generation: place.generation,
-            })
-            .collect()
+        self.iter().map(|(key, _)| key).collect()
     }
 
     /// Takes that value out.

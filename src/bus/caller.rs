@@ -5,10 +5,10 @@ use std::os::fd::BorrowedFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::generated;
 use crate::service::DenyTime;
-use crate::spec::{Spec, Task};
+use crate::spec::Task;
 use crate::sys::socket::peer_process;
-use crate::translate::SpecDirectory;
 
 /// A sensor of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,7 @@ pub(super) fn sensor(socket: BorrowedFd<'_>) -> Result<Caller, String> {
         return Err(format!("process {pid} has ended"));
     }
     let unit = unit(&groups).ok_or_else(|| format!("process {pid} is no service's"))?;
-    let path = SpecDirectory::usual_spec(unit);
-    let text = fs::read_to_string(&path).map_err(|error| format!("{unit}: {error}"))?;
-    let spec: Spec =
-        toml::from_str(&text).map_err(|error| format!("{unit}: {}", error.message()))?;
+    let spec = generated::spec(unit)?;
     match spec.task {
         Task::Sensor(sensor) => Ok(Caller {
             id: spec.id.to_text(),

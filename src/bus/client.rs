@@ -57,6 +57,14 @@ pub struct ServiceRow {
     pub duration_sum: u64,
 }
 
+impl ServiceRow {
+    /// All clients that were turned away.
+    pub fn all_refused(&self) -> u64 {
+        let counts = self.refused.values();
+        counts.fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
 /// An open session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct SessionInfo {

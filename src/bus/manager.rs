@@ -10,10 +10,11 @@ use zbus::{Connection, DBusError, OwnedObjectPath, connection, fdo, interface};
 use zruntime::block_on;
 
 use crate::bans::{Ban, Clocks, Origin, Until};
+use crate::status::BOUNDS;
 
 use super::client::{BanRow, FOREVER, ServiceRow};
 use super::keeper::Refused;
-use super::{MANAGER, NAME, Shared, authority, service, services};
+use super::{MANAGER, NAME, Shared, authority, service};
 
 /// How often it is looked whether the bus is still there, or there again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -128,7 +129,7 @@ impl Manager {
     /// The upper bounds of the classes of durations, in milliseconds.
     #[zbus(property(emits_changed_signal = "const"))]
     fn duration_bounds(&self) -> Vec<u64> {
-        services::bounds()
+        BOUNDS.to_vec()
     }
 
     /// All services, and what each is doing.

@@ -29,13 +29,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use listenfd::ListenFd;
-use log::LevelFilter;
-
 use crate::bans::TABLE;
 use crate::journal::Journal;
 use crate::options;
 use crate::sys::{descriptor, signals};
+use listenfd::ListenFd;
 
 use keeper::{Keeper, Paths};
 use service::Objects;
@@ -105,12 +103,9 @@ impl Shared {
 ///
 /// Exits with 0 if it was no longer needed or told to end, else with 1, and says why in the journal.
 pub fn main() -> ExitCode {
-    // A journal that can't be had is said by the exit status alone: there is nowhere to say it.
-    let Ok(journal) = Journal::open() else {
+    let Some(journal) = Journal::start() else {
         return ExitCode::FAILURE;
     };
-    let journal: &'static Journal = Box::leak(Box::new(journal));
-    let _ = journal.install(LevelFilter::Info);
     let ran = run();
     if let Err(error) = &ran {
         log::error!("{error}");

@@ -7,22 +7,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use zbus::Connection;
 
-use crate::bytes::ByteString;
-use crate::problem::Place;
-use crate::status::{BOUNDS, STATUS, SessionRow, Status};
-use crate::translate::SpecDirectory;
+use crate::generated;
+use crate::status::{STATUS, SessionRow, Status};
+use crate::translate::{SpecDirectory, runtime_directory};
 
 use super::client::ServiceRow;
 use super::{helper, systemd};
 
 /// How long an answer counts: whoever reads all properties of all objects asks once.
 const FRESH: Duration = Duration::from_millis(200);
-
-/// A spec is smaller than this.
-const MAX_SPEC: u64 = 4 * 1024 * 1024;
 
 /// A service for which the generator has written units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,13 +51,6 @@ struct Known {
     directory: Option<(u64, i64, i64)>,
     services: Arc<Vec<Service>>,
     active: Option<(Instant, Arc<Vec<Active>>)>,
-}
-
-/// What the part of a spec says that is needed here.
-#[derive(Deserialize)]
-struct Head {
-    id: ByteString,
-    place: Place,
 }
 
 impl Services {
@@ -113,19 +101,17 @@ impl Services {
 }
 
 fn read() -> Vec<Service> {
-    let units = SpecDirectory::usual_units().unwrap_or_else(|error| {
+    let units = generated::units().unwrap_or_else(|error| {
         log::error!("the specs can't be read: {error}");
         Vec::new()
     });
-    let services = units.into_iter().filter_map(|(unit, runtime, path)| {
-        let is_small = fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_SPEC);
-        let text = is_small.then(|| fs::read_to_string(&path).ok()).flatten()?;
-        let head: Head = toml::from_str(&text).ok()?;
+    let services = units.into_iter().filter_map(|unit| {
+        let spec = generated::spec(&unit).ok()?;
         Some(Service {
-            id: head.id.to_text(),
+            id: spec.id.to_text(),
+            source: spec.place.to_string(),
+            runtime: runtime_directory(&unit),
             unit,
-            source: head.place.to_string(),
-            runtime,
         })
     });
     services.collect()
@@ -195,11 +181,6 @@ fn active(service: &Service, state: &str, status: Status) -> Active {
         },
         sessions: status.sessions,
     }
-}
-
-/// The upper bounds of the classes of durations.
-pub(super) fn bounds() -> Vec<u64> {
-    BOUNDS.to_vec()
 }
 
 #[cfg(test)]

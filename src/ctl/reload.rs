@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::check;
 use super::output::{BAD, Done, Failure, Output};
 use super::text;
 use crate::reconcile::{self, LAST};
+use crate::systemctl::systemctl;
 use crate::translate::{STAMP, SpecDirectory};
 
 /// Apply the files: start, stop and change what is not as they say.
@@ -32,6 +32,9 @@ pub(super) struct ReloadArgs {
     #[arg(long)]
     json: bool,
 }
+
+/// What follows a reload.
+const RECONCILE: &str = "xinetd-reconcile.service";
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
@@ -69,7 +72,7 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         }
         _ => {}
     }
-    systemctl(&["daemon-reload"])?;
+    command(&["daemon-reload"])?;
     let complete = follow();
     let done =
         reconcile::read_done(last).map_err(|error| Failure::undone(format!("{LAST}: {error}")))?;
@@ -94,13 +97,11 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
 fn follow() -> Result<(), Failure> {
     let stamp = SpecDirectory::usual().path().join(STAMP);
     let runs = || {
-        let said = Command::new("systemctl")
-            .args(["is-active", "xinetd-reconcile.service"])
-            .output();
-        said.is_ok_and(|said| said.stdout.starts_with(b"activating"))
+        let state = systemctl(["show", "--property=ActiveState", "--value", RECONCILE]);
+        state.is_ok_and(|state| state.trim() == "activating")
     };
     loop {
-        systemctl(&["start", "xinetd-reconcile.service"])?;
+        command(&["start", RECONCILE])?;
         while runs() {
             thread::sleep(Duration::from_millis(20));
         }
@@ -139,16 +140,9 @@ fn past(step: &str) -> &str {
     }
 }
 
-fn systemctl(arguments: &[&str]) -> Result<(), Failure> {
-    let undone = |why: String| Failure::undone(format!("systemctl {}: {why}", arguments.join(" ")));
-    let said = Command::new("systemctl").args(arguments).output();
-    let said = said.map_err(|error| undone(error.to_string()))?;
-    match said.status.success() {
-        true => Ok(()),
-        false => Err(undone(
-            String::from_utf8_lossy(&said.stderr).trim().to_owned(),
-        )),
-    }
+fn command(arguments: &[&str]) -> Result<(), Failure> {
+    let said = systemctl(arguments).map(drop);
+    said.map_err(|why| Failure::undone(format!("systemctl {}: {why}", arguments.join(" "))))
 }
 
 #[cfg(test)]

@@ -129,15 +129,14 @@ pub(super) fn print(rows: &[ServiceRow], out: &mut Output<'_>) -> Result<(), Fai
     for row in rows {
         let state = format!("{:<9}", row.state);
         let state = out.paint(style(&row.state), state);
-        let refused: u64 = row
-            .refused
-            .values()
-            .fold(0, |sum, one| sum.saturating_add(*one));
         let id = head(&printable(&row.id), ids);
         writeln!(
             out,
-            "{id:ids$}  {state} {:>7} {:>7} {:>7} {refused:>8}",
-            row.running, row.waiting, row.served
+            "{id:ids$}  {state} {:>7} {:>7} {:>7} {:>8}",
+            row.running,
+            row.waiting,
+            row.served,
+            row.all_refused()
         )?;
     }
     Ok(())

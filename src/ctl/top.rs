@@ -83,10 +83,7 @@ impl Totals {
     fn of(row: &ServiceRow) -> Self {
         Self {
             served: row.served,
-            refused: row
-                .refused
-                .values()
-                .fold(0, |sum, one| sum.saturating_add(*one)),
+            refused: row.all_refused(),
         }
     }
 

@@ -1,20 +1,22 @@
 //! The `log` crate's way into the journal.
 
-use log::{Level as LogLevel, LevelFilter, Log, Metadata, Record, SetLoggerError};
+use log::{Level as LogLevel, LevelFilter, Log, Metadata, Record};
 
 use crate::service::{Facility, Level};
 
 use super::sink::Journal;
 
 impl Journal {
-    /// Takes the messages of the `log` crate, of `level` and more urgent ones, from now on.
+    /// The machine's journal for the rest of the program, which takes the messages of the `log` crate
+    /// from now on.
     ///
-    /// # Errors
-    /// If there is a logger already.
-    pub fn install(&'static self, level: LevelFilter) -> Result<(), SetLoggerError> {
-        log::set_logger(self)?;
-        log::set_max_level(level);
-        Ok(())
+    /// None if it can't be had: there is nowhere to say it, so the exit status alone has to.
+    pub fn start() -> Option<&'static Self> {
+        let journal: &'static Self = Box::leak(Box::new(Self::open().ok()?));
+        // Only a second one would fail, and the first is as good.
+        let _ = log::set_logger(journal);
+        log::set_max_level(LevelFilter::Info);
+        Some(journal)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
+
+use crate::systemctl::systemctl;
 
 /// What a service's units are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,16 +64,9 @@ impl Live {
             let names = units
                 .iter()
                 .flat_map(|unit| [format!("{unit}.socket"), format!("{unit}.service")]);
-            let said = Command::new("systemctl")
-                .args(["show", "--property=Id,ActiveState,Listen", "--"])
-                .args(names)
-                .output()
-                .map_err(|error| format!("systemctl show: {error}"))?;
-            if !said.status.success() {
-                let error = String::from_utf8_lossy(&said.stderr);
-                return Err(format!("systemctl show: {}", error.trim()));
-            }
-            paragraphs.push_str(&String::from_utf8_lossy(&said.stdout));
+            let options = ["show", "--property=Id,ActiveState,Listen", "--"];
+            let said = systemctl(options.map(str::to_owned).into_iter().chain(names))?;
+            paragraphs.push_str(&said);
             paragraphs.push_str("\n\n");
         }
         let listeners = listeners().map_err(|error| format!("/proc/1/fd: {error}"))?;

@@ -20,8 +20,6 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::LevelFilter;
-
 use crate::journal::Journal;
 use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
 
@@ -38,11 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// Exits with 0 if all that was to be done was done, else with 1, and says why in the journal.
 pub fn main() -> ExitCode {
-    let Ok(journal) = Journal::open() else {
+    let Some(journal) = Journal::start() else {
         return ExitCode::FAILURE;
     };
-    let journal: &'static Journal = Box::leak(Box::new(journal));
-    let _ = journal.install(LevelFilter::Info);
     let ran = run();
     if let Err(error) = &ran {
         log::error!("{error}");

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 
+use crate::generated;
 use crate::translate::SpecDirectory;
 
 /// What is kept of what was done, if it was not more at once.
@@ -72,13 +73,13 @@ impl Record {
             return Ok(Self::default());
         };
         let mut units = BTreeMap::new();
-        for (unit, _, spec) in SpecDirectory::usual_units()? {
+        for unit in generated::units()? {
             let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
             let link = format!("xinetd.target.wants/{unit}.socket");
             let applied = Applied {
                 socket: hash(section(&read(".socket")?, b"[Socket]")),
                 service: hash(section(&read(".service")?, b"[Service]")),
-                spec: hash(&fs::read(&spec)?),
+                spec: hash(&fs::read(specs.spec(&unit))?),
                 enabled: fs::symlink_metadata(directory.join(link)).is_ok(),
             };
             units.insert(unit, applied);

@@ -2,12 +2,12 @@
 //!
 //! systemctl does it, which needs no bus for root.
 
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::plan::{Action, Step};
 use super::record::Done;
+use crate::systemctl::systemctl;
 
 /// How long a helper may take to leave.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,12 +28,12 @@ pub(super) fn take(actions: &[Action]) -> Vec<Done> {
 fn one(action: &Action) -> Done {
     let Action { unit, step, why } = action;
     let taken = match step {
-        Step::Stop => systemctl(&["stop", &socket(unit), &service(unit)]),
+        Step::Stop => command(&["stop", &socket(unit), &service(unit)]),
         Step::Rebind => rebind(unit),
-        Step::Start => systemctl(&["start", &socket(unit)]),
+        Step::Start => command(&["start", &socket(unit)]),
         Step::Respawn => leave(unit),
         // What no running helper can take, another one can.
-        Step::Reload => systemctl(&["reload", &service(unit)]).or_else(|_| leave(unit)),
+        Step::Reload => command(&["reload", &service(unit)]).or_else(|_| leave(unit)),
     };
     match &taken {
         Ok(()) => log::info!("{unit}: {step}, as {why}"),
@@ -49,7 +49,7 @@ fn one(action: &Action) -> Done {
 
 /// Has the helper leave: one with sessions comes back after a second, and finds them again.
 fn leave(unit: &str) -> Result<(), String> {
-    systemctl(&["kill", "--kill-whom=main", "--signal=TERM", &service(unit)])
+    command(&["kill", "--kill-whom=main", "--signal=TERM", &service(unit)])
 }
 
 /// Closes the socket, and leaves the sessions alone.
@@ -57,68 +57,57 @@ fn leave(unit: &str) -> Result<(), String> {
 /// systemd does not start a socket whose service runs, and stops the service with its socket. So the
 /// helper leaves first: while systemd waits to start the next one, the socket may come and go.
 fn close(unit: &str) -> Result<(), String> {
-    if state(unit)?.is_running() {
+    if is_running(unit)? {
         leave(unit)?;
         let deadline = Instant::now() + PATIENCE;
-        while state(unit)?.is_running() {
+        while is_running(unit)? {
             if Instant::now() >= deadline {
                 return Err("the helper does not leave".to_owned());
             }
             thread::sleep(Duration::from_millis(10));
         }
     }
-    systemctl(&["stop", "--job-mode=ignore-dependencies", &socket(unit)])
+    command(&["stop", "--job-mode=ignore-dependencies", &socket(unit)])
 }
 
 /// Opens a socket that has been closed; once more from the beginning where a helper was faster.
 fn rebind(unit: &str) -> Result<(), String> {
     let mut result = Ok(());
     for _ in 0..ATTEMPTS {
-        result = systemctl(&["start", &socket(unit)]);
+        result = command(&["start", &socket(unit)]);
         // The next helper brings its socket along: then that is the new one already.
-        if result.is_ok() || systemctl(&["is-active", &socket(unit)]).is_ok() {
+        if result.is_ok() || command(&["is-active", &socket(unit)]).is_ok() {
             return Ok(());
         }
         close(unit)?;
     }
     log::warn!("{unit}: the socket can't be changed beside its sessions: they end");
-    systemctl(&["restart", &socket(unit)]).or(result)
+    command(&["restart", &socket(unit)]).or(result)
 }
 
-/// What a service is doing.
-struct State(String);
-
-impl State {
-    fn is_running(&self) -> bool {
-        !matches!(self.0.as_str(), "dead" | "failed" | "auto-restart")
-    }
+/// Whether a helper runs, or is about to.
+fn is_running(unit: &str) -> Result<bool, String> {
+    let state = systemctl([
+        "show",
+        "--property=SubState",
+        "--value",
+        "--",
+        &service(unit),
+    ])?;
+    Ok(!matches!(state.trim(), "dead" | "failed" | "auto-restart"))
 }
 
-fn state(unit: &str) -> Result<State, String> {
-    let said = Command::new("systemctl")
-        .args([
-            "show",
-            "--property=SubState",
-            "--value",
-            "--",
-            &service(unit),
-        ])
-        .output();
-    let said = said.map_err(|error| format!("systemctl show: {error}"))?;
-    Ok(State(
-        String::from_utf8_lossy(&said.stdout).trim().to_owned(),
-    ))
-}
-
-fn systemctl(arguments: &[&str]) -> Result<(), String> {
-    let said = Command::new("systemctl").args(arguments).output();
-    let said = said.map_err(|error| format!("systemctl: {error}"))?;
-    if said.status.success() {
-        return Ok(());
-    }
-    let error = String::from_utf8_lossy(&said.stderr);
-    let first = error.lines().next().unwrap_or("systemctl failed");
-    Err(first.to_owned())
+/// Has systemd do something with units.
+fn command(arguments: &[&str]) -> Result<(), String> {
+    let said = systemctl(arguments).map(drop);
+    // The others tell where to read more.
+    said.map_err(|error| {
+        error
+            .lines()
+            .next()
+            .unwrap_or("systemctl failed")
+            .to_owned()
+    })
 }
 
 fn socket(unit: &str) -> String {

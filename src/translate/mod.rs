@@ -23,7 +23,7 @@ mod tests;
 pub use name::ExistingUnits;
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
 pub use servable::{Obstacle, Reason};
-pub use surroundings::{SpecDirectory, Surroundings};
+pub use surroundings::{SpecDirectory, Surroundings, runtime_directory};
 
 use std::path::{Path, PathBuf};
 

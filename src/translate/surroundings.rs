@@ -1,8 +1,6 @@
 //! What a translation has to know besides the configuration.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +12,11 @@ use crate::options::Options;
 
 /// Where below /run each unit has a RuntimeDirectory.
 pub(super) const RUNTIME_DIRECTORY: &str = "xinetd-bridge";
+
+/// The RuntimeDirectory of a unit, by the unit's name without suffix.
+pub fn runtime_directory(unit: &str) -> PathBuf {
+    Path::new("/run").join(RUNTIME_DIRECTORY).join(simple(unit))
+}
 
 /// What a translation has to know besides the configuration.
 #[derive(Clone, Debug)]
@@ -81,39 +84,21 @@ impl SpecDirectory {
         &self.path
     }
 
-    /// Where the spec of a unit that systemd runs lies, by the unit's name without suffix.
-    pub fn usual_spec(unit: &str) -> PathBuf {
-        Self::usual().path.join(format!("{}.toml", simple(unit)))
+    /// Where the spec of a unit lies, by the unit's name without suffix.
+    pub fn spec(&self, unit: &str) -> PathBuf {
+        self.path.join(format!("{}.toml", simple(unit)))
     }
 
-    /// The specs of all units where systemd has generated them: the unit's name without suffix, its
-    /// RuntimeDirectory, and the file.
-    ///
-    /// # Errors
-    /// If the directory can't be read; one that is not there has none.
-    pub fn usual_units() -> io::Result<Vec<(String, PathBuf, PathBuf)>> {
-        let entries = match fs::read_dir(Self::usual().path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut units = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            if path.extension() == Some(OsStr::new("toml"))
-                && let Some(simple) = path.file_stem().and_then(OsStr::to_str)
-            {
-                let runtime = Path::new("/run").join(RUNTIME_DIRECTORY).join(simple);
-                units.push((from_simple(simple), runtime, path));
-            }
-        }
-        units.sort();
-        Ok(units)
+    /// The unit without suffix whose spec this file is; none if it is no spec.
+    pub fn unit(file: &Path) -> Option<String> {
+        let is_spec = file.extension() == Some(OsStr::new("toml"));
+        let simple = file.file_stem()?.to_str()?;
+        is_spec.then(|| from_simple(simple))
     }
 
     /// The spec of a unit, for an argument.
     pub(super) fn path_of(&self, unit: &UnitName) -> Vec<u8> {
-        let path = self.path.join(format!("{}.toml", unit.simple()));
-        path.as_os_str().as_bytes().to_vec()
+        self.spec(unit.as_str()).as_os_str().as_bytes().to_vec()
     }
 
     /// The spec of a unit, for LoadCredential=.
@@ -131,5 +116,14 @@ mod tests {
         assert!(SpecDirectory::inside(Path::new("/tmp/50% off")).is_some());
         assert!(SpecDirectory::inside(Path::new("tmp")).is_none());
         assert!(SpecDirectory::inside(Path::new("/tmp/a\nb")).is_none());
+    }
+
+    #[test]
+    fn a_spec_leads_to_its_unit() {
+        for unit in ["telnet", r"a\x20b:c"] {
+            let spec = SpecDirectory::usual().spec(unit);
+            assert_eq!(SpecDirectory::unit(&spec).as_deref(), Some(unit));
+        }
+        assert_eq!(SpecDirectory::unit(Path::new("/x/changed")), None);
     }
 }

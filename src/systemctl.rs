@@ -1,0 +1,20 @@
+//! systemctl(1), which for root needs no bus.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+/// Runs it with these arguments, waits for its end, and gives what it prints.
+///
+/// # Errors
+/// What it says, or that it is not there.
+pub fn systemctl<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<String, String> {
+    let said = Command::new("systemctl").args(arguments).output();
+    let said = said.map_err(|error| format!("systemctl: {error}"))?;
+    match said.status.success() {
+        true => Ok(String::from_utf8_lossy(&said.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&said.stderr).trim().to_owned()),
+    }
+}
