@@ -9,20 +9,22 @@
 //! Where a file breaks the grammar, what gets lost is what xinetd loses: it goes on behind the
 //! next line that is `}` alone.
 
+mod unfit;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use super::address::Remark;
 use super::attribute::Attribute;
 use super::include::Includes;
-use super::lexer::{self, Line, Lines, Word, count};
-use super::report::{Spot, nearest, quoted};
+use super::lexer::{Line, Lines, Word};
+use super::report::Spot;
 use super::section::{COPIED, Context, Scope, Section};
 use super::statement::{self, Statement};
 use super::values::process;
 use super::{Databases, Dropped, FileTree, Sources};
 use crate::bytes::ByteString;
-use crate::contain::{Step, contained, fault};
+use crate::contain::{Step, contained};
 use crate::problem::{Place, Problem, Severity};
 
 /// What first words of a line mean outside of blocks.
@@ -202,112 +204,6 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A part of a file could not be read for a fault of this program.
-    fn lose(&mut self, lines: &mut Lines<'_>, spot: &Spot, keyword: &Word<'_>, name: &Word<'_>) {
-        let is = |word: &str| keyword.bytes.eq_ignore_ascii_case(word.as_bytes());
-        let place = spot.word(name);
-        let lost = if is("service") {
-            let (ordinal, id) = (self.next_ordinal(), name.bytes.into());
-            let place = place.clone();
-            self.dropped.push((ordinal, Dropped { id, place }));
-            "the service"
-        } else if is("defaults") {
-            // Nobody knows what they forbid.
-            self.defaults.distrust(&place);
-            "the section"
-        } else {
-            "what it asks for"
-        };
-        self.problems.push(fault(place, lost));
-        if !is("include") && !is("includedir") {
-            self.skip_block(lines, spot);
-        }
-    }
-
-    /// Says once for each file that carriage returns are part of the values.
-    pub(super) fn warn_of_carriage_returns(&mut self, file: &Arc<Path>, text: &[u8]) {
-        let returns = |line: &Line<'_>| line.text.ends_with(b"\r");
-        let Some(line) = Lines::new(text).find(returns) else {
-            return;
-        };
-        let spot = Spot {
-            file: Arc::clone(file),
-            line: line.number,
-        };
-        self.complain(
-            Severity::Warning,
-            "crlf",
-            spot.stretch(count(line.text.len()), 1),
-            "lines of this file end in CR LF, and CR is part of the last word for xinetd",
-            format!(
-                "convert the line ends: sed -i 's/\\r$//' {}",
-                file.display()
-            ),
-        );
-    }
-
-    /// A line that xinetd would break in two.
-    fn overlong(&mut self, spot: &Spot, line: &Line<'_>) {
-        self.problems.push(lexer::overlong(spot, line));
-    }
-
-    /// A word outside of blocks that is no keyword.
-    fn stray(&mut self, spot: &Spot, line: &Line<'_>, keyword: &Word<'_>) {
-        let bytes = keyword.bytes;
-        let (message, help) = if bytes.starts_with(b"\xef\xbb\xbf") {
-            (
-                "the file begins with a byte order mark, which is part of the first word"
-                    .to_owned(),
-                "save the file as UTF-8 without a byte order mark".to_owned(),
-            )
-        } else if line.is_only(b'{') {
-            (
-                "a block begins here without service or defaults before it".to_owned(),
-                "write service and a name, or defaults, on the line above".to_owned(),
-            )
-        } else if line.is_only(b'}') {
-            (
-                "this bracket closes nothing".to_owned(),
-                "take it away: what follows up to the next one is lost".to_owned(),
-            )
-        } else {
-            let help = match nearest(bytes, KEYWORDS.into_iter()) {
-                Some(word) if word.as_bytes() != bytes => format!("write {word}"),
-                _ => "write service, defaults, include or includedir here; \
-                     what follows up to the next lone } is lost"
-                    .to_owned(),
-            };
-            (format!("{} is not a keyword", quoted(bytes)), help)
-        };
-        self.complain(
-            Severity::Error,
-            "keyword",
-            spot.word(keyword),
-            message,
-            help,
-        );
-    }
-
-    /// Passes over everything up to the next line that is `}` alone.
-    fn skip_block(&mut self, lines: &mut Lines<'_>, from: &Spot) {
-        for line in lines.by_ref() {
-            if line.is_only(b'}') {
-                return;
-            }
-        }
-        let end = Spot {
-            file: Arc::clone(&from.file),
-            line: lines.number().max(from.line),
-        };
-        self.complain(
-            Severity::Warning,
-            "missing-bracket",
-            end.stretch(1, 0),
-            format!("no line that is }} alone follows line {}", from.line),
-            "close each block with } on a line of its own",
-        );
-    }
-
     /// The line with the opening bracket; otherwise the block is passed over.
     ///
     /// `rest` is what stands behind the name: nothing of it counts.
@@ -348,19 +244,6 @@ impl<'t> Reader<'t> {
             self.skip_block(lines, spot);
         }
         false
-    }
-
-    /// Says that words behind a name or a path do nothing, unless they are a comment.
-    fn warn_of_rest(&mut self, spot: &Spot, rest: Option<Word<'_>>) {
-        if let Some(word) = rest.filter(|word| !word.bytes.starts_with(b"#")) {
-            self.complain(
-                Severity::Warning,
-                "extra-words",
-                spot.word(&word),
-                format!("{} and what follows are ignored", quoted(word.bytes)),
-                "take them away",
-            );
-        }
     }
 
     /// A service block.
