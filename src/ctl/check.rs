@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::config::{self, Databases, DiskTree, Dropped, Entry, FileTree, Roots, Sources};
-use crate::options::Options;
+use super::machine::{MAIN, Reading};
+use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
 use crate::problem::{Problem, Severity};
-use crate::translate::{ServiceReport, SpecDirectory, Surroundings, translate};
+use crate::translate::ServiceReport;
 
 /// What there is to say about one main file and all that it includes.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
     let tree = DiskTree::new(root);
     let databases = Databases::read(&tree);
     if files.is_empty() {
-        return vec![check(&tree, Path::new("/etc/xinetd.conf"), &databases)];
+        return vec![check(&tree, Path::new(MAIN), &databases)];
     }
     let in_place = |file: &PathBuf| {
         let tree = WithMain {
@@ -103,15 +103,12 @@ impl FileTree for WithMain<'_> {
 }
 
 fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
-    let options = Options::read(tree);
-    let roots = Roots {
-        main,
-        inetd: options.inetd(),
-    };
-    let mut configuration = config::load(tree, roots, databases);
-    let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual(), options);
-    let translation = translate(&configuration, &surroundings);
-    if let Some((place, text)) = surroundings.options.source {
+    let Reading {
+        options,
+        mut configuration,
+        translation,
+    } = Reading::of(tree, main, databases);
+    if let Some((place, text)) = options.source {
         configuration.sources.insert(place.file, text);
     }
     let services = translation.services.into_iter();

@@ -9,10 +9,39 @@ use crate::options::Options;
 use crate::problem::printable;
 use crate::service::Service;
 use crate::spec::Spec;
-use crate::translate::{SpecDirectory, Standing, Surroundings, TranslatedService, translate};
+use crate::translate::{
+    SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
+};
 
 /// The file that the configuration begins with.
 pub(super) const MAIN: &str = "/etc/xinetd.conf";
+
+/// All that is read of a tree.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) options: Options,
+    pub(super) configuration: Configuration,
+    pub(super) translation: Translation,
+}
+
+impl Reading {
+    /// Reads what begins with the file `main`.
+    pub(super) fn of(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Self {
+        let options = Options::read(tree);
+        let roots = Roots {
+            main,
+            inetd: options.inetd(),
+        };
+        let configuration = config::load(tree, roots, databases);
+        let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual(), options);
+        let translation = translate(&configuration, &surroundings);
+        Self {
+            options: surroundings.options,
+            configuration,
+            translation,
+        }
+    }
+}
 
 /// The configuration of a machine, and its translation.
 #[derive(Debug)]
@@ -37,24 +66,17 @@ impl Machine {
 
     /// Reads the files of a tree.
     pub(super) fn of(tree: &dyn FileTree) -> Result<Self, Failure> {
-        let options = Options::read(tree);
-        let roots = Roots {
-            main: Path::new(MAIN),
-            inetd: options.inetd(),
-        };
-        if roots.inetd.is_none()
-            && let Err(error) = tree.read(roots.main)
+        let main = Path::new(MAIN);
+        let reading = Reading::of(tree, main, &Databases::read(tree));
+        if reading.options.inetd().is_none()
+            && let Err(error) = tree.read(main)
         {
             let message = format!("{MAIN} can't be read: {error}; `xinetdctl check` says more");
             return Err(Failure::unanswered(message));
         }
-        let databases = Databases::read(tree);
-        let configuration = config::load(tree, roots, &databases);
-        let surroundings = Surroundings::read(tree, &databases, SpecDirectory::usual(), options);
-        let translated = translate(&configuration, &surroundings).services;
         Ok(Self {
-            configuration,
-            translated,
+            configuration: reading.configuration,
+            translated: reading.translation.services,
         })
     }
 
