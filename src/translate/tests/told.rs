@@ -1,0 +1,241 @@
+//! What is told of services: what keeps them from being served, and where.
+
+use super::*;
+
+/// The reasons why a service is not served.
+fn reasons(tree: &MemoryTree, service: Service) -> Vec<Reason> {
+    let translation = translation(tree, vec![service]);
+    assert!(translation.services[0].files.is_empty());
+    match &translation.services[0].report.standing {
+        Standing::NotServed(obstacles) => {
+            assert_eq!(translation.problems.len(), obstacles.len());
+            obstacles
+                .iter()
+                .map(|obstacle| obstacle.reason.clone())
+                .collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_served_is_told() {
+    let none = MemoryTree::default();
+    let reasons_of = |change: fn(&mut Service)| {
+        let mut foo = service("foo");
+        change(&mut foo);
+        reasons(&none, foo)
+    };
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.socket_type = SocketType::Dgram;
+            foo.protocol = Protocol::Udp;
+        }),
+        [Reason::DatagramNowait]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.wait = true;
+            foo.access.only_from = Some(AccessList::default());
+        }),
+        [Reason::UnknownClient]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.protocol = Protocol::Other("sctp".into(), 132)),
+        [Reason::Protocol("sctp".to_owned())]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.flags.labeled = true),
+        [Reason::Labeled]
+    );
+    assert_eq!(
+        reasons_of(|foo| foo.flags.intercept = true),
+        [Reason::Intercept]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.reach = Reach::Listen(Listen {
+                port: Port(0),
+                family: Family::Any,
+                bind: Some(Bind::Name("localhost".into())),
+            });
+        }),
+        [Reason::BindName, Reason::EphemeralPort]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.reach = Reach::Listen(Listen {
+                port: Port(1),
+                family: Family::V6,
+                bind: Some(Bind::Address(
+                    "fe80::1".parse().unwrap(),
+                    Some("a b".into()),
+                )),
+            });
+        }),
+        [Reason::BindZone]
+    );
+    assert_eq!(
+        reasons_of(|foo| {
+            foo.credentials = Some(Credentials {
+                user: Principal::Id(1),
+                group: Some(Principal::Name("a:b".into())),
+                supplementary: false,
+            });
+        }),
+        [Reason::Principal("a:b".to_owned())]
+    );
+    assert_eq!(
+        reasons(&none, service(&"a".repeat(248))),
+        [Reason::NameTooLong]
+    );
+}
+
+#[test]
+fn the_name_for_libwrap_is_the_attribute_or_the_programs() {
+    let name = |change: fn(&mut Service)| {
+        let mut foo = service("foo");
+        change(&mut foo);
+        foo.libwrap_daemon().map(|name| name.to_text())
+    };
+    assert_eq!(name(|_| {}).as_deref(), Some("food"));
+    let named = |service: &mut Service| {
+        service.serving = Serving::Program(Program {
+            path: "/usr/sbin/tcpd".into(),
+            argv: vec!["/usr/sbin/in.food".into(), "-x".into()],
+        });
+    };
+    assert_eq!(name(named).as_deref(), Some("in.food"));
+    assert_eq!(
+        name(|service| service.libwrap_name = Some("a/b".into())).as_deref(),
+        Some("a/b")
+    );
+    let redirect = |service: &mut Service| {
+        service.id = "foo-id".into();
+        service.serving = Serving::Redirect {
+            host: "::1".into(),
+            port: Port(80),
+        };
+    };
+    assert_eq!(name(redirect).as_deref(), Some("foo"));
+    assert_eq!(name(|service| service.flags.nolibwrap = true), None);
+}
+
+#[test]
+fn an_obstacle_stands_at_its_attribute() {
+    let mut foo = service("foo");
+    foo.flags.labeled = true;
+    foo.attributes = vec![
+        Written {
+            attribute: Attribute::Flags,
+            place: place(7),
+            from_defaults: false,
+            text: "= LABELED".into(),
+        },
+        Written {
+            attribute: Attribute::Port,
+            place: place(8),
+            from_defaults: false,
+            text: "= 79".into(),
+        },
+    ];
+    let translation = translation(&MemoryTree::default(), vec![foo]);
+    assert_eq!(translation.problems[0].place.line, 7);
+    assert_eq!(translation.problems[0].severity, Severity::Error);
+    let attributes = &translation.services[0].report.attributes;
+    assert!(matches!(attributes[0].fates[..], [Fate::NotServed { .. }]));
+    let directives = "ListenStream=";
+    assert_eq!(attributes[1].fates, [Fate::Unit { directives }]);
+}
+
+#[test]
+fn a_line_in_defaults_is_told_once() {
+    let file = |id: &str| {
+        let mut foo = service(id);
+        foo.logging.target = LogTarget::File {
+            path: "/var/log/x".into(),
+            limits: None,
+        };
+        foo.attributes = vec![Written {
+            attribute: Attribute::LogType,
+            place: place(3),
+            from_defaults: true,
+            text: ByteString::from("= FILE /var/log/x"),
+        }];
+        foo
+    };
+    let translation = translation(&MemoryTree::default(), vec![file("a"), file("b")]);
+    let codes: Vec<_> = translation
+        .problems
+        .iter()
+        .map(|problem| problem.code)
+        .collect();
+    assert_eq!(codes, ["not-enforced-yet"]);
+}
+
+#[test]
+fn problems_of_a_service_that_is_off_are_notes() {
+    let mut foo = service("foo");
+    foo.flags.labeled = true;
+    foo.enabled = false;
+    let translation = translation(&MemoryTree::default(), vec![foo]);
+    assert_eq!(translation.problems[0].severity, Severity::Note);
+}
+
+#[test]
+fn a_native_unit_is_never_linked() {
+    let tree = MemoryTree::default()
+        .file("/etc/systemd/system/foo.service", "[Service]\n")
+        .file("/usr/lib/systemd/system/bar.socket", "[Socket]\n")
+        .file("/etc/init.d/baz", "#!/bin/sh\n");
+    let services = ["foo", "bar", "baz"].map(service).to_vec();
+    let translation = translation(&tree, services);
+    assert!(translation.services[0].files.is_empty() && translation.services[0].links.is_empty());
+    assert!(matches!(
+        &translation.services[0].report.standing,
+        Standing::Native { .. }
+    ));
+    for (index, unit) in [(1, "xinetd-bar"), (2, "xinetd-baz")] {
+        let report = &translation.services[index].report;
+        assert!(matches!(&report.standing, Standing::Served { unit: name, .. } if name == unit));
+        assert_eq!(
+            translation.services[index].files[2].path,
+            Path::new(&format!("{unit}.socket"))
+        );
+    }
+    let codes: Vec<_> = translation
+        .problems
+        .iter()
+        .map(|problem| problem.code)
+        .collect();
+    assert_eq!(codes, ["native-unit", "vendor-unit", "vendor-unit"]);
+}
+
+#[test]
+fn numbers_that_systemd_will_not_find_are_told() {
+    let tree = MemoryTree::default()
+        .file("/etc/passwd", "some:x:7:7::/:\nlone:x:9:9::/:\n")
+        .file("/etc/group", "some:x:7:\n");
+    let told = |user, group| {
+        let mut foo = service("foo");
+        foo.credentials = Some(Credentials {
+            user,
+            group,
+            supplementary: false,
+        });
+        let translation = translation(&tree, vec![foo]);
+        assert_eq!(translation.services[0].files.len(), 3, "it stays");
+        let messages = translation.problems.into_iter();
+        messages.map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    assert!(told(Principal::Id(7), None).is_empty());
+    assert!(told(Principal::Name("who".into()), None).is_empty());
+    let who = || Principal::Name("who".into());
+    assert!(told(who(), Some(Principal::Id(7))).is_empty());
+    assert!(told(who(), Some(Principal::Id(8)))[0].contains("no group has the number 8"));
+    assert!(told(Principal::Id(8), Some(who()))[0].contains("no user has the number 8"));
+    assert!(
+        told(Principal::Id(8), None).is_empty(),
+        "the helper takes it"
+    );
+}
