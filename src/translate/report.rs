@@ -77,11 +77,6 @@ pub enum Fate {
         /// What it does, as the rest of "the helper …".
         what: &'static str,
     },
-    /// The service runs, but without this.
-    NotEnforcedYet {
-        /// What is done instead.
-        why: String,
-    },
     /// The service does not run, because of this.
     NotServed {
         /// What can't be served.

@@ -12,6 +12,7 @@ mod internal;
 mod libwrap;
 mod lifecycle;
 mod limits;
+mod log_files;
 mod mux;
 mod process;
 mod redirect;
@@ -57,6 +58,7 @@ fn main() {
             access::SCENARIOS,
             libwrap::SCENARIOS,
             ident::SCENARIOS,
+            log_files::SCENARIOS,
             inetd::SCENARIOS,
             wait::SCENARIOS,
             internal::SCENARIOS,
