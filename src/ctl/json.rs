@@ -76,7 +76,7 @@ fn file(check: &Check) -> File<'_> {
 
 fn service(report: &ServiceReport) -> Service<'_> {
     let (standing, unit, enabled, native) = match &report.standing {
-        Standing::Served { unit, enabled } => ("served", Some(unit), Some(*enabled), None),
+        Standing::Served { unit, enabled, .. } => ("served", Some(unit), Some(*enabled), None),
         Standing::Native { unit, path } => {
             ("native", Some(unit), None, Some(path.to_string_lossy()))
         }

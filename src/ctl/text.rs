@@ -67,10 +67,12 @@ fn print_service(service: &ServiceReport, out: &mut dyn Write) -> io::Result<()>
         Standing::Served {
             unit,
             enabled: true,
+            ..
         } => format!("served by {unit}.socket, started at boot"),
         Standing::Served {
             unit,
             enabled: false,
+            ..
         } => {
             format!("switched off; `systemctl start {unit}.socket` serves it")
         }

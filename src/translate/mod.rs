@@ -267,6 +267,10 @@ fn translate_service(
                     Standing::Served {
                         unit: unit.to_string(),
                         enabled: service.enabled,
+                        port: match &servable.door {
+                            Door::Port { port, .. } => Some(*port),
+                            Door::Mux(_) => None,
+                        },
                     }
                 }
                 Err(error) => Standing::NotServed(vec![Obstacle::of(
