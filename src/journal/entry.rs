@@ -74,6 +74,11 @@ struct Escaping<'a>(&'a mut Vec<u8>);
 
 impl Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Nearly all of it is plain, and to look at bytes is far cheaper than to decode characters.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            self.0.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
         let mut rest = text;
         while let Some(at) = rest.find(char::is_control) {
             let (before, from) = rest.split_at(at);
