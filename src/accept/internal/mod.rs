@@ -81,11 +81,14 @@ impl Talk {
         const IN: Option<EpollFlags> = Some(EpollFlags::EPOLLIN);
         const OUT: Option<EpollFlags> = Some(EpollFlags::EPOLLOUT);
         let socket = stream.as_fd();
-        let mut chunk = [0; CHUNK];
+        // Only some need it, and to clear it costs more than to serve the others.
+        let mut room = None;
+        let clear = || [0; CHUNK];
         for _ in 0..ROUNDS {
             match self {
                 Self::Echo => {
-                    let count = match peek_now(socket, &mut chunk) {
+                    let chunk = room.get_or_insert_with(clear);
+                    let count = match peek_now(socket, chunk) {
                         Ok(0) => return None,
                         Ok(count) => count,
                         Err(error) => return waits(&error, IN),
@@ -102,7 +105,7 @@ impl Talk {
                         }
                     }
                 }
-                Self::Discard => match skip_now(socket, &mut chunk) {
+                Self::Discard => match skip_now(socket, room.get_or_insert_with(clear)) {
                     Ok(0) => return None,
                     Ok(_) => {}
                     Err(error) => return waits(&error, IN),
