@@ -56,9 +56,8 @@ impl Helper {
         }
         let remote = Remote::new(peer);
         let senses = matches!(self.settings.work, Work::Sensor(_));
-        let own = self.datagrams.get(index as usize);
-        let own = own.and_then(|socket| socket.local_addr().ok());
-        if !senses && !own.is_some_and(|own| is_client(peer.port(), own.port())) {
+        let own = self.datagram_ports.get(index as usize);
+        if !senses && !own.is_some_and(|own| is_client(peer.port(), *own)) {
             if self.remarks.admits(now.seconds()) {
                 // Fedora's words.
                 let (host, port) = (&remote.host, peer.port());

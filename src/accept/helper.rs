@@ -42,6 +42,8 @@ pub(super) struct Helper {
     pub(super) listeners: Vec<TcpListener>,
     /// The sockets for datagrams.
     pub(super) datagrams: Vec<UdpSocket>,
+    /// The ports of those, in the same order.
+    pub(super) datagram_ports: Vec<u16>,
     pub(super) answers: Answers,
     pub(super) parked: Vec<Parked>,
     /// Where tcpmux hands connections over, for a service that it leads to.
@@ -209,7 +211,10 @@ impl Helper {
         mask.add(Signal::SIGTERM);
         mask.add(Signal::SIGINT);
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let own_port = |socket: &UdpSocket| socket.local_addr().map(|own| own.port());
+        let datagram_ports = start.datagrams.iter().map(own_port);
         let mut this = Self {
+            datagram_ports: datagram_ports.collect::<io::Result<_>>()?,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             listeners: start.listeners,
             datagrams: start.datagrams,

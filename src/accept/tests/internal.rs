@@ -136,6 +136,7 @@ pub(super) fn datagrams(scene: &mut Scene) -> u16 {
         .watch(&socket, Token::Datagrams(0), EpollFlags::EPOLLIN)
         .unwrap();
     let port = socket.local_addr().unwrap().port();
+    helper.datagram_ports.push(port);
     helper.datagrams.push(socket);
     port
 }
