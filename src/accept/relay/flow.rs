@@ -83,7 +83,7 @@ impl Flow {
         match splice(source, None, &pipe.writer, None, SIZE, flags()) {
             Ok(0) => {
                 pipes.put(pipe);
-                self.source_ended(source, sink);
+                self.source_ended(sink);
                 Ok(false)
             }
             Ok(count) => {
@@ -135,7 +135,7 @@ impl Flow {
         let mut chunk = [0; CHUNK];
         let count = match peek_now(source.as_fd(), &mut chunk) {
             Ok(0) => {
-                self.source_ended(source, sink);
+                self.source_ended(sink);
                 return Ok(false);
             }
             Ok(count) => count,
@@ -162,17 +162,10 @@ impl Flow {
         Ok(true)
     }
 
-    fn source_ended(&mut self, source: &TcpStream, sink: &TcpStream) {
+    fn source_ended(&mut self, sink: &TcpStream) {
         self.wants = Wants::Nothing;
         // Where it fails the sink is gone, which its own direction finds.
         let _ = sink.shutdown(Shutdown::Write);
-        // One that has gone for good looks the same as one that has sent its last byte and listens:
-        // a machine that is asked whether it still knows the connection tells them apart. Where it
-        // can't be asked the session lasts until the other side ends it.
-        let _ = setsockopt(source, sockopt::KeepAlive, &true);
-        let _ = setsockopt(source, sockopt::TcpKeepIdle, &60);
-        let _ = setsockopt(source, sockopt::TcpKeepInterval, &15);
-        let _ = setsockopt(source, sockopt::TcpKeepCount, &4);
     }
 
     /// Gives up what has not been passed on.
@@ -182,6 +175,18 @@ impl Flow {
             pipes.discard(pipe);
         }
     }
+}
+
+/// Has the kernel ask a side that has sent its last byte, while the other one goes on.
+///
+/// One that has gone for good looks the same as one that listens: a machine that is asked whether it
+/// still knows the connection tells them apart. Where it can't be asked the session lasts until the
+/// other side ends it.
+pub(super) fn ask_whether_there(source: &TcpStream) {
+    let _ = setsockopt(source, sockopt::KeepAlive, &true);
+    let _ = setsockopt(source, sockopt::TcpKeepIdle, &60);
+    let _ = setsockopt(source, sockopt::TcpKeepInterval, &15);
+    let _ = setsockopt(source, sockopt::TcpKeepCount, &4);
 }
 
 fn flags() -> SpliceFFlags {

@@ -26,7 +26,7 @@ use super::clock::Moment;
 use super::peer::Remote;
 use super::slab::{Key, Slab};
 
-use flow::{Flow, Wants};
+use flow::{Flow, Wants, ask_whether_there};
 use hosts::Found;
 pub(super) use hosts::Hosts;
 pub(super) use pipes::Pipes;
@@ -322,10 +322,12 @@ impl Search {
 
 /// Begins to connect, without waiting.
 fn connect(to: SocketAddr, keepalive: bool) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
+    let kind = Type::STREAM.nonblocking();
+    let socket = Socket::new(Domain::for_address(to), kind, None)?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_keepalive(keepalive)?;
+    if keepalive {
+        socket.set_keepalive(true)?;
+    }
     match socket.connect(&to.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(socket.into()),
@@ -382,6 +384,7 @@ impl Link {
                 client,
             ),
         };
+        let were = [from.wants, to.wants];
         if from.wants == Wants::Source {
             // What it has sent last is read before its error is.
             if from.advance(this, other, pipes).is_err() {
@@ -395,7 +398,13 @@ impl Link {
         if to.wants == Wants::Sink && to.advance(other, this, pipes).is_err() {
             return false;
         }
-        self.up.wants != Wants::Nothing || self.down.wants != Wants::Nothing
+        match [from.wants, to.wants] {
+            [Wants::Nothing, Wants::Nothing] => return false,
+            [Wants::Nothing, _] if were[0] != Wants::Nothing => ask_whether_there(this),
+            [_, Wants::Nothing] if were[1] != Wants::Nothing => ask_whether_there(other),
+            _ => {}
+        }
+        true
     }
 
     /// What each side is to be watched for, where that has changed. A side that nothing is expected
