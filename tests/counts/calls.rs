@@ -7,7 +7,7 @@ use std::path::Path;
 use testbed::Result;
 
 use crate::kind::Kind;
-use crate::stage::{Stage, text};
+use crate::stage::{Crowd, Stage, text};
 
 /// Connections of the shorter and of the longer run.
 const RUNS: [u32; 2] = [20, 220];
@@ -45,7 +45,7 @@ fn run(kind: Kind, folder: &Path, connections: u32) -> Result<BTreeMap<String, u
             "-o",
             &output,
         ];
-        let stage = Stage::open(kind, &strace, folder)?;
+        let stage = Stage::open(kind, &Crowd::default(), &strace, folder)?;
         for _ in 0..connections {
             stage.exchange()?;
         }

@@ -5,6 +5,8 @@
 pub(crate) enum Manner {
     /// Connects and reads until the connection ends or is reset.
     Reads,
+    /// As that, but sends its own end first.
+    Leaves,
     /// Sends a datagram and reads the answer.
     Asks,
     /// Connects, exchanges a byte each way with the backend, and leaves first.
@@ -26,7 +28,12 @@ pub(crate) struct Kind {
     pub(crate) held: bool,
 }
 
-const fn kind(name: &'static str, title: &'static str, attributes: &'static str) -> Kind {
+/// A kind with this name, title and attributes.
+pub(crate) const fn kind(
+    name: &'static str,
+    title: &'static str,
+    attributes: &'static str,
+) -> Kind {
     Kind {
         name,
         title,
@@ -99,12 +106,14 @@ pub(crate) const KINDS: [Kind; 9] = [
 ];
 
 impl Kind {
-    /// The configuration of its service; a backend has `port`.
-    pub(crate) fn configuration(&self, port: u16) -> String {
+    /// The configuration of its service, with `more` attributes; a backend has `port`.
+    pub(crate) fn configuration(&self, more: &str, port: u16) -> String {
         let (id, socket_type, protocol, wait) = match self.manner {
             Manner::Asks => ("echo", "dgram", "udp", "yes"),
             Manner::Reads if self.name == "daytime" => ("daytime", "stream", "tcp", "no"),
-            Manner::Reads | Manner::Exchanges => ("counted", "stream", "tcp", "no"),
+            Manner::Reads | Manner::Leaves | Manner::Exchanges => {
+                ("counted", "stream", "tcp", "no")
+            }
         };
         let unlisted = match id {
             "counted" => "type = UNLISTED\nport = 7\n",
@@ -114,7 +123,7 @@ impl Kind {
         // A client that is served has no user and no group to change to: the test is root's.
         format!(
             "service {id}\n{{\nsocket_type = {socket_type}\nprotocol = {protocol}\n\
-             wait = {wait}\nuser = root\ngroups = yes\n{unlisted}{attributes}\n}}\n"
+             wait = {wait}\nuser = root\ngroups = yes\n{unlisted}{attributes}\n{more}}}\n"
         )
     }
 }

@@ -4,6 +4,7 @@
 //! table and docs/counts.md; look at the difference then.
 
 mod calls;
+mod growth;
 mod kind;
 mod stage;
 mod steps;
@@ -17,6 +18,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use testbed::Result;
 
 use kind::{KINDS, Kind};
+use stage::Crowd;
 use table::{Cost, Table};
 
 fn main() {
@@ -35,6 +37,16 @@ fn main() {
         let trial = Trial::test(kind.name, move || {
             built.get_or_init(build).clone()?;
             check(kind, &counted).map_err(Failed::from)
+        });
+        trials.push(trial.with_ignored_flag(missing.is_some()));
+    }
+    for growth in growth::all() {
+        let built = Arc::clone(&built);
+        let trial = Trial::test(growth.kind.name, move || {
+            built.get_or_init(build).clone()?;
+            growth
+                .check(&folder(growth.kind.name))
+                .map_err(Failed::from)
         });
         trials.push(trial.with_ignored_flag(missing.is_some()));
     }
@@ -77,8 +89,8 @@ fn build() -> Result<()> {
 
 fn check(kind: Kind, counted: &Mutex<Table>) -> Result<()> {
     let found = Cost {
-        instructions: steps::count(kind, &folder(kind))?,
-        calls: calls::count(kind, &folder(kind))?,
+        instructions: steps::count(kind, &Crowd::default(), &folder(kind.name))?,
+        calls: calls::count(kind, &folder(kind.name))?,
     };
     if updates() {
         let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +106,7 @@ fn check(kind: Kind, counted: &Mutex<Table>) -> Result<()> {
     }
 }
 
-/// Where a kind's files lie.
-fn folder(kind: Kind) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("counts-{}", kind.name))
+/// Where the files of a test lie.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("counts-{name}"))
 }

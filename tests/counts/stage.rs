@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use testbed::Result;
+use testbed::{Peer, Result};
+use xinetd_bridge::bans::table::{self, Header, Slot};
+use xinetd_bridge::bans::{Ipv6Prefix, Subject, TABLE, Until};
 use xinetd_bridge::config::{Databases, MemoryTree, Roots, load};
 use xinetd_bridge::options::Options;
 use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
@@ -32,6 +34,17 @@ const IN_NAMESPACE: &str = "mount --bind \"$1\" /run && shift && exec \"$@\"";
 const WITH_LISTENER: &str =
     "exec 3<&0 </dev/null; echo $$ >\"$1\"; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$2\" counted";
 
+/// What there is besides the clients that are counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Crowd {
+    /// More attributes of the service, a line each.
+    pub(crate) attributes: String,
+    /// Who is banned; a table of bans is there if anybody is.
+    pub(crate) banned: Vec<IpAddr>,
+    /// From where there is a session each.
+    pub(crate) sessions: Vec<IpAddr>,
+}
+
 /// A helper that runs, and its surroundings.
 pub(crate) struct Stage {
     kind: Kind,
@@ -41,19 +54,25 @@ pub(crate) struct Stage {
     /// What was started: the helper, or what watches it.
     child: Child,
     helper: Pid,
-    held: Option<TcpStream>,
+    held: Vec<Peer>,
 }
 
 impl Stage {
-    /// Starts a helper for `kind`, behind the words of `watcher`; all its files are in `folder`.
-    pub(crate) fn open(kind: Kind, watcher: &[&str], folder: &Path) -> Result<Self> {
+    /// Starts a helper for `kind` in a `crowd`, behind the words of `watcher`; all its files are in
+    /// `folder`.
+    pub(crate) fn open(kind: Kind, crowd: &Crowd, watcher: &[&str], folder: &Path) -> Result<Self> {
         let backend = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(text)?;
         let port = backend.local_addr().map_err(text)?.port();
-        let spec = spec(&kind.configuration(port))?;
+        let spec = spec(&kind.configuration(&crowd.attributes, port))?;
         let _ = fs::remove_dir_all(folder);
         let run = folder.join("run");
         fs::create_dir_all(run.join("systemd/journal")).map_err(text)?;
         fs::write(folder.join("spec"), spec).map_err(text)?;
+        if !crowd.banned.is_empty() {
+            let table = folder.join(TABLE.trim_start_matches('/'));
+            fs::create_dir_all(table.parent().unwrap_or(&run)).map_err(text)?;
+            fs::write(&table, ban_table(&crowd.banned)).map_err(text)?;
+        }
         let journal = UnixDatagram::bind(run.join("systemd/journal/socket")).map_err(text)?;
         journal.set_nonblocking(true).map_err(text)?;
         let (socket, address) = socket(kind.manner).map_err(text)?;
@@ -84,10 +103,11 @@ impl Stage {
             journal,
             child,
             helper,
-            held: None,
+            held: Vec::new(),
         };
-        if kind.held {
-            this.held = Some(this.hold()?);
+        let own = kind.held.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        for source in own.iter().chain(&crowd.sessions) {
+            this.held.push(this.hold(*source)?);
         }
         // The first ones have it open and read what it keeps.
         for _ in 0..3 {
@@ -106,6 +126,11 @@ impl Stage {
         match self.kind.manner {
             Manner::Reads => {
                 let mut client = self.connect()?;
+                read_to_end(&mut client)?;
+            }
+            Manner::Leaves => {
+                let mut client = self.connect()?;
+                client.shutdown(Shutdown::Write).map_err(text)?;
                 read_to_end(&mut client)?;
             }
             Manner::Asks => {
@@ -130,17 +155,18 @@ impl Stage {
         backend.write_all(b"y").map_err(text)?;
         client.read_exact(&mut [0]).map_err(text)?;
         self.settle()?;
-        client.shutdown(std::net::Shutdown::Write).map_err(text)?;
+        client.shutdown(Shutdown::Write).map_err(text)?;
         read_to_end(&mut backend)?;
         self.settle()?;
         drop(backend);
         read_to_end(&mut client)
     }
 
-    fn hold(&self) -> Result<TcpStream> {
-        let mut client = self.connect()?;
-        client.write_all(b"x").map_err(text)?;
-        client.read_exact(&mut [0]).map_err(text)?;
+    /// A session whose server runs on.
+    fn hold(&self, source: IpAddr) -> Result<Peer> {
+        let connected = Peer::connect(self.address, Some((source, 0).into()))?;
+        let mut client = connected.map_err(|close| format!("{source}: {close:?}"))?;
+        client.echo(b"x")?;
         Ok(client)
     }
 
@@ -159,7 +185,7 @@ impl Stage {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
             let (_, state) = stat.rsplit_once(") ")?;
             let running = children.split_whitespace().count();
-            (running == usize::from(self.held.is_some()) && state.starts_with('S')).then_some(())
+            (running == self.held.len() && state.starts_with('S')).then_some(())
         })?;
         // A queue that is full would have it wait for the journal.
         let mut line = [0; 4096];
@@ -175,7 +201,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.held = None;
+        self.held.clear();
         let _ = kill(self.helper, Signal::SIGKILL);
         let _ = self.child.wait();
     }
@@ -204,6 +230,31 @@ fn spec(configuration: &str) -> Result<Vec<u8>> {
     spec.map(|file| file.content.clone()).ok_or_else(said)
 }
 
+/// The table of bans as the coordinator writes it.
+fn ban_table(banned: &[IpAddr]) -> Vec<u8> {
+    let header = Header {
+        key: [1, 2],
+        prefix: Ipv6Prefix::DEFAULT,
+    };
+    let mut file = vec![0; usize::try_from(table::SIZE).unwrap_or(usize::MAX)];
+    file[..Header::SIZE].copy_from_slice(&header.encode());
+    for address in banned {
+        let subject = Subject::of(*address, header.prefix);
+        let start = usize::try_from(header.bucket(subject)).unwrap_or(usize::MAX);
+        let Some(bucket) = file[start..].first_chunk_mut() else {
+            continue;
+        };
+        let slot = Slot {
+            address: subject.to_bits(),
+            until: Until::Forever,
+            administrator: false,
+        };
+        let place = table::place(bucket, subject) * table::SLOT;
+        bucket[place..place + table::SLOT].copy_from_slice(&slot.encode());
+    }
+    file
+}
+
 fn socket(manner: Manner) -> io::Result<(OwnedFd, SocketAddr)> {
     let any = (Ipv4Addr::LOCALHOST, 0);
     Ok(match manner {
@@ -212,7 +263,7 @@ fn socket(manner: Manner) -> io::Result<(OwnedFd, SocketAddr)> {
             let address = socket.local_addr()?;
             (socket.into(), address)
         }
-        Manner::Reads | Manner::Exchanges => {
+        Manner::Reads | Manner::Leaves | Manner::Exchanges => {
             let listener = TcpListener::bind(any)?;
             let address = listener.local_addr()?;
             (listener.into(), address)

@@ -15,14 +15,14 @@ use nix::unistd::Pid;
 use testbed::Result;
 
 use crate::kind::Kind;
-use crate::stage::{Stage, text};
+use crate::stage::{Crowd, Stage, text};
 
 /// Connections of which the cheapest counts: others have what happens once a second.
 const CONNECTIONS: usize = 9;
 
-/// The instructions of one connection.
-pub(crate) fn count(kind: Kind, folder: &Path) -> Result<u64> {
-    let stage = Stage::open(kind, &[], folder)?;
+/// The instructions of one connection in a `crowd`.
+pub(crate) fn count(kind: Kind, crowd: &Crowd, folder: &Path) -> Result<u64> {
+    let stage = Stage::open(kind, crowd, &[], folder)?;
     let steps = Arc::new(AtomicU64::new(0));
     let pid = stage.helper();
     let tracer = {
