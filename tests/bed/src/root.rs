@@ -53,7 +53,7 @@ impl Suite {
             Self::Software => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
                  openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin,\
-                 tftpd-hpa,tftp-hpa"
+                 tftpd-hpa,tftp-hpa,python3-prometheus-client"
             }
             Self::Conformance => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch"
