@@ -100,6 +100,29 @@ impl Services {
     }
 }
 
+/// The service with this socket or service unit or unit without suffix, or else with this id, in
+/// whose case xinetd sees no difference.
+///
+/// # Errors
+/// In words, if there is none, or several have the id.
+pub(super) fn find<'a>(services: &'a [Service], name: &str) -> Result<&'a Service, String> {
+    let unit = name.strip_suffix(".socket");
+    let unit = unit
+        .or_else(|| name.strip_suffix(".service"))
+        .unwrap_or(name);
+    let mut named = services.iter().filter(|service| service.unit == unit);
+    let mut called = services
+        .iter()
+        .filter(|service| service.id.eq_ignore_ascii_case(name));
+    match (named.next(), called.next(), called.next()) {
+        (Some(service), ..) | (None, Some(service), None) => Ok(service),
+        (None, Some(_), Some(_)) => Err(format!(
+            "several services have the id {name}: name the unit"
+        )),
+        (None, None, _) => Err(format!("there is no service {name}")),
+    }
+}
+
 fn read() -> Vec<Service> {
     let units = generated::units().unwrap_or_else(|error| {
         log::error!("the specs can't be read: {error}");
@@ -186,6 +209,40 @@ fn active(service: &Service, state: &str, status: Status) -> Active {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn service(id: &str, unit: &str) -> Service {
+        Service {
+            id: id.to_owned(),
+            unit: unit.to_owned(),
+            source: "/etc/xinetd.conf:1:9".to_owned(),
+            runtime: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn a_service_is_found_by_its_unit_and_by_its_id_in_any_case() {
+        let services = [
+            service("Telnet", "xinetd-Telnet"),
+            service("twice", "twice"),
+            service("TWICE", "twice-2"),
+            service("double", "double-tcp"),
+            service("double", "double-udp"),
+        ];
+        let found = |name: &str| find(&services, name).map(|service| service.unit.as_str());
+        for name in [
+            "telnet",
+            "TELNET",
+            "xinetd-Telnet",
+            "xinetd-Telnet.socket",
+            "xinetd-Telnet.service",
+        ] {
+            assert_eq!(found(name), Ok("xinetd-Telnet"), "{name}");
+        }
+        assert_eq!(found("twice"), Ok("twice"), "a unit is stronger");
+        assert_eq!(found("twice-2.socket"), Ok("twice-2"));
+        assert!(found("DOUBLE").is_err_and(|error| error.contains("several")));
+        assert!(found("ssh").is_err_and(|error| error.contains("no service")));
+    }
 
     #[test]
     fn a_state_is_what_systemd_and_the_helper_say_of_it() {
