@@ -17,6 +17,7 @@ mod process;
 mod redirect;
 mod reload;
 mod rpc;
+mod scale;
 mod sensor;
 mod status;
 mod switch;
@@ -67,6 +68,7 @@ fn main() {
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,
             status::SCENARIOS,
+            scale::SCENARIOS,
             switch::SCENARIOS,
             faults::SCENARIOS,
         ];
