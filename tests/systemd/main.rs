@@ -9,6 +9,7 @@ mod faults;
 mod ident;
 mod inetd;
 mod internal;
+mod kills;
 mod libwrap;
 mod lifecycle;
 mod limits;
@@ -67,6 +68,7 @@ fn main() {
             rpc::SCENARIOS,
             lifecycle::SCENARIOS,
             sensor::SCENARIOS,
+            kills::SCENARIOS,
             status::SCENARIOS,
             scale::SCENARIOS,
             switch::SCENARIOS,
