@@ -1,10 +1,12 @@
-//! The whole product on a real systemd, 252 and 257: files in, clients served.
+//! The whole product on a real systemd, 252 and 257: files in, clients served. What goes over the bus is
+//! played with dbus-broker in the place of dbus-daemon, too.
 //!
 //! One container for each suite serves all scenarios; each has services and ports of its own.
 
 mod access;
 mod bed;
 mod boot;
+mod bus;
 mod faults;
 mod ident;
 mod inetd;
@@ -49,31 +51,45 @@ fn main() {
         let _ = writeln!(io::stderr(), "skipped: {reason}");
     }
     let mut trials = Vec::new();
-    for suite in [Suite::Bookworm, Suite::Trixie] {
+    let all = [
+        boot::SCENARIOS,
+        units::SCENARIOS,
+        process::SCENARIOS,
+        limits::SCENARIOS,
+        access::SCENARIOS,
+        libwrap::SCENARIOS,
+        ident::SCENARIOS,
+        inetd::SCENARIOS,
+        wait::SCENARIOS,
+        internal::SCENARIOS,
+        mux::SCENARIOS,
+        redirect::SCENARIOS,
+        reload::SCENARIOS,
+        rpc::SCENARIOS,
+        lifecycle::SCENARIOS,
+        sensor::SCENARIOS,
+        kills::SCENARIOS,
+        status::SCENARIOS,
+        bus::SCENARIOS,
+        scale::SCENARIOS,
+        switch::SCENARIOS,
+        faults::SCENARIOS,
+    ];
+    // What goes over the bus goes over the other one as well.
+    let over_the_bus = [
+        sensor::SCENARIOS,
+        kills::SCENARIOS,
+        status::SCENARIOS,
+        bus::SCENARIOS,
+        bus::BROKER,
+    ];
+    let plan = [
+        (Suite::Bookworm, all.as_slice()),
+        (Suite::Trixie, all.as_slice()),
+        (Suite::Broker, over_the_bus.as_slice()),
+    ];
+    for (suite, groups) in plan {
         let lazy = Lazy::default();
-        let groups = [
-            boot::SCENARIOS,
-            units::SCENARIOS,
-            process::SCENARIOS,
-            limits::SCENARIOS,
-            access::SCENARIOS,
-            libwrap::SCENARIOS,
-            ident::SCENARIOS,
-            inetd::SCENARIOS,
-            wait::SCENARIOS,
-            internal::SCENARIOS,
-            mux::SCENARIOS,
-            redirect::SCENARIOS,
-            reload::SCENARIOS,
-            rpc::SCENARIOS,
-            lifecycle::SCENARIOS,
-            sensor::SCENARIOS,
-            kills::SCENARIOS,
-            status::SCENARIOS,
-            scale::SCENARIOS,
-            switch::SCENARIOS,
-            faults::SCENARIOS,
-        ];
         for &(name, scenario) in groups.iter().copied().flatten() {
             let lazy = Arc::clone(&lazy);
             let name = format!("{}::{name}", suite.name());

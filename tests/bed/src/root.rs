@@ -17,6 +17,8 @@ pub enum Suite {
     Bookworm,
     /// Debian 13: systemd 257.
     Trixie,
+    /// Debian 13 with dbus-broker in the place of dbus-daemon, and with polkit.
+    Broker,
     /// Debian 12 with the servers and clients of the software tests.
     Software,
     /// Debian 12 with real xinetd, and the programs that read its log.
@@ -29,6 +31,7 @@ impl Suite {
         match self {
             Self::Bookworm => "systemd-252",
             Self::Trixie => "systemd-257",
+            Self::Broker => "dbus-broker",
             Self::Software => "software",
             Self::Conformance => "conformance",
         }
@@ -37,7 +40,7 @@ impl Suite {
     fn distribution(self) -> &'static str {
         match self {
             Self::Bookworm | Self::Software | Self::Conformance => "bookworm",
-            Self::Trixie => "trixie",
+            Self::Trixie | Self::Broker => "trixie",
         }
     }
 
@@ -49,6 +52,9 @@ impl Suite {
             }
             Self::Trixie => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rpcbind,rstatd,rstat-client"
+            }
+            Self::Broker => {
+                "systemd,systemd-sysv,dbus-broker,polkitd,iproute2,procps,netbase,tzdata"
             }
             Self::Software => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
