@@ -7,6 +7,7 @@ mod access;
 mod bed;
 mod boot;
 mod bus;
+mod compromise;
 mod faults;
 mod ident;
 mod inetd;
@@ -69,6 +70,7 @@ fn main() {
         lifecycle::SCENARIOS,
         sensor::SCENARIOS,
         kills::SCENARIOS,
+        compromise::SCENARIOS,
         status::SCENARIOS,
         bus::SCENARIOS,
         scale::SCENARIOS,
@@ -79,6 +81,7 @@ fn main() {
     let over_the_bus = [
         sensor::SCENARIOS,
         kills::SCENARIOS,
+        compromise::SCENARIOS,
         status::SCENARIOS,
         bus::SCENARIOS,
         bus::BROKER,

@@ -45,7 +45,7 @@ pub(crate) fn let_in(served: &Served<'_>, host: u8) -> Result<()> {
     equal("let in", hear(served, host)?.text().as_str(), "in\n")
 }
 
-fn await_ban(bed: &Bed, host: u8) -> Result<()> {
+pub(crate) fn await_ban(bed: &Bed, host: u8) -> Result<()> {
     bed.container
         .wait_until(&format!("xinetdctl bans list | grep '^10.9.0.{host} '"))
 }
