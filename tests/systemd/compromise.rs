@@ -83,9 +83,9 @@ try 'its descriptors' ls "/proc/$helper/fd/"
 try 'its door' sh -c "perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0) or exit 1;
     connect(S, sockaddr_un(\"/run/xinetd-bridge/decoy-taken/control\")) or exit 1;
     syswrite(S, \"status\n\"); shutdown(S, 1); print <S>' | grep ."
-perl -MSocket -e 'socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or die;
-    connect(S, sockaddr_un("/run/xinetd-coordinator/helpers")) or die "connect: $!";
-    send(S, "hit 10.9.0.4", 0); recv(S, $answer, 256, 0); print "the door: $answer\n"'
+try 'the door' perl -MSocket -e 'socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or exit 1;
+    connect(S, sockaddr_un("/run/xinetd-coordinator/helpers")) or exit 1;
+    send(S, "hit 10.9.0.4", 0); recv(S, $answer, 256, 0); exit($answer !~ /^done/)'
 echo tried
 "#;
 
@@ -102,11 +102,7 @@ fn compromised(bed: &Bed) -> Result<()> {
     let peer = format!("127.0.0.1:{}", session.port()?);
     let lines = format!("\tuser = nobody\n\tserver = {script}\n\tserver_args = {peer}");
     let taken = bed.serve("taken", &lines)?;
-    equal(
-        "what has worked",
-        taken.hear()?.text().as_str(),
-        "the door: no taken is no sensor\ntried\n",
-    )?;
+    equal("what has worked", taken.hear()?.text().as_str(), "tried\n")?;
     session.echo(b"still here")?;
     let list = bed.container.sh("xinetdctl bans list")?;
     contains(&list, "\n10.9.0.2 ")?;
