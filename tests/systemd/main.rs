@@ -18,6 +18,7 @@ mod lifecycle;
 mod limits;
 mod mux;
 mod process;
+mod reboot;
 mod redirect;
 mod reload;
 mod rpc;
@@ -93,6 +94,9 @@ fn main() {
     ];
     for (suite, groups) in plan {
         let lazy = Lazy::default();
+        let booted = move || reboot::bans_outlive_it(suite).map_err(Failed::from);
+        let trial = Trial::test(format!("{}::bans_outlive_a_boot", suite.name()), booted);
+        trials.push(trial.with_ignored_flag(missing.is_some()));
         for &(name, scenario) in groups.iter().copied().flatten() {
             let lazy = Arc::clone(&lazy);
             let name = format!("{}::{name}", suite.name());
