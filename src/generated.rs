@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::spec::{MAX_SPEC, Spec};
-use crate::translate::SpecDirectory;
+use crate::translate::{LOG_FILES, SpecDirectory};
 
 /// The units of all services, without suffix and in their order; none where there is nothing.
 ///
@@ -40,4 +40,11 @@ pub fn spec(unit: &str) -> Result<Spec, String> {
     };
     let text = read().map_err(|error| format!("{unit}: {error}"))?;
     toml::from_str(&text).map_err(|error| format!("{unit}: {}", error.message()))
+}
+
+/// What the coordinator may write (`ReadWritePaths=`), if there are log files: the drop-in as it is
+/// now.
+pub fn log_directories() -> Option<Vec<u8>> {
+    let generated = SpecDirectory::usual().path().parent()?.join(LOG_FILES);
+    fs::read(generated).ok()
 }

@@ -19,6 +19,8 @@ pub mod generated;
 #[cfg(feature = "accept")]
 pub mod journal;
 pub mod libwrap;
+#[cfg(feature = "accept")]
+pub mod log_file;
 pub mod options;
 pub mod policy;
 pub mod portmap;

@@ -1,5 +1,6 @@
 //! The times that decisions depend on.
 
+use std::cell::Cell;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,6 +9,9 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::policy::MonotonicSeconds;
 use crate::service::MinuteOfDay;
+
+/// How long the zone of the machine counts before it is looked up again.
+const ZONE_COUNTS: Duration = Duration::from_secs(1);
 
 /// A point in time as what has passed since boot: it never goes back, counts while the machine
 /// sleeps, and means the same to a helper's successor.
@@ -76,8 +80,21 @@ impl LocalClock {
 
 /// Now, in the zone that the machine, or `TZ`, has by now.
 pub(super) fn local_time() -> Zoned {
-    // By itself jiff would notice another /etc/localtime after five minutes only.
-    jiff::tz::reset_system_time_zone_cache();
+    thread_local! {
+        /// When the zone was looked up last.
+        static KNOWN: Cell<Option<Moment>> = const { Cell::new(None) };
+    }
+    // By itself jiff would notice another /etc/localtime after five minutes only; in each second of
+    // many clients one looks.
+    let now = Moment::now().ok();
+    let known = KNOWN.get();
+    if known
+        .zip(now)
+        .is_none_or(|(known, now)| now.since(known) >= ZONE_COUNTS)
+    {
+        jiff::tz::reset_system_time_zone_cache();
+        KNOWN.set(now);
+    }
     Zoned::now()
 }
 

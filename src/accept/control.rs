@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::spec::MAX_SPEC;
-use crate::status::{KICK, RELOAD, STATUS, STOP};
+use crate::status::{KICK, RELOAD, REOPEN, STATUS, STOP};
 use crate::sys::socket::{peer, send_now};
 
 use super::clock::Moment;
@@ -37,6 +37,8 @@ pub(super) enum Request {
     Stop,
     /// What the service is doing.
     Status,
+    /// The log file anew, as it was put aside.
+    Reopen,
     /// The end of a session: the process of its server, or the address of its client.
     Kick(String),
 }
@@ -168,6 +170,8 @@ fn parse(text: &[u8]) -> Result<Request, &'static str> {
         Ok(Request::Reload(spec.to_vec()))
     } else if text == STOP.as_bytes() {
         Ok(Request::Stop)
+    } else if text == REOPEN.as_bytes() {
+        Ok(Request::Reopen)
     } else if text == STATUS.as_bytes() {
         Ok(Request::Status)
     } else if let Some(whom) = text.strip_prefix(KICK.as_bytes()) {
@@ -257,6 +261,7 @@ mod tests {
         assert!(parse(b"kick\n\xff").is_err());
         assert!(parse(&[RELOAD.as_bytes(), &vec![0; 5 << 20]].concat()).is_err());
         assert_eq!(parse(b"stop\n"), Ok(Request::Stop));
+        assert_eq!(parse(b"reopen\n"), Ok(Request::Reopen));
         assert_eq!(parse(b"kick\n7"), Ok(Request::Kick("7".to_owned())));
     }
 }

@@ -65,6 +65,7 @@ impl Helper {
         if idle && count == 0 {
             self.notifier.stopping();
             self.tally.save();
+            self.log_file.finish(now);
             self.flush_journal();
             return Ok(Some(End::Done));
         }
@@ -105,6 +106,7 @@ impl Helper {
                 Token::Hosts => self.hosts_found(now),
                 Token::Names => self.named(now),
                 Token::Door => self.serve_door(now),
+                Token::LogFile => self.serve_log_file(now),
                 Token::Command(key) => self.command_ended(key),
                 Token::Journal => self.journal.flush(),
                 Token::Control => self.accept_control(now),
@@ -143,6 +145,7 @@ impl Helper {
             self.tally.save();
             self.notifier.tell(now, || status);
         }
+        self.serve_log_file(now);
         self.watch_journal();
         self.watch_waiting(now);
         self.is_idle(now)
@@ -162,6 +165,7 @@ impl Helper {
             self.summary_due(),
             self.notifier.due(),
             self.door.due(),
+            self.log_file.due(),
             self.idle_since
                 .map(|since| since.plus(self.idle_time(since))),
         ];
@@ -207,7 +211,8 @@ impl Helper {
             || self.waiting.due().is_some()
             || self.stopping
             || self.summary_due().is_some()
-            || !self.door.is_idle();
+            || !self.door.is_idle()
+            || !self.log_file.is_idle(now);
         if busy {
             self.idle_since = None;
             return false;
@@ -252,6 +257,7 @@ impl Helper {
         self.sessions.save_rate(&self.state);
         self.tally.save();
         self.log_summaries(Moment::default(), true);
+        self.log_file.finish(now);
         self.flush_journal();
         match self.sessions.is_empty() || self.stopping {
             true => Ok(End::Done),

@@ -23,6 +23,7 @@ use super::internal::Guest;
 use super::internal::datagram::Answers;
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
+use super::log_file::LogFile;
 use super::names::Names;
 use super::notify::Notifier;
 use super::pause::Pause;
@@ -68,6 +69,7 @@ pub(super) struct Helper {
     pub(super) bans: Bans,
     /// Where a sensor reports to.
     pub(super) door: Door,
+    pub(super) log_file: LogFile,
     pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
     pub(super) notifier: Notifier,
@@ -101,6 +103,8 @@ pub(super) enum Token {
     Hosts,
     /// The coordinator.
     Door,
+    /// The coordinator, asked for the log file.
+    LogFile,
     Control,
     ControlClient(Key),
     Session(Key),
@@ -140,6 +144,7 @@ impl Token {
             Self::Handover(key) => (15, (key.index, key.generation)),
             Self::Client(key) => (16, (key.index, key.generation)),
             Self::Backend(key) => (17, (key.index, key.generation)),
+            Self::LogFile => (18, (0, 0)),
         };
         kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
     }
@@ -170,6 +175,7 @@ impl Token {
             15 => Self::Handover(key),
             16 => Self::Client(key),
             17 => Self::Backend(key),
+            18 => Self::LogFile,
             _ => return None,
         })
     }
@@ -216,6 +222,7 @@ impl Helper {
             journal: start.journal,
             journal_watched: false,
             inherited: start.inherited,
+            log_file: LogFile::new(start.door.clone(), &start.settings.spec),
             settings: start.settings,
             state: State::default(),
             sessions: start.sessions,
@@ -323,7 +330,8 @@ impl Helper {
     }
 
     pub(super) fn log(&self, event: &Event<'_>) {
-        self.journal.write(&self.settings.log, event);
+        self.log_file
+            .record(self.journal, &self.settings.log, event);
     }
 
     /// Logs a refusal, unless nobody asked for such lines and there were too many of them.
@@ -393,6 +401,7 @@ mod tests {
                 Token::Ident(key), Token::Command(key), Token::Guest(key),
                 Token::MuxListener(index), Token::Handover(key), Token::Client(key),
                 Token::Backend(key), Token::Hosts, Token::Door, Token::Datagrams(index),
+                Token::LogFile,
             ];
             for token in tokens {
                 prop_assert_eq!(Token::decode(token.encode()), Some(token));

@@ -23,6 +23,8 @@ mod identify;
 pub(crate) mod internal;
 mod libwrap;
 pub(crate) mod load;
+mod log_file;
+mod log_lines;
 mod mailbox;
 mod membership;
 pub(crate) mod names;

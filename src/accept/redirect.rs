@@ -101,7 +101,8 @@ impl Helper {
                 host,
                 failure: &failure,
             };
-            self.journal.write(&self.settings.log, &event);
+            self.log_file
+                .record(self.journal, &self.settings.log, &event);
         }
     }
 

@@ -88,6 +88,7 @@ impl Helper {
             return Err("wait has changed, which takes a restart: systemctl restart".into());
         }
         self.settings = settings;
+        self.log_file.follow(&self.settings.spec);
         self.log(&Event::Readjusted);
         if let Some(turned_away) = self.state.reload() {
             self.end_pause(turned_away, now);

@@ -40,6 +40,10 @@ impl Helper {
                 self.refuse_more(now);
                 Ok(OK.to_owned())
             }
+            Request::Reopen => {
+                self.log_file.reopen();
+                Ok(OK.to_owned())
+            }
             Request::Status => self.report(now).to_text(),
             Request::Kick(whom) => self.kick(&whom, now).map(|()| OK.to_owned()),
         };

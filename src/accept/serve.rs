@@ -87,8 +87,9 @@ impl Helper {
             Ok(key) => {
                 if let Some(session) = self.sessions.get_mut(key) {
                     let peer = session.remote.as_peer();
-                    self.journal
-                        .write(&self.settings.log, &Event::Start { pid, peer });
+                    let event = Event::Start { pid, peer };
+                    self.log_file
+                        .record(self.journal, &self.settings.log, &event);
                 }
                 self.watch_session(key);
             }

@@ -6,45 +6,65 @@ use std::os::fd::BorrowedFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::generated;
-use crate::service::DenyTime;
+use crate::service::{DenyTime, LogTarget};
 use crate::spec::Task;
+use crate::sys::process::Process;
 use crate::sys::socket::peer_process;
 
-/// A sensor of this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A process of one of our services.
+#[derive(Debug)]
 pub(super) struct Caller {
-    /// Its id.
+    /// The service's id.
     pub(super) id: String,
-    /// For how long it bans.
-    pub(super) deny_time: DenyTime,
+    /// Its unit, without suffix.
+    pub(super) unit: String,
+    /// The process itself: the helper, or a server that it runs.
+    pub(super) process: Process,
+    /// For how long it bans, if it is a sensor. A sensor runs no servers, so that nobody but its
+    /// helper can be the process.
+    pub(super) deny_time: Option<DenyTime>,
 }
 
-/// The sensor whose helper is at the other end of `socket`.
+/// The process at the other end of `socket`.
 ///
-/// The process has to be in the control group of a service of the system manager for which the
-/// generator has written the spec of a sensor. A sensor runs no servers, so that nobody but its
-/// helper is there; where a process is started decides, and only root can move it.
+/// It has to be in the control group of a service of the system manager for which the generator has
+/// written the spec of a sensor, or of a service with a log file. Where a process is started
+/// decides, and only root can move it.
 ///
 /// # Errors
 /// In words, if it is none.
-pub(super) fn sensor(socket: BorrowedFd<'_>) -> Result<Caller, String> {
+pub(super) fn caller(socket: BorrowedFd<'_>) -> Result<Caller, String> {
     let process = peer_process(socket).map_err(|error| format!("the caller: {error}"))?;
     let pid = process.pid();
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"))
         .map_err(|error| format!("process {pid}: {error}"))?;
     // What was read is that process's only if it still runs.
-    let mut ended = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
-    if poll(&mut ended, PollTimeout::ZERO) != Ok(0) {
-        return Err(format!("process {pid} has ended"));
-    }
+    is_running(&process)?;
     let unit = unit(&groups).ok_or_else(|| format!("process {pid} is no service's"))?;
     let spec = generated::spec(unit)?;
-    match spec.task {
-        Task::Sensor(sensor) => Ok(Caller {
-            id: spec.id.to_text(),
-            deny_time: sensor.deny_time,
-        }),
-        _ => Err(format!("{unit} is no sensor")),
+    let deny_time = match &spec.task {
+        Task::Sensor(sensor) => Some(sensor.deny_time),
+        _ => None,
+    };
+    let logs = matches!(spec.logging.target, LogTarget::File { .. });
+    if deny_time.is_none() && !logs {
+        return Err(format!("{unit} is no sensor, and has no log file"));
+    }
+    Ok(Caller {
+        id: spec.id.to_text(),
+        unit: unit.to_owned(),
+        process,
+        deny_time,
+    })
+}
+
+/// # Errors
+/// In words, if the process has ended: others may have its number by now.
+pub(super) fn is_running(process: &Process) -> Result<(), String> {
+    let mut ended = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
+    match poll(&mut ended, PollTimeout::ZERO) {
+        Ok(0) => Ok(()),
+        _ => Err(format!("process {} has ended", process.pid())),
     }
 }
 
@@ -87,8 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_no_sensor() {
+    fn a_stranger_is_no_caller() {
         let (one, _other) = UnixStream::pair().unwrap();
-        assert!(sensor(one.as_fd()).is_err());
+        assert!(caller(one.as_fd()).is_err());
     }
 }

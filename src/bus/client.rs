@@ -96,6 +96,7 @@ trait Manager {
     fn add_ban(&self, peer: &str, seconds: u64) -> zbus::Result<String>;
     fn remove_ban(&self, peer: &str) -> zbus::Result<()>;
     fn flush_bans(&self) -> zbus::Result<u32>;
+    fn reopen_logs(&self) -> zbus::Result<()>;
     fn list_services(&self) -> zbus::Result<Vec<ServiceRow>>;
     fn get_service(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     #[zbus(property(emits_changed_signal = "const"))]
@@ -145,6 +146,14 @@ pub fn remove_ban(peer: &str) -> Result<(), String> {
 /// As [`list_bans`].
 pub fn flush_bans() -> Result<u32, String> {
     ask(async || manager().await?.flush_bans().await)
+}
+
+/// Has all services that run open their log files anew.
+///
+/// # Errors
+/// As [`list_bans`].
+pub fn reopen_logs() -> Result<(), String> {
+    ask(async || manager().await?.reopen_logs().await)
 }
 
 /// All services, and the upper bounds of the classes of durations, in milliseconds.

@@ -1,8 +1,9 @@
-//! The door for sensors: a socket that systemd holds, so that nothing said is lost while nobody is
+//! The door for helpers: a socket that systemd holds, so that nothing said is lost while nobody is
 //! here.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -12,6 +13,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
 
 use crate::bans::door::{Answer, PACKET, Report};
+use crate::log_file::Question;
 use crate::sys::socket::accept;
 
 use super::Shared;
@@ -19,18 +21,21 @@ use super::caller::{self, Caller};
 
 /// How long it stays when nobody wants anything.
 const IDLE: Duration = Duration::from_secs(30);
-/// Sensors at once: more than a machine has; whoever comes then is turned away, and comes again.
+/// Helpers at once: more sensors than a machine has, and the others stay for one answer; whoever comes
+/// then is turned away, and comes again.
 const CLIENTS: usize = 512;
-/// Reports of one sensor before the others have their turn.
+/// Processes of one service at once; a helper needs two at most.
+const CROWD: usize = 4;
+/// Packets of one helper before the others have their turn.
 const BATCH: usize = 64;
 
-/// A sensor's helper.
+/// A helper.
 struct Client {
     socket: OwnedFd,
-    caller: Caller,
+    caller: Arc<Caller>,
 }
 
-/// Serves sensors until there is nothing more to do, or SIGTERM comes.
+/// Serves helpers until there is nothing more to do, or SIGTERM comes.
 ///
 /// # Errors
 /// If the kernel refuses to tell of events.
@@ -80,8 +85,13 @@ fn enter(listener: &OwnedFd, clients: &mut Vec<Client>) {
     if clients.len() >= CLIENTS {
         return;
     }
-    match caller::sensor(socket.as_fd()) {
-        Ok(caller) => clients.push(Client { socket, caller }),
+    match caller::caller(socket.as_fd()) {
+        // The servers of a service with a log file may knock too: they must not take all places.
+        Ok(caller) if crowd(clients, &caller) >= CROWD => {}
+        Ok(caller) => clients.push(Client {
+            socket,
+            caller: Arc::new(caller),
+        }),
         // Anyone may knock: what is said of it must not fill the journal.
         Err(why) => {
             log::debug!("a caller was turned away: {why}");
@@ -90,7 +100,15 @@ fn enter(listener: &OwnedFd, clients: &mut Vec<Client>) {
     }
 }
 
-/// Takes what a sensor reports; an error where it has gone, or does not take its answers.
+/// How many of a caller's service are here.
+fn crowd(clients: &[Client], caller: &Caller) -> usize {
+    let same = clients
+        .iter()
+        .filter(|client| client.caller.unit == caller.unit);
+    same.count()
+}
+
+/// Takes what a helper says; an error where it has gone, or does not take its answers.
 fn hear(client: &Client, shared: &Shared) -> Result<(), Errno> {
     for _ in 0..BATCH {
         let mut packet = [0; PACKET];
@@ -101,11 +119,19 @@ fn hear(client: &Client, shared: &Shared) -> Result<(), Errno> {
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
             Err(errno) => return Err(errno),
         };
-        let Some(Report(peer)) = Report::decode(&packet[..length]) else {
+        let packet = &packet[..length];
+        let Caller { id, deny_time, .. } = client.caller.as_ref();
+        if let Some(question) = Question::decode(packet) {
+            // Files and systemd may be slow: who asks for them is answered by another thread.
+            let socket = client.socket.try_clone().map_err(|_| Errno::EMFILE)?;
+            shared.log_files.ask(&client.caller, question, socket);
+            // One question is all that it may ask: it is done with here.
+            return Err(Errno::ESHUTDOWN);
+        }
+        let (Some(Report(peer)), Some(deny_time)) = (Report::decode(packet), *deny_time) else {
             return Err(Errno::EBADMSG);
         };
-        let Caller { id, deny_time } = &client.caller;
-        let answered = match shared.change(|keeper| keeper.hit(peer, *deny_time, id)) {
+        let answered = match shared.change(|keeper| keeper.hit(peer, deny_time, id)) {
             Ok(()) => Answer::Done,
             Err(why) => Answer::Refused(why.to_string()),
         };

@@ -158,6 +158,25 @@ impl Manager {
         Ok(service::path(&service.unit))
     }
 
+    /// Has all services that run open their log files anew; when it returns, they write no more to
+    /// those of before.
+    async fn reopen_logs(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<(), Error> {
+        authority::check(connection, &header).await?;
+        self.0.lock().wanted();
+        let silent = self.0.services.reopen(connection).await?;
+        match silent.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Failed(format!(
+                "no answer from {}: they write to the files of before until they notice",
+                silent.join(", ")
+            ))),
+        }
+    }
+
     /// All bans that hold now.
     fn list_bans(&self) -> Result<Vec<BanRow>, Error> {
         let (bans, clocks) = self.0.lock().bans()?;

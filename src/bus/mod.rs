@@ -1,6 +1,6 @@
 //! The coordinator: what services share and what people want to see of them (docs/dbus.md).
 //!
-//! It has two doors: a socket for sensors, and `org.xinetd.Bridge1` on the system bus for people.
+//! It has two doors: a socket for helpers, and `org.xinetd.Bridge1` on the system bus for people.
 //! systemd starts it when someone comes to either, and it leaves when nobody wants anything. The
 //! bans do not need it to be there: helpers read its table.
 #![forbid(unsafe_code)]
@@ -11,7 +11,9 @@ pub mod client;
 mod door;
 mod helper;
 mod keeper;
+mod log_files;
 mod manager;
+mod open;
 mod saver;
 mod service;
 mod services;
@@ -37,6 +39,7 @@ use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
 use keeper::{Keeper, Paths};
+use log_files::LogFiles;
 use service::Objects;
 use services::Services;
 
@@ -53,6 +56,7 @@ struct Shared {
     changed: Condvar,
     services: Services,
     objects: Objects,
+    log_files: LogFiles,
     closing: AtomicBool,
 }
 
@@ -134,6 +138,7 @@ fn run() -> Result<(), String> {
         .map(descriptor::adopt)
         .transpose()
         .map_err(|error| format!("the socket: {error}"))?;
+    let (log_files, questions) = LogFiles::new();
     let keeper = Keeper::open(&paths).map_err(|error| format!("{TABLE}: {error}"))?;
     // The bans are in force: whoever waits for that may serve. Without systemd nobody does.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -142,12 +147,18 @@ fn run() -> Result<(), String> {
         changed: Condvar::new(),
         services: Services::default(),
         objects: Objects::default(),
+        log_files,
         closing: AtomicBool::new(false),
     });
     let saver = {
         let shared = Arc::clone(&shared);
         thread::spawn(move || saver::run(&shared, &paths.saved))
     };
+    {
+        let shared = Arc::clone(&shared);
+        // Not waited for in the end: a file system that hangs must not keep it from leaving.
+        thread::spawn(move || log_files::serve(&questions, &shared));
+    }
     let bus = manager::serve(Arc::clone(&shared));
     let served = door::serve(listener.as_ref(), &shared);
     bus.leave();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use zbus::Connection;
 
 use crate::generated;
-use crate::status::{STATUS, SessionRow, Status};
+use crate::status::{OK, REOPEN, STATUS, SessionRow, Status};
 use crate::translate::{SpecDirectory, runtime_directory};
 
 use super::client::ServiceRow;
@@ -147,6 +147,42 @@ impl Services {
     }
 }
 
+impl Services {
+    /// Has all helpers that run open their log files anew; the units that do not answer.
+    ///
+    /// # Errors
+    /// If systemd can't be asked.
+    pub(super) async fn reopen(&self, connection: &Connection) -> zbus::Result<Vec<String>> {
+        let services = self.all();
+        let units = systemd::states(connection, &["*.service"]).await?;
+        Ok(zruntime::unblock(move || {
+            let running: Vec<_> = running(&services, &units);
+            let directories = running.iter().map(|service| service.runtime.as_path());
+            let answers = helper::ask(directories, REOPEN);
+            let pairs = running.iter().zip(answers);
+            pairs
+                .filter(|(_, answer)| answer.as_deref() != Some(OK))
+                .map(|(service, _)| service.unit.clone())
+                .collect()
+        })
+        .await)
+    }
+}
+
+/// The services whose helpers run.
+fn running<'a>(services: &'a [Service], units: &HashMap<String, String>) -> Vec<&'a Service> {
+    let all = services.iter();
+    all.filter(|service| runs(service, units)).collect()
+}
+
+fn runs(service: &Service, units: &HashMap<String, String>) -> bool {
+    let state = units.get(&format!("{}.service", service.unit));
+    matches!(
+        state.map(String::as_str),
+        Some("active" | "reloading" | "deactivating")
+    )
+}
+
 /// The service with this socket or service unit or unit without suffix, or else with this id, in
 /// whose case xinetd sees no difference.
 ///
@@ -193,19 +229,13 @@ fn ask(services: &[Service], units: &HashMap<String, String>) -> Vec<Active> {
         let state = units.get(&format!("{}{suffix}", service.unit));
         state.map(String::as_str)
     };
-    let runs = |service: &Service| {
-        matches!(
-            state(service, ".service"),
-            Some("active" | "reloading" | "deactivating")
-        )
-    };
-    let running: Vec<_> = services.iter().filter(|service| runs(service)).collect();
+    let running = running(services, units);
     let directories = running.iter().map(|service| service.runtime.as_path());
     let mut answers = helper::ask(directories, STATUS).into_iter();
     services
         .iter()
         .map(|service| {
-            let runs = runs(service);
+            let runs = runs(service, units);
             let answer = runs.then(|| answers.next().flatten()).flatten();
             let status = answer.and_then(|text| Status::parse(&text).ok());
             let word = word(state(service, ".socket"), runs, status.as_ref());

@@ -75,6 +75,13 @@ pub(super) enum Command {
     /// Exit status: 0, or 1 if the coordinator can't be asked.
     Metrics,
     Kick(KickArgs),
+    /// Have all services that run write to their log files by name again.
+    ///
+    /// For the postrotate of logrotate: when it returns, nothing more goes to a file that has been
+    /// renamed. Without it that is noticed within about a second of the next line.
+    ///
+    /// Exit status: 0, or 1 if the coordinator can't be asked or a service does not answer.
+    ReopenLogs,
     #[command(subcommand)]
     Bans(BansCommand),
     /// Print what packages install beside the program.

@@ -135,6 +135,7 @@ pub(super) mod tests {
     use crate::bytes::ByteString;
     use crate::config::{Attribute, MemoryTree};
     use crate::problem::Place;
+    use crate::service::Port;
     use crate::translate::{AttributeReport, Fate, Standing};
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -177,6 +178,7 @@ pub(super) mod tests {
                 standing: Standing::Served {
                     unit: "foo".into(),
                     enabled: true,
+                    port: Some(Port(7)),
                 },
                 attributes: vec![
                     attribute(
@@ -191,10 +193,8 @@ pub(super) mod tests {
                         11,
                         Attribute::LogType,
                         "= FILE /var/log/a/very/long/name.log",
-                        Fate::NotEnforcedYet {
-                            why:
-                                "the lines go to the journal, where `journalctl -u foo` shows them"
-                                    .into(),
+                        Fate::NoEffect {
+                            why: "the lines go to the journal, where `journalctl -u foo` shows them",
                         },
                     ),
                 ],

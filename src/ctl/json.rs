@@ -76,7 +76,7 @@ fn file(check: &Check) -> File<'_> {
 
 fn service(report: &ServiceReport) -> Service<'_> {
     let (standing, unit, enabled, native) = match &report.standing {
-        Standing::Served { unit, enabled } => ("served", Some(unit), Some(*enabled), None),
+        Standing::Served { unit, enabled, .. } => ("served", Some(unit), Some(*enabled), None),
         Standing::Native { unit, path } => {
             ("native", Some(unit), None, Some(path.to_string_lossy()))
         }
@@ -124,7 +124,6 @@ fn fate(fate: &Fate) -> FateOf<'_> {
         Fate::Unit { directives } => ("unit", *directives),
         Fate::Generator { what } => ("generator", *what),
         Fate::Helper { what } => ("helper", *what),
-        Fate::NotEnforcedYet { why } => ("not_enforced_yet", why.as_str()),
         Fate::NotServed { why } => ("not_served", why.as_str()),
         Fate::NoEffect { why } => ("no_effect", *why),
     };
@@ -165,7 +164,7 @@ mod tests {
                             "name": "log_type", "text": "= FILE /var/log/a/very/long/name.log",
                             "file": "/etc/xinetd.d/foo", "line": 11, "column": 2,
                             "from_defaults": true,
-                            "fates": [{"fate": "not_enforced_yet", "detail": "the lines go to the journal, where `journalctl -u foo` shows them"}],
+                            "fates": [{"fate": "no_effect", "detail": "the lines go to the journal, where `journalctl -u foo` shows them"}],
                         },
                     ],
                 }, {

@@ -56,6 +56,10 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
 /// The row of a service.
 pub(super) fn row(found: &Found<'_>) -> Row {
     let service = found.service;
+    let chosen = match found.standing() {
+        Standing::Served { port, .. } => *port,
+        Standing::Native { .. } | Standing::NotServed(_) => None,
+    };
     let (standing, reason) = match found.standing() {
         Standing::Served { .. } => ("served", None),
         Standing::Native { path, .. } => ("native", Some(path.display().to_string())),
@@ -68,7 +72,7 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         id: service.id.to_text(),
         file: service.place.file.display().to_string(),
         line: service.place.line,
-        listens: Some(listens(service)),
+        listens: Some(listens(service, chosen)),
         standing,
         enabled: service.enabled,
         reason,
@@ -91,22 +95,26 @@ fn dropped_row(dropped: &Dropped) -> Row {
     }
 }
 
-/// Where clients find a service: `23/tcp`, `192.0.2.1:23/tcp`, `rpc 100001 v1-3/udp`, `tcpmux`.
-pub(super) fn listens(service: &Service) -> String {
+/// Where clients find a service: `23/tcp`, `192.0.2.1:23/tcp`, `61013/udp rpc 100001 v1-3`,
+/// `tcpmux`.
+///
+/// An RPC service without `port` has the one that was chosen for it.
+fn listens(service: &Service, chosen: Option<Port>) -> String {
     let protocol = match &service.protocol {
         Protocol::Tcp => "tcp".to_owned(),
         Protocol::Udp => "udp".to_owned(),
         Protocol::Other(name, _) => name.to_text(),
     };
     match &service.reach {
-        Reach::Listen(listen) => format!("{}/{protocol}", address(listen)),
+        Reach::Listen(listen) => format!("{}/{protocol}", address(listen, listen.port)),
         Reach::Rpc(program, listen) => {
-            let versions = versions(program);
-            let port = match listen.port {
-                Port(0) => String::new(),
-                _ => format!(" {}", address(listen)),
-            };
-            format!("rpc {} v{versions}{port}/{protocol}", program.number)
+            let program = format!("rpc {} v{}", program.number, versions(program));
+            match (listen.port, chosen) {
+                (Port(0), None) => format!("{program}/{protocol}"),
+                (Port(0), Some(port)) | (port, _) => {
+                    format!("{}/{protocol} {program}", address(listen, port))
+                }
+            }
         }
         Reach::Mux(Mux::Server | Mux::Plus) => "tcpmux".to_owned(),
     }
@@ -120,8 +128,7 @@ fn versions(program: &RpcProgram) -> String {
     }
 }
 
-fn address(listen: &Listen) -> String {
-    let port = listen.port;
+fn address(listen: &Listen, port: Port) -> String {
     match (&listen.bind, listen.family) {
         (Some(Bind::Address(address, zone)), _) => {
             let zone = zone.as_ref().map(|zone| format!("%{}", zone.to_text()));

@@ -14,6 +14,7 @@ mod manual;
 mod metrics;
 mod output;
 mod reload;
+mod reopen;
 mod show;
 mod status;
 mod switch;
@@ -69,6 +70,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
         Command::Top(arguments) => top::run(&arguments, out),
         Command::Metrics => metrics::run(out),
         Command::Kick(arguments) => status::kick(&arguments),
+        Command::ReopenLogs => reopen::run(),
         Command::Bans(command) => bans::run(&command, out),
         Command::Generate { what } => {
             manual::print(what, out)?;

@@ -108,6 +108,7 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
         Standing::Served {
             unit,
             enabled: true,
+            ..
         } => (GOOD, format!("served by {unit}.socket, started at boot")),
         Standing::Served { unit, .. } => (DIM, format!("switched off{}", by_whom(found, unit))),
         Standing::Native { path, .. } => (

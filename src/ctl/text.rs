@@ -67,10 +67,12 @@ fn print_service(service: &ServiceReport, out: &mut dyn Write) -> io::Result<()>
         Standing::Served {
             unit,
             enabled: true,
+            ..
         } => format!("served by {unit}.socket, started at boot"),
         Standing::Served {
             unit,
             enabled: false,
+            ..
         } => {
             format!("switched off; `systemctl start {unit}.socket` serves it")
         }
@@ -131,7 +133,6 @@ fn describe(fate: &Fate) -> String {
         Fate::Unit { directives } => format!("systemd: {directives}"),
         Fate::Generator { what } => format!("generator: {what}"),
         Fate::Helper { what } => format!("helper: {what}"),
-        Fate::NotEnforcedYet { why } => format!("NOT ENFORCED YET: {why}"),
         Fate::NotServed { why } => format!("NOT SERVED: {why}"),
         Fate::NoEffect { why } => format!("no effect: {why}"),
     }
@@ -155,8 +156,8 @@ mod tests {
 
 foo (/etc/xinetd.d/foo:1:2): served by foo.socket, started at boot
   port = 7                        systemd: ListenStream=
-  log_type = FILE /v… (defaults)  NOT ENFORCED YET: the lines go to the
-                                  journal, where `journalctl -u foo` shows them
+  log_type = FILE /v… (defaults)  no effect: the lines go to the journal, where
+                                  `journalctl -u foo` shows them
 
 b\u{fffd}r (/etc/xinetd.d/foo:20:2): dropped, for what is said above
 

@@ -54,6 +54,14 @@ impl Entry {
     }
 }
 
+/// A text as bytes, its control characters written as `\xNN`.
+pub(super) fn escaped(text: impl Display) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // A `Display` that fails leaves it short.
+    let _ = write!(Escaping(&mut bytes), "{text}");
+    bytes
+}
+
 /// The message of a datagram that [`Entry`] made.
 pub(super) fn message(datagram: &[u8]) -> &[u8] {
     let line = datagram.split(|byte| *byte == b'\n').next();

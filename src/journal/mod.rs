@@ -9,6 +9,7 @@
 mod entry;
 mod event;
 mod fields;
+mod file;
 mod kind;
 mod line;
 mod logger;
@@ -16,6 +17,7 @@ mod service;
 mod sink;
 
 pub use event::{Ending, Event, PauseCause, Peer};
+pub use file::{Stamp, file_line};
 pub use kind::Kind;
 pub use line::{ErrorText, Line};
 pub use service::ServiceLog;

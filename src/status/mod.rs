@@ -6,7 +6,7 @@ mod request;
 mod session;
 
 pub use counters::{BOUNDS, Cause, Counters, Durations};
-pub use request::{KICK, OK, RELOAD, STATUS, STOP, control_socket, counters_file};
+pub use request::{KICK, OK, RELOAD, REOPEN, STATUS, STOP, control_socket, counters_file};
 pub use session::SessionRow;
 
 use serde::{Deserialize, Serialize};

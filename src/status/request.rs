@@ -8,6 +8,8 @@ pub const RELOAD: &str = "reload\n";
 pub const STOP: &str = "stop\n";
 /// Asks for the [`Status`](super::Status).
 pub const STATUS: &str = "status\n";
+/// Has the log file opened anew.
+pub const REOPEN: &str = "reopen\n";
 /// Goes before the process of a server, or the address and port of a client, whose session is to
 /// end.
 pub const KICK: &str = "kick\n";

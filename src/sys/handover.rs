@@ -1,4 +1,4 @@
-//! Connections that are passed from process to process (unix(7), `SCM_RIGHTS`).
+//! Descriptors that are passed from process to process (unix(7), `SCM_RIGHTS`).
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::TcpStream;
@@ -27,14 +27,13 @@ pub fn send(socket: BorrowedFd<'_>, what: u8, descriptor: BorrowedFd<'_>) -> io:
     Ok(())
 }
 
-/// Receives what [`send`] has sent; never waits. The descriptor is close-on-exec.
+/// Receives a message and the descriptors that came with it, which are close-on-exec; never waits.
+/// Tells how many bytes it has.
 ///
 /// # Errors
-/// As recvmsg(2): [`io::ErrorKind::WouldBlock`] if nothing has come yet;
-/// [`io::ErrorKind::InvalidData`] if it is anything but one byte with one TCP connection.
-pub fn receive(socket: BorrowedFd<'_>) -> io::Result<(u8, TcpStream)> {
-    let mut byte = [0];
-    let mut buffer = [IoSliceMut::new(&mut byte)];
+/// As recvmsg(2): [`io::ErrorKind::WouldBlock`] if nothing has come yet.
+pub fn receive_any(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut buffer = [IoSliceMut::new(bytes)];
     let mut space = cmsg_space!(RawFd);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffer, Some(&mut space), flags)?;
@@ -49,6 +48,17 @@ pub fn receive(socket: BorrowedFd<'_>) -> io::Result<(u8, TcpStream)> {
             descriptors.extend(owned);
         }
     }
+    Ok((count, descriptors))
+}
+
+/// Receives a connection that [`send`] has sent; never waits. The descriptor is close-on-exec.
+///
+/// # Errors
+/// As [`receive_any`]; [`io::ErrorKind::InvalidData`] if it is anything but one byte with one TCP
+/// connection.
+pub fn receive(socket: BorrowedFd<'_>) -> io::Result<(u8, TcpStream)> {
+    let mut byte = [0];
+    let (count, mut descriptors) = receive_any(socket, &mut byte)?;
     match (count, descriptors.pop()) {
         (1, Some(descriptor)) if descriptors.is_empty() && is_connection(descriptor.as_fd()) => {
             Ok((byte[0], descriptor.into()))

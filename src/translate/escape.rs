@@ -69,6 +69,19 @@ pub(super) fn plain(text: &[u8]) -> Option<String> {
     fits.then(|| text.replace('%', "%%"))
 }
 
+/// A word of a list of words, for a text of [`plain`]: a backslash takes the meaning of what comes
+/// behind it.
+pub(super) fn list_word(plain: &str) -> String {
+    let mut word = String::with_capacity(plain.len());
+    for letter in plain.chars() {
+        if letter == ' ' || "\\\"'".contains(letter) {
+            word.push('\\');
+        }
+        word.push(letter);
+    }
+    word
+}
+
 /// The name of a unit, without suffix, for an id: as systemd-escape(1) does it, but `-` stays
 /// unless it comes first, where it would make an option of the name.
 pub(super) fn unit_name(id: &[u8]) -> String {

@@ -141,9 +141,9 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         | Attribute::RlimitStack
         | Attribute::RlimitFiles => helper("sets the server's limit"),
         Attribute::LogType => match &service.logging.target {
-            LogTarget::File { path, .. } => Fate::NotEnforcedYet {
-                why: format!("the lines go to the journal, not to {}", path.to_text()),
-            },
+            LogTarget::File { .. } => {
+                helper("writes the lines to this file, which the coordinator opens for it")
+            }
             LogTarget::Unset | LogTarget::Syslog { .. } => {
                 helper("gives the lines this facility and level in the journal")
             }

@@ -4,6 +4,7 @@
 mod daemon;
 mod escape;
 mod fate;
+mod log_files;
 mod mux;
 mod name;
 mod principal;
@@ -20,6 +21,7 @@ mod unit;
 #[cfg(test)]
 mod tests;
 
+pub use log_files::PATH as LOG_FILES;
 pub use name::ExistingUnits;
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
 pub use servable::{Obstacle, Reason};
@@ -133,6 +135,9 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
             translated.unwrap_or_else(|| lost(service, &mut problems))
         })
         .collect();
+    let served = configuration.services.iter().zip(&services);
+    let served = served.filter(|(_, translated)| !translated.files.is_empty());
+    let log_files = log_files::drop_in(served.map(|(service, _)| service));
     problems.options(configuration, &surroundings.options);
     let is_enabled = |service: &TranslatedService| {
         matches!(
@@ -140,10 +145,11 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
             Standing::Served { enabled: true, .. }
         )
     };
-    let files = match is_free {
+    let mut files = match is_free {
         true => daemon::files(),
         false => Vec::new(),
     };
+    files.extend(log_files);
     let target = Link {
         path: "sockets.target.wants/xinetd.target".into(),
         target: Path::new(UNITDIR).join("xinetd.target"),
@@ -261,6 +267,10 @@ fn translate_service(
                     Standing::Served {
                         unit: unit.to_string(),
                         enabled: service.enabled,
+                        port: match &servable.door {
+                            Door::Port { port, .. } => Some(*port),
+                            Door::Mux(_) => None,
+                        },
                     }
                 }
                 Err(error) => Standing::NotServed(vec![Obstacle::of(

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::name::UnitName;
-use super::report::{Fate, ServiceReport, Standing};
+use super::report::{ServiceReport, Standing};
 use super::servable::place_of;
 use crate::bytes::ByteString;
 use crate::config::{Attribute, Configuration, Databases};
@@ -151,20 +151,6 @@ impl Problems {
                     message: format!("{}: {}", service.id.to_text(), obstacle.reason),
                     help: obstacle.reason.help().to_owned(),
                 });
-            }
-            return;
-        }
-        for attribute in &report.attributes {
-            for fate in &attribute.fates {
-                if let Fate::NotEnforcedYet { why } = fate {
-                    self.add(Problem {
-                        severity: severity(service, Severity::Warning),
-                        code: "not-enforced-yet",
-                        place: attribute.place.clone(),
-                        message: why.clone(),
-                        help: "the service runs; remove it if nobody needs it".to_owned(),
-                    });
-                }
             }
         }
     }

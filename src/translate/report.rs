@@ -8,6 +8,7 @@ use super::servable::Obstacle;
 use crate::bytes::ByteString;
 use crate::config::Attribute;
 use crate::problem::Place;
+use crate::service::Port;
 
 /// One service: what becomes of it, and of each attribute that has a say in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,8 @@ pub enum Standing {
         unit: String,
         /// Whether `xinetd.target` starts its socket.
         enabled: bool,
+        /// The port of its socket, unless that has none.
+        port: Option<Port>,
     },
     /// A unit of the administrator has its name: that one counts, none is written.
     Native {
@@ -76,11 +79,6 @@ pub enum Fate {
     Helper {
         /// What it does, as the rest of "the helper …".
         what: &'static str,
-    },
-    /// The service runs, but without this.
-    NotEnforcedYet {
-        /// What is done instead.
-        why: String,
     },
     /// The service does not run, because of this.
     NotServed {

@@ -17,7 +17,7 @@ use super::name::UnitName;
 use super::principal::is_root;
 use super::servable::Servable;
 use super::unit::{Directive, UnitFile, Value};
-use crate::service::Service;
+use crate::service::{LogTarget, Service};
 
 /// The unit that serves a service's connections.
 pub(super) fn service(
@@ -46,6 +46,13 @@ fn head(service: &Service, unit: &UnitName) -> Vec<Directive> {
         // Each return from idleness is a start; five in 10 s would fail the socket with it.
         Directive::new("StartLimitIntervalSec", Value::Number(0)),
     ]);
+    if let LogTarget::File { .. } = service.logging.target {
+        // The coordinator opens the file; it is started by the first line.
+        head.extend([
+            Directive::new("Wants", Value::Literal("xinetd-coordinator.socket")),
+            Directive::new("After", Value::Literal("xinetd-coordinator.socket")),
+        ]);
+    }
     head
 }
 

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::*;
-use crate::bytes::ByteString;
 use crate::config::{Databases, MemoryTree, Sources};
 use crate::options::Options;
 use crate::problem::{Place, Severity};
@@ -282,4 +281,39 @@ fn a_sensor_needs_to_know_whom_it_must_not_ban() {
     let good = spec("[bans]\nallow = ['192.0.2.7']\n").unwrap();
     assert!(good.contains("allow = [\"192.0.2.7/32\"]"), "{good}");
     assert_eq!(spec("[bans]\nallow = ['192.0.2']\n"), None);
+}
+
+#[test]
+fn the_coordinator_may_write_where_log_files_are_and_nowhere_else() {
+    let logs = |id: &str, path: &str| {
+        let mut foo = service(id);
+        foo.logging.target = LogTarget::File {
+            path: path.into(),
+            limits: None,
+        };
+        foo
+    };
+    let path = Path::new("xinetd-coordinator.service.d/50-xinetd-log-files.conf");
+    let drop_in = |services| {
+        let translation = translation(&MemoryTree::default(), services);
+        let mut files = translation.files.iter();
+        let file = files.find(|file| file.path == path).unwrap();
+        let text = String::from_utf8(file.content.clone()).unwrap();
+        text.split_once("[Service]\n").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        drop_in(vec![
+            logs("a", "/var/log/b/1%"),
+            logs("b", "/var/log/a"),
+            logs("c", "/var/log/c"),
+            logs("d", "e f/g\"\\x/h"),
+        ]),
+        "ReadWritePaths=-/e\\ f/g\\\"\\\\x\nReadWritePaths=-/var/log\nReadWritePaths=-/var/log/b\n"
+    );
+    assert_eq!(
+        drop_in(vec![logs("a", "/home/joe/log"), logs("b", "/tmp/log")]),
+        "ProtectHome=no\nPrivateTmp=no\nReadWritePaths=-/home/joe\nReadWritePaths=-/tmp\n"
+    );
+    let none = translation(&MemoryTree::default(), vec![service("foo")]);
+    assert!(none.files.iter().all(|file| file.path != path));
 }

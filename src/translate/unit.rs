@@ -56,6 +56,8 @@ pub(super) enum Value {
     Prose(Vec<u8>),
     /// Text that has passed [`Plain::new`].
     Plain(Plain),
+    /// A path in a list of paths, which need not be there.
+    Optional(Plain),
     /// The credential with the spec, by the specs' directory and the unit.
     Spec(Plain, UnitName),
     /// A unit, by its name and suffix.
@@ -113,6 +115,7 @@ impl Display for Value {
             Self::RuntimeDirectory(unit) => write!(f, "{RUNTIME_DIRECTORY}/{}", unit.simple()),
             Self::Prose(text) => f.write_str(&escape::prose(text)),
             Self::Plain(text) => f.write_str(&text.0),
+            Self::Optional(path) => write!(f, "-{}", escape::list_word(&path.0)),
             Self::Spec(directory, unit) => write!(f, "spec:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
             Self::RpcUnit(unit) => f.write_str(&rpc::unit_name(unit)),

@@ -23,6 +23,18 @@ broken       -                not served  it has errors, see `xinetdctl check`
 }
 
 #[test]
+fn an_rpc_service_is_listed_with_the_port_that_was_chosen_for_it() {
+    let case = tests().join("golden/50-rpc");
+    let socket = fs::read_to_string(case.join("expected/rquotad.socket")).unwrap();
+    let port = socket
+        .lines()
+        .find_map(|line| line.strip_prefix("ListenDatagram="));
+    let list = xinetdctl(&case.join("root"), &["list", "--json"]).json();
+    let listens = format!("{}/udp rpc 100011 v1-2", port.unwrap());
+    assert_eq!(list["services"][0]["listens"], listens);
+}
+
+#[test]
 fn whatever_is_configured_can_be_looked_at_in_80_columns() {
     for case in fs::read_dir(tests().join("golden")).unwrap() {
         let root = case.unwrap().path().join("root");

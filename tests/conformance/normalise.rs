@@ -13,6 +13,25 @@ pub(crate) fn line(text: &str) -> String {
     number_after(&text, "duration=", "N")
 }
 
+/// A line of a log file, with the time in front.
+pub(crate) fn file_line(text: &str) -> String {
+    match text.split_once(": ") {
+        Some((stamp, rest)) if is_stamp(stamp) => format!("YY/M/D@HH:MM:SS: {}", line(rest)),
+        _ => line(text),
+    }
+}
+
+/// Whether it is a time as xinetd writes it: `26/11/3@04:05:06`.
+fn is_stamp(text: &str) -> bool {
+    let widths = [2..=2, 1..=2, 1..=2, 2..=2, 2..=2, 2..=2];
+    let parts: Vec<_> = text.split(['/', '@', ':']).collect();
+    let marks: String = text.chars().filter(char::is_ascii_punctuation).collect();
+    let fits = |(part, width): (&&str, &std::ops::RangeInclusive<usize>)| {
+        width.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    marks == "//@::" && parts.len() == widths.len() && parts.iter().zip(&widths).all(fits)
+}
+
 /// A line that a server has told: `REMOTE_PORT` is the kernel's choice.
 pub(crate) fn told(text: &str) -> String {
     number_after(text, "REMOTE_PORT=", "PORT")

@@ -204,6 +204,19 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Writes down the mode and the lines of a log file, once so many of them have this word.
+    pub(crate) fn log_file(&mut self, path: &str, word: &str, lines: usize) -> Result<()> {
+        let container = &self.side.container;
+        container.wait_until(&format!("test \"$(grep -c '{word}' {path})\" -ge {lines}"))?;
+        let mode = container.sh(&format!("stat -c %a {path}"))?;
+        let content = container.sh(&format!("cat {path}"))?;
+        self.note(&format!("{path} has mode {} and these lines:", mode.trim()));
+        for line in content.lines() {
+            let _ = writeln!(self.transcript, "  {}", normalise::file_line(line));
+        }
+        Ok(())
+    }
+
     fn await_lines(&self, wanted: Option<usize>) -> Result<Vec<Line>> {
         let begin = Instant::now();
         let mut since = begin;

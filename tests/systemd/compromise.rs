@@ -68,6 +68,7 @@ test "$helper" -gt 0 && test -e $sensor/cgroup.procs || echo 'there is no sensor
 try 'bans add' xinetdctl bans add 10.9.0.4
 try 'bans remove' xinetdctl bans remove 10.9.0.2
 try 'bans flush' xinetdctl bans flush
+try 'reopen-logs' xinetdctl reopen-logs
 try 'kick' xinetdctl kick bystander "$1"
 try 'xinetdctl reload' xinetdctl reload
 try 'daemon-reload' systemctl --no-ask-password daemon-reload

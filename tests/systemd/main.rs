@@ -16,6 +16,7 @@ mod kills;
 mod libwrap;
 mod lifecycle;
 mod limits;
+mod log_files;
 mod mux;
 mod process;
 mod reboot;
@@ -61,6 +62,7 @@ fn main() {
         access::SCENARIOS,
         libwrap::SCENARIOS,
         ident::SCENARIOS,
+        log_files::SCENARIOS,
         inetd::SCENARIOS,
         wait::SCENARIOS,
         internal::SCENARIOS,

@@ -122,6 +122,6 @@ fn confined(bed: &Bed) -> Result<()> {
         .container
         .sh("systemd-analyze security --no-pager --threshold=10 xinetd-coordinator.service")?;
     let last = said.lines().last().unwrap_or_default();
-    testbed::figures::say(last);
+    testbed::say(last);
     Ok(())
 }

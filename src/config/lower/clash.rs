@@ -72,7 +72,10 @@ impl Ports {
     pub(super) fn take(&mut self, service: &Service, problems: &mut Vec<Problem>) -> bool {
         match &service.reach {
             Reach::Mux(_) => true,
-            Reach::Rpc(program, _) => self.take_program(service, program, problems),
+            Reach::Rpc(program, listen) => {
+                self.take_program(service, program, problems)
+                    && (listen.port.0 == 0 || self.take_port(service, listen, problems))
+            }
             Reach::Listen(listen) if listen.port.0 == 0 => true,
             Reach::Listen(listen) => self.take_port(service, listen, problems),
         }
@@ -255,6 +258,11 @@ mod tests {
             configuration.services.len()
         };
         assert_eq!(count("1-2", "3"), 2);
+        assert_eq!(count("1", "3\nport = 4000"), 2);
+        assert_eq!(
+            count("1\nport = 4000\nbind = ::1", "3\nport = 4000\nbind = ::1"),
+            1
+        );
         assert_eq!(count("1-2", "2-3"), 1);
     }
 }

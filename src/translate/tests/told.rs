@@ -149,31 +149,6 @@ fn an_obstacle_stands_at_its_attribute() {
 }
 
 #[test]
-fn a_line_in_defaults_is_told_once() {
-    let file = |id: &str| {
-        let mut foo = service(id);
-        foo.logging.target = LogTarget::File {
-            path: "/var/log/x".into(),
-            limits: None,
-        };
-        foo.attributes = vec![Written {
-            attribute: Attribute::LogType,
-            place: place(3),
-            from_defaults: true,
-            text: ByteString::from("= FILE /var/log/x"),
-        }];
-        foo
-    };
-    let translation = translation(&MemoryTree::default(), vec![file("a"), file("b")]);
-    let codes: Vec<_> = translation
-        .problems
-        .iter()
-        .map(|problem| problem.code)
-        .collect();
-    assert_eq!(codes, ["not-enforced-yet"]);
-}
-
-#[test]
 fn problems_of_a_service_that_is_off_are_notes() {
     let mut foo = service("foo");
     foo.flags.labeled = true;

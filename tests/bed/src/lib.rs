@@ -7,12 +7,13 @@
 mod backend;
 mod client;
 mod container;
-pub mod figures;
 mod group;
 mod journal;
 mod leftover;
 mod root;
 mod tree;
+
+use std::io::{self, Write};
 
 pub use backend::{Backend, allow_descriptors};
 pub use client::{Close, Heard, Peer};
@@ -23,6 +24,11 @@ pub use tree::{make, without_reconcile, write};
 
 /// What goes wrong on the test bed: a sentence, for the test's output.
 pub type Result<T> = std::result::Result<T, String>;
+
+/// Prints a line; a closed pipe is nobody's fault.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
 
 /// Puts what was tried in front of an error.
 pub(crate) fn context<T, E: std::fmt::Display>(

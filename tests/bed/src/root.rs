@@ -23,6 +23,8 @@ pub enum Suite {
     Software,
     /// Debian 12 with real xinetd, and the programs that read its log.
     Conformance,
+    /// Debian 12 with all that serves what xinetd serves.
+    Bench,
 }
 
 impl Suite {
@@ -34,12 +36,13 @@ impl Suite {
             Self::Broker => "dbus-broker",
             Self::Software => "software",
             Self::Conformance => "conformance",
+            Self::Bench => "bench",
         }
     }
 
     fn distribution(self) -> &'static str {
         match self {
-            Self::Bookworm | Self::Software | Self::Conformance => "bookworm",
+            Self::Bookworm | Self::Software | Self::Conformance | Self::Bench => "bookworm",
             Self::Trixie | Self::Broker => "trixie",
         }
     }
@@ -63,6 +66,22 @@ impl Suite {
             }
             Self::Conformance => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch"
+            }
+            // The last four are the libraries of openbsd-inetd.
+            Self::Bench => {
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,ucspi-tcp,ipsvd,socat,\
+                 tftpd-hpa,tftp-hpa,libbsd0,libevent-2.1-7,libtirpc3,libwrap0"
+            }
+        }
+    }
+
+    /// A package that can't be installed beside the others; its files are in /opt.
+    fn unpacked(self) -> Option<&'static str> {
+        match self {
+            // It and xinetd exclude each other.
+            Self::Bench => Some("openbsd-inetd"),
+            Self::Bookworm | Self::Trixie | Self::Broker | Self::Software | Self::Conformance => {
+                None
             }
         }
     }
@@ -97,11 +116,18 @@ impl Suite {
         // No service of the packages may start while they are being installed.
         let no_starts = "printf '#!/bin/sh\\nexit 101\\n' >\"$1/usr/sbin/policy-rc.d\"; \
                          chmod 755 \"$1/usr/sbin/policy-rc.d\"";
+        let unpack = self.unpacked().map(|package| {
+            format!(
+                "--customize-hook=chroot \"$1\" sh -c 'cd /tmp && apt-get -q download {package} && \
+                 dpkg -x {package}_*.deb /opt/{package}'"
+            )
+        });
         let output = context(
             Command::new("mmdebstrap")
                 .args(["--variant=minbase", "--quiet"])
                 .arg(format!("--include={}", self.packages()))
                 .arg(format!("--essential-hook={no_starts}"))
+                .args(unpack)
                 .arg(self.distribution())
                 .arg(&unfinished)
                 .output(),

@@ -13,6 +13,7 @@ mod libwrap;
 mod limits;
 mod lists;
 mod log;
+mod log_file;
 mod mux;
 mod order;
 mod process;
@@ -39,6 +40,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         identity::SCENARIOS,
         sessions::SCENARIOS,
         log::SCENARIOS,
+        log_file::SCENARIOS,
         ident::SCENARIOS,
         readers::SCENARIOS,
         inside::SCENARIOS,

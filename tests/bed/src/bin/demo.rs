@@ -4,8 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
-use testbed::figures::say;
-use testbed::{Close, Container, Peer, Result, Suite, missing, write};
+use testbed::{Close, Container, Peer, Result, Suite, missing, say, write};
 
 const MAIN: &str = "\
 defaults

@@ -1,33 +1,32 @@
-//! What both halves of `make bench` need: clients at once, processor time, medians, and words.
+//! What is measured, and how: clients at once, processor time, medians.
 
 use std::fs;
-use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Result;
+use testbed::Result;
 
-/// Has so many clients go on for `span`, each doing `client` again and again; how often it was done,
-/// and how long that took in seconds.
-///
-/// # Errors
-/// The first error of a client.
-pub fn load(
+/// Has so many clients go on for `span`, each doing `client` with its number again and again; how often
+/// it was done, and how long that took in seconds.
+pub(crate) fn load(
     clients: usize,
     span: Duration,
-    client: impl Fn() -> Result<()> + Sync,
+    client: impl Fn(usize) -> Result<()> + Sync,
 ) -> Result<(f64, f64)> {
     let begin = Instant::now();
-    let go_on = || -> Result<u32> {
+    let go_on = |number| -> Result<u32> {
         let mut count = 0;
         while begin.elapsed() < span {
-            client()?;
+            client(number)?;
             count += 1;
         }
         Ok(count)
     };
     let count = thread::scope(|scope| {
-        let threads: Vec<_> = (0..clients).map(|_| scope.spawn(go_on)).collect();
+        let go_on = &go_on;
+        let threads: Vec<_> = (0..clients)
+            .map(|number| scope.spawn(move || go_on(number)))
+            .collect();
         threads
             .into_iter()
             .try_fold(0, |sum, thread| match thread.join() {
@@ -40,22 +39,16 @@ pub fn load(
 
 /// Processor time of everything but this program, from its making on.
 #[derive(Clone, Copy, Debug)]
-pub struct Processor(f64);
+pub(crate) struct Processor(f64);
 
 impl Processor {
     /// From now on.
-    ///
-    /// # Errors
-    /// If /proc can't be read.
-    pub fn now() -> Result<Self> {
+    pub(crate) fn now() -> Result<Self> {
         Ok(Self(busy()? - own()?))
     }
 
     /// How much it was, in seconds.
-    ///
-    /// # Errors
-    /// If /proc can't be read.
-    pub fn since(self) -> Result<f64> {
+    pub(crate) fn since(self) -> Result<f64> {
         Ok(Self::now()?.0 - self.0)
     }
 }
@@ -86,13 +79,24 @@ fn own() -> Result<f64> {
 }
 
 /// The median; not a number if there is none.
-pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    quantile(&values.into_iter().collect::<Vec<_>>(), 0.5)
 }
 
-/// Prints a line; a closed pipe is nobody's fault.
-pub fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+/// The value below which so great a part of them lies.
+pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_unstable_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "there are no more than thousands"
+    )]
+    let at = (values.len() as f64 * part) as usize;
+    values
+        .get(at)
+        .or(values.last())
+        .copied()
+        .unwrap_or(f64::NAN)
 }

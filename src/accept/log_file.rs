@@ -1,0 +1,279 @@
+//! The log file of a service (semantics, sections 5.3 and 5.4).
+//!
+//! A line waits in memory until the coordinator has passed the file, or while that can't be
+//! written; nothing else waits for it. At most once a second it is looked whether the file still
+//! has its name: where the helper can't see that itself it asks the coordinator.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+
+use crate::journal::{Event, Journal, ServiceLog};
+use crate::log_file::{Answer, Question};
+use crate::service::LogTarget;
+use crate::spec::Spec;
+use crate::sys::socket::send_now;
+
+use super::clock::Moment;
+use super::helper::{Helper, Token};
+use super::log_lines::{Held, LogLines, Target, Written};
+
+/// How long the coordinator may take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// When a file that can't be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// And a coordinator that has none to give, up to this.
+const LONGEST_RETRY: Duration = Duration::from_secs(32);
+/// How long a helper stays for lines that can't be written.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The log file of a service, if it has one.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    door: PathBuf,
+    target: Option<Target>,
+    /// Shared, as whoever logs has only a part of the helper in hand.
+    lines: RefCell<LogLines>,
+    held: Option<Held>,
+    /// A question under way, and when it has taken too long.
+    asked: Option<(OwnedFd, Moment)>,
+    retry: Option<Moment>,
+    backoff: Duration,
+    failing_since: Option<Moment>,
+}
+
+impl LogFile {
+    /// The one of a spec, with the door of the coordinator at `door`.
+    pub(super) fn new(door: PathBuf, spec: &Spec) -> Self {
+        Self {
+            door,
+            target: target(spec),
+            lines: RefCell::default(),
+            held: None,
+            asked: None,
+            retry: None,
+            backoff: RETRY,
+            failing_since: None,
+        }
+    }
+
+    /// Writes an event to the journal, and notes its line for the file.
+    pub(super) fn record(&self, journal: &Journal, service: &ServiceLog, event: &Event<'_>) {
+        journal.write(service, event);
+        if self.target.is_some() {
+            self.lines.borrow_mut().note(service, event);
+        }
+    }
+
+    /// Goes by a new spec; the file is opened anew for the next line.
+    pub(super) fn follow(&mut self, spec: &Spec) {
+        self.reopen();
+        self.target = target(spec);
+        if self.target.is_none() {
+            self.lines.get_mut().give_up();
+        }
+    }
+
+    /// Lets go of the file: the next line goes to the one that has its name then.
+    pub(super) fn reopen(&mut self) {
+        self.held = None;
+        // The answer may be for the file of before.
+        self.asked = None;
+        self.retry = None;
+    }
+
+    /// Whether nothing waits, or has waited for too long.
+    pub(super) fn is_idle(&self, now: Moment) -> bool {
+        let hopeless = self.failing_since;
+        self.lines.borrow().is_empty() || hopeless.is_some_and(|at| now.since(at) >= PATIENCE)
+    }
+
+    /// When to call [`Self::advance`] again, if nothing happens before.
+    pub(super) fn due(&self) -> Option<Moment> {
+        let deadline = self.asked.as_ref().map(|(_, deadline)| *deadline);
+        deadline.or_else(|| self.retry.filter(|_| !self.lines.borrow().is_empty()))
+    }
+
+    /// Does what can be done now; true if there is a new connection to watch.
+    pub(super) fn advance(&mut self, now: Moment) -> bool {
+        let Some(target) = self.target.clone() else {
+            return false;
+        };
+        self.take_answer(&target, now);
+        let mut asks = false;
+        while self.asked.is_none()
+            && !self.lines.get_mut().is_empty()
+            && self.retry.is_none_or(|at| now >= at)
+        {
+            let held = self.held.as_mut();
+            let right = held.and_then(|held| held.is_right(&target.path, now).then_some(held));
+            let Some(held) = right else {
+                asks = self.ask(&target, now);
+                continue;
+            };
+            match self.lines.get_mut().write(held, &target) {
+                Ok(Written::Line) => self.succeed(&target),
+                Ok(Written::Withheld) => {}
+                // It has no name any more.
+                Ok(Written::Removed) => self.held = None,
+                Err(error) => {
+                    self.fail(&target, &error.to_string(), now);
+                    self.retry = Some(now.plus(RETRY));
+                }
+            }
+        }
+        asks && self.asked.is_some()
+    }
+
+    /// Asks the coordinator for the file; true if the question is under way.
+    fn ask(&mut self, target: &Target, now: Moment) -> bool {
+        let held = self.held.as_ref().map(|held| held.identity);
+        match send_question(&self.door, Question { held }) {
+            Ok(socket) => self.asked = Some((socket, now.plus(ANSWER))),
+            Err(error) => {
+                let door = self.door.display();
+                self.refused(target, &format!("the coordinator: {door}: {error}"), now);
+            }
+        }
+        self.asked.is_some()
+    }
+
+    fn take_answer(&mut self, target: &Target, now: Moment) {
+        let Some((socket, deadline)) = &self.asked else {
+            return;
+        };
+        let answer = match Answer::receive(socket.as_fd()) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if now < *deadline {
+                    return;
+                }
+                Err("it takes too long".to_owned())
+            }
+            // It has ended in the middle, and another one takes its place at once.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.backoff == RETRY => {
+                self.asked = None;
+                self.put_off(now);
+                return;
+            }
+            Err(error) => Err(error.to_string()),
+            Ok(Answer::Refused(why)) => Err(why),
+            Ok(Answer::Same) => Ok(None),
+            Ok(Answer::File(file)) => Held::new(file, now)
+                .map(Some)
+                .map_err(|error| error.to_string()),
+        };
+        self.asked = None;
+        match answer {
+            Ok(Some(held)) => self.held = Some(held),
+            Ok(None) => match &mut self.held {
+                Some(held) => held.checked = now,
+                None => self.refused(target, "the coordinator has sent none", now),
+            },
+            Err(why) => self.refused(target, &why, now),
+        }
+    }
+
+    /// There is no other file: the one that is held, by whatever name, is better than none.
+    fn refused(&mut self, target: &Target, why: &str, now: Moment) {
+        if let Some(held) = &mut self.held {
+            held.checked = now;
+            return;
+        }
+        self.fail(target, why, now);
+        self.put_off(now);
+    }
+
+    /// Asks again later, each time after twice as long.
+    fn put_off(&mut self, now: Moment) {
+        self.retry = Some(now.plus(self.backoff));
+        self.backoff = (self.backoff * 2).min(LONGEST_RETRY);
+    }
+
+    /// Says once what is wrong.
+    fn fail(&mut self, target: &Target, why: &str, now: Moment) {
+        if self.failing_since.is_none() {
+            let (id, path) = (&target.id, target.path.display());
+            log::error!(
+                "Service={id}: the log file {path} can't be written: {why}; its lines wait"
+            );
+            self.failing_since = Some(now);
+        }
+    }
+
+    fn succeed(&mut self, target: &Target) {
+        self.retry = None;
+        self.backoff = RETRY;
+        if self.failing_since.take().is_some() {
+            let (id, path) = (&target.id, target.path.display());
+            log::info!("Service={id}: the log file {path} can be written again");
+            self.lines.get_mut().report_lost(&target.id);
+        }
+    }
+
+    /// Writes what waits as far as that is possible soon: the helper ends.
+    pub(super) fn finish(&mut self, begun: Moment) {
+        let mut now = begun;
+        loop {
+            self.advance(now);
+            let Some((socket, _)) = &self.asked else {
+                break;
+            };
+            let left = LAST_LINES.saturating_sub(now.since(begun));
+            if left.is_zero() {
+                break;
+            }
+            let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(
+                &mut fds,
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO),
+            );
+            now = Moment::now().unwrap_or(begun.plus(LAST_LINES));
+        }
+        if let Some(target) = &self.target {
+            let lines = self.lines.get_mut();
+            lines.give_up();
+            lines.report_lost(&target.id);
+            lines.report_withheld(target);
+        }
+    }
+}
+
+impl Helper {
+    /// Writes the lines of the log file, as far as that is possible now.
+    pub(super) fn serve_log_file(&mut self, now: Moment) {
+        if self.log_file.advance(now)
+            && let Some((socket, _)) = &self.log_file.asked
+        {
+            let events = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+            // Where it can't be watched, it is looked at again when its time is over.
+            let _ = self.watch(socket, Token::LogFile, events);
+        }
+    }
+}
+
+fn target(spec: &Spec) -> Option<Target> {
+    match &spec.logging.target {
+        LogTarget::File { path, limits } => Some(Target {
+            id: spec.id.to_text(),
+            path: crate::log_file::absolute(path),
+            limits: *limits,
+        }),
+        LogTarget::Unset | LogTarget::Syslog { .. } => None,
+    }
+}
+
+fn send_question(door: &Path, question: Question) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(door)?)?;
+    send_now(socket.as_fd(), question.encode().as_bytes())?;
+    Ok(socket)
+}

@@ -1,0 +1,57 @@
+//! What the coordinator may write: the directories of log files (`log_type = FILE`).
+//!
+//! Its unit lets it change nothing of the system; a drop-in for it names them. xinetd is root and
+//! may write anywhere.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::File;
+use super::unit::{Directive, Plain, UnitFile, Value};
+use crate::service::{LogTarget, Service};
+
+/// The drop-in, below the directory of the generated units.
+pub const PATH: &str = "xinetd-coordinator.service.d/50-xinetd-log-files.conf";
+
+/// The drop-in, if any of these services has a log file.
+pub(super) fn drop_in<'a>(services: impl Iterator<Item = &'a Service>) -> Option<File> {
+    let directories: BTreeSet<PathBuf> = services.filter_map(directory).collect();
+    if directories.is_empty() {
+        return None;
+    }
+    let mut body = Vec::new();
+    let below = |roots: &[&str]| {
+        let mut all = directories.iter();
+        all.any(|directory| roots.iter().any(|root| directory.starts_with(root)))
+    };
+    // Neither could be undone for one directory alone; what is not named here stays read-only.
+    if below(&["/home", "/root", "/run/user"]) {
+        body.push(Directive::new("ProtectHome", Value::Literal("no")));
+    }
+    if below(&["/tmp", "/var/tmp"]) {
+        body.push(Directive::new("PrivateTmp", Value::Literal("no")));
+    }
+    body.extend(directories.iter().filter_map(|directory| {
+        let directory = Plain::path(directory)?;
+        Some(Directive::new("ReadWritePaths", Value::Optional(directory)))
+    }));
+    let unit = UnitFile {
+        sections: vec![("Service", body)],
+    };
+    Some(File {
+        path: PATH.into(),
+        content: unit.to_string().into_bytes(),
+        private: false,
+    })
+}
+
+/// The directory of a service's log file.
+fn directory(service: &Service) -> Option<PathBuf> {
+    match &service.logging.target {
+        LogTarget::File { path, .. } => {
+            let path = Path::new("/").join(path.as_path());
+            path.parent().map(Path::to_owned)
+        }
+        LogTarget::Unset | LogTarget::Syslog { .. } => None,
+    }
+}
