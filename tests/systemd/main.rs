@@ -17,6 +17,7 @@ mod libwrap;
 mod lifecycle;
 mod limits;
 mod log_files;
+mod matrix;
 mod mux;
 mod process;
 mod reboot;
@@ -69,6 +70,7 @@ fn main() {
         mux::SCENARIOS,
         redirect::SCENARIOS,
         reload::SCENARIOS,
+        matrix::SCENARIOS,
         rpc::SCENARIOS,
         lifecycle::SCENARIOS,
         sensor::SCENARIOS,
