@@ -53,6 +53,11 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Has it read another configuration while it goes on.
+    pub(crate) fn reload(&self, configuration: &str) -> Result<()> {
+        self.side.reload(configuration)
+    }
+
     /// Runs a script on the machine.
     pub(crate) fn sh(&self, script: &str) -> Result<()> {
         self.side.container.sh(script).map(drop)

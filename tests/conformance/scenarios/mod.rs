@@ -19,6 +19,7 @@ mod order;
 mod process;
 mod rate;
 mod readers;
+mod reload;
 mod sensors;
 mod sessions;
 
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         readers::SCENARIOS,
         inside::SCENARIOS,
         sensors::SCENARIOS,
+        reload::SCENARIOS,
         kinds::SCENARIOS,
         mux::SCENARIOS,
         inetd::SCENARIOS,
