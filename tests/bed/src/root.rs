@@ -65,7 +65,7 @@ impl Suite {
                  tftpd-hpa,tftp-hpa,python3-prometheus-client"
             }
             Self::Conformance => {
-                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch"
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch,rpcbind"
             }
             // The last four are the libraries of openbsd-inetd.
             Self::Bench => {

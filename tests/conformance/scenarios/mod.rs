@@ -20,6 +20,7 @@ mod process;
 mod rate;
 mod readers;
 mod reload;
+mod rpc;
 mod sensors;
 mod sessions;
 
@@ -44,6 +45,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         log_file::SCENARIOS,
         ident::SCENARIOS,
         readers::SCENARIOS,
+        rpc::SCENARIOS,
         inside::SCENARIOS,
         sensors::SCENARIOS,
         reload::SCENARIOS,
