@@ -1,6 +1,6 @@
 //! The spec: what the generator tells the helper of one service.
 //!
-//! It is TOML, mode 0600, and reaches the helper as a systemd credential. The unit holds what
+//! It is TOML, mode 0600, and reaches the helper as its standard input. The unit holds what
 //! systemd does; the spec holds what the helper enforces and what the server gets.
 #![forbid(unsafe_code)]
 

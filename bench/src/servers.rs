@@ -207,12 +207,16 @@ fn shared(above: u16) -> String {
 /// What the bridge alone serves.
 fn alone() -> String {
     let list = |count: u32| -> String {
-        let addresses =
-            (0..count).map(|number| format!(" {}", Ipv4Addr::from(0xC612_0000 + number)));
+        let address = |number: u32| Ipv4Addr::from(0xC612_0000 + number).to_string();
+        let addresses: Vec<_> = (0..count).map(address).collect();
+        // No line of a configuration file may be longer than 8 KiB.
+        let lines = addresses
+            .chunks(256)
+            .map(|some| format!("\tonly_from += {}\n", some.join(" ")));
         format!(
-            "{}\tonly_from ={} 127.0.0.1\n",
+            "{}\tonly_from = 127.0.0.1\n{}",
             program("static"),
-            addresses.collect::<String>()
+            lines.collect::<String>()
         )
     };
     [

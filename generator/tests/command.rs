@@ -132,7 +132,7 @@ fn a_relative_directory_is_written_absolute() {
         .unwrap()
         .join("one/xinetd-bridge/foo.toml");
     assert!(
-        unit.contains(&format!("LoadCredential=spec:{}\n", path.display())),
+        unit.contains(&format!("StandardInput=file:{}\n", path.display())),
         "{unit}"
     );
 }

@@ -42,6 +42,8 @@ struct Waiting {
 pub(super) struct Door {
     path: PathBuf,
     socket: Option<OwnedFd>,
+    /// Whether something was answered on it.
+    answered: bool,
     /// The first `sent` are under way.
     reports: VecDeque<Waiting>,
     sent: usize,
@@ -56,6 +58,7 @@ impl Door {
         Self {
             path,
             socket: None,
+            answered: false,
             reports: VecDeque::new(),
             sent: 0,
             retry: None,
@@ -99,7 +102,12 @@ impl Door {
         if self.socket.is_some()
             && let Err(errno) = self.exchange()
         {
-            self.fail(errno, now);
+            // It was killed. systemd keeps its door, so that the successor hears what is said now;
+            // one that never answers is not run after.
+            match self.answered {
+                true => self.hang_up(),
+                false => self.fail(errno, now),
+            }
         }
         if self.socket.is_some() || self.reports.is_empty() || self.retry.is_some_and(|at| now < at)
         {
@@ -154,6 +162,7 @@ impl Door {
             return;
         }
         self.sent -= 1;
+        self.answered = true;
         self.failing_since = None;
         if let Some(Waiting { peer, .. }) = self.reports.pop_front()
             && Answer::decode(packet) != Some(Answer::Done)
@@ -167,9 +176,14 @@ impl Door {
         }
     }
 
-    fn fail(&mut self, errno: Errno, now: Moment) {
+    fn hang_up(&mut self) {
         self.socket = None;
+        self.answered = false;
         self.sent = 0;
+    }
+
+    fn fail(&mut self, errno: Errno, now: Moment) {
+        self.hang_up();
         self.retry = None;
         if self.reports.is_empty() {
             return;

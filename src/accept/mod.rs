@@ -186,7 +186,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     if let Err(error) = descriptor::keep_from_servers() {
         log::debug!("close_range: {error}");
     }
-    let spec = settings::parse(&settings::read(&spec_file()?)?)?;
+    let spec = settings::parse(&settings::receive()?)?;
     // In a folder that may be root's alone.
     let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let control = folder.as_deref().and_then(control_socket);
@@ -221,12 +221,6 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         End::Done => Ok(ExitCode::SUCCESS),
         End::Abandoned => Ok(ExitCode::FAILURE),
     }
-}
-
-fn spec_file() -> Result<PathBuf, String> {
-    let folder = env::var_os("CREDENTIALS_DIRECTORY")
-        .ok_or("CREDENTIALS_DIRECTORY is not set; the unit must have LoadCredential=spec:FILE")?;
-    Ok(Path::new(&folder).join("spec"))
 }
 
 /// What a predecessor left, or a new one that systemd keeps for our successor.

@@ -145,7 +145,7 @@ impl Helper {
             duration,
         });
         self.state.leave(session.slot);
-        self.take_back();
+        self.take_back(duration, now);
         self.notifier.status_changed();
     }
 }

@@ -1,10 +1,13 @@
 //! A spec, made ready for use.
 
 use std::ffi::{CString, OsString};
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+use nix::unistd::dup2_stdin;
 
 use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
@@ -84,24 +87,48 @@ impl Inherited {
     }
 }
 
+/// Reads the spec that systemd has opened as the standard input; after that there is none, so that
+/// nobody who is started later finds it.
+///
+/// # Errors
+/// In words, if it can't be read.
+pub(super) fn receive() -> Result<Vec<u8>, String> {
+    let read = || {
+        let input = io::stdin().as_fd().try_clone_to_owned()?;
+        let text = contents(input.into())?;
+        dup2_stdin(File::open("/dev/null")?)?;
+        Ok(text)
+    };
+    read().map_err(|error: io::Error| {
+        format!("standard input: {error}; the unit must have StandardInput=file:SPEC")
+    })
+}
+
 /// Reads the spec in a file.
 ///
 /// # Errors
 /// In words, if it can't be read or is none.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let read = || {
-        let size = fs::metadata(path)?.len();
-        if size > MAX_SPEC {
-            return Err(std::io::Error::other("it is too large"));
-        }
-        fs::read(path)
-    };
-    read().map_err(|error| {
+    let read = File::open(path).and_then(contents);
+    read.map_err(|error| {
         format!(
             "{}: {error}; run systemctl daemon-reload and start the socket again",
             path.display()
         )
     })
+}
+
+fn contents(mut file: File) -> io::Result<Vec<u8>> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    if found.len() > MAX_SPEC {
+        return Err(io::Error::other("it is too large"));
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The spec that a text holds.

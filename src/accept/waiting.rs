@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 use crate::sys::socket::{discard, disconnect, peek_sender, reset};
 
 use super::clock::Moment;
@@ -22,12 +24,19 @@ use super::settings::Work;
 /// there, as nobody has accepted it.
 const REST: Duration = Duration::from_secs(5);
 
+/// A server that ends sooner and has taken nothing has done nothing.
+const SOON: Duration = Duration::from_secs(1);
+/// So many of those in a row, and the socket rests: `cps`, which trips earlier by itself, may be off.
+const FRUITLESS: u32 = 100;
+
 /// The service's socket, while it is not watched or is.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     watched: bool,
     /// Until when it is left alone.
     rest: Option<Moment>,
+    /// Servers in a row that have done nothing.
+    fruitless: u32,
 }
 
 impl Waiting {
@@ -129,11 +138,39 @@ impl Helper {
         }
     }
 
-    /// A server has ended: what it has left of its own on the socket goes.
-    pub(super) fn take_back(&mut self) {
-        if self.hands_over() {
-            self.datagrams.iter().for_each(release);
+    /// A server has ended after `duration`: what it has left of its own on the socket goes. Where one
+    /// after the other takes nothing, the socket rests.
+    pub(super) fn take_back(&mut self, duration: Duration, now: Moment) {
+        if !self.hands_over() {
+            return;
         }
+        self.datagrams.iter().for_each(release);
+        if duration >= SOON || !self.someone_waits() {
+            self.waiting.fruitless = 0;
+            return;
+        }
+        self.waiting.fruitless = self.waiting.fruitless.saturating_add(1);
+        if self.waiting.fruitless == FRUITLESS {
+            let id = self.settings.spec.id.to_text();
+            log::error!(
+                "service {id}: {FRUITLESS} servers have ended at once and taken no client; from now on \
+                 one is started every {} seconds",
+                REST.as_secs()
+            );
+        }
+        if self.waiting.fruitless >= FRUITLESS {
+            self.rest(now);
+        }
+    }
+
+    /// Whether a client waits on one of the sockets.
+    fn someone_waits(&self) -> bool {
+        let streams = self.listeners.iter().map(AsFd::as_fd);
+        let sockets = streams.chain(self.datagrams.iter().map(AsFd::as_fd));
+        let mut sockets: Vec<_> = sockets
+            .map(|socket| PollFd::new(socket, PollFlags::POLLIN))
+            .collect();
+        poll(&mut sockets, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::status::BOUNDS;
 
 use super::client::{BanRow, FOREVER, ServiceRow};
 use super::keeper::Refused;
-use super::{MANAGER, NAME, Shared, authority, service};
+use super::{MANAGER, NAME, Shared, authority, service, services};
 
 /// How often it is looked whether the bus is still there, or there again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -149,23 +149,8 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<OwnedObjectPath, Error> {
         self.0.lock().wanted();
-        let unit = name.strip_suffix(".socket");
-        let unit = unit
-            .or_else(|| name.strip_suffix(".service"))
-            .unwrap_or(&name);
         let services = self.0.services.all();
-        let mut named = services.iter().filter(|service| service.unit == unit);
-        let mut called = services.iter().filter(|service| service.id == name);
-        let service = match (named.next(), called.next(), called.next()) {
-            (Some(service), ..) | (None, Some(service), None) => service,
-            (None, Some(_), Some(_)) => {
-                let text = format!("several services have the id {name}: name the unit");
-                return Err(Error::NoService(text));
-            }
-            (None, None, _) => {
-                return Err(Error::NoService(format!("there is no service {name}")));
-            }
-        };
+        let service = services::find(&services, &name).map_err(Error::NoService)?;
         self.0
             .objects
             .follow(connection.object_server(), &self.0)

@@ -36,6 +36,7 @@ use crate::journal::Journal;
 use crate::options;
 use crate::sys::{descriptor, signals};
 use listenfd::ListenFd;
+use sd_notify::NotifyState;
 
 use keeper::{Keeper, Paths};
 use log_files::LogFiles;
@@ -139,6 +140,8 @@ fn run() -> Result<(), String> {
         .map_err(|error| format!("the socket: {error}"))?;
     let (log_files, questions) = LogFiles::new();
     let keeper = Keeper::open(&paths).map_err(|error| format!("{TABLE}: {error}"))?;
+    // The bans are in force: whoever waits for that may serve. Without systemd nobody does.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
     let shared = Arc::new(Shared {
         keeper: Mutex::new(keeper),
         changed: Condvar::new(),

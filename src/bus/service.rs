@@ -87,10 +87,9 @@ struct Object {
 
 impl Object {
     async fn active(&self, connection: &Connection) -> fdo::Result<Active> {
-        let all = self.shared.services.recent(connection).await?;
-        let mut all = all.iter();
-        let this = all.find(|active| active.row.unit == self.service.unit);
-        this.cloned()
+        let active = self.shared.services.recent(connection, &self.service);
+        active
+            .await?
             .ok_or_else(|| fdo::Error::UnknownObject(format!("{} is gone", self.service.unit)))
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use zbus::Connection;
@@ -16,7 +16,7 @@ use crate::translate::{SpecDirectory, runtime_directory};
 use super::client::ServiceRow;
 use super::{helper, systemd};
 
-/// How long an answer counts: whoever reads all properties of all objects asks once.
+/// How long an answer counts: whoever reads all properties of an object asks once.
 const FRESH: Duration = Duration::from_millis(200);
 
 /// A service for which the generator has written units.
@@ -50,13 +50,44 @@ struct Known {
     /// The directory of the specs, when they were read: each daemon-reload makes a new one.
     directory: Option<(u64, i64, i64)>,
     services: Arc<Vec<Service>>,
+    /// All of them, when they were asked last.
     active: Option<(Instant, Arc<Vec<Active>>)>,
+    /// The one that was asked alone last, and when.
+    alone: Option<(Instant, Active)>,
+}
+
+/// Whose helpers have to be asked for what one service is doing.
+#[derive(Debug, PartialEq, Eq)]
+enum Whom {
+    /// Nobody's: this is the answer of just now.
+    Nobody(Box<Active>),
+    /// Its own.
+    One,
+    /// All: whoever comes to a second object in so short a time goes on to the others.
+    All,
+}
+
+impl Known {
+    fn whom(&self, unit: &str, now: Instant) -> Whom {
+        let fresh = |taken: Instant| now.saturating_duration_since(taken) < FRESH;
+        if let Some((_, all)) = self.active.as_ref().filter(|(taken, _)| fresh(*taken)) {
+            let this = all.iter().find(|active| active.row.unit == unit);
+            return this.map_or(Whom::All, |active| Whom::Nobody(Box::new(active.clone())));
+        }
+        match &self.alone {
+            Some((taken, active)) if fresh(*taken) => match active.row.unit == unit {
+                true => Whom::Nobody(Box::new(active.clone())),
+                false => Whom::All,
+            },
+            _ => Whom::One,
+        }
+    }
 }
 
 impl Services {
     /// All services, in the order of their units.
     pub(super) fn all(&self) -> Arc<Vec<Service>> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock();
         let directory = fs::metadata(SpecDirectory::usual().path())
             .map(|now| (now.ino(), now.mtime(), now.mtime_nsec()))
             .ok();
@@ -64,25 +95,42 @@ impl Services {
             known.services = Arc::new(read());
             known.directory = directory;
             known.active = None;
+            known.alone = None;
         }
         Arc::clone(&known.services)
     }
 
-    /// All services with what they are doing, or were doing when that was last asked for, just now.
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What one service is doing, or was doing just now; none if it is gone.
     ///
     /// # Errors
     /// If systemd can't be asked.
-    pub(super) async fn recent(&self, connection: &Connection) -> zbus::Result<Arc<Vec<Active>>> {
-        self.all();
-        {
-            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((taken, active)) = &known.active
-                && taken.elapsed() < FRESH
-            {
-                return Ok(Arc::clone(active));
-            }
+    pub(super) async fn recent(
+        &self,
+        connection: &Connection,
+        service: &Service,
+    ) -> zbus::Result<Option<Active>> {
+        if !self.all().contains(service) {
+            return Ok(None);
         }
-        self.active(connection).await
+        let whom = self.lock().whom(&service.unit, Instant::now());
+        let asked = match whom {
+            Whom::Nobody(active) => return Ok(Some(*active)),
+            Whom::All => {
+                let all = self.active(connection).await?;
+                let mut all = all.iter();
+                return Ok(all.find(|active| active.row.unit == service.unit).cloned());
+            }
+            Whom::One => service.clone(),
+        };
+        let names = [".socket", ".service"].map(|suffix| format!("{}{suffix}", asked.unit));
+        let units = systemd::states(connection, &names.each_ref().map(String::as_str)).await?;
+        let answer = zruntime::unblock(move || ask(&[asked], &units).pop()).await;
+        self.lock().alone = answer.clone().map(|active| (Instant::now(), active));
+        Ok(answer)
     }
 
     /// All services with what they are doing.
@@ -91,11 +139,10 @@ impl Services {
     /// If systemd can't be asked.
     pub(super) async fn active(&self, connection: &Connection) -> zbus::Result<Arc<Vec<Active>>> {
         let services = self.all();
-        let units = systemd::states(connection).await?;
+        let units = systemd::states(connection, &["*.socket", "*.service"]).await?;
         let active = zruntime::unblock(move || ask(&services, &units)).await;
         let active = Arc::new(active);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.active = Some((Instant::now(), Arc::clone(&active)));
+        self.lock().active = Some((Instant::now(), Arc::clone(&active)));
         Ok(active)
     }
 }
@@ -107,7 +154,7 @@ impl Services {
     /// If systemd can't be asked.
     pub(super) async fn reopen(&self, connection: &Connection) -> zbus::Result<Vec<String>> {
         let services = self.all();
-        let units = systemd::states(connection).await?;
+        let units = systemd::states(connection, &["*.service"]).await?;
         Ok(zruntime::unblock(move || {
             let running: Vec<_> = running(&services, &units);
             let directories = running.iter().map(|service| service.runtime.as_path());
@@ -134,6 +181,29 @@ fn runs(service: &Service, units: &HashMap<String, String>) -> bool {
         state.map(String::as_str),
         Some("active" | "reloading" | "deactivating")
     )
+}
+
+/// The service with this socket or service unit or unit without suffix, or else with this id, in
+/// whose case xinetd sees no difference.
+///
+/// # Errors
+/// In words, if there is none, or several have the id.
+pub(super) fn find<'a>(services: &'a [Service], name: &str) -> Result<&'a Service, String> {
+    let unit = name.strip_suffix(".socket");
+    let unit = unit
+        .or_else(|| name.strip_suffix(".service"))
+        .unwrap_or(name);
+    let mut named = services.iter().filter(|service| service.unit == unit);
+    let mut called = services
+        .iter()
+        .filter(|service| service.id.eq_ignore_ascii_case(name));
+    match (named.next(), called.next(), called.next()) {
+        (Some(service), ..) | (None, Some(service), None) => Ok(service),
+        (None, Some(_), Some(_)) => Err(format!(
+            "several services have the id {name}: name the unit"
+        )),
+        (None, None, _) => Err(format!("there is no service {name}")),
+    }
 }
 
 fn read() -> Vec<Service> {
@@ -216,6 +286,56 @@ fn active(service: &Service, state: &str, status: Status) -> Active {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn service(id: &str, unit: &str) -> Service {
+        Service {
+            id: id.to_owned(),
+            unit: unit.to_owned(),
+            source: "/etc/xinetd.conf:1:9".to_owned(),
+            runtime: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn a_service_is_found_by_its_unit_and_by_its_id_in_any_case() {
+        let services = [
+            service("Telnet", "xinetd-Telnet"),
+            service("twice", "twice"),
+            service("TWICE", "twice-2"),
+            service("double", "double-tcp"),
+            service("double", "double-udp"),
+        ];
+        let found = |name: &str| find(&services, name).map(|service| service.unit.as_str());
+        for name in [
+            "telnet",
+            "TELNET",
+            "xinetd-Telnet",
+            "xinetd-Telnet.socket",
+            "xinetd-Telnet.service",
+        ] {
+            assert_eq!(found(name), Ok("xinetd-Telnet"), "{name}");
+        }
+        assert_eq!(found("twice"), Ok("twice"), "a unit is stronger");
+        assert_eq!(found("twice-2.socket"), Ok("twice-2"));
+        assert!(found("DOUBLE").is_err_and(|error| error.contains("several")));
+        assert!(found("ssh").is_err_and(|error| error.contains("no service")));
+    }
+
+    #[test]
+    fn one_object_asks_one_helper_and_many_ask_all_once() {
+        let active = |unit: &str| active(&service(unit, unit), "stopped", Status::default());
+        let now = Instant::now();
+        let later = now + FRESH;
+        let mut known = Known::default();
+        assert_eq!(known.whom("a", now), Whom::One);
+        known.alone = Some((now, active("a")));
+        assert_eq!(known.whom("a", now), Whom::Nobody(Box::new(active("a"))));
+        assert_eq!(known.whom("b", now), Whom::All);
+        assert_eq!(known.whom("b", later), Whom::One);
+        known.active = Some((now, Arc::new(vec![active("a"), active("b")])));
+        assert_eq!(known.whom("b", now), Whom::Nobody(Box::new(active("b"))));
+        assert_eq!(known.whom("b", later), Whom::One);
+    }
 
     #[test]
     fn a_state_is_what_systemd_and_the_helper_say_of_it() {

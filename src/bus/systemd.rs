@@ -77,11 +77,14 @@ type UnitRow = (
     OwnedObjectPath,
 );
 
-/// The active states of all sockets and services that are not at rest.
+/// The active states of the units with names like these that are not at rest.
 ///
 /// # Errors
 /// If systemd can't be asked.
-pub(super) async fn states(connection: &Connection) -> zbus::Result<HashMap<String, String>> {
+pub(super) async fn states(
+    connection: &Connection,
+    patterns: &[&str],
+) -> zbus::Result<HashMap<String, String>> {
     let units = UnitsProxy::new(connection).await?;
     let states = [
         "active",
@@ -90,8 +93,8 @@ pub(super) async fn states(connection: &Connection) -> zbus::Result<HashMap<Stri
         "deactivating",
         "failed",
     ];
-    let rows = units.list_units_by_patterns(&states, &["*.socket", "*.service"]);
-    let rows = rows.await?.into_iter();
+    let rows = units.list_units_by_patterns(&states, patterns).await?;
+    let rows = rows.into_iter();
     Ok(rows.map(|row| (row.0, row.3)).collect())
 }
 

@@ -125,9 +125,15 @@ fn escape(text: &str) -> String {
         .replace('\n', r"\n")
 }
 
-/// Milliseconds as seconds.
+/// Milliseconds as seconds, with as many digits as OpenMetrics' canonical numbers have: labels are
+/// compared as texts.
 fn seconds(milliseconds: u64) -> String {
-    format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
+    let text = format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000);
+    let short = text.trim_end_matches('0');
+    match short.ends_with('.') {
+        true => format!("{short}0"),
+        false => short.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -158,8 +164,8 @@ mod tests {
             format!("xinetd_served_total{{{labels}}} 9"),
             format!("xinetd_paused{{{labels}}} 1"),
             format!("xinetd_refused_total{{{labels},reason=\"ban\"}} 4"),
-            format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"0.010\"}} 1"),
-            format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"1.000\"}} 1"),
+            format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"0.01\"}} 1"),
+            format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"1.0\"}} 1"),
             format!("xinetd_session_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 3"),
             format!("xinetd_session_duration_seconds_sum{{{labels}}} 12.345"),
             format!("xinetd_session_duration_seconds_count{{{labels}}} 3"),

@@ -43,8 +43,8 @@ impl UnitName {
     /// A name of letters, digits and `_.-@` that no other unit has: for the unit's
     /// files and directories.
     ///
-    /// systemd 252 and 257 read a backslash in RuntimeDirectory= and LoadCredential= each in its
-    /// own way, and a colon has a meaning in the first.
+    /// systemd 252 and 257 read a backslash in RuntimeDirectory= each in its own way, and a colon has
+    /// a meaning there.
     pub(super) fn simple(&self) -> String {
         simple(&self.0)
     }

@@ -102,7 +102,9 @@ fn body(
         Directive::new("UMask", Value::Octal(service.umask.unwrap_or(0o022))),
         // systemd ignores SIGPIPE by default, and servers would inherit that.
         Directive::new("IgnoreSIGPIPE", Value::Literal("no")),
-        Directive::new("LoadCredential", specs.credential(unit)),
+        // systemd opens it as root, for a helper that may not. A credential would do the same,
+        // and mount a file system at each start.
+        Directive::new("StandardInput", specs.input(unit)),
         Directive::new("RuntimeDirectory", Value::RuntimeDirectory(unit.clone())),
         // The coordinator asks the helper there, and has no rights over the files of others.
         Directive::new("RuntimeDirectoryMode", Value::Octal(0o711)),

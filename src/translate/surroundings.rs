@@ -101,8 +101,8 @@ impl SpecDirectory {
         self.spec(unit.as_str()).as_os_str().as_bytes().to_vec()
     }
 
-    /// The spec of a unit, for LoadCredential=.
-    pub(super) fn credential(&self, unit: &UnitName) -> Value {
+    /// The spec of a unit, for StandardInput=.
+    pub(super) fn input(&self, unit: &UnitName) -> Value {
         Value::Spec(self.plain.clone(), unit.clone())
     }
 }

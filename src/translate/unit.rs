@@ -58,7 +58,7 @@ pub(super) enum Value {
     Plain(Plain),
     /// A path in a list of paths, which need not be there.
     Optional(Plain),
-    /// The credential with the spec, by the specs' directory and the unit.
+    /// The spec as a file to read, by the specs' directory and the unit.
     Spec(Plain, UnitName),
     /// A unit, by its name and suffix.
     Unit(UnitName, &'static str),
@@ -116,7 +116,7 @@ impl Display for Value {
             Self::Prose(text) => f.write_str(&escape::prose(text)),
             Self::Plain(text) => f.write_str(&text.0),
             Self::Optional(path) => write!(f, "-{}", escape::list_word(&path.0)),
-            Self::Spec(directory, unit) => write!(f, "spec:{}/{}.toml", directory.0, unit.simple()),
+            Self::Spec(directory, unit) => write!(f, "file:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
             Self::RpcUnit(unit) => f.write_str(&rpc::unit_name(unit)),
             Self::Control(command) => write!(f, "{BINDIR}/xinetdctl {command}"),

@@ -86,10 +86,38 @@ impl Side {
         }
     }
 
+    /// Has it read this configuration while it goes on, and waits until it has done so.
+    pub(crate) fn reload(&self, configuration: &str) -> Result<()> {
+        // On this machine nothing follows a daemon-reload by itself. Without a record the program
+        // writes down what there is, and does nothing.
+        let before = "rm -f /run/xinetd-reconcile/applied.toml; systemctl start xinetd-reconcile";
+        let cursor = match self.which {
+            Which::Xinetd => self.cursor()?,
+            Which::Bridge => self.container.sh(before)?,
+        };
+        self.configure(configuration)?;
+        match self.which {
+            Which::Xinetd => {
+                self.container.sh("kill -HUP $(cat /run/xinetd.pid)")?;
+                self.container.wait_until(&format!(
+                    "journalctl --sync; journalctl -q -o cat --after-cursor='{cursor}' | grep '^Reconfigured: '"
+                ))
+            }
+            Which::Bridge => self
+                .container
+                .sh("systemctl daemon-reload && systemctl start xinetd-reconcile")
+                .map(drop),
+        }
+    }
+
+    fn configure(&self, configuration: &str) -> Result<()> {
+        let text = configuration.replace("PROBE", PROBES);
+        self.container.write("/etc/xinetd.conf", text, 0o644)
+    }
+
     /// Starts it with this configuration.
     fn start(&self, configuration: &str) -> Result<()> {
-        let text = configuration.replace("PROBE", PROBES);
-        self.container.write("/etc/xinetd.conf", text, 0o644)?;
+        self.configure(configuration)?;
         match self.which {
             // The environment is the one that the bridge's servers have without passenv.
             Which::Xinetd => self.container.sh(

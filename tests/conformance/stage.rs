@@ -53,6 +53,11 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Has it read another configuration while it goes on.
+    pub(crate) fn reload(&self, configuration: &str) -> Result<()> {
+        self.side.reload(configuration)
+    }
+
     /// Runs a script on the machine.
     pub(crate) fn sh(&self, script: &str) -> Result<()> {
         self.side.container.sh(script).map(drop)
@@ -163,6 +168,25 @@ impl<'a> Stage<'a> {
     /// Writes a line into the transcript.
     pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.transcript, "{text}");
+    }
+
+    /// Writes down what rpcbind tells of a program, once there are so many endpoints. Ports are
+    /// chosen, by xinetd's kernel or by the generator.
+    pub(crate) fn endpoints(&mut self, program: u32, count: usize) -> Result<()> {
+        let container = &self.side.container;
+        let told = format!("rpcinfo -p | grep '^ *{program} ' | sort");
+        container.wait_until(&format!("test \"$({told} | wc -l)\" -eq {count}"))?;
+        let told = container.sh(&told)?;
+        self.note("rpcinfo -p:");
+        for line in told.lines() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let (program, version, protocol) = match words[..] {
+                [program, version, protocol, _] => (program, version, protocol),
+                _ => return Err(format!("no endpoint: {line}")),
+            };
+            let _ = writeln!(self.transcript, "  {program} {version} {protocol} PORT");
+        }
+        Ok(())
     }
 
     /// Writes a file of the machine.

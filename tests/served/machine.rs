@@ -64,7 +64,7 @@ impl Machine {
 
     /// What the unit's helper is to do with a connection.
     fn task(&self, unit: &str) -> Result<toml::Table> {
-        // A name with a backslash is none that LoadCredential= takes.
+        // No backslash is in the names of the files of a unit.
         let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
         let (_, spec) = self.container.run(&["cat", &spec])?;
         let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;

@@ -17,6 +17,9 @@ struct Software {
     client: &'static str,
 }
 
+/// What a test does on the machine.
+type Play = Box<dyn FnOnce(&Container) -> Result<()> + Send>;
+
 const ALL: &[Software] = &[
     Software {
         name: "rsync",
@@ -89,6 +92,84 @@ chmod 755 /usr/local/bin/httpd.sh"#,
     },
 ];
 
+/// What counts the services is read by the parser of the Prometheus project, which is strict.
+const METRICS: &str = r#"
+cat >/etc/xinetd.d/metrics <<'END'
+service spoken
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 6020
+	user = nobody
+	server = /bin/echo
+	server_args = hello
+	no_access = 127.0.0.9
+}
+service spoken
+{
+	id = we"ird\id
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 6021
+	user = nobody
+	server = /bin/cat
+	per_source = 1
+}
+service daytime
+{
+	id = clock
+	type = UNLISTED INTERNAL
+	socket_type = stream
+	wait = no
+	port = 6022
+}
+END
+systemctl daemon-reload && systemctl start xinetd.target
+cat >/root/metrics.py <<'END'
+import socket, subprocess, time
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+def connect(port, source='127.0.0.1'):
+    return socket.create_connection(('127.0.0.1', port), 20, (source, 0))
+
+for port in [6020] * 7 + [6022] * 3:
+    assert connect(port).recv(100), port
+for _ in range(2):
+    assert not connect(6020, '127.0.0.9').recv(100), 'refused'
+session = connect(6021)
+session.send(b'x')
+assert session.recv(1) == b'x'
+assert not connect(6021).recv(100), 'a second one'
+
+def sample(name, service, **more):
+    text = subprocess.run(['xinetdctl', 'metrics'], check=True, capture_output=True, text=True).stdout
+    values = {}
+    for family in text_string_to_metric_families(text):
+        for one in family.samples:
+            values[one.name, tuple(sorted(one.labels.items()))] = one.value
+    unit = {'we"ird\id': r'we\x22ird\x5cid'}.get(service, service)
+    return values.get((name, tuple(sorted(dict(more, service=service, unit=unit).items()))))
+
+wanted = [
+    (7, 'xinetd_served_total', 'spoken', {}),
+    (2, 'xinetd_refused_total', 'spoken', {'reason': 'address'}),
+    (7, 'xinetd_session_duration_seconds_count', 'spoken', {}),
+    (7, 'xinetd_session_duration_seconds_bucket', 'spoken', {'le': '3600.0'}),
+    (1, 'xinetd_sessions', 'we"ird\id', {}),
+    (1, 'xinetd_refused_total', 'we"ird\id', {'reason': 'per_source_limit'}),
+    (3, 'xinetd_served_total', 'clock', {}),
+    (0, 'xinetd_paused', 'clock', {}),
+]
+# A session counts when its server is reaped.
+end = time.monotonic() + 60
+for value, name, service, more in wanted:
+    while (seen := sample(name, service, **more)) != value:
+        assert time.monotonic() < end, (name, service, more, seen, value)
+END
+python3 /root/metrics.py"#;
+
 fn main() {
     let arguments = Arguments::from_args();
     let missing = testbed::missing();
@@ -96,18 +177,23 @@ fn main() {
         let _ = writeln!(io::stderr(), "skipped: {reason}");
     }
     let container: Arc<OnceLock<Result<Container>>> = Arc::default();
-    let trial = |software: &'static Software| {
+    let trial = |name, play: Play| {
         let container = Arc::clone(&container);
         let test = move || -> std::result::Result<(), Failed> {
             let container = container.get_or_init(|| Container::boot(Suite::Software, prepare));
             let container = container
                 .as_ref()
                 .map_err(|error| Failed::from(error.clone()))?;
-            serve(container, software).map_err(Failed::from)
+            play(container).map_err(Failed::from)
         };
-        Trial::test(software.name, test).with_ignored_flag(missing.is_some())
+        Trial::test(name, test).with_ignored_flag(missing.is_some())
     };
-    let trials = ALL.iter().map(trial).collect();
+    let mut trials: Vec<_> = ALL
+        .iter()
+        .map(|software| trial(software.name, Box::new(|on| serve(on, software))))
+        .collect();
+    let metrics = |on: &Container| on.sh(METRICS).map(drop);
+    trials.push(trial("openmetrics", Box::new(metrics)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(container);
     conclusion.exit();

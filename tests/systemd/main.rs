@@ -1,23 +1,30 @@
-//! The whole product on a real systemd, 252 and 257: files in, clients served.
+//! The whole product on a real systemd, 252 and 257: files in, clients served. What goes over the bus is
+//! played with dbus-broker in the place of dbus-daemon, too.
 //!
 //! One container for each suite serves all scenarios; each has services and ports of its own.
 
 mod access;
 mod bed;
 mod boot;
+mod bus;
+mod compromise;
 mod faults;
 mod ident;
 mod inetd;
 mod internal;
+mod kills;
 mod libwrap;
 mod lifecycle;
 mod limits;
 mod log_files;
+mod matrix;
 mod mux;
 mod process;
+mod reboot;
 mod redirect;
 mod reload;
 mod rpc;
+mod scale;
 mod sensor;
 mod status;
 mod switch;
@@ -48,30 +55,52 @@ fn main() {
         let _ = writeln!(io::stderr(), "skipped: {reason}");
     }
     let mut trials = Vec::new();
-    for suite in [Suite::Bookworm, Suite::Trixie] {
+    let all = [
+        boot::SCENARIOS,
+        units::SCENARIOS,
+        process::SCENARIOS,
+        limits::SCENARIOS,
+        access::SCENARIOS,
+        libwrap::SCENARIOS,
+        ident::SCENARIOS,
+        log_files::SCENARIOS,
+        inetd::SCENARIOS,
+        wait::SCENARIOS,
+        internal::SCENARIOS,
+        mux::SCENARIOS,
+        redirect::SCENARIOS,
+        reload::SCENARIOS,
+        matrix::SCENARIOS,
+        rpc::SCENARIOS,
+        lifecycle::SCENARIOS,
+        sensor::SCENARIOS,
+        kills::SCENARIOS,
+        compromise::SCENARIOS,
+        status::SCENARIOS,
+        bus::SCENARIOS,
+        scale::SCENARIOS,
+        switch::SCENARIOS,
+        faults::SCENARIOS,
+    ];
+    // What goes over the bus goes over the other one as well.
+    let over_the_bus = [
+        sensor::SCENARIOS,
+        kills::SCENARIOS,
+        compromise::SCENARIOS,
+        status::SCENARIOS,
+        bus::SCENARIOS,
+        bus::BROKER,
+    ];
+    let plan = [
+        (Suite::Bookworm, all.as_slice()),
+        (Suite::Trixie, all.as_slice()),
+        (Suite::Broker, over_the_bus.as_slice()),
+    ];
+    for (suite, groups) in plan {
         let lazy = Lazy::default();
-        let groups = [
-            boot::SCENARIOS,
-            units::SCENARIOS,
-            process::SCENARIOS,
-            limits::SCENARIOS,
-            access::SCENARIOS,
-            libwrap::SCENARIOS,
-            ident::SCENARIOS,
-            log_files::SCENARIOS,
-            inetd::SCENARIOS,
-            wait::SCENARIOS,
-            internal::SCENARIOS,
-            mux::SCENARIOS,
-            redirect::SCENARIOS,
-            reload::SCENARIOS,
-            rpc::SCENARIOS,
-            lifecycle::SCENARIOS,
-            sensor::SCENARIOS,
-            status::SCENARIOS,
-            switch::SCENARIOS,
-            faults::SCENARIOS,
-        ];
+        let booted = move || reboot::bans_outlive_it(suite).map_err(Failed::from);
+        let trial = Trial::test(format!("{}::bans_outlive_a_boot", suite.name()), booted);
+        trials.push(trial.with_ignored_flag(missing.is_some()));
         for &(name, scenario) in groups.iter().copied().flatten() {
             let lazy = Arc::clone(&lazy);
             let name = format!("{}::{name}", suite.name());

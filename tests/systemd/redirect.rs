@@ -106,8 +106,10 @@ fn families(bed: &Bed) -> Result<()> {
 }
 
 fn refused_backend(bed: &Bed) -> Result<()> {
-    let closed = Backend::new(Ipv4Addr::LOCALHOST)?.port;
-    let served = redirect(bed, "relay-refused", &format!("127.0.0.1 {closed}"), "")?;
+    let closed = Backend::new(Ipv4Addr::LOCALHOST)?;
+    closed.refuse()?;
+    let to = format!("127.0.0.1 {}", closed.port);
+    let served = redirect(bed, "relay-refused", &to, "")?;
     turned_away(&served.hear()?)?;
     let line = "can't connect to remote host 127.0.0.1: Connection refused (errno = 111)";
     let line = served.await_line(line)?;
@@ -231,7 +233,7 @@ fn bridge_file(bed: &Bed) -> Result<()> {
         equal("answer", client.read(7)?, b"welcome".to_vec())
     };
     line(&first, 5)?;
-    drop(first);
+    first.refuse()?;
     line(&second, 6)?;
     let message = "can't connect to remote host 127.0.0.1: Connection refused (errno = 111)";
     served.await_line(message)?;

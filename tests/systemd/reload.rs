@@ -1,6 +1,5 @@
 //! What follows a daemon-reload, by whoever, and `xinetdctl reload`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use testbed::{Close, Peer, Result};
@@ -20,7 +19,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("wait_changes_beside_sessions", wait_changes),
     ("a_socket_that_systemd_has_closed_comes_back", closed),
     ("services_may_change_places", places),
-    ("reloads_refuse_no_client_of_others", steady),
     ("reloads_of_units_and_of_the_manager_do_not_clash", clash),
     ("xinetdctl_reload_checks_first", checks),
     ("the_unit_xinetd_answers_in_its_place", daemon),
@@ -29,7 +27,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 const CAT: &str = "\tuser = nobody\n\tserver = /bin/cat";
 
 /// Waits until a port refuses or takes clients.
-fn await_port(port: u16, listens: bool) -> Result<()> {
+pub(crate) fn await_port(port: u16, listens: bool) -> Result<()> {
     let address = (std::net::Ipv4Addr::LOCALHOST, port).into();
     for _ in 0..600 {
         if Peer::connect(address, None)?.is_ok() == listens {
@@ -41,7 +39,7 @@ fn await_port(port: u16, listens: bool) -> Result<()> {
 }
 
 /// A service by its file and a daemon-reload alone.
-fn place<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
+pub(crate) fn place<'a>(bed: &'a Bed, id: &str, lines: &str) -> Result<Served<'a>> {
     let port = bed.port();
     bed.write(id, port, lines)?;
     bed.reload_alone()?;
@@ -199,36 +197,6 @@ fn places(bed: &Bed) -> Result<()> {
     bed.daemon_reload()?;
     equal("left", left.hear()?.text().as_str(), "left\n")?;
     equal("right", right.hear()?.text().as_str(), "right\n")
-}
-
-fn steady(bed: &Bed) -> Result<()> {
-    let quiet = place(bed, "unchanged", &format!("{CAT}\n\tcps = 0 0"))?;
-    let busy = place(bed, "changes-often", CAT)?;
-    let end = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let clients = scope.spawn(|| -> Result<usize> {
-            bed.container.enter_network()?;
-            let mut count = 0;
-            while !end.load(Ordering::Relaxed) {
-                let mut peer = quiet.connect()?;
-                peer.echo(b"one of many")?;
-                count += 1;
-            }
-            Ok(count)
-        });
-        let changes = (0..8).try_for_each(|round| {
-            let lines = format!(
-                "{CAT}\n\tinstances = {}\n\tbind = 127.0.0.{}",
-                round + 1,
-                round % 2 + 1
-            );
-            busy.rewrite(&lines)
-        });
-        end.store(true, Ordering::Relaxed);
-        let served = clients.join().map_err(|_| "the clients are gone")??;
-        changes?;
-        equal("there were clients", served > 8, true)
-    })
 }
 
 fn clash(bed: &Bed) -> Result<()> {

@@ -62,6 +62,26 @@ fn registered(bed: &Bed) -> Result<()> {
     let heard = Peer::hear((Ipv4Addr::LOCALHOST, port).into(), None)?;
     equal("the stream service", heard.text().as_str(), "served\n")?;
 
+    // One whose server accepts by itself.
+    let server = bed.script(
+        "rpc-taker",
+        "exec perl -e 'accept(C, STDIN); print C \"taken\\n\"'",
+    )?;
+    let taker = echo("rpc-taker", 300_003, &format!("\tport = {}", bed.port()))
+        .replace("wait = no", "wait = yes")
+        .replace("/bin/echo", &server);
+    write("rpc-taker", &taker)?;
+    bed.daemon_reload()?;
+    bed.container.sh("systemctl start rpc-taker.socket")?;
+    await_endpoints(bed, 300_003, 2)?;
+    for _ in 0..3 {
+        let taken = bed
+            .container
+            .sh("port=$(rpcinfo -p | awk '$1 == 300003 { print $4 }')
+             bash -c \"cat </dev/tcp/127.0.0.1/$port\"")?;
+        equal("the server", taken.as_str(), "taken\n")?;
+    }
+
     // An rpcbind that has forgotten all.
     bed.container.sh(
         "systemctl kill -s KILL rpcbind.service; systemctl stop rpcbind.socket rpcbind.service

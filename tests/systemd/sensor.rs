@@ -17,7 +17,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 const ECHO: &str = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in";
-const DECOY: &str =
+pub(crate) const DECOY: &str =
     "\tuser = nobody\n\tserver = /bin/true\n\tflags = SENSOR\n\tlog_on_failure = HOST";
 const CALL: &str = "busctl call org.xinetd.Bridge1 /org/xinetd/Bridge1 org.xinetd.Bridge1.Manager";
 
@@ -35,17 +35,17 @@ pub(crate) fn alone(bed: &Bed) -> Result<MutexGuard<'static, ()>> {
 }
 
 /// What a client at 10.9.0.`host` hears.
-fn hear(served: &Served<'_>, host: u8) -> Result<Heard> {
+pub(crate) fn hear(served: &Served<'_>, host: u8) -> Result<Heard> {
     let address = |host| IpAddr::from(Ipv4Addr::new(10, 9, 0, host));
     let to = (address(254), served.port).into();
     Peer::hear(to, Some((address(host), 0).into()))
 }
 
-fn let_in(served: &Served<'_>, host: u8) -> Result<()> {
+pub(crate) fn let_in(served: &Served<'_>, host: u8) -> Result<()> {
     equal("let in", hear(served, host)?.text().as_str(), "in\n")
 }
 
-fn await_ban(bed: &Bed, host: u8) -> Result<()> {
+pub(crate) fn await_ban(bed: &Bed, host: u8) -> Result<()> {
     bed.container
         .wait_until(&format!("xinetdctl bans list | grep '^10.9.0.{host} '"))
 }

@@ -16,6 +16,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     ("who_is_refused_waits_until_it_is_let_in", refused),
     ("a_server_that_accepts_nobody_is_paused", accepts_nobody),
+    (
+        "without_cps_a_server_that_accepts_nobody_is_not_started_for_ever",
+        nobody_without_cps,
+    ),
     ("no_datagram_is_lost", datagrams),
     ("a_refused_datagram_goes_alone", refused_datagram),
 ];
@@ -131,6 +135,36 @@ fn accepts_nobody(bed: &Bed) -> Result<()> {
     equal("a client of nobody", heard.close, Close::Reset)?;
     let line = "Deactivating service nobody-home due to excessive incoming connections.";
     served.await_line(line).map(drop)
+}
+
+fn nobody_without_cps(bed: &Bed) -> Result<()> {
+    let fickle = bed.script(
+        "fickle",
+        "test -e /run/fickle-works || exit 0\nexec perl -e 'accept(C, STDIN); print C \"in\\n\"'",
+    )?;
+    let served = serve(
+        bed,
+        "fickle",
+        &format!("socket_type = stream\n\tcps = 0 0\n\tlog_on_success = PID\n\tserver = {fickle}"),
+    )?;
+    let client = served.connect()?;
+    served.await_line("service fickle: 100 servers have ended at once")?;
+    let starts = |lines: Vec<testbed::Line>| {
+        let mut starts = lines
+            .iter()
+            .filter(|line| line.message().starts_with("START:"));
+        starts.by_ref().count()
+    };
+    let before = starts(bed.container.journal("fickle.service")?);
+    bed.container.sh("touch /run/fickle-works")?;
+    // Whoever waited is served in the end, and a service that works is not slow.
+    equal("the first", client.read_to_end()?.text().as_str(), "in\n")?;
+    let after = starts(bed.container.journal("fickle.service")?);
+    equal("starts while it rested are few", after - before <= 2, true)?;
+    for _ in 0..3 {
+        equal("the next", served.hear()?.text().as_str(), "in\n")?;
+    }
+    Ok(())
 }
 
 fn socket(served: &Served<'_>, host: u8) -> Result<UdpSocket> {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use libtest_mimic::Failed;
 
 /// Where the generated units lie in the trees that systemd-analyze looks at: no other path fits
-/// the LoadCredential= lines of the golden trees.
+/// the StandardInput= lines of the golden trees.
 pub(crate) const DIRECTORY: &str = "/run/systemd/generator.late";
 
 /// A directory that goes away with the value.

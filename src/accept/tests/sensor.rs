@@ -1,7 +1,7 @@
 //! Sensors and bans, with a table and a coordinator that the test plays.
 
 use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -166,6 +166,18 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     )
     .unwrap();
     scene.until(|helper| helper.door.is_idle().then_some(()));
+    // One that has answered is killed: its successor hears at once, while the peer sees no end.
+    drop(client);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let caught = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    scene.helper.door.report(PEER, Some(stream));
+    scene.helper.serve_door(now());
+    assert!(scene.helper.door.due().is_none());
+    assert_eq!(heard(&enter(&second)), Some(Report(PEER)));
+    caught.set_nonblocking(true).unwrap();
+    let seen = (&caught).read(&mut [0]).unwrap_err();
+    assert_eq!(seen.kind(), ErrorKind::WouldBlock);
     fs::remove_file(&path).unwrap();
 }
 

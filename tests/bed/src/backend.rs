@@ -1,6 +1,6 @@
 //! A server of the test's own, for what connects to one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Shutdown};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
@@ -44,6 +44,14 @@ impl Backend {
         let own = context(listener.local_addr(), "own address")?;
         let port = own.as_socket().map_or(0, |own| own.port());
         Ok(Self { listener, port })
+    }
+
+    /// From now on connections are refused; nobody else gets the port.
+    ///
+    /// # Errors
+    /// If the kernel does not let go of it.
+    pub fn refuse(&self) -> Result<()> {
+        context(self.listener.shutdown(Shutdown::Both), "shutdown")
     }
 
     /// The next connection that it gets.

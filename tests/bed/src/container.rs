@@ -71,6 +71,24 @@ impl Container {
         Ok(container)
     }
 
+    /// Boots it anew: what is on its disk stays.
+    ///
+    /// # Errors
+    /// What kept it from going down or from booting.
+    pub fn reboot(&mut self) -> Result<()> {
+        self.sh("systemctl reboot --no-block")?;
+        // With --keep-unit systemd-nspawn leaves, so that whoever has started it does so again.
+        let end = Instant::now() + PATIENCE;
+        while matches!(self.nspawn.try_wait(), Ok(None)) {
+            if Instant::now() > end {
+                return Err("the container does not go down".to_owned());
+            }
+            sleep(Duration::from_millis(20));
+        }
+        (self.nspawn, self.leader) = start(&self.dir)?;
+        self.await_boot()
+    }
+
     /// Waits until systemd has booted; trixie is `degraded` here, for want of kernel modules.
     fn await_boot(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;

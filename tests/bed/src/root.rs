@@ -17,6 +17,8 @@ pub enum Suite {
     Bookworm,
     /// Debian 13: systemd 257.
     Trixie,
+    /// Debian 13 with dbus-broker in the place of dbus-daemon, and with polkit.
+    Broker,
     /// Debian 12 with the servers and clients of the software tests.
     Software,
     /// Debian 12 with real xinetd, and the programs that read its log.
@@ -31,6 +33,7 @@ impl Suite {
         match self {
             Self::Bookworm => "systemd-252",
             Self::Trixie => "systemd-257",
+            Self::Broker => "dbus-broker",
             Self::Software => "software",
             Self::Conformance => "conformance",
             Self::Bench => "bench",
@@ -40,7 +43,7 @@ impl Suite {
     fn distribution(self) -> &'static str {
         match self {
             Self::Bookworm | Self::Software | Self::Conformance | Self::Bench => "bookworm",
-            Self::Trixie => "trixie",
+            Self::Trixie | Self::Broker => "trixie",
         }
     }
 
@@ -53,13 +56,16 @@ impl Suite {
             Self::Trixie => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rpcbind,rstatd,rstat-client"
             }
+            Self::Broker => {
+                "systemd,systemd-sysv,dbus-broker,polkitd,iproute2,procps,netbase,tzdata"
+            }
             Self::Software => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rsync,git,openssh-server,\
                  openssh-client,vsftpd,curl,nagios-nrpe-server,nagios-nrpe-plugin,\
-                 tftpd-hpa,tftp-hpa"
+                 tftpd-hpa,tftp-hpa,python3-prometheus-client"
             }
             Self::Conformance => {
-                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch"
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,tcpd,fail2ban,logwatch,rpcbind"
             }
             // The last four are the libraries of openbsd-inetd.
             Self::Bench => {
@@ -74,7 +80,9 @@ impl Suite {
         match self {
             // It and xinetd exclude each other.
             Self::Bench => Some("openbsd-inetd"),
-            Self::Bookworm | Self::Trixie | Self::Software | Self::Conformance => None,
+            Self::Bookworm | Self::Trixie | Self::Broker | Self::Software | Self::Conformance => {
+                None
+            }
         }
     }
 

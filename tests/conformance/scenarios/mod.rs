@@ -19,6 +19,8 @@ mod order;
 mod process;
 mod rate;
 mod readers;
+mod reload;
+mod rpc;
 mod sensors;
 mod sessions;
 
@@ -43,8 +45,10 @@ pub(crate) fn all() -> Vec<Scenario> {
         log_file::SCENARIOS,
         ident::SCENARIOS,
         readers::SCENARIOS,
+        rpc::SCENARIOS,
         inside::SCENARIOS,
         sensors::SCENARIOS,
+        reload::SCENARIOS,
         kinds::SCENARIOS,
         mux::SCENARIOS,
         inetd::SCENARIOS,

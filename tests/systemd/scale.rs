@@ -1,0 +1,138 @@
+//! Many services at once, and many bans: what they cost the bus and the coordinator.
+
+use std::time::Instant;
+
+use testbed::{Result, say};
+
+use crate::Scenario;
+use crate::bed::{Bed, Served, entry, equal};
+use crate::sensor::alone;
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("four_hundred_helpers_leave_the_bus_alone", helpers),
+    ("ten_thousand_bans_fit", bans),
+];
+
+/// dbus-daemon lets a user have 256 connections: helpers must have none.
+const SERVICES: u16 = 400;
+
+/// How long a status may take, and how much memory the coordinator: ten times what is measured on a
+/// machine that has nothing else to do, so that only another order fails.
+const SLOW: f64 = 1.0;
+const MUCH: u64 = 64 << 10;
+
+/// What a command takes that runs inside, in seconds: the median of a few times.
+fn time(bed: &Bed, command: &str) -> Result<f64> {
+    let mut times = [0.0; 7];
+    for time in &mut times {
+        let begin = Instant::now();
+        bed.container.sh(command)?;
+        *time = begin.elapsed().as_secs_f64();
+    }
+    times.sort_unstable_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// The memory of the coordinator in KiB: its own, and its share of what is shared (PSS).
+fn memory(bed: &Bed) -> Result<u64> {
+    let text = bed.container.sh("awk '$1 == \"Pss:\" { print $2 }' \
+         /proc/$(systemctl show -P MainPID xinetd-coordinator)/smaps_rollup")?;
+    text.trim()
+        .parse()
+        .map_err(|_| format!("no memory: {text}"))
+}
+
+fn bounded(bed: &Bed, what: &str, commands: &[&str]) -> Result<()> {
+    for command in commands {
+        let time = time(bed, &format!("{command} >/dev/null"))?;
+        say(&format!("{what}: `{command}` takes {:.0} ms", time * 1e3));
+        equal(command, time < SLOW, true)?;
+    }
+    let memory = memory(bed)?;
+    say(&format!("{what}: the coordinator has {memory} KiB"));
+    equal("the memory is bounded", memory < MUCH, true)
+}
+
+fn helpers(bed: &Bed) -> Result<()> {
+    let _bus = alone(bed)?;
+    // What other scenarios had it do is not counted.
+    bed.container
+        .sh("systemctl stop xinetd-coordinator.service")?;
+    let ports: Vec<u16> = (0..SERVICES).map(|_| bed.port()).collect();
+    let id = |port: &u16| format!("many-{port}");
+    let lines = "\tuser = root\n\tserver = /bin/cat";
+    let text: String = ports
+        .iter()
+        .map(|port| entry(&id(port), *port, lines))
+        .collect();
+    bed.container.write("/etc/xinetd.d/many", text, 0o644)?;
+    bed.daemon_reload()?;
+    let units: Vec<_> = ports.iter().map(|port| id(port) + ".socket").collect();
+    bed.container
+        .sh(&format!("systemctl start {}", units.join(" ")))?;
+    let mut clients = Vec::new();
+    for port in &ports {
+        let served = Served {
+            bed,
+            id: id(port),
+            port: *port,
+        };
+        clients.push(served.connect()?);
+    }
+    for client in &mut clients {
+        client.echo(b"1")?;
+    }
+    let serving = bed
+        .container
+        .sh("xinetdctl status | grep -c '^many-.* serving .* 1 '")?;
+    equal("services", serving.trim(), &SERVICES.to_string())?;
+    // Others of root find room on the bus.
+    bed.container.sh(
+        "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+         org.freedesktop.DBus.Peer Ping",
+    )?;
+    let first = ports.first().map(id).unwrap_or_default();
+    let object = format!(
+        "busctl introspect org.xinetd.Bridge1 /org/xinetd/Bridge1/service/{}",
+        first.replace('-', "_2d")
+    );
+    let status = format!("xinetdctl status {first}");
+    bounded(
+        bed,
+        "400 active services",
+        &["xinetdctl status", "xinetdctl metrics", &status, &object],
+    )?;
+    drop(clients);
+    bed.container.sh("rm /etc/xinetd.d/many")?;
+    bed.daemon_reload()
+}
+
+fn bans(bed: &Bed) -> Result<()> {
+    let _alone = alone(bed)?;
+    let file = "/var/lib/xinetd-coordinator/bans.toml";
+    let mut text = "format = 1\n".to_owned();
+    for number in 0..10_000 {
+        let peer = format!("198.18.{}.{}/32", number / 250, number % 250);
+        text.push_str(&format!(
+            "[[ban]]\npeer = \"{peer}\"\nsince = 1\nlast = 1\nsensor = \"decoy\"\n"
+        ));
+    }
+    // As after a boot: there is no table.
+    let stop = "systemctl stop xinetd-coordinator.service; rm -f /run/xinetd-coordinator/bans";
+    bed.container.sh(stop)?;
+    bed.container.write(file, text, 0o600)?;
+    let count = bed
+        .container
+        .sh("xinetdctl bans list | grep -c '^198.18.'")?;
+    equal("bans", count.trim(), "10000")?;
+    bounded(
+        bed,
+        "10,000 bans",
+        &[
+            "xinetdctl bans list",
+            "xinetdctl bans add 10.9.0.4",
+            "xinetdctl bans remove 10.9.0.4 && xinetdctl bans add 10.9.0.4",
+        ],
+    )?;
+    bed.container.sh("xinetdctl bans flush").map(drop)
+}
