@@ -30,9 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Runs its arguments with the folder `$1` as /run.
 const IN_NAMESPACE: &str = "mount --bind \"$1\" /run && shift && exec \"$@\"";
 
-/// Runs the helper `$2` with standard input as its listener, and tells its process in the file `$1`.
+/// Runs the helper `$3` with standard input as its listener and the spec `$2` as its standard input,
+/// and tells its process in the file `$1`.
 const WITH_LISTENER: &str =
-    "exec 3<&0 </dev/null; echo $$ >\"$1\"; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$2\" counted";
+    "exec 3<&0 <\"$2\"; echo $$ >\"$1\"; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$3\" counted";
 
 /// What there is besides the clients that are counted.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +68,8 @@ impl Stage {
         let _ = fs::remove_dir_all(folder);
         let run = folder.join("run");
         fs::create_dir_all(run.join("systemd/journal")).map_err(text)?;
-        fs::write(folder.join("spec"), spec).map_err(text)?;
+        let spec_file = folder.join("spec");
+        fs::write(&spec_file, spec).map_err(text)?;
         if !crowd.banned.is_empty() {
             let table = folder.join(TABLE.trim_start_matches('/'));
             fs::create_dir_all(table.parent().unwrap_or(&run)).map_err(text)?;
@@ -83,10 +85,10 @@ impl Stage {
             .args(watcher)
             .args(["sh", "-c", WITH_LISTENER, "sh"])
             .arg(&pid_file)
+            .arg(&spec_file)
             .arg(repository().join("target/release/xinetd-accept"))
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("CREDENTIALS_DIRECTORY", folder)
             .stdin(socket)
             .spawn()
             .map_err(text)?;
