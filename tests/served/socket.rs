@@ -62,14 +62,17 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
 }
 
 /// Waits until the client was refused, or served by a program that the container has.
+///
+/// Not with --after-cursor: where the line at the cursor is not the unit's, journalctl would leave out
+/// the first one that is. That may be the helper's FAIL, which can overtake systemd's own lines.
 fn await_outcome(machine: &Machine, unit: &str, cursor: &str) -> Result<Outcome> {
     let unit = format!("{unit}.service");
     machine.container.wait_until(&format!(
-        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START|NOID): ' ||
+        "journalctl --cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START|NOID): ' ||
          systemctl show -P StatusText '{unit}' | grep -E '[1-9][0-9]* served'"
     ))?;
     let (refused, _) = machine.container.try_sh(&format!(
-        "journalctl --after-cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|NOID): '"
+        "journalctl --cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|NOID): '"
     ))?;
     Ok(match refused {
         true => Outcome::Refused,
