@@ -2,7 +2,7 @@
 
 use crate::policy::Note;
 
-use super::entry::Entry;
+use super::datagram::Datagram;
 use super::event::{Ending, Event, Peer};
 use super::line::Line;
 use super::service::ServiceLog;
@@ -11,7 +11,7 @@ use super::service::ServiceLog;
 ///
 /// The client's address is in the fields where it is in the line: who leaves out HOST may have
 /// reasons not to keep addresses.
-pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>, pid: u32) {
+pub(super) fn encode(entry: &mut Datagram, service: &ServiceLog, event: &Event<'_>, pid: u32) {
     let kind = event.kind();
     let line = Line(service, event);
     let urgency = event.severity().unwrap_or_else(|| service.urgency(kind));
@@ -105,7 +105,7 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
 }
 
 /// The client, in the form that its server finds in its environment.
-fn remote(entry: &mut Entry, peer: Peer<'_>, wanted: bool) {
+fn remote(entry: &mut Datagram, peer: Peer<'_>, wanted: bool) {
     if wanted {
         entry.text("REMOTE_HOST", peer.host);
         if !peer.address.is_unspecified() {
@@ -122,7 +122,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::bytes::ByteString;
-    use crate::journal::entry::tests::fields as parse;
+    use crate::journal::datagram::tests::fields as parse;
     use crate::policy::{Access, NameAnswer, Policy};
     use crate::problem::Place;
     use crate::service::AccessRule;
@@ -140,7 +140,7 @@ mod tests {
     fn fields(change: impl FnOnce(&mut Spec), event: &Event<'_>) -> BTreeMap<String, String> {
         let mut spec = Spec::example();
         change(&mut spec);
-        let mut entry = Entry::default();
+        let mut entry = Datagram::default();
         encode(&mut entry, &ServiceLog::new(&spec), event, 1);
         let all = parse(entry.as_bytes()).unwrap();
         let text = |value: Vec<u8>| value.escape_ascii().to_string();

@@ -6,7 +6,7 @@
 //! through the `log` crate to the same [`Journal`].
 #![forbid(unsafe_code)]
 
-mod entry;
+mod datagram;
 mod event;
 mod fields;
 mod file;
