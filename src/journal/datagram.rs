@@ -13,6 +13,17 @@ pub(super) struct Datagram {
     entries: Vec<usize>,
 }
 
+/// The fields that are the same in all entries of a process.
+#[derive(Clone, Debug)]
+pub(super) struct Sender(Vec<u8>);
+
+impl Sender {
+    /// The process `pid`, under the name by which xinetd's lines are found.
+    pub(super) fn new(pid: u32) -> Self {
+        Self(format!("SYSLOG_IDENTIFIER=xinetd\nSYSLOG_PID={pid}\n").into())
+    }
+}
+
 impl Datagram {
     /// Begins another entry with the fields that all have. The message comes first, on one line,
     /// see [`messages`](Self::messages).
@@ -20,7 +31,7 @@ impl Datagram {
         &mut self,
         message: Arguments<'_>,
         (facility, level): (Facility, Level),
-        pid: u32,
+        sender: &Sender,
     ) {
         if !self.bytes.is_empty() {
             self.bytes.push(b'\n');
@@ -29,8 +40,12 @@ impl Datagram {
         self.text("MESSAGE", message);
         self.text("PRIORITY", level as u8);
         self.text("SYSLOG_FACILITY", facility as u8);
-        self.text("SYSLOG_IDENTIFIER", "xinetd");
-        self.text("SYSLOG_PID", pid);
+        self.same(&sender.0);
+    }
+
+    /// Adds fields that were made before.
+    pub(super) fn same(&mut self, fields: &[u8]) {
+        self.bytes.extend_from_slice(fields);
     }
 
     /// Adds a field with a text. Its control characters are written as `\xNN`, so that it can't
@@ -178,7 +193,7 @@ pub(super) mod tests {
     fn entry(message: &str) -> Datagram {
         let mut entry = Datagram::default();
         let urgency = (Facility::Authpriv, Level::Warning);
-        entry.begin(format_args!("{message}"), urgency, 77);
+        entry.begin(format_args!("{message}"), urgency, &Sender::new(77));
         entry
     }
 
@@ -208,7 +223,11 @@ pub(super) mod tests {
     fn entries_stand_one_after_the_other() {
         let mut datagram = entry("first");
         datagram.bytes("XINETD_FILE", b"/a\n\nb");
-        datagram.begin(format_args!("second"), (Facility::Daemon, Level::Info), 1);
+        datagram.begin(
+            format_args!("second"),
+            (Facility::Daemon, Level::Info),
+            &Sender::new(1),
+        );
         let entries = entries(datagram.as_bytes()).unwrap();
         let sizes: Vec<_> = entries.iter().map(Vec::len).collect();
         assert_eq!(sizes, [6, 5]);

@@ -1,8 +1,10 @@
 //! The structured fields of an event.
 
+use crate::bytes::ByteString;
 use crate::policy::Note;
+use crate::problem::Place;
 
-use super::datagram::Datagram;
+use super::datagram::{Datagram, Sender};
 use super::event::{Ending, Event, Peer};
 use super::line::Line;
 use super::service::ServiceLog;
@@ -11,15 +13,19 @@ use super::service::ServiceLog;
 ///
 /// The client's address is in the fields where it is in the line: who leaves out HOST may have
 /// reasons not to keep addresses.
-pub(super) fn encode(entry: &mut Datagram, service: &ServiceLog, event: &Event<'_>, pid: u32) {
+pub(super) fn encode(
+    entry: &mut Datagram,
+    service: &ServiceLog,
+    event: &Event<'_>,
+    sender: &Sender,
+) {
     let kind = event.kind();
     let line = Line(service, event);
     let urgency = event.severity().unwrap_or_else(|| service.urgency(kind));
-    entry.begin(format_args!("{line}"), urgency, pid);
-    entry.text("MESSAGE_ID", kind.message_id());
-    entry.text("XINETD_EVENT", kind.name());
-    entry.bytes("XINETD_SERVICE", service.id.as_bytes());
-    entry.text("XINETD_CONFIG", &service.place);
+    entry.begin(format_args!("{line}"), urgency, sender);
+    entry.bytes("MESSAGE_ID", kind.message_id().as_bytes());
+    entry.bytes("XINETD_EVENT", kind.name().as_bytes());
+    entry.same(&service.fields);
     match *event {
         Event::Start { pid, peer } => {
             remote(entry, peer, service.success.host);
@@ -104,6 +110,14 @@ pub(super) fn encode(entry: &mut Datagram, service: &ServiceLog, event: &Event<'
     }
 }
 
+/// The fields that all entries of a service have, ready made.
+pub(super) fn of_service(id: &ByteString, place: &Place) -> Vec<u8> {
+    let mut fields = Datagram::default();
+    fields.bytes("XINETD_SERVICE", id.as_bytes());
+    fields.text("XINETD_CONFIG", place);
+    fields.as_bytes().to_vec()
+}
+
 /// The client, in the form that its server finds in its environment.
 fn remote(entry: &mut Datagram, peer: Peer<'_>, wanted: bool) {
     if wanted {
@@ -121,10 +135,8 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
-    use crate::bytes::ByteString;
     use crate::journal::datagram::tests::fields as parse;
     use crate::policy::{Access, NameAnswer, Policy};
-    use crate::problem::Place;
     use crate::service::AccessRule;
     use crate::spec::Spec;
 
@@ -141,7 +153,7 @@ mod tests {
         let mut spec = Spec::example();
         change(&mut spec);
         let mut entry = Datagram::default();
-        encode(&mut entry, &ServiceLog::new(&spec), event, 1);
+        encode(&mut entry, &ServiceLog::new(&spec), event, &Sender::new(1));
         let all = parse(entry.as_bytes()).unwrap();
         let text = |value: Vec<u8>| value.escape_ascii().to_string();
         let mut map: BTreeMap<_, _> = all

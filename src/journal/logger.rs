@@ -29,7 +29,7 @@ impl Log for Journal {
         if self.enabled(record.metadata()) {
             self.submit(|entry| {
                 let urgency = (Facility::Daemon, urgency(record.level()));
-                entry.begin(*record.args(), urgency, self.pid);
+                entry.begin(*record.args(), urgency, &self.sender);
             });
         }
     }

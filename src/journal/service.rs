@@ -1,11 +1,11 @@
 //! What of a service's events is logged, and as what.
 
 use crate::bytes::ByteString;
-use crate::problem::Place;
 use crate::service::{Facility, FailureFlags, Level, LogTarget, SuccessFlags};
 use crate::spec::Spec;
 
 use super::event::Event;
+use super::fields;
 use super::kind::Kind;
 
 /// The part of a service that its log entries depend on.
@@ -15,7 +15,8 @@ pub struct ServiceLog {
     pub(super) name: ByteString,
     /// Its name in hosts.allow and hosts.deny.
     pub(super) daemon: ByteString,
-    pub(super) place: Place,
+    /// The fields that all its entries have.
+    pub(super) fields: Vec<u8>,
     pub(super) success: SuccessFlags,
     pub(super) failure: FailureFlags,
     unasked: bool,
@@ -36,7 +37,7 @@ impl ServiceLog {
             id: spec.id.clone(),
             name: spec.name.clone(),
             daemon: spec.libwrap.clone().unwrap_or_default(),
-            place: spec.place.clone(),
+            fields: fields::of_service(&spec.id, &spec.place),
             success: spec.logging.success,
             failure: FailureFlags {
                 host: spec.logging.failure.host || unasked,

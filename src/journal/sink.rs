@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::service::{Facility, Level};
 
-use super::datagram::Datagram;
+use super::datagram::{Datagram, Sender};
 use super::event::Event;
 use super::fields;
 use super::kind::Kind;
@@ -29,7 +29,8 @@ use super::service::ServiceLog;
 pub struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
-    pub(super) pid: u32,
+    pid: u32,
+    pub(super) sender: Sender,
     state: Mutex<State>,
 }
 
@@ -78,10 +79,12 @@ impl Journal {
         socket.set_nonblocking(true)?;
         // A failure shows again when there is something to send.
         let _ = socket.connect(&path);
+        let pid = std::process::id();
         Ok(Self {
             socket,
             path,
-            pid: std::process::id(),
+            pid,
+            sender: Sender::new(pid),
             state: Mutex::new(State {
                 gathered: Datagram::default(),
                 queue: VecDeque::new(),
@@ -97,7 +100,7 @@ impl Journal {
     pub fn write(&self, service: &ServiceLog, event: &Event<'_>) {
         if service.wants(event) {
             let mut state = self.lock();
-            fields::encode(&mut state.gathered, service, event, self.pid);
+            fields::encode(&mut state.gathered, service, event, &self.sender);
             if state.gathered.as_bytes().len() >= Self::GATHERED {
                 self.drain(&mut state);
             }
@@ -173,7 +176,7 @@ impl Journal {
         report.begin(
             format_args!("{lost} log lines were lost because the journal did not take them"),
             (Facility::Daemon, Level::Warning),
-            self.pid,
+            &self.sender,
         );
         report.text("MESSAGE_ID", Kind::LinesLost.message_id());
         report.text("XINETD_EVENT", Kind::LinesLost.name());

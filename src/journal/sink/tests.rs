@@ -88,7 +88,7 @@ fn say(journal: &Journal, message: &str) {
         entry.begin(
             format_args!("{message}"),
             (Facility::Daemon, Level::Info),
-            1,
+            &Sender::new(1),
         );
     });
 }
