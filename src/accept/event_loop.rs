@@ -21,9 +21,6 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long the last lines may take to reach the journal.
 const LAST_LINES: u16 = 1000;
 
-/// Lines of many clients are sent together, once in this time; one that comes alone is sent at once.
-const LINES_TOGETHER: Duration = Duration::from_millis(1);
-
 /// Events at once.
 const EVENTS: usize = 64;
 
@@ -149,10 +146,6 @@ impl Helper {
             self.notifier.tell(now, || status);
         }
         self.serve_log_file(now);
-        if self.lines_due().is_some_and(|due| now >= due) {
-            self.journal.flush();
-            self.lines_sent = now;
-        }
         self.watch_journal();
         self.watch_waiting(now);
         self.is_idle(now)
@@ -169,7 +162,6 @@ impl Helper {
             self.waiting.due(),
             self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
-            self.lines_due(),
             self.summary_due(),
             self.notifier.due(),
             self.door.due(),
@@ -183,11 +175,6 @@ impl Helper {
             Some(due) => EpollTimeout::try_from(due.since(now) + Duration::from_micros(999))
                 .unwrap_or(EpollTimeout::MAX),
         }
-    }
-
-    fn lines_due(&self) -> Option<Moment> {
-        let gathered = self.journal.has_gathered();
-        gathered.then(|| self.lines_sent.plus(LINES_TOGETHER))
     }
 
     fn summary_due(&self) -> Option<Moment> {

@@ -54,8 +54,6 @@ pub(super) struct Helper {
     pub(super) signals: SignalFd,
     pub(super) journal: &'static Journal,
     pub(super) journal_watched: bool,
-    /// When lines were sent last.
-    pub(super) lines_sent: Moment,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
     pub(super) state: State,
@@ -228,7 +226,6 @@ impl Helper {
             signals: SignalFd::with_flags(&mask, flags)?,
             journal: start.journal,
             journal_watched: false,
-            lines_sent: Moment::default(),
             inherited: start.inherited,
             log_file: LogFile::new(start.door.clone(), &start.settings.spec),
             settings: start.settings,

@@ -158,7 +158,6 @@ impl Scene {
 
     /// The lines of the log, with `#` for each number.
     fn log(&self) -> Vec<String> {
-        self.helper.journal.flush();
         let text = String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap();
         text.lines()
             .map(|line| {

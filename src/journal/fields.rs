@@ -4,7 +4,7 @@ use crate::bytes::ByteString;
 use crate::policy::Note;
 use crate::problem::Place;
 
-use super::datagram::{Datagram, Sender};
+use super::entry::{Entry, Sender};
 use super::event::{Ending, Event, Peer};
 use super::line::Line;
 use super::service::ServiceLog;
@@ -13,12 +13,7 @@ use super::service::ServiceLog;
 ///
 /// The client's address is in the fields where it is in the line: who leaves out HOST may have
 /// reasons not to keep addresses.
-pub(super) fn encode(
-    entry: &mut Datagram,
-    service: &ServiceLog,
-    event: &Event<'_>,
-    sender: &Sender,
-) {
+pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>, sender: &Sender) {
     let kind = event.kind();
     let line = Line(service, event);
     let urgency = event.severity().unwrap_or_else(|| service.urgency(kind));
@@ -112,14 +107,14 @@ pub(super) fn encode(
 
 /// The fields that all entries of a service have, ready made.
 pub(super) fn of_service(id: &ByteString, place: &Place) -> Vec<u8> {
-    let mut fields = Datagram::default();
+    let mut fields = Entry::default();
     fields.bytes("XINETD_SERVICE", id.as_bytes());
     fields.text("XINETD_CONFIG", place);
     fields.as_bytes().to_vec()
 }
 
 /// The client, in the form that its server finds in its environment.
-fn remote(entry: &mut Datagram, peer: Peer<'_>, wanted: bool) {
+fn remote(entry: &mut Entry, peer: Peer<'_>, wanted: bool) {
     if wanted {
         entry.text("REMOTE_HOST", peer.host);
         if !peer.address.is_unspecified() {
@@ -135,7 +130,7 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
-    use crate::journal::datagram::tests::fields as parse;
+    use crate::journal::entry::tests::fields as parse;
     use crate::policy::{Access, NameAnswer, Policy};
     use crate::service::AccessRule;
     use crate::spec::Spec;
@@ -152,7 +147,7 @@ mod tests {
     fn fields(change: impl FnOnce(&mut Spec), event: &Event<'_>) -> BTreeMap<String, String> {
         let mut spec = Spec::example();
         change(&mut spec);
-        let mut entry = Datagram::default();
+        let mut entry = Entry::default();
         encode(&mut entry, &ServiceLog::new(&spec), event, &Sender::new(1));
         let all = parse(entry.as_bytes()).unwrap();
         let text = |value: Vec<u8>| value.escape_ascii().to_string();

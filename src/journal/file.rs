@@ -2,7 +2,7 @@
 
 use jiff::Zoned;
 
-use super::datagram::escaped;
+use super::entry::escaped;
 use super::event::Event;
 use super::line::Line;
 use super::service::ServiceLog;

@@ -6,7 +6,7 @@
 //! through the `log` crate to the same [`Journal`].
 #![forbid(unsafe_code)]
 
-mod datagram;
+mod entry;
 mod event;
 mod fields;
 mod file;

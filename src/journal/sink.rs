@@ -10,16 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::service::{Facility, Level};
 
-use super::datagram::{Datagram, Sender};
+use super::entry::{self, Entry, Sender};
 use super::event::Event;
 use super::fields;
 use super::kind::Kind;
 use super::service::ServiceLog;
 
 /// The journal, as something to write to. It never blocks on journald.
-///
-/// Events are gathered until the owner [flushes](Self::flush) them: journald takes half as long for
-/// entries that come in one datagram as for those that come alone (docs/performance.md).
 ///
 /// What journald does not take at once waits in a queue of bounded size: the owner watches the
 /// descriptor for writing while [`pending`](Self::pending) and then calls [`flush`](Self::flush).
@@ -35,9 +32,8 @@ pub struct Journal {
 }
 
 struct State {
-    /// What has not been tried to send yet.
-    gathered: Datagram,
-    queue: VecDeque<Datagram>,
+    entry: Entry,
+    queue: VecDeque<Box<[u8]>>,
     queued_bytes: usize,
     lost: u64,
     fallback: Box<dyn Write + Send>,
@@ -58,9 +54,6 @@ impl Journal {
 
     /// How many bytes wait at most.
     pub const QUEUE: usize = 256 * 1024;
-
-    /// How many bytes are gathered before they are sent unasked. An entry has some 400.
-    const GATHERED: usize = 16 * 1024;
 
     /// The machine's journal.
     ///
@@ -86,7 +79,7 @@ impl Journal {
             pid,
             sender: Sender::new(pid),
             state: Mutex::new(State {
-                gathered: Datagram::default(),
+                entry: Entry::default(),
                 queue: VecDeque::new(),
                 queued_bytes: 0,
                 lost: 0,
@@ -95,28 +88,31 @@ impl Journal {
         })
     }
 
-    /// Logs an event of a service, if the service [wants](ServiceLog::wants) it, with the next
-    /// [`flush`](Self::flush).
+    /// Logs an event of a service, if the service [wants](ServiceLog::wants) it.
     pub fn write(&self, service: &ServiceLog, event: &Event<'_>) {
         if service.wants(event) {
-            let mut state = self.lock();
-            fields::encode(&mut state.gathered, service, event, &self.sender);
-            if state.gathered.as_bytes().len() >= Self::GATHERED {
-                self.drain(&mut state);
-            }
+            self.submit(|entry| fields::encode(entry, service, event, &self.sender));
         }
     }
 
-    /// Logs what `fill` puts into a datagram, at once.
-    pub(super) fn submit(&self, fill: impl FnOnce(&mut Datagram)) {
+    /// Logs what `fill` puts into an entry.
+    pub(super) fn submit(&self, fill: impl FnOnce(&mut Entry)) {
         let mut state = self.lock();
-        fill(&mut state.gathered);
         self.drain(&mut state);
-    }
-
-    /// Whether there are events that were not flushed.
-    pub fn has_gathered(&self) -> bool {
-        !self.lock().gathered.is_empty()
+        let mut entry = std::mem::take(&mut state.entry);
+        fill(&mut entry);
+        // What waits already goes first.
+        let fate = if state.queue.is_empty() {
+            self.send(&mut state, entry.as_bytes())
+        } else {
+            Fate::Wait
+        };
+        match fate {
+            Fate::Sent => {}
+            Fate::Wait => state.enqueue(entry.as_bytes()),
+            Fate::Lost => state.lost += 1,
+        }
+        state.entry = entry;
     }
 
     /// Whether something waits for journald.
@@ -125,40 +121,12 @@ impl Journal {
         !state.queue.is_empty() || state.lost > 0
     }
 
-    /// Sends what was gathered and what waits, as far as journald takes it.
+    /// Sends what waits, as far as journald takes it.
     pub fn flush(&self) {
         self.drain(&mut self.lock());
     }
 
-    /// In order: what waits, what was lost after it, what was gathered since.
     fn drain(&self, state: &mut State) {
-        self.send_queue(state);
-        if state.lost > 0 && state.queue.is_empty() {
-            let mut report = Datagram::default();
-            self.report_lost(&mut report, state.lost);
-            // A report that can't be sent at all must not be tried for ever.
-            if !matches!(self.send(state, &report), Fate::Wait) {
-                state.lost = 0;
-            }
-        }
-        if state.gathered.is_empty() {
-            return;
-        }
-        let mut gathered = std::mem::take(&mut state.gathered);
-        let fate = match state.queue.is_empty() {
-            true => self.send(state, &gathered),
-            false => Fate::Wait,
-        };
-        match fate {
-            Fate::Sent => {}
-            Fate::Wait => return state.enqueue(gathered),
-            Fate::Lost => state.lose(&gathered),
-        }
-        gathered.clear();
-        state.gathered = gathered;
-    }
-
-    fn send_queue(&self, state: &mut State) {
         while let Some(datagram) = state.queue.pop_front() {
             match self.send(state, &datagram) {
                 Fate::Sent => {}
@@ -166,36 +134,44 @@ impl Journal {
                     state.queue.push_front(datagram);
                     return;
                 }
-                Fate::Lost => state.lose(&datagram),
+                Fate::Lost => state.lost += 1,
             }
-            state.queued_bytes -= datagram.as_bytes().len();
+            state.queued_bytes -= datagram.len();
+        }
+        if state.lost > 0 {
+            let mut entry = std::mem::take(&mut state.entry);
+            self.report_lost(&mut entry, state.lost);
+            // A report that can't be sent at all must not be tried for ever.
+            if !matches!(self.send(state, entry.as_bytes()), Fate::Wait) {
+                state.lost = 0;
+            }
+            state.entry = entry;
         }
     }
 
-    fn report_lost(&self, report: &mut Datagram, lost: u64) {
-        report.begin(
+    fn report_lost(&self, entry: &mut Entry, lost: u64) {
+        entry.begin(
             format_args!("{lost} log lines were lost because the journal did not take them"),
             (Facility::Daemon, Level::Warning),
             &self.sender,
         );
-        report.text("MESSAGE_ID", Kind::LinesLost.message_id());
-        report.text("XINETD_EVENT", Kind::LinesLost.name());
-        report.text("XINETD_COUNT", lost);
+        entry.text("MESSAGE_ID", Kind::LinesLost.message_id());
+        entry.text("XINETD_EVENT", Kind::LinesLost.name());
+        entry.text("XINETD_COUNT", lost);
     }
 
-    fn send(&self, state: &mut State, datagram: &Datagram) -> Fate {
-        let bytes = datagram.as_bytes();
-        let mut result = self.socket.send(bytes);
+    fn send(&self, state: &mut State, datagram: &[u8]) -> Fate {
+        let mut result = self.socket.send(datagram);
         if result.as_ref().is_err_and(is_gone) {
             // There is none, or it is another one than before.
             result = match self.socket.connect(&self.path) {
-                Ok(()) => self.socket.send(bytes),
+                Ok(()) => self.socket.send(datagram),
                 Err(error) => Err(error),
             };
         }
         match result {
             Ok(_) => Fate::Sent,
-            Err(error) if is_gone(&error) => state.fall_back(self.pid, datagram),
+            Err(error) if is_gone(&error) => state.fall_back(self.pid, entry::message(datagram)),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => Fate::Wait,
                 _ => Fate::Lost,
@@ -209,26 +185,18 @@ impl Journal {
 }
 
 impl State {
-    fn enqueue(&mut self, datagram: Datagram) {
-        let length = datagram.as_bytes().len();
-        if self.queued_bytes + length > Journal::QUEUE {
-            self.lose(&datagram);
+    fn enqueue(&mut self, datagram: &[u8]) {
+        if self.queued_bytes + datagram.len() > Journal::QUEUE {
+            self.lost += 1;
             return;
         }
-        self.queued_bytes += length;
-        self.queue.push_back(datagram);
+        self.queued_bytes += datagram.len();
+        self.queue.push_back(datagram.into());
     }
 
-    fn lose(&mut self, datagram: &Datagram) {
-        self.lost += datagram.len() as u64;
-    }
-
-    fn fall_back(&mut self, pid: u32, datagram: &Datagram) -> Fate {
-        let name = format!("xinetd[{pid}]: ");
-        let lines = datagram
-            .messages()
-            .map(|message| [name.as_bytes(), message, b"\n"].concat());
-        match self.fallback.write_all(&lines.collect::<Vec<_>>().concat()) {
+    fn fall_back(&mut self, pid: u32, message: &[u8]) -> Fate {
+        let line = [format!("xinetd[{pid}]: ").as_bytes(), message, b"\n"].concat();
+        match self.fallback.write_all(&line) {
             Ok(()) => Fate::Sent,
             Err(_) => Fate::Lost,
         }

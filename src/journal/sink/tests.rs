@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use log::Log;
 
-use crate::journal::datagram::tests::{entries, fields};
+use crate::journal::entry::tests::fields;
 use crate::spec::Spec;
 
 use super::*;
@@ -68,11 +68,9 @@ fn received(journald: &UnixDatagram) -> Vec<String> {
     let mut buffer = vec![0; 1 << 18];
     let mut messages = Vec::new();
     while let Ok(length) = journald.recv(&mut buffer) {
-        for mut fields in entries(&buffer[..length]).unwrap() {
-            let (name, message) = fields.swap_remove(0);
-            assert_eq!(name, "MESSAGE");
-            messages.push(String::from_utf8(message).unwrap());
-        }
+        let fields = fields(&buffer[..length]).unwrap();
+        assert_eq!(fields[0].0, "MESSAGE");
+        messages.push(String::from_utf8(fields[0].1.clone()).unwrap());
     }
     messages
 }
@@ -106,60 +104,12 @@ fn an_event_reaches_the_journal_if_the_service_wants_it() {
     };
     let start = Event::Start { pid: 7, peer };
     journal.write(&ServiceLog::new(&spec), &start);
-    assert!(!journal.has_gathered());
+    assert!(received(&journald).is_empty());
     spec.logging.success.pid = true;
     journal.write(&ServiceLog::new(&spec), &start);
-    assert!(journal.has_gathered() && received(&journald).is_empty());
-    journal.flush();
-    assert!(!journal.has_gathered());
     assert_eq!(received(&journald), ["START: telnet pid=7"]);
     assert!(!journal.pending());
     assert_eq!(fallback.text(), "");
-}
-
-fn turned_away(journal: &Journal, count: u64) {
-    let count = NonZeroU64::new(count).unwrap();
-    let service = ServiceLog::new(&Spec::example());
-    journal.write(&service, &Event::TurnedAway { count });
-}
-
-fn line(count: u64) -> String {
-    format!("Service=telnet: {count} connections were reset during the pause")
-}
-
-#[test]
-fn what_was_gathered_goes_in_one_datagram_and_before_a_message_of_the_program() {
-    let folder = Folder::new();
-    let journald = journald(&folder.socket());
-    let (journal, fallback) = journal(&folder.socket());
-    turned_away(&journal, 1);
-    turned_away(&journal, 2);
-    say(&journal, "at once");
-    let mut buffer = [0; 4096];
-    let length = journald.recv(&mut buffer).unwrap();
-    assert_eq!(entries(&buffer[..length]).unwrap().len(), 3);
-    assert!(received(&journald).is_empty());
-    // Without a journal each is a line.
-    drop(journald);
-    turned_away(&journal, 3);
-    turned_away(&journal, 4);
-    journal.flush();
-    let pid = std::process::id();
-    let lines = [3, 4].map(|count| format!("xinetd[{pid}]: {}\n", line(count)));
-    assert_eq!(fallback.text(), lines.concat());
-}
-
-#[test]
-fn a_flood_of_events_is_sent_without_being_asked() {
-    let folder = Folder::new();
-    let journald = journald(&folder.socket());
-    let (journal, _) = journal(&folder.socket());
-    let count = 100;
-    (0..count).for_each(|number| turned_away(&journal, number + 1));
-    assert!(journal.lock().gathered.as_bytes().len() < Journal::GATHERED);
-    journal.flush();
-    let expected: Vec<_> = (0..count).map(|number| line(number + 1)).collect();
-    assert_eq!(received(&journald), expected);
 }
 
 #[test]
@@ -291,9 +241,9 @@ fn a_line_that_no_journal_can_take_does_not_keep_the_loop_awake() {
     }
     let folder = Folder::new();
     let journal = Journal::at(folder.socket(), Box::new(Closed)).unwrap();
-    turned_away(&journal, 1);
-    journal.flush();
-    assert!(journal.pending());
+    let service = ServiceLog::new(&Spec::example());
+    let count = NonZeroU64::MIN;
+    journal.write(&service, &Event::TurnedAway { count });
     journal.flush();
     assert!(!journal.pending());
 }

@@ -4,14 +4,13 @@ use std::fmt::{self, Arguments, Display, Write};
 
 use crate::service::{Facility, Level};
 
-/// One datagram: entries with their fields, and an empty line between one and the next. The buffer
-/// is used again and again.
+/// One datagram: an entry with its fields. The buffer is used again and again.
+///
+/// The protocol allows several entries in a datagram, and journald would take them with less work.
+/// But since systemd 253 it forgets all after the first one that has a MESSAGE: what
+/// `client_context_check_keep_log` says of that ends its loop (src/journal/journald-native.c).
 #[derive(Debug, Default)]
-pub(super) struct Datagram {
-    bytes: Vec<u8>,
-    /// Where its entries begin.
-    entries: Vec<usize>,
-}
+pub(super) struct Entry(Vec<u8>);
 
 /// The fields that are the same in all entries of a process.
 #[derive(Clone, Debug)]
@@ -24,19 +23,16 @@ impl Sender {
     }
 }
 
-impl Datagram {
+impl Entry {
     /// Begins another entry with the fields that all have. The message comes first, on one line,
-    /// see [`messages`](Self::messages).
+    /// see [`message`].
     pub(super) fn begin(
         &mut self,
         message: Arguments<'_>,
         (facility, level): (Facility, Level),
         sender: &Sender,
     ) {
-        if !self.bytes.is_empty() {
-            self.bytes.push(b'\n');
-        }
-        self.entries.push(self.bytes.len());
+        self.0.clear();
         self.text("MESSAGE", message);
         self.text("PRIORITY", level as u8);
         self.text("SYSLOG_FACILITY", facility as u8);
@@ -45,59 +41,35 @@ impl Datagram {
 
     /// Adds fields that were made before.
     pub(super) fn same(&mut self, fields: &[u8]) {
-        self.bytes.extend_from_slice(fields);
+        self.0.extend_from_slice(fields);
     }
 
     /// Adds a field with a text. Its control characters are written as `\xNN`, so that it can't
     /// end before its time.
     pub(super) fn text(&mut self, name: &str, value: impl Display) {
-        self.bytes.extend_from_slice(name.as_bytes());
-        self.bytes.push(b'=');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.push(b'=');
         // A `Display` that fails leaves the field short.
-        let _ = write!(Escaping(&mut self.bytes), "{value}");
-        self.bytes.push(b'\n');
+        let _ = write!(Escaping(&mut self.0), "{value}");
+        self.0.push(b'\n');
     }
 
     /// Adds a field with bytes as they are.
     pub(super) fn bytes(&mut self, name: &str, value: &[u8]) {
-        self.bytes.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(name.as_bytes());
         if value.contains(&b'\n') {
-            self.bytes.push(b'\n');
-            self.bytes
+            self.0.push(b'\n');
+            self.0
                 .extend_from_slice(&(value.len() as u64).to_le_bytes());
         } else {
-            self.bytes.push(b'=');
+            self.0.push(b'=');
         }
-        self.bytes.extend_from_slice(value);
-        self.bytes.push(b'\n');
-    }
-
-    /// The messages of its entries.
-    pub(super) fn messages(&self) -> impl Iterator<Item = &[u8]> {
-        self.entries.iter().map(|start| {
-            let entry = self.bytes.get(*start..).unwrap_or_default();
-            let line = entry.split(|byte| *byte == b'\n').next();
-            line.and_then(|line| line.strip_prefix(b"MESSAGE="))
-                .unwrap_or_default()
-        })
-    }
-
-    /// How many entries it has.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.entries.clear();
+        self.0.extend_from_slice(value);
+        self.0.push(b'\n');
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0
     }
 }
 
@@ -107,6 +79,13 @@ pub(super) fn escaped(text: impl Display) -> Vec<u8> {
     // A `Display` that fails leaves it short.
     let _ = write!(Escaping(&mut bytes), "{text}");
     bytes
+}
+
+/// The message of a datagram that [`Entry`] made.
+pub(super) fn message(datagram: &[u8]) -> &[u8] {
+    let line = datagram.split(|byte| *byte == b'\n').next();
+    line.and_then(|line| line.strip_prefix(b"MESSAGE="))
+        .unwrap_or_default()
 }
 
 /// Takes text and writes its control characters as `\xNN`.
@@ -151,21 +130,14 @@ pub(super) mod tests {
 
     use super::*;
 
-    type Fields = Vec<(String, Vec<u8>)>;
-
-    /// The entries of a datagram, read as journald reads them; none if it is not well-formed.
-    pub(crate) fn entries(mut datagram: &[u8]) -> Option<Vec<Fields>> {
-        let mut entries = vec![Fields::new()];
+    /// The fields of a datagram, read as journald reads them; none if it is not well-formed.
+    pub(crate) fn fields(mut datagram: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+        let mut fields = Vec::new();
         while !datagram.is_empty() {
             let end = datagram.iter().position(|byte| *byte == b'\n')?;
             let (line, rest) = datagram.split_at(end);
             let rest = &rest[1..];
             let (name, value) = match line.iter().position(|byte| *byte == b'=') {
-                _ if line.is_empty() => {
-                    datagram = rest;
-                    entries.push(Fields::new());
-                    continue;
-                }
                 Some(at) => {
                     datagram = rest;
                     (&line[..at], &line[at + 1..])
@@ -178,20 +150,13 @@ pub(super) mod tests {
                     (line, value)
                 }
             };
-            let fields = entries.last_mut()?;
             fields.push((String::from_utf8(name.to_vec()).ok()?, value.to_vec()));
         }
-        Some(entries)
-    }
-
-    /// The fields of a datagram with one entry.
-    pub(crate) fn fields(datagram: &[u8]) -> Option<Fields> {
-        let [fields] = <[Fields; 1]>::try_from(entries(datagram)?).ok()?;
         Some(fields)
     }
 
-    fn entry(message: &str) -> Datagram {
-        let mut entry = Datagram::default();
+    fn entry(message: &str) -> Entry {
+        let mut entry = Entry::default();
         let urgency = (Facility::Authpriv, Level::Warning);
         entry.begin(format_args!("{message}"), urgency, &Sender::new(77));
         entry
@@ -215,27 +180,20 @@ pub(super) mod tests {
     fn control_characters_in_a_message_are_shown() {
         let entry = entry("a\nPRIORITY=0\r\u{1b}[31m\u{85}\u{7f}\0 b\u{e9}\\");
         let expected = "a\\x0aPRIORITY=0\\x0d\\x1b[31m\\xc2\\x85\\x7f\\x00 b\u{e9}\\";
-        let messages: Vec<_> = entry.messages().collect();
-        assert_eq!(messages, [expected.as_bytes()]);
+        assert_eq!(message(entry.as_bytes()), expected.as_bytes());
     }
 
     #[test]
-    fn entries_stand_one_after_the_other() {
-        let mut datagram = entry("first");
-        datagram.bytes("XINETD_FILE", b"/a\n\nb");
-        datagram.begin(
+    fn an_entry_begins_anew() {
+        let mut entry = entry("first");
+        entry.begin(
             format_args!("second"),
             (Facility::Daemon, Level::Info),
             &Sender::new(1),
         );
-        let entries = entries(datagram.as_bytes()).unwrap();
-        let sizes: Vec<_> = entries.iter().map(Vec::len).collect();
-        assert_eq!(sizes, [6, 5]);
-        assert_eq!(entries[1][0], ("MESSAGE".into(), b"second".to_vec()));
-        let messages: Vec<_> = datagram.messages().collect();
-        assert_eq!(messages, [b"first".as_slice(), b"second"]);
-        datagram.clear();
-        assert!(datagram.is_empty() && datagram.as_bytes().is_empty());
+        let fields = fields(entry.as_bytes()).unwrap();
+        assert_eq!(fields.len(), 5);
+        assert_eq!(fields[0], ("MESSAGE".into(), b"second".to_vec()));
     }
 
     proptest! {
