@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::service::{Facility, Level};
@@ -26,7 +27,6 @@ use super::service::ServiceLog;
 pub struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
-    pid: u32,
     pub(super) sender: Sender,
     state: Mutex<State>,
 }
@@ -72,12 +72,10 @@ impl Journal {
         socket.set_nonblocking(true)?;
         // A failure shows again when there is something to send.
         let _ = socket.connect(&path);
-        let pid = std::process::id();
         Ok(Self {
             socket,
             path,
-            pid,
-            sender: Sender::new(pid),
+            sender: Sender::new(process::id()),
             state: Mutex::new(State {
                 entry: Entry::default(),
                 queue: VecDeque::new(),
@@ -171,7 +169,7 @@ impl Journal {
         }
         match result {
             Ok(_) => Fate::Sent,
-            Err(error) if is_gone(&error) => state.fall_back(self.pid, entry::message(datagram)),
+            Err(error) if is_gone(&error) => state.fall_back(entry::message(datagram)),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => Fate::Wait,
                 _ => Fate::Lost,
@@ -194,8 +192,9 @@ impl State {
         self.queue.push_back(datagram.into());
     }
 
-    fn fall_back(&mut self, pid: u32, message: &[u8]) -> Fate {
-        let line = [format!("xinetd[{pid}]: ").as_bytes(), message, b"\n"].concat();
+    fn fall_back(&mut self, message: &[u8]) -> Fate {
+        let name = format!("xinetd[{}]: ", process::id());
+        let line = [name.as_bytes(), message, b"\n"].concat();
         match self.fallback.write_all(&line) {
             Ok(()) => Fate::Sent,
             Err(_) => Fate::Lost,

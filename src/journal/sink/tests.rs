@@ -39,7 +39,7 @@ impl Folder {
     fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("journal-{}-{number}", std::process::id());
+        let name = format!("journal-{}-{number}", process::id());
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).unwrap();
         Self(path)
@@ -134,7 +134,7 @@ fn without_a_journal_lines_go_to_standard_error() {
     let folder = Folder::new();
     let (journal, fallback) = journal(&folder.socket());
     say(&journal, "nobody\nthere");
-    let pid = std::process::id();
+    let pid = process::id();
     assert_eq!(
         fallback.text(),
         format!("xinetd[{pid}]: nobody\\x0athere\n")
