@@ -9,7 +9,9 @@ use testbed::{Container, Result};
 use crate::clients::{be_served, visit_from};
 use crate::figures::{median, quantile};
 use crate::report::Table;
-use crate::servers::{BARE, BARE_CLOSE, FLOODED, FLOODER, XINETD};
+use crate::servers::{
+    BARE, BARE_CLOSE, FLOODED, FLOODER, OPENBSD_FLOODED, TCPSERVER_FLOODED, XINETD,
+};
 
 const ROUNDS: usize = 5;
 /// How long one measurement lasts.
@@ -18,10 +20,20 @@ const SPAN: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// Who serves good clients, and who bears the flood: of the first the flood takes the processor alone.
-const SERVERS: [(&str, u16, u16); 3] = [
+const SERVERS: [(&str, u16, u16); 5] = [
     ("bare loop, flood at another port", BARE, BARE_CLOSE),
     ("xinetd-bridge", FLOODED, FLOODED),
     ("xinetd 2.3.15.3", FLOODED + XINETD, FLOODED + XINETD),
+    (
+        "openbsd-inetd -l (libwrap)",
+        OPENBSD_FLOODED,
+        OPENBSD_FLOODED,
+    ),
+    (
+        "tcpserver -v -x (ucspi-tcp)",
+        TCPSERVER_FLOODED,
+        TCPSERVER_FLOODED,
+    ),
 ];
 
 pub(crate) fn measure(_: &Container) -> Result<Vec<Table>> {

@@ -45,6 +45,9 @@ pub(crate) const SOCAT_SINK: u16 = 7010;
 pub(crate) const SOCAT_ANSWER: u16 = 7011;
 pub(crate) const PROXYD_SINK: u16 = 7012;
 pub(crate) const PROXYD_ANSWER: u16 = 7013;
+/// With an address to keep out.
+pub(crate) const TCPSERVER_FLOODED: u16 = 7014;
+pub(crate) const OPENBSD_FLOODED: u16 = 7015;
 
 /// Whom the services with a list of addresses for a flood keep out.
 pub(crate) const FLOODER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
@@ -70,9 +73,13 @@ pub(crate) fn prepare(tree: &Path) -> Result<()> {
         "/etc/systemd/system/crowded.service.d/many.conf",
         "[Service]\nTasksMax=infinity\n",
     )?;
-    let inetd =
-        format!("127.0.0.1:{OPENBSD} stream tcp nowait.10000000 nobody /opt/bench/static static\n");
-    text("/opt/bench/inetd.conf", &inetd)?;
+    for (name, port) in [("inetd", OPENBSD), ("inetd-flooded", OPENBSD_FLOODED)] {
+        let line = format!(
+            "127.0.0.1:{port} stream tcp nowait.10000000 nobody /opt/bench/static static\n"
+        );
+        text(&format!("/opt/bench/{name}.conf"), &line)?;
+    }
+    text("/etc/hosts.deny", &format!("static: {FLOODER}\n"))?;
     let service = "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nUser=nobody\nStandardInput=socket\n\
                    ExecStart=/opt/bench/static\n";
     text("/etc/systemd/system/accept@.service", service)?;
@@ -121,6 +128,10 @@ pub(crate) fn start(container: &Container) -> Result<()> {
             "/opt/openbsd-inetd/usr/sbin/inetd -i /opt/bench/inetd.conf".to_owned(),
         ),
         (
+            "openbsd-flooded",
+            "/opt/openbsd-inetd/usr/sbin/inetd -i -l /opt/bench/inetd-flooded.conf".to_owned(),
+        ),
+        (
             "tcpserver",
             format!("tcpserver -v -HR -l 0 -b 4096 -c 4096 0 {TCPSERVER} /opt/bench/static"),
         ),
@@ -128,6 +139,12 @@ pub(crate) fn start(container: &Container) -> Result<()> {
             "tcpserver-deny",
             format!(
                 "tcpserver -HR -l 0 -b 4096 -x /opt/bench/deny.cdb 0 {TCPSERVER_DENY} /opt/bench/static"
+            ),
+        ),
+        (
+            "tcpserver-flooded",
+            format!(
+                "tcpserver -v -HR -l 0 -b 4096 -c 4096 -x /opt/bench/flooder.cdb 0 {TCPSERVER_FLOODED} /opt/bench/static"
             ),
         ),
         (
@@ -141,12 +158,13 @@ pub(crate) fn start(container: &Container) -> Result<()> {
         ("socat-sink", socat(SOCAT_SINK, SINK)),
         ("socat-answer", socat(SOCAT_ANSWER, ANSWER)),
     ];
-    container.sh(
+    container.sh(&format!(
         "echo '127.:deny' | tcprules /opt/bench/deny.cdb /opt/bench/deny.tmp
+         echo '{FLOODER}:deny' | tcprules /opt/bench/flooder.cdb /opt/bench/flooder.tmp
          mkdir -p /srv/tftp && head -c 10M /dev/urandom >/srv/tftp/large &&
          head -c 512 /dev/urandom >/srv/tftp/small && chmod -R a+rX /srv/tftp
          systemctl start accept.socket activated.socket proxy-sink.socket proxy-answer.socket",
-    )?;
+    ))?;
     for (name, command) in units {
         container.sh(&format!(
             "systemd-run -q --unit={name} -p TasksMax=infinity -p LimitNOFILE=65536 {command}"
