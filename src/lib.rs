@@ -16,6 +16,7 @@ mod contain;
 pub mod ctl;
 #[cfg(feature = "accept")]
 pub mod generated;
+pub mod halves;
 #[cfg(feature = "accept")]
 pub mod journal;
 pub mod libwrap;

@@ -1,12 +1,13 @@
 //! Writing units: each file whole or not at all, and nothing outside the output directory.
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use xinetd_bridge::halves::in_halves;
 use xinetd_bridge::translate::{File, Link, STAMP, SpecDirectory, TranslatedService, Translation};
 
 use crate::Incomplete;
@@ -16,8 +17,9 @@ use crate::Incomplete;
 pub(crate) struct Output {
     path: PathBuf,
     /// The name under which files are written that are there already: systemd takes no unit by
-    /// it, and two generators that run at once do not meet.
+    /// it, and two generators that run at once do not meet. A number for each writer follows.
     temporary: String,
+    writers: AtomicU32,
 }
 
 impl Output {
@@ -27,6 +29,7 @@ impl Output {
         Ok(Self {
             path: directory.canonicalize()?,
             temporary: format!(".xinetd-generator.{}", process::id()),
+            writers: AtomicU32::new(0),
         })
     }
 
@@ -37,18 +40,9 @@ impl Output {
 
     /// Writes all that can be written, and says what can't.
     pub(crate) fn write(&self, translation: &Translation) -> Result<(), Incomplete> {
-        let mut writer = Writer {
-            output: self,
-            directories: HashSet::new(),
-        };
-        let mut complete = Ok(());
-        for service in &translation.services {
-            if let Err((path, error)) = writer.service(service) {
-                let report = &service.report;
-                log::error!("{}: {}: {error}", report.place, path.display());
-                complete = Err(Incomplete);
-            }
-        }
+        let services = in_halves(&translation.services, |half| self.services(half));
+        let mut complete = services.into_iter().collect();
+        let mut writer = Writer::new(self);
         for file in &translation.files {
             if let Err(error) = writer.file(file) {
                 log::error!("{}: {error}", file.path.display());
@@ -73,16 +67,39 @@ impl Output {
         }
         complete
     }
+
+    fn services(&self, services: &[TranslatedService]) -> Result<(), Incomplete> {
+        let mut writer = Writer::new(self);
+        let mut complete = Ok(());
+        for service in services {
+            if let Err((path, error)) = writer.service(service) {
+                let report = &service.report;
+                log::error!("{}: {}: {error}", report.place, path.display());
+                complete = Err(Incomplete);
+            }
+        }
+        complete
+    }
 }
 
 /// A run of writing.
 struct Writer<'a> {
-    output: &'a Output,
-    /// The directories that are known to be there.
-    directories: HashSet<PathBuf>,
+    output: &'a Path,
+    temporary: String,
+    /// The few directories that are known to be there.
+    directories: Vec<PathBuf>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(output: &'a Output) -> Self {
+        let number = output.writers.fetch_add(1, Ordering::Relaxed);
+        Self {
+            output: &output.path,
+            temporary: format!("{}.{number}", output.temporary),
+            directories: Vec::new(),
+        }
+    }
+
     /// All of a service, in order: a link is there only if what it points to is.
     fn service(&mut self, service: &TranslatedService) -> Result<(), (PathBuf, io::Error)> {
         for file in &service.files {
@@ -100,12 +117,12 @@ impl Writer<'_> {
     /// first. One that is there already, of a run by hand, is replaced at once.
     fn file(&mut self, file: &File) -> io::Result<()> {
         let directory = self.directory_of(&file.path)?;
-        let path = self.output.path.join(&file.path);
+        let path = self.output.join(&file.path);
         match write_new(&path, file) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             written => return written,
         }
-        let temporary = directory.join(&self.output.temporary);
+        let temporary = directory.join(&self.temporary);
         let mut written = write_new(&temporary, file);
         if matches!(&written, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
             // Left by one that was killed; a new file, since that one may be somebody's link.
@@ -122,10 +139,10 @@ impl Writer<'_> {
 
     fn link(&mut self, link: &Link) -> io::Result<()> {
         let directory = self.directory_of(&link.path)?;
-        let path = self.output.path.join(&link.path);
+        let path = self.output.join(&link.path);
         match symlink(&link.target, &path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let temporary = directory.join(&self.output.temporary);
+                let temporary = directory.join(&self.temporary);
                 symlink(&link.target, &temporary)?;
                 fs::rename(&temporary, &path)
             }
@@ -133,11 +150,16 @@ impl Writer<'_> {
         }
     }
 
+    fn is_known(&self, directory: &Path) -> bool {
+        let mut known = self.directories.iter();
+        known.any(|known| known.as_os_str() == directory.as_os_str())
+    }
+
     /// The directory of a path, which is made if it is missing and must not be a link.
     fn directory_of(&mut self, path: &Path) -> io::Result<PathBuf> {
         let relative = path.parent().unwrap_or(Path::new(""));
-        let directory = self.output.path.join(relative);
-        if !relative.as_os_str().is_empty() && !self.directories.contains(relative) {
+        let directory = self.output.join(relative);
+        if !relative.as_os_str().is_empty() && !self.is_known(relative) {
             let made = DirBuilder::new().mode(0o755).create(&directory);
             made.or_else(|error| match error.kind() {
                 ErrorKind::AlreadyExists => Ok(()),
@@ -147,7 +169,7 @@ impl Writer<'_> {
             if !fs::symlink_metadata(&directory)?.is_dir() {
                 return Err(ErrorKind::NotADirectory.into());
             }
-            self.directories.insert(relative.to_owned());
+            self.directories.push(relative.to_owned());
         }
         Ok(directory)
     }

@@ -162,7 +162,10 @@ fn without_a_configuration_nothing_is_done_or_said() {
 
 #[test]
 fn a_second_run_gives_the_same() {
-    let tree = Tree::new("twice", &["foo", "bar"]);
+    // So many that two threads write them.
+    let names: Vec<_> = (0..100).map(|number| format!("foo-{number}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let tree = Tree::new("twice", &names);
     for _ in 0..2 {
         let output = tree.run();
         assert!(
@@ -170,13 +173,27 @@ fn a_second_run_gives_the_same() {
             "{output:?}"
         );
     }
-    let spec = fs::metadata(tree.output().join("xinetd-bridge/foo.toml")).unwrap();
+    let spec = fs::metadata(tree.output().join("xinetd-bridge/foo-0.toml")).unwrap();
     assert_eq!(spec.permissions().mode() & 0o777, 0o600);
-    let names = fs::read_dir(tree.output())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
-    let hidden = |name: &std::ffi::OsString| text(name.as_encoded_bytes()).starts_with('.');
-    assert_eq!(names.filter(hidden).count(), 0, "no temporary file stays");
+    let list = |directory: &str| {
+        let entries = fs::read_dir(tree.output().join(directory)).unwrap();
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            text(entry.unwrap().file_name().as_encoded_bytes())
+        };
+        entries.map(name).collect::<Vec<_>>()
+    };
+    let units = list("");
+    let hidden = |name: &&String| name.starts_with('.');
+    assert_eq!(
+        units.iter().filter(hidden).count(),
+        0,
+        "no temporary file stays"
+    );
+    let units = units.iter().filter(|name| name.starts_with("foo-"));
+    assert_eq!(units.count(), 200, "two for each service");
+    assert_eq!(list("xinetd.target.wants").len(), 100);
+    // And the mark of a complete run.
+    assert_eq!(list("xinetd-bridge").len(), 101);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The files of a configuration: where they come from, and their text for messages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+use fnv::FnvHashMap;
 
 use crate::problem::Place;
 
@@ -241,7 +243,7 @@ impl FileTree for MemoryTree {
 /// The text of the files that were read, for showing lines.
 #[derive(Debug, Default)]
 pub struct Sources {
-    files: HashMap<Arc<Path>, Source>,
+    files: FnvHashMap<Arc<Path>, Source>,
 }
 
 #[derive(Debug)]

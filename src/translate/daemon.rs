@@ -43,7 +43,7 @@ pub(super) fn files() -> Vec<File> {
     };
     let file = |path: &str, unit: UnitFile| File {
         path: path.into(),
-        content: unit.to_string().into_bytes(),
+        content: unit.text().into_bytes(),
         private: false,
     };
     vec![

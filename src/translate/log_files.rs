@@ -40,7 +40,7 @@ pub(super) fn drop_in<'a>(services: impl Iterator<Item = &'a Service>) -> Option
     };
     Some(File {
         path: PATH.into(),
-        content: unit.to_string().into_bytes(),
+        content: unit.text().into_bytes(),
         private: false,
     })
 }

@@ -36,6 +36,7 @@ use self::servable::{Door, Servable};
 use self::unit::{Directive, Plain, Value};
 use crate::config::{Attribute, Configuration};
 use crate::contain::{Step, contained};
+use crate::halves::in_halves;
 use crate::problem::Problem;
 use crate::service::{Port, Reach, Service};
 
@@ -125,16 +126,14 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
         Choice::Native { .. } | Choice::TooLong => false,
     };
     let is_free = !surroundings.existing.has(daemon::UNIT) && !prepared.iter().any(has_name);
-    let services: Vec<_> = prepared
-        .into_iter()
-        .map(|prepared| {
-            let service = prepared.service;
-            let translated = contained(Step::Translate, service.id.as_bytes(), || {
-                translate_service(prepared, surroundings, &switchboard, &mut problems)
-            });
-            translated.unwrap_or_else(|| lost(service, &mut problems))
-        })
-        .collect();
+    let halves = in_halves(&prepared, |prepared| {
+        translate_services(prepared, surroundings, &switchboard)
+    });
+    let mut services = Vec::with_capacity(prepared.len());
+    for (translated, found) in halves {
+        services.extend(translated);
+        problems.append(found);
+    }
     let served = configuration.services.iter().zip(&services);
     let served = served.filter(|(_, translated)| !translated.files.is_empty());
     let log_files = log_files::drop_in(served.map(|(service, _)| service));
@@ -221,8 +220,24 @@ impl<'a> Prepared<'a> {
     }
 }
 
+fn translate_services(
+    prepared: &[Prepared<'_>],
+    surroundings: &Surroundings<'_>,
+    switchboard: &Switchboard,
+) -> (Vec<TranslatedService>, Problems) {
+    let mut problems = Problems::default();
+    let translate = |prepared: &Prepared<'_>| {
+        let service = prepared.service;
+        let translated = contained(Step::Translate, service.id.as_bytes(), || {
+            translate_service(prepared, surroundings, switchboard, &mut problems)
+        });
+        translated.unwrap_or_else(|| lost(service, &mut problems))
+    };
+    (prepared.iter().map(translate).collect(), problems)
+}
+
 fn translate_service(
-    prepared: Prepared<'_>,
+    prepared: &Prepared<'_>,
     surroundings: &Surroundings<'_>,
     switchboard: &Switchboard,
     problems: &mut Problems,
@@ -236,13 +251,13 @@ fn translate_service(
     let mut links = Vec::new();
     let standing = match (choice, servable) {
         (Choice::Native { unit, path }, _) => {
-            problems.native(service, &unit, &path);
+            problems.native(service, unit, path);
             Standing::Native {
                 unit: unit.to_string(),
-                path,
+                path: path.clone(),
             }
         }
-        (_, Err(obstacles)) => Standing::NotServed(obstacles),
+        (_, Err(obstacles)) => Standing::NotServed(obstacles.clone()),
         (Choice::TooLong, Ok(_)) => Standing::NotServed(vec![Obstacle::of(
             service,
             Attribute::Id,
@@ -250,16 +265,16 @@ fn translate_service(
         )]),
         (Choice::Ours { unit, instead_of }, Ok(servable)) => {
             if let Some(path) = instead_of {
-                problems.renamed(service, &unit, &path);
+                problems.renamed(service, unit, path);
             }
             problems.numbers(service, surroundings.databases);
             if matches!(servable.door, Door::Mux(_)) && switchboard.is_dead() {
                 problems.unreachable(service);
             }
-            match files_of(service, &servable, &unit, switchboard, &surroundings.specs) {
+            match files_of(service, servable, unit, switchboard, &surroundings.specs) {
                 Ok(made) => {
                     files = made;
-                    links.extend(servable.rpc.is_some().then(|| rpc::link(&unit)));
+                    links.extend(servable.rpc.is_some().then(|| rpc::link(unit)));
                     links.extend(service.enabled.then(|| Link {
                         path: format!("xinetd.target.wants/{unit}.socket").into(),
                         target: format!("../{unit}.socket").into(),
@@ -321,10 +336,10 @@ fn files_of(
         content: content.into_bytes(),
         private,
     };
-    let service_unit = service::service(service, servable, unit, specs).to_string();
-    let socket_unit = socket::socket(service, servable, unit).to_string();
+    let service_unit = service::service(service, servable, unit, specs).text();
+    let socket_unit = socket::socket(service, servable, unit).text();
     let rpc_unit = rpc::unit(service, servable, unit)
-        .map(|text| file(rpc::unit_name(unit), text.to_string(), false));
+        .map(|text| file(rpc::unit_name(unit), text.text(), false));
     let files = [
         // It may hold passwords (env, server_args), as the configuration file of mode 0600 may.
         file(

@@ -25,6 +25,13 @@ impl Problems {
         self.list
     }
 
+    /// Adds what was found elsewhere.
+    pub(super) fn append(&mut self, other: Self) {
+        for problem in other.list {
+            self.add(problem);
+        }
+    }
+
     fn add(&mut self, problem: Problem) {
         let place = &problem.place;
         let key = (

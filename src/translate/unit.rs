@@ -1,6 +1,6 @@
 //! A unit file as data, and the one printer that writes it.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
@@ -22,6 +22,9 @@ const BINDIR: &str = match option_env!("XINETD_BRIDGE_BINDIR") {
     Some(directory) => directory,
     None => "/usr/bin",
 };
+
+/// Few units have more bytes.
+const USUAL_SIZE: usize = 1536;
 
 /// A unit file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,18 +133,22 @@ impl Display for Value {
     }
 }
 
-impl Display for UnitFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
+impl UnitFile {
+    /// What stands in the file.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::with_capacity(USUAL_SIZE);
+        text.push_str(
             "# Made by xinetd-generator at each daemon-reload: change the xinetd file, not this.\n",
-        )?;
+        );
         for (name, directives) in &self.sections {
-            writeln!(f, "\n[{name}]")?;
-            for directive in directives {
-                writeln!(f, "{}={}", directive.key, directive.value)?;
+            text.extend(["\n[", name, "]\n"]);
+            for Directive { key, value } in directives {
+                text.extend([key, "="]);
+                // A String takes all that is written to it.
+                let _ = writeln!(text, "{value}");
             }
         }
-        Ok(())
+        text
     }
 }
 
@@ -172,7 +179,7 @@ mod tests {
                 ),
             ],
         };
-        let text = unit.to_string();
+        let text = unit.text();
         let (comment, rest) = text.split_once('\n').unwrap();
         assert!(comment.starts_with("# "));
         assert_eq!(

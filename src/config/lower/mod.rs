@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use fnv::FnvHashMap;
+
 use super::address::Remark;
 use super::attribute::Attribute;
 use super::parser::{Entry, LateDefault, Reader};
@@ -33,11 +35,11 @@ enum State {
 }
 
 /// The order of the files.
-struct Order(HashMap<Arc<Path>, usize>);
+struct Order(FnvHashMap<Arc<Path>, usize>);
 
 impl Order {
     fn new(files: Vec<Arc<Path>>) -> Self {
-        let mut order = HashMap::new();
+        let mut order = FnvHashMap::default();
         for file in files {
             let next = order.len();
             order.entry(file).or_insert(next);

@@ -214,3 +214,42 @@ fn numbers_that_systemd_will_not_find_are_told() {
         "the helper takes it"
     );
 }
+
+/// Long lists are translated by two threads.
+#[test]
+fn of_many_services_each_is_told_in_order_and_a_common_line_once() {
+    let from_defaults = Written {
+        attribute: Attribute::User,
+        place: place(1),
+        from_defaults: true,
+        text: "= 8".into(),
+    };
+    let many = (100..200).map(|number| {
+        let mut foo = service(&number.to_string());
+        foo.place = place(number);
+        foo.flags.labeled = number % 40 == 0;
+        foo.credentials = Some(Credentials {
+            user: Principal::Id(8),
+            group: Some(Principal::Name("nobody".into())),
+            supplementary: true,
+        });
+        foo.attributes = vec![from_defaults.clone()];
+        foo
+    });
+    let translation = translation(&MemoryTree::default(), many.collect());
+    let ids = translation
+        .services
+        .iter()
+        .map(|made| made.report.id.to_text());
+    assert!(ids.eq((100..200).map(|number| number.to_string())));
+    let told = translation.problems.iter();
+    let told: Vec<_> = told
+        .map(|problem| (problem.code, problem.place.line))
+        .collect();
+    let expected = [
+        ("unknown-number", 1),
+        ("not-served", 120),
+        ("not-served", 160),
+    ];
+    assert_eq!(told, expected);
+}
