@@ -1,10 +1,11 @@
 //! The times that decisions depend on.
 
-use std::cell::Cell;
-use std::io;
+use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{env, fs, io};
 
-use jiff::Zoned;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::policy::MonotonicSeconds;
@@ -12,6 +13,9 @@ use crate::service::MinuteOfDay;
 
 /// How long the zone of the machine counts before it is looked up again.
 const ZONE_COUNTS: Duration = Duration::from_secs(1);
+
+/// The zone of the machine (localtime(5)).
+const LOCALTIME: &str = "/etc/localtime";
 
 /// A point in time as what has passed since boot: it never goes back, counts while the machine
 /// sleeps, and means the same to a helper's successor.
@@ -81,21 +85,27 @@ impl LocalClock {
 /// Now, in the zone that the machine, or `TZ`, has by now.
 pub(super) fn local_time() -> Zoned {
     thread_local! {
-        /// When the zone was looked up last.
-        static KNOWN: Cell<Option<Moment>> = const { Cell::new(None) };
+        /// The zone, and when it was looked up.
+        static KNOWN: RefCell<Option<(Moment, TimeZone)>> = const { RefCell::new(None) };
     }
-    // By itself jiff would notice another /etc/localtime after five minutes only; in each second of
-    // many clients one looks.
-    let now = Moment::now().ok();
-    let known = KNOWN.get();
-    if known
-        .zip(now)
-        .is_none_or(|(known, now)| now.since(known) >= ZONE_COUNTS)
-    {
+    let now = Moment::now().unwrap_or_default();
+    KNOWN.with_borrow_mut(|known| {
+        let still = known.take_if(|(since, _)| now.since(*since) < ZONE_COUNTS);
+        let (_, zone) = known.insert(still.unwrap_or_else(|| (now, zone())));
+        Timestamp::now().to_zoned(zone.clone())
+    })
+}
+
+/// The zone of the machine, or of `TZ`; UTC if there is none, as in libc.
+fn zone() -> TimeZone {
+    if env::var_os("TZ").is_some() {
         jiff::tz::reset_system_time_zone_cache();
-        KNOWN.set(now);
+        return TimeZone::system();
     }
-    Zoned::now()
+    // For the name of the zone, which nobody needs, jiff would list the whole database first, and
+    // the first client would wait for that.
+    let zone = fs::read(LOCALTIME).map(|data| TimeZone::tzif("local", &data));
+    zone.ok().and_then(Result::ok).unwrap_or(TimeZone::UTC)
 }
 
 fn local_minute(now: &Zoned) -> MinuteOfDay {
@@ -141,12 +151,12 @@ mod tests {
             ("2026-06-14T22:00Z", "2026-06-14T00:00Z", 1, 2, 24 * 60, 40),
         ] {
             let [midnight, change] = [midnight, change].map(|text| {
-                let time: jiff::Timestamp = text.replace('Z', ":00Z").parse().unwrap();
+                let time: Timestamp = text.replace('Z', ":00Z").parse().unwrap();
                 time.as_second() / 60
             });
             let mut admitted = 0;
             for at in midnight..midnight + minutes {
-                let time = jiff::Timestamp::from_second(at * 60 + 59).unwrap();
+                let time = Timestamp::from_second(at * 60 + 59).unwrap();
                 let local = local_minute(&time.in_tz("Europe/Berlin").unwrap());
                 let offset = if at < change { before } else { after };
                 let naive = (at + offset * 60).rem_euclid(24 * 60);
