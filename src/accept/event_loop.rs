@@ -39,7 +39,15 @@ impl Helper {
     /// # Errors
     /// If the kernel refuses to tell of events.
     pub(super) fn run(&mut self) -> io::Result<End> {
-        self.notifier.ready();
+        let mut events = [EpollEvent::empty(); EVENTS];
+        // systemd answers with messages and log lines of its own, which take a processor: a client
+        // that waits already is served before.
+        let events = self.happened(&mut events, EpollTimeout::ZERO)?;
+        let must_end = self.dispatch(events, Moment::now()?);
+        self.notifier.ready(Moment::now()?, &self.status());
+        if must_end {
+            return self.terminate();
+        }
         loop {
             if let Some(end) = self.turn()? {
                 return Ok(end);
@@ -57,21 +65,30 @@ impl Helper {
             true => EpollTimeout::ZERO,
             false => self.timeout(now),
         };
-        let count = match self.epoll.wait(&mut events, timeout) {
-            Ok(count) => count,
-            Err(Errno::EINTR) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
-        };
-        if idle && count == 0 {
+        let events = self.happened(&mut events, timeout)?;
+        if idle && events.is_empty() {
             self.notifier.stopping();
             self.tally.save();
             self.log_file.finish(now);
             self.flush_journal();
             return Ok(Some(End::Done));
         }
-        match self.dispatch(&events[..count], Moment::now()?) {
+        match self.dispatch(events, Moment::now()?) {
             true => self.terminate().map(Some),
             false => Ok(None),
+        }
+    }
+
+    /// What has happened; nothing if a signal came instead.
+    fn happened<'e>(
+        &self,
+        events: &'e mut [EpollEvent],
+        timeout: EpollTimeout,
+    ) -> io::Result<&'e [EpollEvent]> {
+        match self.epoll.wait(events, timeout) {
+            Ok(count) => Ok(&events[..count]),
+            Err(Errno::EINTR) => Ok(&[]),
+            Err(errno) => Err(errno.into()),
         }
     }
 

@@ -241,7 +241,7 @@ impl Helper {
             door: Door::at(start.door),
             wrap: Wrap::default(),
             control: start.control,
-            notifier: Notifier::new(now),
+            notifier: Notifier::new(),
             pause: None,
             load: LoadAverage::default(),
             clock: LocalClock::default(),

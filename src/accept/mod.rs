@@ -209,7 +209,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         journal,
         settings: Settings::new(spec, &inherited)?,
         inherited,
-        sessions: Sessions::new(state_file(activation.state, now)?),
+        sessions: Sessions::new(state_file(activation.state)?),
         control,
         tally,
         idle,
@@ -224,7 +224,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
 }
 
 /// What a predecessor left, or a new one that systemd keeps for our successor.
-fn state_file(kept: Option<std::os::fd::OwnedFd>, now: Moment) -> Result<StateFile, String> {
+fn state_file(kept: Option<std::os::fd::OwnedFd>) -> Result<StateFile, String> {
     if let Some(kept) = kept {
         match StateFile::open(kept) {
             Ok(file) => return Ok(file),
@@ -232,7 +232,7 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>, now: Moment) -> Result<StateFi
         }
     }
     let file = StateFile::create().map_err(|error| format!("memfd_create: {error}"))?;
-    Notifier::new(now).store(file.file());
+    Notifier::new().store(file.file());
     Ok(file)
 }
 

@@ -24,19 +24,22 @@ pub(super) struct Notifier {
 
 impl Notifier {
     /// For the watchdog of the unit, if it has one.
-    pub(super) fn new(now: Moment) -> Self {
+    pub(super) fn new() -> Self {
         // Half the time, as sd_watchdog_enabled(3) recommends.
         let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
         Self {
             watchdog,
-            next_watchdog: watchdog.map(|_| now),
             ..Self::default()
         }
     }
 
-    /// The sockets are adopted.
-    pub(super) fn ready(&self) {
-        notify(&[NotifyState::Ready]);
+    /// The sockets are adopted, and this is the first status: one message, as each has systemd
+    /// wake up.
+    pub(super) fn ready(&mut self, now: Moment, status: &str) {
+        notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+        self.next_watchdog = self.watchdog.map(|interval| now.plus(interval));
+        self.status_due = None;
+        self.last_status = now;
     }
 
     /// We exit; from now on systemd queues starts behind that.
