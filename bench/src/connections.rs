@@ -8,7 +8,8 @@ use crate::clients::{be_served, visit};
 use crate::figures::{Processor, load, median};
 use crate::report::Table;
 use crate::servers::{
-    ACCEPT, BARE, DAYTIME, OPENBSD, SILENT, SOCAT, STATIC, TCPSERVER, TCPSVD, XINETD,
+    ACCEPT, BARE, DAYTIME, OPENBSD, SILENT, SILENT_DAYTIME, SOCAT, STATIC, TCPSERVER, TCPSVD,
+    XINETD,
 };
 
 const ROUNDS: usize = 5;
@@ -30,9 +31,14 @@ const SERVERS: [(&str, u16); 9] = [
     ("systemd `Accept=yes`", ACCEPT),
 ];
 
-const INTERNAL: [(&str, u16); 2] = [
+const INTERNAL: [(&str, u16); 4] = [
     ("xinetd-bridge", DAYTIME),
     ("xinetd 2.3.15.3", DAYTIME + XINETD),
+    ("xinetd-bridge without `log_on_success`", SILENT_DAYTIME),
+    (
+        "xinetd 2.3.15.3 without `log_on_success`",
+        SILENT_DAYTIME + XINETD,
+    ),
 ];
 
 pub(crate) fn measure(_: &Container) -> Result<Vec<Table>> {

@@ -24,6 +24,7 @@ pub(crate) const DAYTIME: u16 = 8012;
 pub(crate) const ECHO: u16 = 8013;
 pub(crate) const TFTP: u16 = 8014;
 pub(crate) const CHARGEN: u16 = 8015;
+pub(crate) const SILENT_DAYTIME: u16 = 8016;
 /// With a short list of addresses, and with a long one.
 pub(crate) const SHORT_LIST: u16 = 8020;
 pub(crate) const LONG_LIST: u16 = 8021;
@@ -208,6 +209,9 @@ fn shared(above: u16) -> String {
             &format!("\tredirect = 127.0.0.1 {ANSWER}\n"),
         ),
         internal("daytime", DAYTIME + above),
+        internal("daytime", SILENT_DAYTIME + above)
+            .replace("{\n", "{\n\tid = silent-daytime\n")
+            .replace("HOST PID DURATION", ""),
         internal("chargen", CHARGEN + above),
         internal("echo", ECHO + above)
             .replace("stream", "dgram")
