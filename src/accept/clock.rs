@@ -1,8 +1,10 @@
 //! The times that decisions depend on.
 
 use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{env, fs, io};
+use std::{env, fs};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -90,22 +92,37 @@ pub(super) fn local_time() -> Zoned {
     }
     let now = Moment::now().unwrap_or_default();
     KNOWN.with_borrow_mut(|known| {
-        let still = known.take_if(|(since, _)| now.since(*since) < ZONE_COUNTS);
-        let (_, zone) = known.insert(still.unwrap_or_else(|| (now, zone())));
+        let (_, zone) = match known.take() {
+            Some((since, zone)) if now.since(since) < ZONE_COUNTS => known.insert((since, zone)),
+            // access_times must not follow another zone because a descriptor was missing.
+            last => {
+                let zone = zone().or(last.map(|(_, zone)| zone));
+                known.insert((now, zone.unwrap_or(TimeZone::UTC)))
+            }
+        };
         Timestamp::now().to_zoned(zone.clone())
     })
 }
 
-/// The zone of the machine, or of `TZ`; UTC if there is none, as in libc.
-fn zone() -> TimeZone {
+/// The zone of the machine, or of `TZ`; none if that can't be known now.
+fn zone() -> Option<TimeZone> {
     if env::var_os("TZ").is_some() {
         jiff::tz::reset_system_time_zone_cache();
-        return TimeZone::system();
+        return Some(TimeZone::system());
     }
-    // For the name of the zone, which nobody needs, jiff would list the whole database first, and
-    // the first client would wait for that.
-    let zone = fs::read(LOCALTIME).map(|data| TimeZone::tzif("local", &data));
-    zone.ok().and_then(Result::ok).unwrap_or(TimeZone::UTC)
+    zone_in(Path::new(LOCALTIME))
+}
+
+/// The zone in a file; UTC if there is no such file, as in libc.
+///
+/// For the name of the zone, which nobody needs, jiff would list the whole database first, and the
+/// first client would wait for that.
+fn zone_in(path: &Path) -> Option<TimeZone> {
+    match fs::read(path) {
+        Ok(data) => TimeZone::tzif("local", &data).ok(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(TimeZone::UTC),
+        Err(_) => None,
+    }
 }
 
 fn local_minute(now: &Zoned) -> MinuteOfDay {
@@ -172,6 +189,17 @@ mod tests {
             }
             assert_eq!(admitted, open);
         }
+    }
+
+    #[test]
+    fn a_zone_that_cannot_be_read_is_not_taken_for_utc() {
+        let directory = env::temp_dir();
+        assert_eq!(zone_in(&directory.join("none")), Some(TimeZone::UTC));
+        assert_eq!(zone_in(&directory), None);
+        assert_eq!(zone_in(&env::current_exe().unwrap()), None);
+        let berlin = zone_in(Path::new("/usr/share/zoneinfo/Europe/Berlin")).unwrap();
+        let summer: Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
+        assert_eq!(summer.to_zoned(berlin).hour(), 14);
     }
 
     #[test]
