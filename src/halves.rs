@@ -1,4 +1,4 @@
-//! Long lists by two threads: the kernel makes, opens and reads files on two processors at once.
+//! Long lists by two threads: services are translated and written on two processors at once.
 
 use std::thread;
 
