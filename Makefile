@@ -13,6 +13,7 @@ generatordir = $(systemddir)/system-generators
 catalogdir = $(systemddir)/catalog
 dbusdir = $(prefix)/share/dbus-1
 polkitdir = $(prefix)/share/polkit-1/actions
+sysusersdir = $(prefix)/lib/sysusers.d
 mandir = $(prefix)/share/man
 bashdir = $(prefix)/share/bash-completion/completions
 # Debian's zsh looks into vendor-completions as well, and into this one below /usr/local alone.
@@ -40,14 +41,14 @@ build:
 install: build
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
 	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
+	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
 	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
 	packaging/install '$(RELEASE)'
 
 uninstall:
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
 	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
+	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
 	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
 	packaging/uninstall
 

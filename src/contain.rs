@@ -94,7 +94,7 @@ mod tests {
         };
         let configuration = load(tree, roots, &databases);
         let specs = SpecDirectory::usual();
-        let surroundings = Surroundings::read(tree, &databases, specs, Options::default());
+        let surroundings = Surroundings::read(tree, specs, Options::default());
         let translation = translate(&configuration, &surroundings);
         let served = translation.services.iter();
         let served = served.filter(|service| service.files.len() == 3);

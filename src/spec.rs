@@ -12,7 +12,7 @@ use crate::bans::{AllowList, Ipv6Prefix};
 use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
-    AccessRules, Banners, Builtin, DenyTime, Environment, Identity, Limits, Logging, Program,
+    AccessRules, Banners, Builtin, Credentials, DenyTime, Environment, Limits, Logging, Program,
     ResourceLimits, TimeWindow,
 };
 
@@ -34,11 +34,9 @@ pub struct Spec {
     pub name: ByteString,
     /// Where the service stands in the configuration.
     pub place: Place,
-    /// The supplementary groups stay (`groups = yes`); else the helper drops them.
-    pub supplementary_groups: bool,
-    /// What the helper becomes, first thing, where systemd can't start it as that.
+    /// The account of the servers; none where systemd makes a user up, and starts the helper as that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Identity>,
+    pub credentials: Option<Credentials>,
     /// Peers with a v4-mapped address reach the server over an AF_INET socket (section 4.2).
     pub unmap: bool,
     /// NORETRY: a failed fork is not tried again (section 4.8).
@@ -173,7 +171,7 @@ impl Task {
 
 impl Spec {
     /// The format that this build writes and reads.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
 }
 
 #[cfg(test)]
@@ -190,8 +188,7 @@ impl Spec {
                 column: 1,
                 length: 0,
             },
-            supplementary_groups: false,
-            identity: None,
+            credentials: None,
             unmap: true,
             noretry: false,
             idonly: false,

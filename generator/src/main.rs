@@ -94,7 +94,7 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
     };
     let databases = Databases::read(tree);
     let configuration = config::load(tree, roots, &databases);
-    let surroundings = Surroundings::read(tree, &databases, specs, options);
+    let surroundings = Surroundings::read(tree, specs, options);
     let translation = translate(&configuration, &surroundings);
     // Units before words: whatever happens to the log, the services are there.
     let written = output.write(&translation);

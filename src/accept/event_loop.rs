@@ -160,6 +160,7 @@ impl Helper {
         if self.notifier.due().is_some_and(|due| now >= due) {
             let status = self.status();
             self.tally.save();
+            self.restore_scheduling(now);
             self.notifier.tell(now, || status);
         }
         self.serve_log_file(now);

@@ -13,6 +13,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::journal::{Event, Journal};
 use crate::policy::{LineBudget, Refusal, State};
+use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;
 use super::clock::{LocalClock, Moment};
@@ -83,6 +84,8 @@ pub(super) struct Helper {
     /// For whatever else strangers have it say.
     pub(super) remarks: LineBudget,
     pub(super) tally: Tally,
+    /// How it was scheduled when it started; none where that can't be known.
+    pub(super) scheduling: Option<Scheduling>,
     /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
     pub(super) rate_due: Option<Moment>,
     /// How long it stays that has nothing to do.
@@ -195,6 +198,7 @@ pub(super) struct Start {
     pub(super) control: Option<Control>,
     pub(super) tally: Tally,
     pub(super) idle: Duration,
+    pub(super) scheduling: Option<Scheduling>,
     /// The table of bans.
     pub(super) table: PathBuf,
     /// The socket of the coordinator.
@@ -248,6 +252,7 @@ impl Helper {
             refusals: LineBudget::new(now.seconds()),
             remarks: LineBudget::new(now.seconds()),
             tally: start.tally,
+            scheduling: start.scheduling,
             rate_due: None,
             idle: start.idle,
             idle_since: None,
@@ -257,22 +262,21 @@ impl Helper {
         if let Some(control) = &this.control {
             this.watch(control.listener(), Token::Control, EpollFlags::EPOLLIN)?;
         }
-        this.adopt()?;
+        this.adopt();
         this.restore_pause(now)?;
         this.notifier.status_changed();
         Ok(this)
     }
 
-    fn adopt(&mut self) -> io::Result<()> {
-        self.state.restore_rate(self.sessions.saved_rate()?);
-        let keys = self.sessions.adopt(&mut self.state)?;
+    fn adopt(&mut self) {
+        self.state.restore_rate(self.sessions.saved_rate());
+        let keys = self.sessions.adopt(&mut self.state);
         for &key in &keys {
             self.watch_session(key);
         }
         if let Ok(sessions @ 1..) = u32::try_from(keys.len()) {
             self.log(&Event::Adopted { sessions });
         }
-        Ok(())
     }
 
     pub(super) fn watch(&self, fd: impl AsFd, token: Token, events: EpollFlags) -> io::Result<()> {
@@ -368,6 +372,23 @@ impl Helper {
         }
         if let Some(count) = take(&mut self.remarks) {
             self.log(&Event::RemarksWithheld { count });
+        }
+    }
+
+    /// Puts back how it is scheduled, which any process of the service's user can change.
+    pub(super) fn restore_scheduling(&mut self, now: Moment) {
+        let Some(scheduling) = &self.scheduling else {
+            return;
+        };
+        let outcome = match scheduling.restore() {
+            Ok(false) => return,
+            Ok(true) => "it is put back".to_owned(),
+            Err(error) => format!("it can't be put back: {error}"),
+        };
+        if self.remarks.admits(now.seconds()) {
+            log::warn!(
+                "a process has changed the priority or the processors of this helper; {outcome}"
+            );
         }
     }
 

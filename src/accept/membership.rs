@@ -22,10 +22,11 @@ pub(super) fn unit_groups(text: &str) -> impl Iterator<Item = &Path> {
         })
 }
 
-/// Whether a process of `uid` is one of a system service among `units`, names without suffix.
+/// Whether a process that `uid` names as its effective user is one of a system service among
+/// `units`, names without suffix.
 ///
 /// Its number may have come to mean another process since it was told, so that its user has to be
-/// the same still: nobody but root can be both.
+/// the same still: no process but root's can be both.
 pub(super) fn is_of(pid: i32, uid: u32, units: &[String]) -> bool {
     let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}"));
     let (Ok(group), Ok(status)) = (read("cgroup"), read("status")) else {
@@ -35,11 +36,16 @@ pub(super) fn is_of(pid: i32, uid: u32, units: &[String]) -> bool {
         && unit_groups(&group).any(|group| units.iter().any(|unit| is_group_of(group, unit)))
 }
 
-/// The real, effective, saved and file system's uid in /proc/PID/status.
+/// Whether a process has this effective user, by its real, effective, saved and file system's uid in
+/// /proc/PID/status. The real and the saved one are the helpers' own, or that user too.
 fn has_user(status: &str, uid: u32) -> bool {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    let mut uids = line.unwrap_or_default().split_ascii_whitespace().peekable();
-    uids.peek().is_some() && uids.all(|text| text.parse() == Ok(uid))
+    let words = line.unwrap_or_default().split_ascii_whitespace();
+    let uids: Vec<u32> = words.map_while(|word| word.parse().ok()).collect();
+    let [real, effective, saved, file_system] = uids[..] else {
+        return false;
+    };
+    real == saved && effective == uid && file_system == uid
 }
 
 /// Whether it is the group that systemd makes for a service of the system. All above it are slices:
@@ -112,7 +118,13 @@ mod tests {
         let status = "Name:\tx\nUid:\t17\t17\t17\t17\nGid:\t5\t5\t5\t5\n";
         assert!(has_user(status, 17));
         assert!(!has_user(status, 5));
+        assert!(has_user("Uid:\t9\t17\t9\t17\n", 17), "a helper");
+        assert!(!has_user("Uid:\t9\t17\t9\t17\n", 9));
         assert!(!has_user("Uid:\t17\t0\t17\t17\n", 17));
+        assert!(
+            !has_user("Uid:\t0\t17\t17\t17\n", 17),
+            "a set-user-ID program"
+        );
         assert!(!has_user("Name:\tx\n", 17));
         assert!(!has_user("Uid:\n", 17));
     }

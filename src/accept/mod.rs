@@ -1,9 +1,10 @@
 //! The helper: it accepts connections, decides, and runs servers.
 //!
-//! One process for each service that is in use, started by its socket unit, as the service's user.
-//! It goes when it has been idle for a while; systemd listens on.
+//! One process for each service that is in use, started by its socket unit, with the service's user
+//! as its effective one. It goes when it has been idle for a while; systemd listens on.
 #![forbid(unsafe_code)]
 
+mod account;
 mod activation;
 pub(crate) mod ban_table;
 mod banner;
@@ -48,6 +49,7 @@ mod tally;
 mod tcpmux;
 #[cfg(test)]
 mod tests;
+mod turn_away;
 mod waiting;
 
 use std::env;
@@ -59,9 +61,13 @@ use std::time::Duration;
 
 use crate::bans;
 use crate::journal::Journal;
+use crate::spec::Spec;
 use crate::status;
-use crate::sys::{credentials, descriptor, signals};
+use crate::sys::credentials::{self, Account};
+use crate::sys::scheduling::Scheduling;
+use crate::sys::{descriptor, signals};
 use lexopt::{Arg, Parser, ValueExt};
+use nix::unistd::Uid;
 
 use activation::Activation;
 use clock::Moment;
@@ -187,20 +193,26 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         log::debug!("close_range: {error}");
     }
     let spec = settings::parse(&settings::receive()?)?;
-    // In a folder that may be root's alone.
+    let activation = Activation::take()?;
+    let account = match account(&spec, &activation, idle)? {
+        Standing::Taken(account) => Some(account),
+        Standing::AsStarted => None,
+        Standing::Unknown => return Ok(ExitCode::SUCCESS),
+    };
+    // In a folder that is root's alone.
     let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let control = folder.as_deref().and_then(control_socket);
     let tally = folder.as_deref().map(Tally::open).unwrap_or_default();
-    if let Some(identity) = spec.identity {
-        credentials::become_user(identity)
-            .map_err(|error| format!("the change to uid {}: {error}", identity.uid))?;
-    } else if !spec.supplementary_groups {
-        credentials::drop_groups().map_err(|error| {
-            format!("groups = no: {error}; the unit must have AmbientCapabilities=CAP_SETGID")
-        })?;
+    let scheduling = Scheduling::now()
+        .inspect_err(|error| log::warn!("sched_getaffinity: {error}"))
+        .ok();
+    if let Some(account) = account {
+        if let Some(Err(error)) = scheduling.as_ref().map(Scheduling::reserve) {
+            log::warn!("RLIMIT_NICE: {error}; a server can slow its helper down");
+        }
+        account::assume(&account)?;
     }
-    let activation = Activation::take()?;
-    let inherited = Inherited::take();
+    let inherited = Inherited::take()?;
     let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     let start = Start {
         listeners: activation.listeners,
@@ -213,6 +225,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         control,
         tally,
         idle,
+        scheduling,
         table: bans::TABLE.into(),
         door: bans::door::DOOR.into(),
     };
@@ -221,6 +234,32 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         End::Done => Ok(ExitCode::SUCCESS),
         End::Abandoned => Ok(ExitCode::FAILURE),
     }
+}
+
+/// What a helper runs as.
+enum Standing {
+    /// This account, which is to be taken.
+    Taken(Account),
+    /// The user that systemd has started it as: one that systemd made up, or that of a drop-in.
+    AsStarted,
+    /// No name service knows the account, and no client comes any more.
+    Unknown,
+}
+
+/// What the helper of this spec is to run as.
+fn account(spec: &Spec, activation: &Activation, idle: Duration) -> Result<Standing, String> {
+    let Some(credentials) = &spec.credentials else {
+        return Ok(Standing::AsStarted);
+    };
+    if !Uid::effective().is_root() {
+        return Ok(Standing::AsStarted);
+    }
+    let find = || account::find(credentials);
+    let found = match find() {
+        Ok(account) => Some(account),
+        Err(unknown) => turn_away::until_known(activation, &spec.place, &unknown, idle, find)?,
+    };
+    Ok(found.map_or(Standing::Unknown, Standing::Taken))
 }
 
 /// What a predecessor left, or a new one that systemd keeps for our successor.

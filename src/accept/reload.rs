@@ -3,10 +3,13 @@
 use std::env;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::journal::Event;
 use crate::status::{OK, RELOAD, control_socket};
@@ -51,7 +54,7 @@ pub(super) fn request(request: &[u8]) -> io::Result<String> {
     let directory = env::var_os("RUNTIME_DIRECTORY").ok_or_else(|| {
         io::Error::other("RUNTIME_DIRECTORY is not set: systemd calls this for its units")
     })?;
-    let mut stream = UnixStream::connect(control_socket(Path::new(&directory)))?;
+    let mut stream = connect(&control_socket(Path::new(&directory)))?;
     let (pid, _) = peer(&stream)?;
     if main_pid() != Some(pid) {
         return Err(io::Error::other(format!(
@@ -59,12 +62,19 @@ pub(super) fn request(request: &[u8]) -> io::Result<String> {
         )));
     }
     stream.set_read_timeout(Some(TIME))?;
-    stream.set_write_timeout(Some(TIME))?;
     stream.write_all(request)?;
     stream.shutdown(Shutdown::Write)?;
     let mut answer = String::new();
     stream.take(4096).read_to_string(&mut answer)?;
     Ok(answer)
+}
+
+/// Connects to a helper. Where its backlog is full connect(2) waits for as long as a send may.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(TIME))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 
 /// The unit's main process; none where it has ended.
@@ -79,8 +89,11 @@ impl Helper {
     /// In words; everything stays as it was then.
     pub(super) fn take_spec(&mut self, text: &[u8], now: Moment) -> Result<(), String> {
         let spec = settings::parse(text)?;
-        if spec.supplementary_groups != self.settings.spec.supplementary_groups {
-            return Err("groups has changed, which takes a restart: systemctl restart".into());
+        if spec.credentials != self.settings.spec.credentials {
+            return Err(
+                "user, group or groups has changed, which takes a restart: systemctl restart"
+                    .into(),
+            );
         }
         let settings = Settings::new(spec, &self.inherited)?;
         let hands_over = |settings: &Settings| matches!(settings.work, Work::Wait(_));

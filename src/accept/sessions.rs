@@ -43,13 +43,10 @@ impl Sessions {
     }
 
     /// Takes over what a predecessor left: those of its sessions that live on count again.
-    ///
-    /// # Errors
-    /// If the state can't be read.
-    pub(super) fn adopt(&mut self, state: &mut State) -> io::Result<Vec<Key>> {
+    pub(super) fn adopt(&mut self, state: &mut State) -> Vec<Key> {
         let mut keys = Vec::new();
         let mut pids = std::collections::HashSet::new();
-        for record in self.file.records()? {
+        for record in self.file.records() {
             // First the pidfd, then the check: so it can't become another process in between.
             let Ok(process) = Process::open(record.pid) else {
                 continue;
@@ -68,8 +65,8 @@ impl Sessions {
             keys.extend(self.insert(session, record.started.1).ok());
         }
         self.file
-            .truncate(u32::try_from(keys.len()).unwrap_or(u32::MAX))?;
-        Ok(keys)
+            .truncate(u32::try_from(keys.len()).unwrap_or(u32::MAX));
+        keys
     }
 
     /// How many there are.
@@ -115,13 +112,12 @@ impl Sessions {
     /// Takes out a session that has ended.
     pub(super) fn remove(&mut self, key: Key) -> Option<Session> {
         let session = self.slab.remove(key)?;
-        let written = self.file.clear(key.index);
-        self.note(written);
+        self.file.clear(key.index);
         Some(session)
     }
 
     /// What the predecessor knew of `cps`.
-    pub(super) fn saved_rate(&self) -> io::Result<RateSnapshot> {
+    pub(super) fn saved_rate(&self) -> RateSnapshot {
         self.file.read_rate()
     }
 
@@ -189,7 +185,7 @@ mod tests {
         let file = sessions.file.file().try_clone().unwrap().into();
         let mut successor = Sessions::new(StateFile::open(file).unwrap());
         let mut counts = State::default();
-        let keys = successor.adopt(&mut counts).unwrap();
+        let keys = successor.adopt(&mut counts);
         assert_eq!(counts.running(), 2);
         let pids: Vec<_> = keys
             .iter()
@@ -206,9 +202,7 @@ mod tests {
         // And one more generation: the records have moved.
         let file = successor.file.file().try_clone().unwrap().into();
         let mut counts = State::default();
-        Sessions::new(StateFile::open(file).unwrap())
-            .adopt(&mut counts)
-            .unwrap();
+        Sessions::new(StateFile::open(file).unwrap()).adopt(&mut counts);
         assert_eq!(counts.running(), 2);
         for child in &mut children[1..] {
             child.kill().unwrap();

@@ -7,13 +7,14 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
-use nix::unistd::dup2_stdin;
+use nix::unistd::{Uid, dup2_stdin};
 
 use crate::bytes::ByteString;
 use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
 use crate::spec::{MAX_SPEC, MuxTarget, Redirect, Sensor, Spec, Task};
+use crate::sys::credentials::servers_user;
 use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
@@ -68,22 +69,28 @@ pub(super) struct Inherited {
     pub(super) environment: Vec<(OsString, OsString)>,
     /// The hard limit of descriptors.
     pub(super) files: u64,
+    /// Whom a child has to become before it executes a server.
+    pub(super) user: Option<Uid>,
 }
 
 impl Inherited {
     /// Takes note of it, and lets the helper itself have as many descriptors as it may: one for
     /// each session.
-    pub(super) fn take() -> Self {
+    ///
+    /// # Errors
+    /// In words; never on Linux.
+    pub(super) fn take() -> Result<Self, String> {
         let environment = std::env::vars_os().collect();
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
         if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
             log::warn!("the limit of descriptors can't be raised to {hard}: {error}");
         }
-        Self {
+        Ok(Self {
             environment,
             // What xinetd takes for infinity (semantics, section 4.5).
             files: if hard == RLIM_INFINITY { 4096 } else { hard },
-        }
+            user: servers_user().map_err(|error| format!("getresuid: {error}"))?,
+        })
     }
 }
 
@@ -214,6 +221,7 @@ fn launcher(program: &Program, spec: &Spec, inherited: &Inherited) -> Result<Lau
         argv,
         environment,
         limits,
+        inherited.user,
     ))
 }
 
@@ -244,7 +252,7 @@ pub(super) fn limits(wanted: &ResourceLimits, inherited_files: u64) -> Vec<Limit
         if (soft, hard) == (value, value) {
             continue;
         }
-        if value > hard && !nix::unistd::Uid::effective().is_root() {
+        if value > hard && !Uid::effective().is_root() {
             log::warn!("{resource:?} {value} is above the hard limit {hard}, which stays");
             log::warn!("to raise it, set the matching Limit…= in the unit");
         }
@@ -259,11 +267,10 @@ pub(super) mod tests {
 
     /// A spec with what every one has.
     pub(crate) const MINIMAL: &str = r#"
-        format = 2
+        format = 3
         id = "test"
         name = "test"
         place = "/etc/xinetd.d/test:1:1"
-        supplementary_groups = true
         unmap = true
         limits = { instances = "unlimited", per_source = "unlimited" }
         access = {}
@@ -277,7 +284,7 @@ pub(super) mod tests {
     #[test]
     fn a_spec_of_another_format_is_refused_with_a_way_out() {
         assert!(parse(MINIMAL.as_bytes()).is_ok());
-        let other = MINIMAL.replace("format = 2", "format = 3");
+        let other = MINIMAL.replace("format = 3", "format = 4");
         assert!(
             parse(other.as_bytes())
                 .unwrap_err()

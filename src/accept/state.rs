@@ -1,30 +1,31 @@
 //! What survives a killed helper: a memfd that systemd keeps (its file descriptor store).
 //!
-//! It has a header and one record of fixed size for each place of the sessions' slab. A record is
-//! written in one pwrite(2), so that a helper that is killed in between leaves none half done.
+//! It has a header and one record of fixed size for each place of the sessions' slab. The pid of a
+//! record is written last, so that a helper that is killed in between leaves none half done.
 
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::policy::{MonotonicSeconds, RateSnapshot};
+use crate::sys::memory_file::MemoryFile;
 
 use super::clock::Moment;
 
 const MAGIC: [u8; 8] = *b"XBstate1";
 const SIZE: usize = 64;
+/// How many bytes of a record are its pid.
+const PID_SIZE: usize = size_of::<i32>();
 /// More sessions than a machine has processes are no state of ours.
-const MAX_RECORDS: u64 = 4 * 1024 * 1024;
+const MAX_RECORDS: usize = 4 * 1024 * 1024;
 
 /// The file.
 #[derive(Debug)]
 pub(super) struct StateFile {
-    file: File,
+    memory: MemoryFile,
 }
 
 /// What identifies the server of a session, and who is served.
@@ -45,8 +46,8 @@ impl StateFile {
     /// # Errors
     /// If there is no descriptor or memory for it.
     pub(super) fn create() -> io::Result<Self> {
-        let file = File::from(memfd_create(c"xinetd-accept", MFdFlags::MFD_CLOEXEC)?);
-        let this = Self { file };
+        let memory = MemoryFile::create(c"xinetd-accept")?;
+        let mut this = Self { memory };
         this.write_rate(RateSnapshot::default())?;
         Ok(this)
     }
@@ -56,23 +57,20 @@ impl StateFile {
     /// # Errors
     /// If it is no such file, or one of another version.
     pub(super) fn open(kept: OwnedFd) -> io::Result<Self> {
-        let file = File::from(kept);
-        let mut magic = [0; MAGIC.len()];
-        file.read_exact_at(&mut magic, 0)?;
-        if magic == MAGIC {
-            Ok(Self { file })
-        } else {
-            Err(io::ErrorKind::InvalidData.into())
+        let memory = MemoryFile::open(kept)?;
+        match memory.bytes().starts_with(&MAGIC) {
+            true => Ok(Self { memory }),
+            false => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
     /// For the file descriptor store.
     pub(super) fn file(&self) -> &File {
-        &self.file
+        self.memory.file()
     }
 
     /// Replaces what is known of `cps`.
-    pub(super) fn write_rate(&self, rate: RateSnapshot) -> io::Result<()> {
+    pub(super) fn write_rate(&mut self, rate: RateSnapshot) -> io::Result<()> {
         let mut bytes = Writer::default();
         bytes.put(&MAGIC);
         bytes.put(&rate.count.to_ne_bytes());
@@ -84,15 +82,13 @@ impl StateFile {
                 .to_ne_bytes(),
         );
         bytes.put(&rate.turned_away.to_ne_bytes());
-        self.file.write_all_at(&bytes.bytes, 0)
+        self.memory.write(0, &bytes.bytes, SIZE)
     }
 
     /// What the predecessor knew of `cps`.
-    pub(super) fn read_rate(&self) -> io::Result<RateSnapshot> {
-        let mut bytes = [0; SIZE];
-        self.file.read_exact_at(&mut bytes, 0)?;
-        let mut reader = Reader(&bytes[MAGIC.len()..]);
-        Ok(RateSnapshot {
+    pub(super) fn read_rate(&self) -> RateSnapshot {
+        let mut reader = Reader(&self.memory.bytes()[MAGIC.len()..]);
+        RateSnapshot {
             count: u64::from_ne_bytes(reader.take()),
             start: MonotonicSeconds(u64::from_ne_bytes(reader.take())),
             paused_until: match u64::from_ne_bytes(reader.take()) {
@@ -100,40 +96,38 @@ impl StateFile {
                 until => Some(MonotonicSeconds(until)),
             },
             turned_away: u64::from_ne_bytes(reader.take()),
-        })
+        }
     }
 
     /// Notes the session in place `index`.
-    pub(super) fn write(&self, index: u32, record: &Record) -> io::Result<()> {
-        self.file.write_all_at(&record.encode(), offset(index))
+    ///
+    /// # Errors
+    /// If there is no memory for one more.
+    pub(super) fn write(&mut self, index: u32, record: &Record) -> io::Result<()> {
+        self.memory.write(offset(index), &record.encode(), PID_SIZE)
     }
 
     /// The session in place `index` has ended.
-    pub(super) fn clear(&self, index: u32) -> io::Result<()> {
-        self.file.write_all_at(&[0; SIZE], offset(index))
+    pub(super) fn clear(&mut self, index: u32) {
+        self.memory.clear(offset(index), PID_SIZE);
     }
 
     /// All sessions that are noted, those included that have ended meanwhile. One that was being
     /// moved when its helper was killed is there twice.
-    pub(super) fn records(&self) -> io::Result<Vec<Record>> {
-        let places = (self.file.metadata()?.len() / SIZE as u64).min(MAX_RECORDS);
-        let mut bytes = [0; SIZE];
-        let mut records = Vec::new();
-        for place in 1..places {
-            self.file.read_exact_at(&mut bytes, place * SIZE as u64)?;
-            records.extend(Record::decode(&bytes));
-        }
-        Ok(records)
+    pub(super) fn records(&self) -> Vec<Record> {
+        let (places, _) = self.memory.bytes().as_chunks();
+        let places = places.iter().skip(1).take(MAX_RECORDS);
+        places.filter_map(Record::decode).collect()
     }
 
     /// Forgets all places from `index` on.
-    pub(super) fn truncate(&self, index: u32) -> io::Result<()> {
-        self.file.set_len(offset(index))
+    pub(super) fn truncate(&mut self, index: u32) {
+        self.memory.clear(offset(index), usize::MAX);
     }
 }
 
-fn offset(index: u32) -> u64 {
-    (u64::from(index) + 1) * SIZE as u64
+fn offset(index: u32) -> usize {
+    (index as usize + 1) * SIZE
 }
 
 impl Record {
@@ -254,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_successor_finds_live_sessions_and_the_rate() {
-        let file = StateFile::create().unwrap();
+        let mut file = StateFile::create().unwrap();
         let rate = RateSnapshot {
             count: 7,
             start: MonotonicSeconds(100),
@@ -266,24 +260,24 @@ mod tests {
         file.write(1, &record(11, "192.0.2.8:1")).unwrap();
         file.write(5, &record(12, "[::ffff:192.0.2.7]:65535"))
             .unwrap();
-        file.clear(1).unwrap();
-        let successor = successor(&file);
-        assert_eq!(successor.read_rate().unwrap(), rate);
+        file.clear(1);
+        let mut successor = successor(&file);
+        assert_eq!(successor.read_rate(), rate);
         let expected = [
             record(10, "192.0.2.7:1"),
             record(12, "[::ffff:192.0.2.7]:65535"),
         ];
-        assert_eq!(successor.records().unwrap(), expected);
-        successor.truncate(1).unwrap();
-        assert_eq!(successor.records().unwrap(), expected[..1]);
-        assert_eq!(successor.read_rate().unwrap(), rate);
+        assert_eq!(successor.records(), expected);
+        successor.truncate(1);
+        assert_eq!(successor.records(), expected[..1]);
+        assert_eq!(successor.read_rate(), rate);
     }
 
     #[test]
     fn a_foreign_file_is_refused() {
-        let file = File::from(memfd_create(c"x", MFdFlags::MFD_CLOEXEC).unwrap());
-        file.write_all_at(&[0; 128], 0).unwrap();
-        assert!(StateFile::open(file.into()).is_err());
+        let file = MemoryFile::create(c"x").unwrap();
+        let kept = file.file().try_clone().unwrap();
+        assert!(StateFile::open(kept.into()).is_err());
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Scene {
         let inherited = Inherited {
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
             files: 1024,
+            user: None,
         };
         let kept = StateFile::open(state.file().try_clone().unwrap().into()).unwrap();
         let start = Start {
@@ -95,6 +96,7 @@ impl Scene {
             control: None,
             tally: Tally::default(),
             idle: super::IDLE,
+            scheduling: None,
             table: scratch("bans", port),
             door: scratch("door", port),
         };
@@ -405,11 +407,8 @@ fn a_wrong_spec_changes_nothing() {
     let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
     let now = Moment::now().unwrap();
     assert!(scene.helper.take_spec(b"rubbish", now).is_err());
-    let groups = spec(&[(
-        "supplementary_groups = true",
-        "supplementary_groups = false",
-    )]);
-    let error = scene.helper.take_spec(groups.as_bytes(), now).unwrap_err();
+    let other = spec(&[("unmap =", "credentials = { user = 7 }\nunmap =")]);
+    let error = scene.helper.take_spec(other.as_bytes(), now).unwrap_err();
     assert!(error.contains("restart"), "{error}");
     assert_eq!(scene.text(), "served\n");
 }

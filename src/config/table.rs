@@ -106,13 +106,13 @@ pub static TABLE: &[Row] = table! {
         Generator("chooses between a server for each connection and one for the socket"),
         "yes hands the listening socket to one server at a time, no starts a server for each connection";
     User ["user"], Fixed(1), Service, true, process::user,
-        Unit("User="),
+        Helper("looks the user up, and runs the server as that user"),
         "the user of the server, by name or number";
     Group ["group"], Fixed(1), Service, true, process::group,
-        Unit("Group="),
+        Helper("looks the group up, and runs the server in that group"),
         "the group of the server, by name or number; the user's own if absent";
     Groups ["groups"], Fixed(1), Both, false, switches::groups,
-        Helper("drops the supplementary groups unless this says yes"),
+        Helper("gives the server the supplementary groups of its user, or none"),
         "whether the server has the user's supplementary groups; no if absent";
     Instances ["instances"], Fixed(1), Both, true, resources::instances,
         Helper("refuses connections beyond it"),

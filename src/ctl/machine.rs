@@ -33,7 +33,7 @@ impl Reading {
             inetd: options.inetd(),
         };
         let configuration = config::load(tree, roots, databases);
-        let surroundings = Surroundings::read(tree, databases, SpecDirectory::usual(), options);
+        let surroundings = Surroundings::read(tree, SpecDirectory::usual(), options);
         let translation = translate(&configuration, &surroundings);
         Self {
             options: surroundings.options,

@@ -14,7 +14,7 @@ pub use access::{AccessList, AccessRule, AccessRules, MinuteOfDay, Pattern, Time
 pub use limits::{ConnectionRate, Limit, Limits};
 pub use logging::{Facility, FailureFlags, Level, LogTarget, Logging, SizeLimits, SuccessFlags};
 pub use program::{
-    Banners, Builtin, Credentials, Environment, Identity, Internal, Principal, Program,
+    Banners, Builtin, Credentials, Environment, HELPER_USER, Internal, Principal, Program,
     ResourceLimits, Rlimit,
 };
 pub use socket::{Bind, Family, Listen, Mux, Port, Protocol, RpcProgram, RpcRange, SocketType};

@@ -56,52 +56,32 @@ pub enum Builtin {
     Chargen,
 }
 
+/// The user that helpers keep as their real and saved uid, so that no server can signal or trace
+/// them (kill(2), ptrace(2)); no service may have it.
+pub const HELPER_USER: &str = "xinetd-bridge";
+
 /// `user`, `group` and `groups`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// `user`.
     pub user: Principal,
     /// `group`; none means the user's own, which for a numeric user is that same number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Principal>,
     /// `groups = yes`: the user's supplementary groups; else there are none.
+    #[serde(default)]
     pub supplementary: bool,
 }
 
-impl Credentials {
-    /// The numbers that the server runs under where no lookup is needed for them: xinetd takes a
-    /// numeric user as it is, and its number for the group (semantics, section 2), while systemd
-    /// refuses numbers that no database lists.
-    pub fn identity(&self) -> Option<Identity> {
-        let &Principal::Id(uid @ 1..) = &self.user else {
-            return None;
-        };
-        let gid = match self.group {
-            None => uid,
-            Some(Principal::Id(gid)) => gid,
-            Some(Principal::Name(_)) => return None,
-        };
-        // The groups of a user are in the databases alone.
-        (!self.supplementary).then_some(Identity { uid, gid })
-    }
-}
-
-/// A user and a group by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// The user, never root.
-    pub uid: u32,
-    /// The only group.
-    pub gid: u32,
-}
-
 /// A user or a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Principal {
-    /// By name.
-    Name(ByteString),
     /// By number: used without a lookup.
     Id(u32),
+    /// By name.
+    Name(ByteString),
 }
 
 /// `env` and `passenv`.

@@ -1,93 +1,98 @@
-//! What the helper may do: less than it was started with.
+//! What the helper may do, and what others may do to it.
+//!
+//! kill(2) compares the sender's uids with the target's real and saved uid; ptrace(2) and
+//! prlimit(2) want all of the target's uids to be the caller's. So the helper keeps a user of its
+//! own as its real and saved uid, and has the service's user as its effective uid alone: it opens
+//! files as that user and may signal its servers, and no server can stop, trace or limit it.
+//! A child of it becomes that user wholly without any privilege (setresuid(2)).
 
 use std::io;
 
-use nix::errno::Errno;
-use nix::sys::prctl::set_dumpable;
-use nix::unistd::{Gid, Uid, getegid, getgroups, setgid, setgroups, setuid};
+use caps::{CapSet, Capability, CapsHashSet};
+use nix::sys::prctl::{set_dumpable, set_keepcaps};
+use nix::unistd::{Gid, Uid, getresuid, setgroups, setresgid, setresuid};
 
-use crate::service::Identity;
-
-const CAP_SETGID: u32 = 6;
-const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+/// The user and the groups that a service's servers have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub uid: Uid,
+    /// The primary group.
+    pub gid: Gid,
+    /// The supplementary groups.
+    pub groups: Vec<Gid>,
+}
 
 /// Keeps other processes of the same user, the servers, from reading our memory and descriptors
 /// (prctl(2), `PR_SET_DUMPABLE`). It ends with the execve of a server.
+///
+/// # Errors
+/// As prctl(2); never on Linux.
 pub fn hide() -> io::Result<()> {
     Ok(set_dumpable(false)?)
 }
 
-/// Drops the supplementary groups, which systemd always sets, and the capability that it takes.
+/// Takes an account for good, with `own` as the real and saved uid: the change takes root's
+/// capabilities. Capabilities that the unit grants the server (`AmbientCapabilities=` of a drop-in)
+/// stay, as they would with `User=`, but for those over uids and gids, which would undo the change.
+///
+/// To be called before there is another thread, and as root. For root's own services only the
+/// groups change.
 ///
 /// # Errors
-/// If there are groups that can't be dropped: a server must not have them.
-pub fn drop_groups() -> io::Result<()> {
-    let own = getegid();
-    match setgroups(&[]) {
-        // In a user namespace without the right to it, or without the capability: fine as long
-        // as there is nothing to drop.
-        Err(Errno::EPERM) if only_own(&getgroups()?, own) => {}
-        other => other?,
+/// If the process lacks `CAP_SETGID` or `CAP_SETUID`, or if its user namespace does not have one
+/// of the ids.
+pub fn assume(account: &Account, own: Uid) -> io::Result<()> {
+    let Account { uid, gid, groups } = account;
+    setgroups(groups)?;
+    setresgid(*gid, *gid, *gid)?;
+    if uid.is_root() {
+        return Ok(());
     }
-    if Uid::effective().is_root() {
-        Ok(())
-    } else {
-        drop_capability(CAP_SETGID)
+    let granted = granted()?;
+    set_keepcaps(!granted.is_empty())?;
+    setresuid(own, *uid, own)?;
+    if !granted.is_empty() {
+        keep(&granted)?;
     }
-}
-
-/// Becomes a user and a group by their numbers, without supplementary groups: for good, as the
-/// capabilities go with root's uid (capabilities(7)).
-///
-/// # Errors
-/// If the process lacks `CAP_SETGID` or `CAP_SETUID`.
-pub fn become_user(identity: Identity) -> io::Result<()> {
-    setgroups(&[])?;
-    setgid(Gid::from_raw(identity.gid))?;
-    setuid(Uid::from_raw(identity.uid))?;
     // The change made us readable again where fs.suid_dumpable says so.
     hide()
 }
 
-fn only_own(groups: &[Gid], own: Gid) -> bool {
-    groups.iter().all(|&group| group == own)
+/// The user that a child has to become before it executes a server; none if it has no other.
+///
+/// # Errors
+/// As getresuid(2); never on Linux.
+pub fn servers_user() -> io::Result<Option<Uid>> {
+    let own = getresuid()?;
+    Ok((own.real != own.effective).then_some(own.effective))
 }
 
-/// As capget(2) and capset(2) have it.
-#[repr(C)]
-struct Header {
-    version: u32,
-    pid: i32,
+/// What the unit grants servers. Ambient capabilities are inheritable too (capabilities(7)), and
+/// usually there is none of either: one question instead of forty.
+fn granted() -> io::Result<CapsHashSet> {
+    let over_ids = [Capability::CAP_SETUID, Capability::CAP_SETGID];
+    let read = |set| caps::read(None, set).map_err(io::Error::other);
+    if read(CapSet::Inheritable)?.is_empty() {
+        return Ok(CapsHashSet::new());
+    }
+    let mut granted = read(CapSet::Ambient)?;
+    granted.retain(|capability| !over_ids.contains(capability));
+    Ok(granted)
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Sets {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
-}
-
-/// Removes one capability (of the first 32) from all sets but the bounding one; others, which an
-/// administrator's drop-in may grant to the server, stay.
-fn drop_capability(capability: u32) -> io::Result<()> {
-    let header = Header {
-        version: CAPABILITY_VERSION_3,
-        pid: 0,
-    };
-    let mut sets = [Sets::default(); 2];
-    // SAFETY: version 3 takes a header and an array of two; the kernel writes no more than those.
-    let result = unsafe { libc::syscall(libc::SYS_capget, &raw const header, sets.as_mut_ptr()) };
-    Errno::result(result)?;
-    let mask = !(1 << capability);
-    sets[0].effective &= mask;
-    sets[0].permitted &= mask;
-    sets[0].inheritable &= mask;
-    // SAFETY: as above; the kernel only reads. What leaves the permitted set leaves the ambient
-    // set with it (capabilities(7)).
-    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr()) };
-    Errno::result(result)?;
-    Ok(())
+/// Has these capabilities alone, and passes them on to servers.
+fn keep(granted: &CapsHashSet) -> io::Result<()> {
+    // The order that capabilities(7) asks for: no set may hold what the one before lacks.
+    [
+        CapSet::Effective,
+        CapSet::Permitted,
+        CapSet::Inheritable,
+        CapSet::Ambient,
+    ]
+    .into_iter()
+    .try_for_each(|set| caps::set(None, set, granted))
+    .map_err(io::Error::other)
 }
 
 #[cfg(test)]
@@ -96,24 +101,14 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn groups_other_than_the_own_one_are_not_overlooked() {
-        let gid = Gid::from_raw;
-        assert!(only_own(&[], gid(5)));
-        assert!(only_own(&[gid(5)], gid(5)));
-        assert!(!only_own(&[gid(5), gid(0)], gid(5)));
-    }
-
-    /// The sets that /proc/self/status shows, after `drop_groups` in a process that systemd would
-    /// have started with `AmbientCapabilities=CAP_SETGID CAP_NET_BIND_SERVICE`.
-    #[test]
-    #[ignore = "needs root, to start a process of another user with ambient capabilities"]
-    fn only_setgid_is_dropped() {
+    /// What /proc/self/status says after `assume`, in a process with these ambient capabilities.
+    fn status(capabilities: &str) -> String {
         let test = std::env::current_exe().unwrap();
         let output = Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--groups=65534,4"])
-            .args(["--inh-caps=+setgid,+net_bind_service"])
-            .args(["--ambient-caps=+setgid,+net_bind_service"])
+            .args([
+                format!("--inh-caps={capabilities}"),
+                format!("--ambient-caps={capabilities}"),
+            ])
             .arg(test)
             .args([
                 "--ignored",
@@ -121,27 +116,53 @@ mod tests {
                 "sys::credentials::tests::as_another_user",
             ])
             .args(["--nocapture", "--test-threads=1"])
-            .env("DROP_GROUPS_HERE", "1")
+            .env("ASSUME_HERE", "1")
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    #[ignore = "needs root, to take an account"]
+    fn an_account_is_taken_with_all_privileges_dropped() {
+        let text = status("-all");
+        assert!(text.contains("Uid:\t4242\t4343\t4242\t4343\n"), "{text}");
+        assert!(text.contains("Gid:\t4444\t4444\t4444\t4444\n"), "{text}");
+        assert!(text.contains("Groups:\t4 5 \n"), "{text}");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert!(
+                text.contains(&format!("{set}:\t0000000000000000\n")),
+                "{set} in {text}"
+            );
+        }
+    }
+
+    #[test]
+    #[ignore = "needs root, to take an account"]
+    fn what_a_drop_in_grants_the_server_stays_but_for_the_ids() {
+        let text = status("+setuid,+setgid,+net_bind_service");
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
             assert!(
                 text.contains(&format!("{set}:\t0000000000000400\n")),
                 "{set} in {text}"
             );
         }
-        assert!(text.contains("Groups:\t \n"), "{text}");
     }
 
     #[test]
-    #[ignore = "is the process that only_setgid_is_dropped starts"]
+    #[ignore = "is the process that the others start"]
     fn as_another_user() {
-        if std::env::var_os("DROP_GROUPS_HERE").is_none() {
+        if std::env::var_os("ASSUME_HERE").is_none() {
             return;
         }
-        drop_groups().unwrap();
+        let account = Account {
+            uid: Uid::from_raw(4343),
+            gid: Gid::from_raw(4444),
+            groups: vec![Gid::from_raw(4), Gid::from_raw(5)],
+        };
+        assume(&account, Uid::from_raw(4242)).unwrap();
+        assert_eq!(servers_user().unwrap(), Some(account.uid));
         print!(
             "{}",
             std::fs::read_to_string("/proc/thread-self/status").unwrap()

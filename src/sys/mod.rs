@@ -6,7 +6,9 @@
 pub mod credentials;
 pub mod descriptor;
 pub mod handover;
+pub mod memory_file;
 pub mod process;
+pub mod scheduling;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

@@ -1,23 +1,40 @@
-//! One server process for one connection: `clone(CLONE_VM | CLONE_VFORK)` and `execve`.
+//! One server process for one connection: `clone(CLONE_VM)` and `execve`.
 //!
 //! The child borrows the helper's memory until it executes the server, so nothing is copied and
 //! its cost does not depend on the size of the helper. It shares the table of descriptors as well
 //! until it takes a private copy of the few that stand below its socket: thousands of sessions,
 //! each with a pidfd in the helper, cost a new one nothing.
+//!
+//! The helper waits meanwhile, as with `CLONE_VFORK`, but for a futex: between its change of user
+//! and its execve the child can be stopped by any process of the service's user, and vfork(2)
+//! would have the helper wait for as long. It has the child go on instead.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::Resource;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::time::TimeSpec;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Uid;
 
 use super::process::Process;
 
 /// The child needs a few hundred bytes of it; untouched pages cost nothing.
 const STACK_SIZE: usize = 64 * 1024;
+
+/// A child that has not executed its server by then may have been stopped.
+const SUSPICIOUS: Duration = Duration::from_millis(50);
+
+/// What the futex holds while a child uses the helper's memory; the kernel puts 0 there when the
+/// child leaves it (`CLONE_CHILD_CLEARTID`).
+const BORROWED: u32 = 1;
 
 /// The soft and hard limit of one resource, as setrlimit(2) takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +61,8 @@ pub struct Launcher {
     environment: Pointers,
     limits: Vec<LimitOf>,
     change: Change,
+    /// Whom the child has to become, if the helper itself is not wholly that user.
+    user: Option<Uid>,
     stack: Vec<u8>,
 }
 
@@ -78,18 +97,21 @@ struct Order {
     environment: *const *const c_char,
     limits: *const [LimitOf],
     change: Change,
+    user: Option<libc::uid_t>,
     no_signals: libc::sigset_t,
     socket: RawFd,
     errno: c_int,
 }
 
 impl Launcher {
-    /// Prepares servers that run `path` with `argv` and `environment`, under `limits`.
+    /// Prepares servers that run `path` with `argv` and `environment`, under `limits`, as `user`
+    /// (see [`servers_user`](super::credentials::servers_user)).
     pub fn new(
         path: CString,
         argv: Vec<CString>,
         environment: Vec<CString>,
         limits: Vec<LimitOf>,
+        user: Option<Uid>,
     ) -> Self {
         Self {
             path,
@@ -97,6 +119,7 @@ impl Launcher {
             environment: Pointers::new(environment),
             limits,
             change: Change::default(),
+            user,
             stack: vec![0; STACK_SIZE],
         }
     }
@@ -120,15 +143,15 @@ impl Launcher {
         let limits = self.limits.clone();
         Self {
             change,
-            ..Self::new(path, argv, environment, limits)
+            ..Self::new(path, argv, environment, limits, self.user)
         }
     }
 
     /// Runs a server with `socket`, which is above 2, as its descriptors 0, 1 and 2, and with the
     /// `variables` of this connection, each `NAME=VALUE`, after the common environment.
     ///
-    /// Returns once the server's program has been executed. The caller's thread must have no
-    /// signal handlers that could run meanwhile: the helper has none at all.
+    /// Returns once the server's program has been executed. The process must have no signal
+    /// handlers, which the child would run in this memory: the helper has none at all.
     pub fn spawn(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -146,7 +169,8 @@ impl Launcher {
             environment: environment.as_ptr(),
             limits: &raw const *self.limits,
             change: self.change,
-            no_signals: *nix::sys::signal::SigSet::empty().as_ref(),
+            user: self.user.map(Uid::as_raw),
+            no_signals: *SigSet::empty().as_ref(),
             socket: socket.as_raw_fd(),
             errno: 0,
         };
@@ -169,12 +193,17 @@ impl Launcher {
 
 fn clone_into(order: &mut Order, stack: &mut [u8]) -> Result<Process, Errno> {
     let mut pidfd: c_int = -1;
-    let flags =
-        libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let memory = AtomicU32::new(BORROWED);
+    let flags = libc::CLONE_VM
+        | libc::CLONE_FILES
+        | libc::CLONE_PIDFD
+        | libc::CLONE_CHILD_CLEARTID
+        | libc::SIGCHLD;
     // SAFETY: `top` stays inside `stack`, aligned to 16 bytes as the ABIs want it. The child runs
-    // on that memory alone and reads `order` and what it points to; CLONE_VFORK stops this thread
-    // until the child has left the memory by execve or _exit, so all of it outlives the child's
-    // use, and there is no aliasing while both run. `pidfd` is where CLONE_PIDFD writes.
+    // on that memory alone and reads `order` and what it points to; this function touches neither,
+    // and returns only when the kernel has told by `memory` that the child has left the memory by
+    // execve or by its end, so all of it outlives the child's use. `pidfd` is where CLONE_PIDFD
+    // writes.
     let pid = unsafe {
         let end = stack.as_mut_ptr().add(stack.len());
         let top = end.sub(end as usize % 16);
@@ -184,6 +213,8 @@ fn clone_into(order: &mut Order, stack: &mut [u8]) -> Result<Process, Errno> {
             flags,
             ptr::from_mut(order).cast(),
             &raw mut pidfd,
+            ptr::null_mut::<c_void>(),
+            memory.as_ptr(),
         )
     };
     if pid < 0 {
@@ -191,12 +222,46 @@ fn clone_into(order: &mut Order, stack: &mut [u8]) -> Result<Process, Errno> {
     }
     // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Process::new(pid, pidfd))
+    let process = Process::new(pid, pidfd);
+    while memory.load(Ordering::Acquire) == BORROWED {
+        if wait_for_change(&memory) == Err(Errno::ETIMEDOUT) {
+            if has_ended(&process) {
+                break;
+            }
+            // SIGSTOP can't be blocked. We may always send this: the child has our own real uid,
+            // or our effective one.
+            let _ = process.kill(Signal::SIGCONT);
+        }
+    }
+    Ok(process)
+}
+
+/// Waits for a moment until the kernel has changed `memory` (futex(2)).
+fn wait_for_change(memory: &AtomicU32) -> Result<(), Errno> {
+    let timeout = TimeSpec::from(SUSPICIOUS);
+    // SAFETY: the address is that of a living atomic, and `timeout` outlives the call. Not
+    // FUTEX_PRIVATE_FLAG: the kernel wakes without it.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            memory.as_ptr(),
+            libc::FUTEX_WAIT,
+            BORROWED,
+            timeout.as_ref(),
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Whether a child has ended: a kernel that dumps its core leaves the futex as it was.
+fn has_ended(process: &Process) -> bool {
+    let mut descriptors = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
+    poll(&mut descriptors, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 /// The child, from clone to execve: system calls alone. It must not allocate, lock or unwind.
 extern "C" fn run_child(order: *mut c_void) -> c_int {
-    // SAFETY: `order` is the Order of `clone_into`, which waits for us and touches nothing.
+    // SAFETY: `order` is the Order of `clone_into`, which waits for us and touches nothing of it.
     let order = unsafe { &mut *order.cast::<Order>() };
     // SAFETY: plain system calls; the pointers come from the Launcher and outlive us (see above).
     unsafe {
@@ -225,11 +290,25 @@ extern "C" fn run_child(order: *mut c_void) -> c_int {
                 &raw const order.no_signals,
                 ptr::null_mut(),
             );
-            libc::execve(order.path, order.argv, order.environment);
+            // Last, as until then no process of the user can reach us.
+            if become_user(order.user).is_ok() {
+                libc::execve(order.path, order.argv, order.environment);
+            }
         }
         order.errno = Errno::last_raw();
         libc::_exit(127)
     }
+}
+
+/// Becomes the servers' user wholly, without a privilege, as that is the effective one already.
+///
+/// # Safety
+/// Only for the child: the C library's function would change all threads of this memory.
+unsafe fn become_user(user: Option<libc::uid_t>) -> Result<(), Errno> {
+    let Some(user) = user else { return Ok(()) };
+    // SAFETY: no pointers.
+    let result = unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) };
+    Errno::result(result).map(drop)
 }
 
 /// Leaves the helper's table of descriptors, with a copy of what is not above `socket`; the rest
@@ -272,6 +351,7 @@ mod tests {
             strings(&["sh", "-c", script]),
             strings(environment),
             limits,
+            None,
         )
     }
 
@@ -324,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_server_leads_a_session_of_its_own_with_an_empty_mask() {
-        let mask = nix::sys::signal::SigSet::all();
+        let mask = SigSet::all();
         let old = mask
             .thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)
             .unwrap();
@@ -368,7 +448,13 @@ mod tests {
     #[test]
     fn a_failed_exec_tells_its_reason_and_leaves_no_process() {
         let (_ours, theirs) = UnixStream::pair().unwrap();
-        let mut launcher = Launcher::new(c"/nonexistent".into(), vec![c"x".into()], vec![], vec![]);
+        let mut launcher = Launcher::new(
+            c"/nonexistent".into(),
+            vec![c"x".into()],
+            vec![],
+            vec![],
+            None,
+        );
         let error = launcher.spawn(theirs.as_fd(), &[]).err();
         assert_eq!(error, Some(SpawnError::Exec(Errno::ENOENT)));
     }

@@ -1,11 +1,11 @@
 //! What becomes of an attribute: one row for each, so that none is forgotten.
 
-use super::principal::is_root;
+use super::account::is_root;
 use super::report::Fate;
 use super::servable::{Obstacle, Reason, is_tcpmux};
 use super::service::nice;
 use crate::config::Attribute;
-use crate::service::{Identity, LogTarget, Reach, Service, Serving, SocketType};
+use crate::service::{LogTarget, Reach, Service, Serving, SocketType};
 
 /// What becomes of an attribute of a service with these obstacles: one answer for each thing
 /// that the attribute says, at least one.
@@ -82,15 +82,14 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         }
         Attribute::Bind => unit("ListenStream=, FreeBind="),
         Attribute::V6only => unit("BindIPv6Only="),
-        Attribute::User | Attribute::Group if identity(service).is_some() => {
-            helper("becomes it by its number, without a lookup")
-        }
         Attribute::User if is_tcpmux(service) && is_root_of(service) => Fate::NoEffect {
             why: "it needs no rights, and runs as a user that owns nothing",
         },
-        Attribute::User => unit("User="),
-        Attribute::Group => unit("Group="),
-        Attribute::Groups => helper("drops or keeps the supplementary groups"),
+        Attribute::User => helper("looks the user up, and runs the server as that user"),
+        Attribute::Group => helper("looks the group up, and runs the server in that group"),
+        Attribute::Groups => {
+            helper("gives the server the supplementary groups of its user, or none")
+        }
         Attribute::OnlyFrom | Attribute::NoAccess
             if matches!(service.serving, Serving::Sensor(_)) =>
         {
@@ -251,10 +250,6 @@ fn waits(service: &Service) -> bool {
 
 fn is_sensor(service: &Service) -> bool {
     matches!(service.serving, Serving::Sensor(_))
-}
-
-fn identity(service: &Service) -> Option<Identity> {
-    service.credentials.as_ref()?.identity()
 }
 
 fn is_root_of(service: &Service) -> bool {

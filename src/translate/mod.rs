@@ -1,13 +1,13 @@
 //! Services in, units and specs out.
 #![forbid(unsafe_code)]
 
+mod account;
 mod daemon;
 mod escape;
 mod fate;
 mod log_files;
 mod mux;
 mod name;
-mod principal;
 mod problems;
 mod report;
 mod rpc;
@@ -64,7 +64,7 @@ pub struct Translation {
     pub files: Vec<File>,
     /// Links that serve all services together.
     pub links: Vec<Link>,
-    /// What is worth saying about the translation itself, each place once.
+    /// What is worth saying about the translation itself.
     pub problems: Vec<Problem>,
 }
 
@@ -100,7 +100,7 @@ pub struct Link {
 }
 
 /// The units and specs of a configuration.
-pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>) -> Translation {
+pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> Translation {
     let mut names = Names::new(&surroundings.existing);
     let mut problems = Problems::default();
     let rpc_ports = rpc::ports(&configuration.services);
@@ -177,7 +177,7 @@ impl<'a> Prepared<'a> {
     fn new(
         service: &'a Service,
         rpc_port: Option<Port>,
-        surroundings: &Surroundings<'_>,
+        surroundings: &Surroundings,
         names: &mut Names<'_>,
     ) -> Self {
         let options = surroundings.options.service(&service.id.to_text());
@@ -222,7 +222,7 @@ impl<'a> Prepared<'a> {
 
 fn translate_services(
     prepared: &[Prepared<'_>],
-    surroundings: &Surroundings<'_>,
+    surroundings: &Surroundings,
     switchboard: &Switchboard,
 ) -> (Vec<TranslatedService>, Problems) {
     let mut problems = Problems::default();
@@ -238,7 +238,7 @@ fn translate_services(
 
 fn translate_service(
     prepared: &Prepared<'_>,
-    surroundings: &Surroundings<'_>,
+    surroundings: &Surroundings,
     switchboard: &Switchboard,
     problems: &mut Problems,
 ) -> TranslatedService {
@@ -267,7 +267,6 @@ fn translate_service(
             if let Some(path) = instead_of {
                 problems.renamed(service, unit, path);
             }
-            problems.numbers(service, surroundings.databases);
             if matches!(servable.door, Door::Mux(_)) && switchboard.is_dead() {
                 problems.unreachable(service);
             }

@@ -1,22 +1,20 @@
 //! What is worth saying about a translation.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::name::UnitName;
 use super::report::{ServiceReport, Standing};
 use super::servable::place_of;
 use crate::bytes::ByteString;
-use crate::config::{Attribute, Configuration, Databases};
+use crate::config::{Attribute, Configuration};
 use crate::options::Options;
 use crate::problem::{Problem, Severity};
-use crate::service::{Credentials, Principal, Service, Serving};
+use crate::service::{Service, Serving};
 
-/// Problems as they are found. A line in defaults has a say in all services: it is told once.
+/// Problems as they are found.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     list: Vec<Problem>,
-    told: HashSet<(PathBuf, u32, String)>,
 }
 
 impl Problems {
@@ -27,28 +25,16 @@ impl Problems {
 
     /// Adds what was found elsewhere.
     pub(super) fn append(&mut self, other: Self) {
-        for problem in other.list {
-            self.add(problem);
-        }
+        self.list.extend(other.list);
     }
 
     fn add(&mut self, problem: Problem) {
-        let place = &problem.place;
-        let key = (
-            place.file.to_path_buf(),
-            place.line,
-            problem.message.clone(),
-        );
-        if self.told.insert(key) {
-            self.list.push(problem);
-        }
+        self.list.push(problem);
     }
 
     /// What is wrong in /etc/xinetd-bridge.toml, and what there has no effect.
     pub(super) fn options(&mut self, configuration: &Configuration, options: &Options) {
-        for problem in &options.problems {
-            self.add(problem.clone());
-        }
+        self.list.extend_from_slice(&options.problems);
         for (id, section) in options.services() {
             let is_it = |other: &ByteString| other.to_text() == id;
             let service = configuration.services.iter().find(|s| is_it(&s.id));
@@ -93,44 +79,6 @@ impl Problems {
             ),
             help: format!("use {unit}.socket and {unit}.service"),
         });
-    }
-
-    /// Numeric users and groups that nobody has: xinetd takes them, systemd 252 and 257 refuse to
-    /// start the service, and its clients wait.
-    pub(super) fn numbers(&mut self, service: &Service, databases: &Databases) {
-        let credentials = service.credentials.as_ref();
-        // The helper takes such numbers as they are.
-        let asked = credentials.filter(|credentials| credentials.identity().is_none());
-        let Some(Credentials { user, group, .. }) = asked else {
-            return;
-        };
-        let mut unknown = |attribute, what, file, number| {
-            self.add(Problem {
-                severity: severity(service, Severity::Warning),
-                code: "unknown-number",
-                place: place_of(service, attribute).clone(),
-                message: format!("no {what} has the number {number}, and systemd asks for one"),
-                help: format!(
-                    "add a line to {file}, or make sure that a name service knows the number"
-                ),
-            });
-        };
-        // systemd knows root without looking.
-        if let &Principal::Id(uid @ 1..) = user
-            && databases.user_of(uid).is_none()
-        {
-            unknown(Attribute::User, "user", "/etc/passwd", uid);
-        }
-        let (attribute, group) = match group {
-            Some(group) => (Attribute::Group, group),
-            // A numeric user's group is that number.
-            None => (Attribute::User, user),
-        };
-        if let &Principal::Id(gid @ 1..) = group
-            && !databases.has_group(gid)
-        {
-            unknown(attribute, "group", "/etc/group", gid);
-        }
     }
 
     /// A service of type TCPMUX without a tcpmux: xinetd says nothing.

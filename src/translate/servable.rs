@@ -3,15 +3,15 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::principal::{Account, is_root};
+use super::account::{Account, check, is_root};
 use super::unit::Plain;
 use crate::bans::Options;
 use crate::config::Attribute;
 use crate::options::{self, ServiceOptions};
 use crate::problem::Place;
 use crate::service::{
-    Bind, DenyTime, Family, Internal, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
-    SocketType,
+    Bind, DenyTime, Family, HELPER_USER, Internal, Mux, Port, Protocol, Reach, RpcProgram, Service,
+    Serving, SocketType,
 };
 use crate::spec::{Redirect, Sensor, Target, Task};
 
@@ -143,13 +143,14 @@ pub(super) fn servable(
     let account = match &service.credentials {
         // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
         Some(credentials) if is_tcpmux(service) && is_root(&credentials.user) => {
-            Some(Account::nobody_at_all())
+            Some(Account::Dynamic)
         }
-        Some(credentials) => Account::new(credentials)
-            .map_err(|(attribute, word)| found.add(attribute, Reason::Principal(word)))
+        Some(credentials) => check(credentials)
+            .map(|()| Account::OfService)
+            .map_err(|(attribute, reason)| found.add(attribute, reason))
             .ok(),
         // Only internal services lack them.
-        None => Some(Account::nobody_at_all()),
+        None => Some(Account::Dynamic),
     };
     match (door, task, account) {
         (Some(door), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
@@ -275,8 +276,10 @@ pub enum Reason {
     BindZone,
     /// `port = 0`.
     EphemeralPort,
-    /// A user or group name, or number, that systemd does not take.
-    Principal(String),
+    /// The number that stands for no user or group.
+    NoId,
+    /// The user of the helpers themselves.
+    HelperUser,
     /// An id that is too long for the name of a unit.
     NameTooLong,
     /// The spec can't be written.
@@ -344,7 +347,11 @@ impl fmt::Display for Reason {
             ),
             Self::BindZone => f.write_str("the zone in bind is no name of an interface"),
             Self::EphemeralPort => f.write_str("port 0 is another port at each start, which no client could know"),
-            Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
+            Self::NoId => write!(f, "{} is the number that stands for no user or group", u32::MAX),
+            Self::HelperUser => write!(
+                f,
+                "{HELPER_USER} is the user of the helpers, and a server of it could stop each of them"
+            ),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
             Self::Internal => f.write_str("xinetd-bridge itself fails here"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
@@ -374,7 +381,8 @@ impl Reason {
             Self::BindName => "write the address, or add the name to /etc/hosts",
             Self::BindZone => "write the name of an interface after the `%`",
             Self::EphemeralPort => "write the port",
-            Self::Principal(_) => "use the number of the user or group, or another name",
+            Self::NoId => "write another number, or a name",
+            Self::HelperUser => "write another user: one that owns only what the server needs",
             Self::Spec(_) => "write smaller numbers",
             Self::Internal => "report it, with the service",
             Self::NameTooLong => "write a shorter id",

@@ -6,15 +6,17 @@
 //!   machine had for all of them, and a server that forks without end is stopped somewhere;
 //! - LogRateLimitIntervalSec=: with the default `cps` the lines of a service stay below half of
 //!   what the journal takes; without the limit strangers could push all else out of the journal;
+//! - User=: the helper takes the service's user as its effective one alone, which systemd can't do
+//!   (sys/credentials.rs); a drop-in's User= is taken as it is;
 //! - LimitNOFILE=: the hard limit is what servers get, and the helper may raise its own;
-//! - TimeoutStartSec=: 90 s is time enough for a user from LDAP;
+//! - TimeoutStartSec=: 90 s is time enough to look up a user in LDAP;
 //! - sandboxing of any kind: it would bind the servers too (drop-ins can add it).
 //!
 //! No directive is younger than systemd 252.
 
 use super::SpecDirectory;
+use super::account::{self, Account, is_root};
 use super::name::UnitName;
-use super::principal::is_root;
 use super::servable::Servable;
 use super::unit::{Directive, UnitFile, Value};
 use crate::service::{LogTarget, Service};
@@ -64,12 +66,12 @@ fn body(
 ) -> Vec<Directive> {
     let name = || unit.as_str().as_bytes().to_vec();
     let spec_path = specs.path_of(unit);
-    let account = &servable.account;
     let mut body = vec![
         Directive::new("Type", Value::Literal("notify")),
         Directive::new("NotifyAccess", Value::Literal("main")),
         Directive::new("ExecStart", Value::Helper("", vec![name()])),
-        // As root: the service's user must not be able to bring its own spec.
+        // As root, also where a drop-in has User=: the service's user must not be able to bring
+        // its own spec.
         Directive::new(
             "ExecReload",
             Value::Helper("+", vec![b"--reload".to_vec(), name(), spec_path]),
@@ -79,22 +81,14 @@ fn body(
             Value::Helper("+", vec![b"--stop".to_vec(), name()]),
         ),
     ];
-    let user = account.user.clone();
-    let by_systemd = user.is_some();
-    body.extend(user.map(|user| Directive::new("User", user)));
-    if account.dynamic {
-        body.push(Directive::new("DynamicUser", Value::Literal("yes")));
-    }
-    let group = account.group.clone();
-    body.extend(group.map(|group| Directive::new("Group", group)));
-    let credentials = service.credentials.as_ref();
-    let alone = credentials.is_some_and(|credentials| !credentials.supplementary);
-    if by_systemd && !account.is_root && !account.dynamic && alone {
-        // systemd always sets the user's groups; the helper drops them, and then this.
-        body.push(Directive::new(
-            "AmbientCapabilities",
-            Value::Literal("CAP_SETGID"),
-        ));
+    match (servable.account, &service.credentials) {
+        (Account::OfService, Some(credentials)) => {
+            body.push(Directive::new("X-Account", account::words(credentials)));
+        }
+        _ => body.extend([
+            Directive::new("User", Value::Literal("xinetd-internal")),
+            Directive::new("DynamicUser", Value::Literal("yes")),
+        ]),
     }
     body.extend(nice(service).map(|nice| Directive::new("Nice", nice)));
     body.extend([
@@ -102,8 +96,8 @@ fn body(
         Directive::new("UMask", Value::Octal(service.umask.unwrap_or(0o022))),
         // systemd ignores SIGPIPE by default, and servers would inherit that.
         Directive::new("IgnoreSIGPIPE", Value::Literal("no")),
-        // systemd opens it as root, for a helper that may not. A credential would do the same,
-        // and mount a file system at each start.
+        // systemd opens it as root, also for a helper that may not. A credential would do the
+        // same, and mount a file system at each start.
         Directive::new("StandardInput", specs.input(unit)),
         Directive::new("RuntimeDirectory", Value::RuntimeDirectory(unit.clone())),
         // The coordinator asks the helper there, and has no rights over the files of others.

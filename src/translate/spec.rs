@@ -1,13 +1,13 @@
 //! What the helper needs to know.
 
+use super::account::Account;
 use super::mux::Switchboard;
 use super::servable::{Door, Servable};
-use crate::service::{Credentials, Family, Service};
+use crate::service::{Family, Service};
 use crate::spec::{Spec, Task};
 
 /// The spec of a service.
 pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchboard) -> Spec {
-    let credentials = service.credentials.as_ref();
     let waits = matches!(servable.task, Task::Wait(_));
     let mut logging = service.logging.clone();
     if waits {
@@ -20,10 +20,10 @@ pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchb
         id: service.id.clone(),
         name: service.name.clone(),
         place: service.place.clone(),
-        // A user that systemd makes up has none.
-        supplementary_groups: servable.account.dynamic
-            || credentials.is_some_and(|credentials| credentials.supplementary),
-        identity: credentials.and_then(Credentials::identity),
+        credentials: match servable.account {
+            Account::Dynamic => None,
+            Account::OfService => service.credentials.clone(),
+        },
         // Others have no v4-mapped peers, or tcpmux has seen to it, or it is the service's own
         // socket that the server gets.
         unmap: !waits

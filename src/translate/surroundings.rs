@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::name::{ExistingUnits, UnitName, from_simple, simple};
 use super::unit::{Plain, Value};
 use crate::bans;
-use crate::config::{Databases, FileTree};
+use crate::config::FileTree;
 use crate::options::Options;
 
 /// Where below /run each unit has a RuntimeDirectory.
@@ -20,9 +20,7 @@ pub fn runtime_directory(unit: &str) -> PathBuf {
 
 /// What a translation has to know besides the configuration.
 #[derive(Clone, Debug)]
-pub struct Surroundings<'a> {
-    /// The users and groups of the machine.
-    pub databases: &'a Databases,
+pub struct Surroundings {
     /// Where the specs will lie.
     pub specs: SpecDirectory,
     /// The units of others.
@@ -33,16 +31,10 @@ pub struct Surroundings<'a> {
     pub bans: Result<bans::Options, String>,
 }
 
-impl<'a> Surroundings<'a> {
+impl Surroundings {
     /// Looks at a tree, whose options are read already.
-    pub fn read(
-        tree: &dyn FileTree,
-        databases: &'a Databases,
-        specs: SpecDirectory,
-        options: Options,
-    ) -> Self {
+    pub fn read(tree: &dyn FileTree, specs: SpecDirectory, options: Options) -> Self {
         Self {
-            databases,
             specs,
             existing: ExistingUnits::read(tree),
             bans: options.bans(),

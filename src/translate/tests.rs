@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::*;
-use crate::config::{Databases, MemoryTree, Sources};
+use crate::config::{MemoryTree, Sources};
 use crate::options::Options;
 use crate::problem::{Place, Severity};
 use crate::service::*;
@@ -70,8 +70,7 @@ fn translation(tree: &MemoryTree, services: Vec<Service>) -> Translation {
         sources: Sources::default(),
     };
     let specs = SpecDirectory::inside(Path::new("/run/systemd/generator.late")).unwrap();
-    let databases = Databases::read(tree);
-    let surroundings = Surroundings::read(tree, &databases, specs, Options::read(tree));
+    let surroundings = Surroundings::read(tree, specs, Options::read(tree));
     translate(&configuration, &surroundings)
 }
 
@@ -148,30 +147,34 @@ fn only_dual_stack_sockets_are_unmapped() {
 }
 
 #[test]
-fn the_right_to_drop_groups_goes_to_those_that_need_it() {
-    let root = || Principal::Name("root".into());
-    let nobody = || Principal::Name("nobody".into());
-    for (user, supplementary, expected) in [
-        (nobody(), false, true),
-        (nobody(), true, false),
-        (root(), false, false),
-        (Principal::Id(0), false, false),
-        (Principal::Id(7), false, false),
+fn the_account_is_for_the_helper_to_take_and_for_the_reader_of_the_unit_to_see() {
+    for (user, group, supplementary, expected) in [
+        (
+            Principal::Name("nobody".into()),
+            None,
+            false,
+            "X-Account=user nobody",
+        ),
+        (Principal::Id(7), None, true, "X-Account=user 7, groups"),
+        (
+            Principal::Name("a b%".into()),
+            Some(Principal::Id(0)),
+            false,
+            "X-Account=user a b%%, group 0",
+        ),
     ] {
         let mut foo = service("foo");
-        foo.credentials = Some(Credentials {
+        let credentials = Credentials {
             user,
-            group: None,
+            group,
             supplementary,
-        });
+        };
+        foo.credentials = Some(credentials.clone());
         let unit = text(foo.clone(), "foo.service");
-        assert_eq!(
-            has_line(&unit, "AmbientCapabilities=CAP_SETGID"),
-            expected,
-            "{unit}"
-        );
+        assert!(has_line(&unit, expected), "{unit}");
+        assert!(!unit.contains("\nUser="), "{unit}");
         let spec: Spec = toml::from_str(&text(foo, "foo.toml")).unwrap();
-        assert_eq!(spec.supplementary_groups, supplementary);
+        assert_eq!(spec.credentials, Some(credentials));
     }
 }
 
@@ -182,16 +185,16 @@ fn an_internal_service_is_served_by_a_user_that_owns_nothing_unless_it_has_one()
     // As its stream services are, whoever accepts: the helper does.
     echo.wait = true;
     let unit = text(echo.clone(), "foo.service");
-    assert!(has_line(&unit, "User=nobody"), "{unit}");
+    assert!(has_line(&unit, "X-Account=user nobody"), "{unit}");
     assert!(!unit.contains("DynamicUser"), "{unit}");
     echo.credentials = None;
     let unit = text(echo.clone(), "foo.service");
     assert!(has_line(&unit, "User=xinetd-internal"), "{unit}");
     assert!(has_line(&unit, "DynamicUser=yes"), "{unit}");
-    assert!(!unit.contains("AmbientCapabilities"), "{unit}");
+    assert!(!unit.contains("X-Account"), "{unit}");
     let spec: Spec = toml::from_str(&text(echo, "foo.toml")).unwrap();
     assert_eq!(spec.task, Task::Internal(Builtin::Echo));
-    assert!(spec.supplementary_groups, "there are none to drop");
+    assert_eq!(spec.credentials, None);
 }
 
 #[test]

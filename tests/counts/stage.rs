@@ -224,7 +224,7 @@ fn spec(configuration: &str) -> Result<Vec<u8>> {
     };
     let configuration = load(&tree, roots, &databases);
     let options = Options::read(&tree);
-    let surroundings = Surroundings::read(&tree, &databases, SpecDirectory::usual(), options);
+    let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), options);
     let translation = translate(&configuration, &surroundings);
     let mut files = translation.services.iter().flat_map(|found| &found.files);
     let spec = files.find(|file| file.path.extension().is_some_and(|end| end == "toml"));

@@ -48,7 +48,7 @@ fn generate(tree: &MemoryTree, inetd: bool) {
     };
     let configuration = load(tree, roots, &databases);
     let specs = SpecDirectory::usual();
-    let surroundings = Surroundings::read(tree, &databases, specs, Options::read(tree));
+    let surroundings = Surroundings::read(tree, specs, Options::read(tree));
     let translation = translate(&configuration, &surroundings);
     show(&configuration.problems, &configuration.sources);
     show(&translation.problems, &configuration.sources);

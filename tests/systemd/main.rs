@@ -9,6 +9,7 @@ mod boot;
 mod bus;
 mod compromise;
 mod faults;
+mod harm;
 mod ident;
 mod inetd;
 mod internal;
@@ -81,6 +82,7 @@ fn main() {
         scale::SCENARIOS,
         switch::SCENARIOS,
         faults::SCENARIOS,
+        harm::SCENARIOS,
     ];
     // What goes over the bus goes over the other one as well.
     let over_the_bus = [

@@ -339,7 +339,7 @@ impl Helper {
             // In place of what the helper would do itself.
             (_, Some((path, argv))) => {
                 let limits = limits(&spec.resource_limits, self.inherited.files);
-                let plain = Launcher::new(path, argv, Vec::new(), limits);
+                let plain = Launcher::new(path, argv, Vec::new(), limits, self.inherited.user);
                 Some(plain.with(environment, changes.change))
             }
             (_, None) => None,

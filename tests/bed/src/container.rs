@@ -58,6 +58,7 @@ impl Container {
         );
         context(overlay, "mount of the overlay")?;
         let booted = tree::make("install", &tree)
+            .and_then(|()| tree::make_user(&tree))
             .and_then(|()| tree::without_xinetd(&tree))
             .and_then(|()| prepare(&tree))
             .and_then(|()| start(&dir));

@@ -125,6 +125,7 @@ impl Suite {
         let output = context(
             Command::new("mmdebstrap")
                 .args(["--variant=minbase", "--quiet"])
+                .arg("--aptopt=Acquire::Retries \"5\"")
                 .arg(format!("--include={}", self.packages()))
                 .arg(format!("--essential-hook={no_starts}"))
                 .args(unpack)

@@ -27,6 +27,23 @@ pub fn make(target: &str, tree: &Path) -> Result<()> {
     Err(format!("make {target} failed:\n{said}"))
 }
 
+/// Makes the system user of the helpers, as a package does when it is installed.
+///
+/// # Errors
+/// What systemd-sysusers said.
+pub(crate) fn make_user(tree: &Path) -> Result<()> {
+    let output = Command::new("chroot")
+        .arg(tree)
+        .args(["systemd-sysusers", "xinetd-bridge.conf"])
+        .output();
+    let output = context(output, "systemd-sysusers")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("systemd-sysusers failed:\n{said}"))
+}
+
 /// Writes a file of a tree, its folders included.
 ///
 /// # Errors

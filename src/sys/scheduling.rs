@@ -1,0 +1,89 @@
+//! How the kernel schedules the helper.
+//!
+//! setpriority(2), sched_setscheduler(2) and sched_setaffinity(2) look at the target's *effective*
+//! uid, so that a server may have its helper wait for all other processes. It can't be kept from
+//! that, but the helper can put back what it had.
+
+use std::io;
+
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::Pid;
+
+/// The policy, the nice value and the processors of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scheduling {
+    policy: libc::c_int,
+    nice: libc::c_int,
+    cpus: CpuSet,
+}
+
+impl Scheduling {
+    /// What this process has now.
+    ///
+    /// # Errors
+    /// As sched_getaffinity(2), on machines with more processors than a mask has bits.
+    pub fn now() -> io::Result<Self> {
+        // SAFETY: no pointers.
+        let policy = Errno::result(unsafe { libc::sched_getscheduler(0) })?;
+        // SAFETY: no pointers; only arguments that are not ours could fail.
+        let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+        let cpus = sched_getaffinity(Pid::from_raw(0))?;
+        Ok(Self { policy, nice, cpus })
+    }
+
+    /// Has the right to put the nice value and the policy back when the process is not root any
+    /// more (getrlimit(2), `RLIMIT_NICE`). Servers have the same right.
+    ///
+    /// # Errors
+    /// If the process is not root.
+    pub fn reserve(&self) -> io::Result<()> {
+        // The kernel counts from 40, the most, down to 1.
+        let right = u64::try_from(20 - self.nice).unwrap_or_default();
+        Ok(setrlimit(Resource::RLIMIT_NICE, right, right)?)
+    }
+
+    /// Puts back what another process has changed; whether there was anything.
+    ///
+    /// # Errors
+    /// If something can't be put back.
+    pub fn restore(&self) -> io::Result<bool> {
+        let now = Self::now()?;
+        if now == *self {
+            return Ok(false);
+        }
+        if now.policy != self.policy {
+            // Of the other policies, which only root sets, each has a priority that is not ours.
+            let none = libc::sched_param { sched_priority: 0 };
+            // SAFETY: `none` outlives the call.
+            Errno::result(unsafe { libc::sched_setscheduler(0, self.policy, &raw const none) })?;
+        }
+        // SAFETY: no pointers.
+        Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, self.nice) })?;
+        sched_setaffinity(Pid::from_raw(0), &self.cpus)?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a thread of its own: the kernel schedules threads.
+    #[test]
+    #[ignore = "needs root, to reserve the right to put things back"]
+    fn what_another_process_has_changed_is_put_back() {
+        let before = Scheduling::now().unwrap();
+        before.reserve().unwrap();
+        assert!(!before.restore().unwrap());
+        // SAFETY: no pointers.
+        Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) }).unwrap();
+        let none = libc::sched_param { sched_priority: 0 };
+        // SAFETY: `none` outlives the call.
+        let idle = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const none) };
+        Errno::result(idle).unwrap();
+        assert!(before.restore().unwrap());
+        assert_eq!(Scheduling::now().unwrap(), before);
+    }
+}
