@@ -377,7 +377,7 @@ impl Helper {
 
     /// Puts back how it is scheduled, which any process of the service's user can change.
     pub(super) fn restore_scheduling(&mut self, now: Moment) {
-        let Some(scheduling) = &self.scheduling else {
+        let Some(scheduling) = &mut self.scheduling else {
             return;
         };
         let outcome = match scheduling.restore() {

@@ -207,9 +207,9 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         .inspect_err(|error| log::warn!("sched_getaffinity: {error}"))
         .ok();
     if let Some(account) = account {
-        if let Some(Err(error)) = scheduling.as_ref().map(Scheduling::reserve) {
-            log::warn!("RLIMIT_NICE: {error}; a server can slow its helper down");
-        }
+        // Few containers have the capability for it; what then can't be put back is said when it is
+        // missed.
+        let _ = scheduling.as_ref().map(Scheduling::reserve);
         account::assume(&account)?;
     }
     let inherited = Inherited::take()?;

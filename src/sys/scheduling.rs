@@ -47,13 +47,23 @@ impl Scheduling {
     /// Puts back what another process has changed; whether there was anything.
     ///
     /// # Errors
-    /// If something can't be put back.
-    pub fn restore(&self) -> io::Result<bool> {
+    /// If the policy or the nice value can't be put back: it is taken as given from now on, so that
+    /// the next call tells of the next change.
+    pub fn restore(&mut self) -> io::Result<bool> {
         let now = Self::now()?;
         if now == *self {
             return Ok(false);
         }
-        if now.policy != self.policy {
+        sched_setaffinity(Pid::from_raw(0), &self.cpus)?;
+        let put_back = self.restore_priority(now.policy);
+        if put_back.is_err() {
+            (self.policy, self.nice) = (now.policy, now.nice);
+        }
+        put_back.map(|()| true)
+    }
+
+    fn restore_priority(&self, now: libc::c_int) -> io::Result<()> {
+        if now != self.policy {
             // Of the other policies, which only root sets, each has a priority that is not ours.
             let none = libc::sched_param { sched_priority: 0 };
             // SAFETY: `none` outlives the call.
@@ -61,8 +71,7 @@ impl Scheduling {
         }
         // SAFETY: no pointers.
         Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, self.nice) })?;
-        sched_setaffinity(Pid::from_raw(0), &self.cpus)?;
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -72,18 +81,18 @@ mod tests {
 
     /// In a thread of its own: the kernel schedules threads.
     #[test]
-    #[ignore = "needs root, to reserve the right to put things back"]
+    #[ignore = "needs root, to lower the nice value again"]
     fn what_another_process_has_changed_is_put_back() {
         let before = Scheduling::now().unwrap();
-        before.reserve().unwrap();
-        assert!(!before.restore().unwrap());
+        let mut own = before;
+        assert!(!own.restore().unwrap());
         // SAFETY: no pointers.
         Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) }).unwrap();
         let none = libc::sched_param { sched_priority: 0 };
         // SAFETY: `none` outlives the call.
         let idle = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const none) };
         Errno::result(idle).unwrap();
-        assert!(before.restore().unwrap());
+        assert!(own.restore().unwrap());
         assert_eq!(Scheduling::now().unwrap(), before);
     }
 }

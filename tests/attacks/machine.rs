@@ -21,7 +21,7 @@ const WRAPPED: &str = "\
 own=$PPID other=$(systemctl show -P MainPID bystander.service)
 there=$(pgrep -u attacker -x cat | head -1)
 test $own -gt 1 && test $other -gt 1 || { echo no helpers; exit; }
-attack() {
+attack() (
 ";
 
 /// A booted container with the services.
@@ -32,10 +32,8 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn boot(suite: Suite) -> Result<Self> {
         let container = Container::boot(suite, prepare)?;
-        container.sh(
-            "useradd --create-home attacker && \
-             systemctl start attacker.socket bystander.socket secret.socket",
-        )?;
+        container.sh("useradd --create-home attacker && \
+             systemctl start attacker.socket bystander.socket secret.socket")?;
         Ok(Self { container })
     }
 
@@ -46,13 +44,13 @@ impl Machine {
     /// Has the attacker's server run a script; fails if the script succeeds, or if a service or a
     /// helper is the worse for it.
     pub(crate) fn try_script(&self, script: &Script) -> Result<()> {
+        self.both_serve()?;
         let mut session = connect(BYSTANDER)?;
         session.echo(b"1")?;
         connect(SECRET)?.echo(b"1")?;
         let helpers = (self.helper("attacker")?, self.helper("bystander")?);
         let said = self.attack(script.text)?;
-        // What cleans up after attacks that reach servers alone, which they may.
-        self.container.sh("pkill -KILL -u attacker; pkill -KILL -f '^sleep 77'; true")?;
+        self.end_servers()?;
         if said != "the attack failed\n" {
             return Err(format!("{}: {said}", script.text));
         }
@@ -69,12 +67,17 @@ impl Machine {
     pub(crate) fn attack(&self, script: &str) -> Result<String> {
         let mut client = connect(ATTACKER)?;
         let text = format!(
-            "{WRAPPED}{script}\n}}\n\
+            "{WRAPPED}{script}\n)\n\
              attack >/tmp/attack.log 2>&1 && echo the attack worked: $(cat /tmp/attack.log) || echo the attack failed\n"
         );
         client.send(text.as_bytes())?;
         client.finish()?;
         Ok(client.read_to_end()?.text())
+    }
+
+    /// Ends the servers, which an attacker may stop: by their real uid, which the helpers do not have.
+    pub(crate) fn end_servers(&self) -> Result<()> {
+        self.container.sh("pkill -KILL -U attacker; true").map(drop)
     }
 
     /// Starts a script as the attacker's server, and leaves it alone.
@@ -88,11 +91,11 @@ impl Machine {
     /// Fails unless a new client of each service is served at once.
     pub(crate) fn both_serve(&self) -> Result<()> {
         let begin = Instant::now();
+        connect(BYSTANDER)?.echo(b"still here")?;
         let alive = self.attack("false")?;
         if alive != "the attack failed\n" {
             return Err(format!("the attacker's service says {alive:?}"));
         }
-        connect(BYSTANDER)?.echo(b"still here")?;
         if begin.elapsed() > AT_ONCE {
             return Err(format!("the services took {:?}", begin.elapsed()));
         }
@@ -138,9 +141,27 @@ fn connect(port: u16) -> Result<Peer> {
 
 fn prepare(tree: &Path) -> Result<()> {
     let services = [
-        ("attacker", ATTACKER, "attacker", "/bin/sh", "\tno_access = 127.0.0.9\n"),
-        ("bystander", BYSTANDER, "attacker", "/bin/cat", "\tgroups = yes\n"),
-        ("secret", SECRET, "root", "/bin/cat", "\tenv = PASSWORD=sesame\n"),
+        (
+            "attacker",
+            ATTACKER,
+            "attacker",
+            "/bin/sh",
+            "\tno_access = 127.0.0.9\n",
+        ),
+        (
+            "bystander",
+            BYSTANDER,
+            "attacker",
+            "/bin/cat",
+            "\tgroups = yes\n",
+        ),
+        (
+            "secret",
+            SECRET,
+            "root",
+            "/bin/cat",
+            "\tenv = PASSWORD=sesame\n",
+        ),
     ];
     for (id, port, user, server, more) in services {
         let text = format!(
@@ -149,5 +170,10 @@ fn prepare(tree: &Path) -> Result<()> {
         );
         write(tree, &format!("/etc/xinetd.d/{id}"), text, 0o600)?;
     }
-    write(tree, "/etc/xinetd.conf", "includedir /etc/xinetd.d\n", 0o644)
+    write(
+        tree,
+        "/etc/xinetd.conf",
+        "includedir /etc/xinetd.d\n",
+        0o644,
+    )
 }

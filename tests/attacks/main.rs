@@ -44,7 +44,9 @@ fn main() {
         for script in scripts::ALL {
             let lazy = Arc::clone(&lazy);
             let name = format!("{}::{}::{}", suite.name(), script.sentence, script.name);
-            let trial = Trial::test(name, move || on(&lazy, suite, |machine| machine.try_script(script)));
+            let trial = Trial::test(name, move || {
+                on(&lazy, suite, |machine| machine.try_script(script))
+            });
             trials.push(trial.with_ignored_flag(missing.is_some()));
         }
         for attack in slow::ALL {
@@ -64,9 +66,13 @@ fn on(
 ) -> std::result::Result<(), Failed> {
     let lazy = lazy.lock().unwrap_or_else(PoisonError::into_inner);
     let machine = lazy.get_or_init(|| Machine::boot(suite));
-    let machine = machine.as_ref().map_err(|error| Failed::from(error.clone()))?;
+    let machine = machine
+        .as_ref()
+        .map_err(|error| Failed::from(error.clone()))?;
     // In a thread of its own, as it moves into the container's network for good.
     let inside = || machine.enter_network().and_then(|()| attack(machine));
     let result = thread::scope(|scope| scope.spawn(inside).join());
-    result.map_err(|_| "the attack panicked")?.map_err(Failed::from)
+    result
+        .map_err(|_| "the attack panicked")?
+        .map_err(Failed::from)
 }

@@ -14,7 +14,9 @@ pub(crate) fn all_are_tried() -> Result<()> {
     let page = root.join("docs/threat-model.md");
     let text = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
     let tried = scripts::ALL.iter().map(|script| script.sentence);
-    let tried: Vec<_> = tried.chain(slow::ALL.iter().map(|attack| attack.sentence)).collect();
+    let tried: Vec<_> = tried
+        .chain(slow::ALL.iter().map(|attack| attack.sentence))
+        .collect();
     let _ = text;
     match tried.len() {
         40.. => Ok(()),

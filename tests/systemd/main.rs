@@ -4,12 +4,12 @@
 //! One container for each suite serves all scenarios; each has services and ports of its own.
 
 mod access;
+mod account;
 mod bed;
 mod boot;
 mod bus;
 mod compromise;
 mod faults;
-mod harm;
 mod ident;
 mod inetd;
 mod internal;
@@ -60,6 +60,7 @@ fn main() {
         boot::SCENARIOS,
         units::SCENARIOS,
         process::SCENARIOS,
+        account::SCENARIOS,
         limits::SCENARIOS,
         access::SCENARIOS,
         libwrap::SCENARIOS,
@@ -82,7 +83,6 @@ fn main() {
         scale::SCENARIOS,
         switch::SCENARIOS,
         faults::SCENARIOS,
-        harm::SCENARIOS,
     ];
     // What goes over the bus goes over the other one as well.
     let over_the_bus = [
