@@ -9,12 +9,12 @@ use crate::machine::Machine;
 
 pub(crate) const ALL: &[Attack] = &[
     Attack {
-        sentence: "S9",
+        sentence: "T9",
         name: "the_priority_of_its_helper",
         run: priority,
     },
     Attack {
-        sentence: "S1",
+        sentence: "T1",
         name: "all_of_the_user_stopped_in_a_loop",
         run: stopped,
     },

@@ -119,7 +119,8 @@ fn strangers(bed: &Bed) -> Result<()> {
     contains(&list, "1 running")
 }
 
-/// A server has the user of its helper, and puts something else in the place of its socket.
+/// With `User=` in a drop-in a server has the user of its helper, and puts something else in the place
+/// of its socket.
 fn hostile(bed: &Bed) -> Result<()> {
     let _bus = alone(bed)?;
     let honest = bed.serve("honest", CAT)?;
@@ -134,6 +135,7 @@ fn hostile(bed: &Bed) -> Result<()> {
         ),
     )?;
     let served = bed.serve("hostile", &format!("\tuser = nobody\n\tserver = {script}"))?;
+    served.drop_in("service", "[Service]\nUser=nobody\n")?;
     equal("the script", served.hear()?.text().as_str(), "done\n")?;
     await_status(&served, r#""state":"silent","running":0"#)?;
     contains(&status(&honest)?, r#""state":"serving","running":1"#)?;
