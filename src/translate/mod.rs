@@ -104,7 +104,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
     let mut names = Names::new(&surroundings.existing);
     let mut problems = Problems::default();
     let rpc_ports = rpc::ports(&configuration.services);
-    let prepared: Vec<_> = configuration
+    let mut prepared: Vec<_> = configuration
         .services
         .iter()
         .zip(rpc_ports)
@@ -116,9 +116,12 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings<'_>)
         })
         .collect();
     let mut switchboard = Switchboard::default();
-    for prepared in &prepared {
-        if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable) {
-            switchboard.add(prepared.service, servable, unit);
+    for prepared in &mut prepared {
+        if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable)
+            && !switchboard.add(prepared.service, servable, unit)
+        {
+            let obstacle = Obstacle::of(prepared.service, Attribute::Type, Reason::TooManyTcpmux);
+            prepared.servable = Err(vec![obstacle]);
         }
     }
     let has_name = |prepared: &Prepared<'_>| match &prepared.choice {

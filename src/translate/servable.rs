@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::mux::MAX_TCPMUX;
 use super::principal::{Account, is_root};
 use super::unit::Plain;
 use crate::bans::Options;
@@ -281,6 +282,8 @@ pub enum Reason {
     NameTooLong,
     /// The spec can't be written.
     Spec(String),
+    /// A tcpmux service beyond the last one that is served.
+    TooManyTcpmux,
     /// A fault of this program.
     Internal,
 }
@@ -346,6 +349,9 @@ impl fmt::Display for Reason {
             Self::EphemeralPort => f.write_str("port 0 is another port at each start, which no client could know"),
             Self::Principal(word) => write!(f, "systemd takes no user or group called {word}"),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
+            Self::TooManyTcpmux => {
+                write!(f, "{MAX_TCPMUX} services tcpmux come before it, and no more are served")
+            }
             Self::Internal => f.write_str("xinetd-bridge itself fails here"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
@@ -376,6 +382,9 @@ impl Reason {
             Self::EphemeralPort => "write the port",
             Self::Principal(_) => "use the number of the user or group, or another name",
             Self::Spec(_) => "write smaller numbers",
+            Self::TooManyTcpmux => {
+                "remove it: each tcpmux leads to the same services; bind = :: listens on all addresses"
+            }
             Self::Internal => "report it, with the service",
             Self::NameTooLong => "write a shorter id",
         }
