@@ -6,7 +6,7 @@
 
 mod activation;
 pub(crate) mod ban_table;
-mod banner;
+pub(crate) mod banner;
 pub(crate) mod clock;
 mod connection;
 mod control;
