@@ -11,6 +11,7 @@ mod principal;
 mod problems;
 mod report;
 mod rpc;
+mod sandbox;
 mod servable;
 mod service;
 mod socket;
@@ -24,6 +25,7 @@ mod tests;
 pub use log_files::PATH as LOG_FILES;
 pub use name::ExistingUnits;
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
+pub use sandbox::Confinement;
 pub use servable::{Obstacle, Reason};
 pub use surroundings::{SpecDirectory, Surroundings, runtime_directory};
 
@@ -274,7 +276,7 @@ fn translate_service(
             if matches!(servable.door, Door::Mux(_)) && switchboard.is_dead() {
                 problems.unreachable(service);
             }
-            match files_of(service, servable, unit, switchboard, &surroundings.specs) {
+            match files_of(service, servable, unit, switchboard, surroundings) {
                 Ok(made) => {
                     files = made;
                     links.extend(servable.rpc.is_some().then(|| rpc::link(unit)));
@@ -331,7 +333,7 @@ fn files_of(
     servable: &Servable,
     unit: &UnitName,
     switchboard: &Switchboard,
-    specs: &SpecDirectory,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Vec<File>, toml::ser::Error> {
     let spec = toml::to_string(&spec::spec(service, servable, switchboard))?;
     let file = |path: String, content: String, private| File {
@@ -339,7 +341,10 @@ fn files_of(
         content: content.into_bytes(),
         private,
     };
-    let service_unit = service::service(service, servable, unit, specs).text();
+    let Surroundings {
+        specs, confinement, ..
+    } = surroundings;
+    let service_unit = service::service(service, servable, unit, specs, *confinement).text();
     let socket_unit = socket::socket(service, servable, unit).text();
     let rpc_unit = rpc::unit(service, servable, unit)
         .map(|text| file(rpc::unit_name(unit), text.text(), false));

@@ -8,13 +8,14 @@
 //!   what the journal takes; without the limit strangers could push all else out of the journal;
 //! - LimitNOFILE=: the hard limit is what servers get, and the helper may raise its own;
 //! - TimeoutStartSec=: 90 s is time enough for a user from LDAP;
-//! - sandboxing of any kind: it would bind the servers too (drop-ins can add it).
+//! - sandboxing, for helpers that run servers: it would bind the servers too (drop-ins can add it).
 //!
 //! No directive is younger than systemd 252.
 
 use super::SpecDirectory;
 use super::name::UnitName;
 use super::principal::is_root;
+use super::sandbox::{self, Confinement};
 use super::servable::Servable;
 use super::unit::{Directive, UnitFile, Value};
 use crate::service::{LogTarget, Service};
@@ -25,11 +26,16 @@ pub(super) fn service(
     servable: &Servable,
     unit: &UnitName,
     specs: &SpecDirectory,
+    confinement: Confinement,
 ) -> UnitFile {
     UnitFile {
         sections: vec![
             ("Unit", head(service, unit)),
-            ("Service", body(service, servable, unit, specs)),
+            ("Service", {
+                let mut body = body(service, servable, unit, specs);
+                body.extend(sandbox::directives(service, servable, confinement));
+                body
+            }),
         ],
     }
 }

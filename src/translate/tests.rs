@@ -2,6 +2,7 @@
 
 mod mux_and_redirect;
 mod rpc;
+mod sandbox;
 mod told;
 
 use std::net::IpAddr;
