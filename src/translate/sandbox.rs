@@ -11,7 +11,8 @@
 
 use std::path::Path;
 
-use super::servable::{Door, Servable};
+use super::principal::is_root;
+use super::servable::{Door, Servable, is_tcpmux};
 use super::unit::{Directive, Value};
 use crate::config::FileTree;
 use crate::libwrap::{FILES, Rules};
@@ -59,7 +60,10 @@ pub(super) fn directives(
     if matches!(service.serving, Serving::Program(_)) || asks_rules && confinement.commands {
         return Vec::new();
     }
-    let capabilities = match servable.account.is_root {
+    let credentials = service.credentials.as_ref();
+    // tcpmux never runs as root (servable.rs).
+    let runs_as_root = !is_tcpmux(service) && credentials.is_some_and(|those| is_root(&those.user));
+    let capabilities = match runs_as_root {
         // Root's helper opens banners, whatever their mode is.
         true => "CAP_SETUID CAP_SETGID CAP_DAC_READ_SEARCH",
         false => "CAP_SETUID CAP_SETGID",

@@ -137,7 +137,7 @@ fn helpers_confined(bed: &Bed) -> Result<()> {
         (
             "relay",
             "\ttype = UNLISTED\n\tuser = games\n\tredirect = localhost 1",
-            20,
+            22,
         ),
         (
             "decoy",
