@@ -104,7 +104,8 @@ fn kill(group: &Path, spare: [i32; 2]) -> io::Result<()> {
     if !order.exists() {
         return Err(io::Error::other("there is no cgroup.kill"));
     }
-    let _aside = Aside::step(group, spare)?;
+    let inside = members(group).into_iter().filter(|pid| spare.contains(pid));
+    let _aside = Aside::step(group, inside.collect())?;
     fs::write(order, "1")
 }
 
@@ -113,11 +114,11 @@ struct Aside<'a> {
     group: &'a Path,
     other: PathBuf,
     is_made: bool,
-    processes: [i32; 2],
+    processes: Vec<i32>,
 }
 
 impl<'a> Aside<'a> {
-    fn step(group: &'a Path, processes: [i32; 2]) -> io::Result<Self> {
+    fn step(group: &'a Path, processes: Vec<i32>) -> io::Result<Self> {
         let other = group.with_extension("socket");
         // systemd makes it only where it has something to enforce for the socket.
         let is_made = fs::create_dir(&other).is_ok();
@@ -127,7 +128,7 @@ impl<'a> Aside<'a> {
             is_made,
             processes,
         };
-        for process in processes {
+        for process in &aside.processes {
             match fs::write(aside.other.join(PROCESSES), process.to_string()) {
                 // The helper has ended.
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
@@ -142,7 +143,7 @@ impl Drop for Aside<'_> {
     fn drop(&mut self) {
         // What fails here does no harm: systemd knows both processes by their numbers, and takes
         // the other group as its own.
-        for process in self.processes {
+        for process in &self.processes {
             let _ = fs::write(self.group.join(PROCESSES), process.to_string());
         }
         if self.is_made {
