@@ -34,9 +34,8 @@ pub struct Spec {
     pub name: ByteString,
     /// Where the service stands in the configuration.
     pub place: Place,
-    /// The account of the servers; none where systemd makes a user up, and starts the helper as that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credentials: Option<Credentials>,
+    /// The account of the helper and its servers.
+    pub credentials: Credentials,
     /// Peers with a v4-mapped address reach the server over an AF_INET socket (section 4.2).
     pub unmap: bool,
     /// NORETRY: a failed fork is not tried again (section 4.8).
@@ -188,7 +187,11 @@ impl Spec {
                 column: 1,
                 length: 0,
             },
-            credentials: None,
+            credentials: Credentials {
+                user: crate::service::Principal::Name("telnetd".into()),
+                group: None,
+                supplementary: false,
+            },
             unmap: true,
             noretry: false,
             idonly: false,

@@ -69,6 +69,14 @@ fn main() -> ExitCode {
 /// Some units could not be written; it has been said which.
 struct Incomplete;
 
+/// Whether the machine is a container whose manager may forbid what sandboxes need, by what
+/// systemd.generator(7) says of it. Docker, podman and LXC do that; systemd does not boot in a
+/// systemd-nspawn that does.
+fn is_restricted(virtualization: Option<&str>) -> bool {
+    let manager = virtualization.and_then(|text| text.strip_prefix("container:"));
+    manager.is_some_and(|manager| manager != "systemd-nspawn")
+}
+
 /// Reads the tree and writes into the directory.
 fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
     let options = Options::read(tree);
@@ -94,7 +102,9 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
     };
     let databases = Databases::read(tree);
     let configuration = config::load(tree, roots, &databases);
-    let surroundings = Surroundings::read(tree, specs, options);
+    let mut surroundings = Surroundings::read(tree, specs, options);
+    let virtualization = env::var("SYSTEMD_VIRTUALIZATION").ok();
+    surroundings.confinement.restricted = is_restricted(virtualization.as_deref());
     let translation = translate(&configuration, &surroundings);
     // Units before words: whatever happens to the log, the services are there.
     let written = output.write(&translation);

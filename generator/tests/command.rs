@@ -66,6 +66,34 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn containers_get_the_part_of_a_sandbox_that_can_not_fail_there() {
+    let tree = Tree::new("container", &["foo"]);
+    let file = tree.0.join("etc/xinetd.conf");
+    let text = fs::read_to_string(&file).unwrap();
+    let text = text.replace("server      = /bin/true", "redirect = 127.0.0.1 8");
+    fs::write(&file, text).unwrap();
+    let unit = |virtualization: &str| {
+        let directory = tree.output();
+        let mut command = tree.command();
+        command.env("SYSTEMD_VIRTUALIZATION", virtualization);
+        assert!(command.arg(&directory).status().unwrap().success());
+        fs::read_to_string(directory.join("foo.service"))
+    };
+    for virtualization in ["", "vm:kvm", "container:systemd-nspawn"] {
+        let unit = unit(virtualization).unwrap();
+        assert!(unit.contains("\nSystemCallFilter="), "{unit}");
+        assert!(unit.contains("\nProtectSystem="), "{unit}");
+    }
+    for virtualization in ["container:docker", "container:lxc", "container:podman"] {
+        let unit = unit(virtualization).unwrap();
+        assert!(unit.contains("\nNoNewPrivileges=yes\n"), "{unit}");
+        for directive in ["SystemCall", "Restrict", "Protect", "Private", "MemoryDeny"] {
+            assert!(!unit.contains(&format!("\n{directive}")), "{unit}");
+        }
+    }
+}
+
+#[test]
 fn other_numbers_of_arguments_bring_the_usage() {
     let tree = Tree::new("usage", &["foo"]);
     for arguments in [&[][..], &["a", "b"], &["a", "b", "c", "d"], &["--help"]] {

@@ -9,7 +9,7 @@ use crate::bytes::ByteString;
 use super::file::{Identity, read};
 
 /// A banner's size at most; xinetd has no bound.
-pub(super) const MAX_SIZE: u64 = 1024 * 1024;
+pub(crate) const MAX_SIZE: u64 = 1024 * 1024;
 
 /// A file whose content is kept until the file changes.
 #[derive(Debug)]

@@ -13,10 +13,14 @@ use crate::service::ConnectionRate;
 
 use super::clock::Moment;
 use super::helper::{Helper, Token};
+use super::membership::has_others;
 use super::relay::Side;
 
 /// How often what could not be watched is tried again.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How often a helper that would leave looks whether the last process of its servers has ended.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How long the last lines may take to reach the journal.
 const LAST_LINES: u16 = 1000;
@@ -236,7 +240,16 @@ impl Helper {
             return false;
         }
         let since = *self.idle_since.get_or_insert(now);
-        now.since(since) >= self.idle_time(since)
+        if now < since.plus(self.idle_time(since)) {
+            return false;
+        }
+        // `systemctl stop` ends what servers have left in the background, as it does for xinetd.
+        // systemd would not even try where the unit is no longer active.
+        let is_left = has_others();
+        if is_left {
+            self.idle_since = Some(now.plus(LOOK_AGAIN));
+        }
+        !is_left
     }
 
     /// A window of `cps` that goes on must not be forgotten, or a burst that xinetd lets in would

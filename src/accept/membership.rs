@@ -1,7 +1,10 @@
 //! To which unit of systemd a process belongs (cgroups(7)).
 
 use std::fs;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+
+/// The file of a control group that has the numbers of its processes.
+pub(super) const PROCESSES: &str = "cgroup.procs";
 
 /// The groups of services in /proc/PID/cgroup, relative to a mount point: in the unified
 /// hierarchy, and in systemd's own where there is one. A control process of a delegated unit is one
@@ -20,6 +23,40 @@ pub(super) fn unit_groups(text: &str) -> impl Iterator<Item = &Path> {
             path.extension()
                 .is_some_and(|extension| extension == "service")
         })
+}
+
+/// The folder of the control group that systemd made for the unit of this process.
+pub(super) fn control_group() -> Option<PathBuf> {
+    const MOUNTS: [&str; 3] = [
+        "/sys/fs/cgroup",
+        "/sys/fs/cgroup/unified",
+        "/sys/fs/cgroup/systemd",
+    ];
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    unit_groups(&text)
+        .flat_map(|path| MOUNTS.iter().map(move |mount| Path::new(mount).join(path)))
+        .find(|group| group.join(PROCESSES).exists())
+}
+
+/// The numbers of the processes of a group and of those below it.
+pub(super) fn members(group: &Path) -> Vec<i32> {
+    let list = fs::read_to_string(group.join(PROCESSES)).unwrap_or_default();
+    // 0 is a process outside of our pid namespace.
+    let numbers = list.lines().filter_map(|line| line.parse().ok());
+    let mut found: Vec<i32> = numbers.filter(|pid| *pid > 0).collect();
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(members(&entry.path()));
+        }
+    }
+    found
+}
+
+/// Whether the unit of this process, its main process, has other processes as well: those that its
+/// servers have left in the background.
+pub(super) fn has_others() -> bool {
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    control_group().is_some_and(|group| members(&group).iter().any(|pid| *pid != own))
 }
 
 /// Whether a process that `uid` names as its effective user is one of a system service among

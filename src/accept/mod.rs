@@ -7,7 +7,7 @@
 mod account;
 mod activation;
 pub(crate) mod ban_table;
-mod banner;
+pub(crate) mod banner;
 pub(crate) mod clock;
 mod connection;
 mod control;
@@ -240,7 +240,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
 enum Standing {
     /// This account, which is to be taken.
     Taken(Account),
-    /// The user that systemd has started it as: one that systemd made up, or that of a drop-in.
+    /// The user that a drop-in names, and that systemd has started it as.
     AsStarted,
     /// No name service knows the account, and no client comes any more.
     Unknown,
@@ -248,13 +248,10 @@ enum Standing {
 
 /// What the helper of this spec is to run as.
 fn account(spec: &Spec, activation: &Activation, idle: Duration) -> Result<Standing, String> {
-    let Some(credentials) = &spec.credentials else {
-        return Ok(Standing::AsStarted);
-    };
     if !Uid::effective().is_root() {
         return Ok(Standing::AsStarted);
     }
-    let find = || account::find(credentials);
+    let find = || account::find(&spec.credentials);
     let found = match find() {
         Ok(account) => Some(account),
         Err(unknown) => turn_away::until_known(activation, &spec.place, &unknown, idle, find)?,

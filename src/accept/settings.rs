@@ -271,6 +271,7 @@ pub(super) mod tests {
         id = "test"
         name = "test"
         place = "/etc/xinetd.d/test:1:1"
+        credentials = { user = "nobody" }
         unmap = true
         limits = { instances = "unlimited", per_source = "unlimited" }
         access = {}

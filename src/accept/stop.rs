@@ -1,11 +1,14 @@
 //! `--stop UNIT`: ends the servers of a unit that `systemctl stop` stops.
 //!
 //! The unit has `KillMode=process`, so that servers outlive their helper; here, and only here, they
-//! are ended. The helper still lives meanwhile and logs how they ended.
+//! are ended: first by SIGTERM, and what is left after a while by the kernel, all at once. The
+//! helper still lives meanwhile and logs how they ended.
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,19 +17,21 @@ use nix::sys::signal::Signal;
 use crate::status::STOP;
 use crate::sys::process::Process;
 
-use super::membership::unit_groups;
+use super::membership::{PROCESSES, control_group, members};
 use super::reload::{main_pid, request};
 
 /// How long servers may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How often processes are looked for again that were made in the meantime.
-const ROUNDS: usize = 20;
+/// How long processes may take to end that were killed.
+const LAST: Duration = Duration::from_secs(3);
+
+/// How often processes are looked for that were made in the meantime.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Ends all processes of the unit's control group but the helper and this one.
 ///
-/// Where the helper has ended by itself there is nothing to do: what servers have left behind in
-/// the background goes on, as under xinetd.
+/// A helper that ended by itself has left no process behind: it stays as long as there are some.
 ///
 /// # Errors
 /// In words, if the processes can't be found or do not end.
@@ -41,32 +46,109 @@ pub(super) fn stop(unit: &str) -> Result<(), String> {
     let own = i32::try_from(std::process::id()).unwrap_or_default();
     let spare = [main, own];
     let group = control_group().ok_or("the control group of the unit can't be found")?;
-    let deadline = Instant::now() + GRACE;
     let mut told = HashSet::new();
-    for _ in 0..ROUNDS {
-        let processes = processes(&group, &spare);
-        if processes.is_empty() {
-            return Ok(());
-        }
-        let signal = match Instant::now() < deadline {
-            true => Signal::SIGTERM,
-            false => Signal::SIGKILL,
-        };
-        for process in &processes {
-            if signal == Signal::SIGKILL || told.insert(process.pid()) {
-                // It may have ended just now.
-                let _ = process.kill(signal);
-            }
-        }
-        let limit = match signal {
-            Signal::SIGTERM => deadline,
-            _ => Instant::now() + Duration::from_secs(1),
-        };
-        wait(&processes, limit);
+    let terminate = |process: &Process| match told.insert(process.pid()) {
+        true => process.kill(Signal::SIGTERM),
+        false => Ok(()),
+    };
+    if rounds(&group, spare, GRACE, terminate) == 0 {
+        return Ok(());
     }
-    match processes(&group, &spare).len() {
+    if let Err(error) = kill(&group, spare) {
+        log::info!("{unit}: the processes are killed one by one: {error}");
+    }
+    match rounds(&group, spare, LAST, |process| process.kill(Signal::SIGKILL)) {
         0 => Ok(()),
         count => Err(format!("{count} processes of {unit} do not end")),
+    }
+}
+
+/// Signals the processes of a group again and again, until there are none or the time is over; how
+/// many there are then.
+fn rounds(
+    group: &Path,
+    spare: [i32; 2],
+    time: Duration,
+    mut signal: impl FnMut(&Process) -> io::Result<()>,
+) -> usize {
+    let deadline = Instant::now() + time;
+    loop {
+        let processes = processes(group, &spare);
+        if processes.is_empty() || Instant::now() >= deadline {
+            return processes.len();
+        }
+        for process in &processes {
+            // It may have ended just now.
+            let _ = signal(process);
+        }
+        let next = Instant::now() + LOOK_AGAIN;
+        wait(&processes, next.min(deadline));
+        // Processes that make others and end would have us look for them without a pause.
+        if processes.len() > 1 {
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+/// Kills a group and those below it as a whole: no process gets away by making another one in the
+/// meantime.
+///
+/// The helper and this process are not to be killed. For that moment they are in the group of the
+/// unit's socket, in which no other process ever is.
+///
+/// # Errors
+/// If the kernel has no such order (before 5.14, or in control groups version 1), or if the group of
+/// the socket can't be used.
+fn kill(group: &Path, spare: [i32; 2]) -> io::Result<()> {
+    let order = group.join("cgroup.kill");
+    if !order.exists() {
+        return Err(io::Error::other("there is no cgroup.kill"));
+    }
+    let inside = members(group).into_iter().filter(|pid| spare.contains(pid));
+    let _aside = Aside::step(group, inside.collect())?;
+    fs::write(order, "1")
+}
+
+/// Processes that are out of their group until this is dropped.
+struct Aside<'a> {
+    group: &'a Path,
+    other: PathBuf,
+    is_made: bool,
+    processes: Vec<i32>,
+}
+
+impl<'a> Aside<'a> {
+    fn step(group: &'a Path, processes: Vec<i32>) -> io::Result<Self> {
+        let other = group.with_extension("socket");
+        // systemd makes it only where it has something to enforce for the socket.
+        let is_made = fs::create_dir(&other).is_ok();
+        let aside = Self {
+            group,
+            other,
+            is_made,
+            processes,
+        };
+        for process in &aside.processes {
+            match fs::write(aside.other.join(PROCESSES), process.to_string()) {
+                // The helper has ended.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                moved => moved?,
+            }
+        }
+        Ok(aside)
+    }
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        // What fails here does no harm: systemd knows both processes by their numbers, and takes
+        // the other group as its own.
+        for process in &self.processes {
+            let _ = fs::write(self.group.join(PROCESSES), process.to_string());
+        }
+        if self.is_made {
+            let _ = fs::remove_dir(&self.other);
+        }
     }
 }
 
@@ -82,38 +164,18 @@ fn wait(processes: &[Process], deadline: Instant) {
 
 /// The processes of a group and of those below it.
 fn processes(group: &Path, spare: &[i32]) -> Vec<Process> {
-    let list = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    let mut found: Vec<Process> = list
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        // 0 is a process outside of our pid namespace.
-        .filter(|pid| *pid > 0 && !spare.contains(pid))
+    let opened: Vec<Process> = members(group)
+        .into_iter()
+        .filter(|pid| !spare.contains(pid))
         .filter_map(|pid| Process::open(pid).ok())
-        // Its number may have come to mean another process before it was opened.
-        .filter(|process| {
-            fs::read_to_string(group.join("cgroup.procs"))
-                .is_ok_and(|list| list.lines().any(|line| line.parse() == Ok(process.pid())))
-        })
         .collect();
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.extend(processes(&entry.path(), spare));
-        }
+    if opened.is_empty() {
+        return opened;
     }
-    found
-}
-
-/// The folder of the control group that systemd made for the unit.
-fn control_group() -> Option<PathBuf> {
-    const MOUNTS: [&str; 3] = [
-        "/sys/fs/cgroup",
-        "/sys/fs/cgroup/unified",
-        "/sys/fs/cgroup/systemd",
-    ];
-    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
-    unit_groups(&text)
-        .flat_map(|path| MOUNTS.iter().map(move |mount| Path::new(mount).join(path)))
-        .find(|group| group.join("cgroup.procs").exists())
+    // A number may have come to mean another process before it was opened.
+    let still: HashSet<i32> = members(group).into_iter().collect();
+    let is_still = |process: &Process| still.contains(&process.pid());
+    opened.into_iter().filter(is_still).collect()
 }
 
 #[cfg(test)]

@@ -407,7 +407,7 @@ fn a_wrong_spec_changes_nothing() {
     let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
     let now = Moment::now().unwrap();
     assert!(scene.helper.take_spec(b"rubbish", now).is_err());
-    let other = spec(&[("unmap =", "credentials = { user = 7 }\nunmap =")]);
+    let other = spec(&[("\"nobody\"", "7")]);
     let error = scene.helper.take_spec(other.as_bytes(), now).unwrap_err();
     assert!(error.contains("restart"), "{error}");
     assert_eq!(scene.text(), "served\n");

@@ -66,14 +66,14 @@ pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
     let tree = DiskTree::new(root);
     let databases = Databases::read(&tree);
     if files.is_empty() {
-        return vec![check(&tree, Path::new(MAIN), &databases)];
+        return vec![check(&tree, &tree, Path::new(MAIN), &databases)];
     }
     let in_place = |file: &PathBuf| {
-        let tree = WithMain {
+        let with_main = WithMain {
             tree: &tree,
             main: file,
         };
-        check(&tree, file, &databases)
+        check(&with_main, &tree, file, &databases)
     };
     files.iter().map(in_place).collect()
 }
@@ -102,7 +102,8 @@ impl FileTree for WithMain<'_> {
     }
 }
 
-fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
+/// Checks what begins with the file `main` of `tree`, and the banners that lie in `disk`.
+fn check(tree: &dyn FileTree, disk: &DiskTree, main: &Path, databases: &Databases) -> Check {
     let Reading {
         options,
         mut configuration,
@@ -118,6 +119,11 @@ fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
         tree,
         &configuration.services,
         &mut configuration.sources,
+    ));
+    problems.extend(super::banners::problems(
+        disk,
+        &configuration.services,
+        databases,
     ));
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     Check {
@@ -233,7 +239,8 @@ pub(super) mod tests {
                 .file("/etc/xinetd.conf", words.join(&b' '))
                 .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
             let main = Path::new("/etc/xinetd.conf");
-            let checks = [check(&tree, main, &Databases::default())];
+            let disk = DiskTree::new(None);
+            let checks = [check(&tree, &disk, main, &Databases::default())];
             let (mut text, mut json) = (Vec::new(), Vec::new());
             super::super::text::print(&checks, &mut text).unwrap();
             super::super::json::print(&checks, &mut json).unwrap();

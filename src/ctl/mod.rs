@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod banners;
 mod bans;
 mod check;
 mod convert;

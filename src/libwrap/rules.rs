@@ -9,7 +9,7 @@ use crate::problem::{Place, Problem, Severity};
 use super::index::Index;
 use super::line::{Line, lines};
 use super::list::{self, Client, Daemon, List};
-use super::option::{self, Options};
+use super::option::{self, End, Options, Step};
 use super::pattern::{Host, find_outside_brackets};
 use super::problem::Problems;
 
@@ -74,6 +74,15 @@ impl Rules {
         }
         result.problems = problems.0;
         result
+    }
+
+    /// Whether a rule has `spawn` or `twist`.
+    pub fn run_commands(&self) -> bool {
+        let runs = |step: &Step| matches!(step, Step::Spawn(_));
+        self.rules.iter().any(|rule| {
+            let Options { steps, end } = &rule.options;
+            matches!(end, End::Twist(_)) || steps.iter().any(runs)
+        })
     }
 
     /// The rules that a client at this address may match, in their order.

@@ -5,14 +5,17 @@ use super::unit::Value;
 use crate::config::Attribute;
 use crate::service::{Credentials, HELPER_USER, Principal};
 
-/// What a helper runs as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Account {
-    /// The service's own: the helper is started as root and takes it.
-    OfService,
-    /// A user that systemd makes up for as long as the helper runs, the same for all: for services
-    /// that run no program and have no `user`. xinetd runs them as root.
-    Dynamic,
+/// The number of the user `nobody` and its group on every Linux (systemd's "overflow" uid).
+const NOBODY: u32 = 65534;
+
+/// The account of a service that runs no program and has no `user`: it needs no rights at all.
+/// xinetd runs such services as root.
+pub(super) fn nobody() -> Credentials {
+    Credentials {
+        user: Principal::Id(NOBODY),
+        group: None,
+        supplementary: false,
+    }
 }
 
 /// What is wrong with an account, as far as can be known without a lookup: names may come from

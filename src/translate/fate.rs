@@ -130,7 +130,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         | Attribute::OnlyFrom
         | Attribute::NoAccess => helper("refuses connections by it"),
         Attribute::Banner | Attribute::BannerSuccess | Attribute::BannerFail => {
-            helper("sends it to the client")
+            helper("sends it to the client, up to 1 MiB")
         }
         Attribute::Env | Attribute::Passenv => helper("sets the server's environment"),
         Attribute::RlimitAs

@@ -11,6 +11,7 @@ mod name;
 mod problems;
 mod report;
 mod rpc;
+mod sandbox;
 mod servable;
 mod service;
 mod socket;
@@ -24,6 +25,7 @@ mod tests;
 pub use log_files::PATH as LOG_FILES;
 pub use name::ExistingUnits;
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
+pub use sandbox::Confinement;
 pub use servable::{Obstacle, Reason};
 pub use surroundings::{SpecDirectory, Surroundings, runtime_directory};
 
@@ -104,7 +106,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
     let mut names = Names::new(&surroundings.existing);
     let mut problems = Problems::default();
     let rpc_ports = rpc::ports(&configuration.services);
-    let prepared: Vec<_> = configuration
+    let mut prepared: Vec<_> = configuration
         .services
         .iter()
         .zip(rpc_ports)
@@ -116,9 +118,12 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
         })
         .collect();
     let mut switchboard = Switchboard::default();
-    for prepared in &prepared {
-        if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable) {
-            switchboard.add(prepared.service, servable, unit);
+    for prepared in &mut prepared {
+        if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable)
+            && !switchboard.add(prepared.service, servable, unit)
+        {
+            let obstacle = Obstacle::of(prepared.service, Attribute::Type, Reason::TooManyTcpmux);
+            prepared.servable = Err(vec![obstacle]);
         }
     }
     let has_name = |prepared: &Prepared<'_>| match &prepared.choice {
@@ -270,7 +275,7 @@ fn translate_service(
             if matches!(servable.door, Door::Mux(_)) && switchboard.is_dead() {
                 problems.unreachable(service);
             }
-            match files_of(service, servable, unit, switchboard, &surroundings.specs) {
+            match files_of(service, servable, unit, switchboard, surroundings) {
                 Ok(made) => {
                     files = made;
                     links.extend(servable.rpc.is_some().then(|| rpc::link(unit)));
@@ -327,7 +332,7 @@ fn files_of(
     servable: &Servable,
     unit: &UnitName,
     switchboard: &Switchboard,
-    specs: &SpecDirectory,
+    surroundings: &Surroundings,
 ) -> Result<Vec<File>, toml::ser::Error> {
     let spec = toml::to_string(&spec::spec(service, servable, switchboard))?;
     let file = |path: String, content: String, private| File {
@@ -335,7 +340,10 @@ fn files_of(
         content: content.into_bytes(),
         private,
     };
-    let service_unit = service::service(service, servable, unit, specs).text();
+    let Surroundings {
+        specs, confinement, ..
+    } = surroundings;
+    let service_unit = service::service(service, servable, unit, specs, *confinement).text();
     let socket_unit = socket::socket(service, servable, unit).text();
     let rpc_unit = rpc::unit(service, servable, unit)
         .map(|text| file(rpc::unit_name(unit), text.text(), false));

@@ -14,6 +14,11 @@ use crate::spec::{MUX_DIRECTORY, MuxClient, MuxTarget, Task};
 /// The size of a path that a socket can have (unix(7)), without the NUL at its end.
 const MAX_PATH: usize = 107;
 
+/// How many services tcpmux there can be. Each of them is told of each service that it leads to,
+/// and each of those is told of all that may lead to it: without a limit the files that are written
+/// would grow with the product of both numbers.
+pub(super) const MAX_TCPMUX: usize = 16;
+
 /// Who leads to whom.
 #[derive(Debug, Default)]
 pub(super) struct Switchboard {
@@ -23,9 +28,12 @@ pub(super) struct Switchboard {
 }
 
 impl Switchboard {
-    /// Adds a service that has units.
-    pub(super) fn add(&mut self, service: &Service, servable: &Servable, unit: &UnitName) {
+    /// Adds a service that has units. False if it is a tcpmux that is one too many.
+    pub(super) fn add(&mut self, service: &Service, servable: &Servable, unit: &UnitName) -> bool {
         if let Task::Tcpmux(_) = servable.task {
+            if self.units.len() == MAX_TCPMUX {
+                return false;
+            }
             self.units.push(unit.to_string());
         }
         if let Door::Mux(_) = servable.door {
@@ -34,6 +42,7 @@ impl Switchboard {
                 socket: socket(unit),
             });
         }
+        true
     }
 
     /// The task, with all that tcpmux has to know.

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::account::{Account, check, is_root};
+use super::account::{check, is_root, nobody};
+use super::mux::MAX_TCPMUX;
 use super::unit::Plain;
 use crate::bans::Options;
 use crate::config::Attribute;
 use crate::options::{self, ServiceOptions};
 use crate::problem::Place;
 use crate::service::{
-    Bind, DenyTime, Family, HELPER_USER, Internal, Mux, Port, Protocol, Reach, RpcProgram, Service,
-    Serving, SocketType,
+    Bind, Credentials, DenyTime, Family, HELPER_USER, Internal, Mux, Port, Protocol, Reach,
+    RpcProgram, Service, Serving, SocketType,
 };
 use crate::spec::{Redirect, Sensor, Target, Task};
 
@@ -22,7 +23,8 @@ pub(super) struct Servable {
     /// What the portmapper tells of it.
     pub(super) rpc: Option<RpcProgram>,
     pub(super) task: Task,
-    pub(super) account: Account,
+    /// What the helper runs as, and the server.
+    pub(super) credentials: Credentials,
 }
 
 /// Where connections come from.
@@ -140,27 +142,26 @@ pub(super) fn servable(
             }
         },
     };
-    let account = match &service.credentials {
+    let credentials = match &service.credentials {
         // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
-        Some(credentials) if is_tcpmux(service) && is_root(&credentials.user) => {
-            Some(Account::Dynamic)
+        Some(credentials) if !(is_tcpmux(service) && is_root(&credentials.user)) => {
+            if let Err((attribute, reason)) = check(credentials) {
+                found.add(attribute, reason);
+            }
+            credentials.clone()
         }
-        Some(credentials) => check(credentials)
-            .map(|()| Account::OfService)
-            .map_err(|(attribute, reason)| found.add(attribute, reason))
-            .ok(),
-        // Only internal services lack them.
-        None => Some(Account::Dynamic),
+        // Of those without, there are internal services alone.
+        _ => nobody(),
     };
-    match (door, task, account) {
-        (Some(door), Some(task), Some(account)) if found.list.is_empty() => Ok(Servable {
+    match (door, task) {
+        (Some(door), Some(task)) if found.list.is_empty() => Ok(Servable {
             door,
             rpc: match &service.reach {
                 Reach::Rpc(program, _) => Some(program.clone()),
                 Reach::Listen(_) | Reach::Mux(_) => None,
             },
             task,
-            account,
+            credentials,
         }),
         _ => Err(found.list),
     }
@@ -284,6 +285,8 @@ pub enum Reason {
     NameTooLong,
     /// The spec can't be written.
     Spec(String),
+    /// A tcpmux service beyond the last one that is served.
+    TooManyTcpmux,
     /// A fault of this program.
     Internal,
 }
@@ -353,6 +356,9 @@ impl fmt::Display for Reason {
                 "{HELPER_USER} is the user of the helpers, and a server of it could stop each of them"
             ),
             Self::Spec(error) => write!(f, "its settings can't be written down: {error}"),
+            Self::TooManyTcpmux => {
+                write!(f, "{MAX_TCPMUX} services tcpmux come before it, and no more are served")
+            }
             Self::Internal => f.write_str("xinetd-bridge itself fails here"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
@@ -384,6 +390,9 @@ impl Reason {
             Self::NoId => "write another number, or a name",
             Self::HelperUser => "write another user: one that owns only what the server needs",
             Self::Spec(_) => "write smaller numbers",
+            Self::TooManyTcpmux => {
+                "remove it: each tcpmux leads to the same services; bind = :: listens on all addresses"
+            }
             Self::Internal => "report it, with the service",
             Self::NameTooLong => "write a shorter id",
         }

@@ -10,13 +10,14 @@
 //!   (sys/credentials.rs); a drop-in's User= is taken as it is;
 //! - LimitNOFILE=: the hard limit is what servers get, and the helper may raise its own;
 //! - TimeoutStartSec=: 90 s is time enough to look up a user in LDAP;
-//! - sandboxing of any kind: it would bind the servers too (drop-ins can add it).
+//! - sandboxing, for helpers that run servers: it would bind the servers too (drop-ins can add it).
 //!
 //! No directive is younger than systemd 252.
 
 use super::SpecDirectory;
-use super::account::{self, Account, is_root};
+use super::account::{self, is_root};
 use super::name::UnitName;
+use super::sandbox::{self, Confinement};
 use super::servable::Servable;
 use super::unit::{Directive, UnitFile, Value};
 use crate::service::{LogTarget, Service};
@@ -27,11 +28,16 @@ pub(super) fn service(
     servable: &Servable,
     unit: &UnitName,
     specs: &SpecDirectory,
+    confinement: Confinement,
 ) -> UnitFile {
     UnitFile {
         sections: vec![
             ("Unit", head(service, unit)),
-            ("Service", body(service, servable, unit, specs)),
+            ("Service", {
+                let mut body = body(service, servable, unit, specs);
+                body.extend(sandbox::directives(service, servable, confinement));
+                body
+            }),
         ],
     }
 }
@@ -80,16 +86,8 @@ fn body(
             "ExecStop",
             Value::Helper("+", vec![b"--stop".to_vec(), name()]),
         ),
+        Directive::new("X-Account", account::words(&servable.credentials)),
     ];
-    match (servable.account, &service.credentials) {
-        (Account::OfService, Some(credentials)) => {
-            body.push(Directive::new("X-Account", account::words(credentials)));
-        }
-        _ => body.extend([
-            Directive::new("User", Value::Literal("xinetd-internal")),
-            Directive::new("DynamicUser", Value::Literal("yes")),
-        ]),
-    }
     body.extend(nice(service).map(|nice| Directive::new("Nice", nice)));
     body.extend([
         // xinetd's own where the service has none (semantics, section 2).

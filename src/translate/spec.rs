@@ -1,6 +1,5 @@
 //! What the helper needs to know.
 
-use super::account::Account;
 use super::mux::Switchboard;
 use super::servable::{Door, Servable};
 use crate::service::{Family, Service};
@@ -20,10 +19,7 @@ pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchb
         id: service.id.clone(),
         name: service.name.clone(),
         place: service.place.clone(),
-        credentials: match servable.account {
-            Account::Dynamic => None,
-            Account::OfService => service.credentials.clone(),
-        },
+        credentials: servable.credentials.clone(),
         // Others have no v4-mapped peers, or tcpmux has seen to it, or it is the service's own
         // socket that the server gets.
         unmap: !waits

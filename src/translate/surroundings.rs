@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::name::{ExistingUnits, UnitName, from_simple, simple};
+use super::sandbox::Confinement;
 use super::unit::{Plain, Value};
 use crate::bans;
 use crate::config::FileTree;
@@ -27,6 +28,8 @@ pub struct Surroundings {
     pub existing: ExistingUnits,
     /// What xinetd's files have no word for.
     pub options: Options,
+    /// What sandboxes may take away.
+    pub confinement: Confinement,
     /// What the administrator says of bans, or why that can't be known.
     pub bans: Result<bans::Options, String>,
 }
@@ -37,6 +40,7 @@ impl Surroundings {
         Self {
             specs,
             existing: ExistingUnits::read(tree),
+            confinement: Confinement::read(tree),
             bans: options.bans(),
             options,
         }

@@ -188,6 +188,10 @@ fn without_server(bed: &Bed) -> Result<()> {
     turned_away(&served.hear_from(5)?)?;
     served.await_line("FAIL: wrapped-relay libwrap")?;
     equal("twist", served.hear_from(6)?.text().as_str(), "instead\n")?;
+    // The generator has not seen this file.
+    served.await_line(
+        "wrapped-relay: a command of hosts.allow or hosts.deny runs in the unit's sandbox",
+    )?;
     let mut client = served.connect_from(7)?;
     client.send(b"hello")?;
     equal("backend", backend.accept()?.read(5)?, b"hello".to_vec())

@@ -14,6 +14,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         stop_socket,
     ),
     ("stopping_the_service_ends_sessions", stop_service),
+    ("a_chain_of_forks_ends_with_the_service", fork_chain),
+    (
+        "what_servers_leave_in_the_background_ends_with_the_service",
+        background,
+    ),
     ("a_restarted_service_serves_on", restart_service),
     ("a_restarted_socket_serves_on", restart_socket),
     ("a_broken_spec_is_refused_by_reload", broken_reload),
@@ -79,6 +84,54 @@ fn stop_service(bed: &Bed) -> Result<()> {
     let left = bed.container.property("stopservice.service", "MainPID")?;
     equal("the helper", left.trim(), "0")?;
     equal("a new client", served.hear()?.close, Close::Refused)
+}
+
+/// Fails unless the kernel says that no process of the service is left.
+fn no_process(served: &Served<'_>) -> Result<()> {
+    let id = &served.id;
+    let look =
+        format!("! grep 'populated 1' /sys/fs/cgroup/system.slice/{id}.service/cgroup.events");
+    served.bed.container.sh(&look).map(drop)
+}
+
+fn fork_chain(bed: &Bed) -> Result<()> {
+    // Each process makes the next one and ends, for a minute at most.
+    let chain = "exec perl -e '$SIG{TERM} = \"IGNORE\"; syswrite STDOUT, \"up\"; close STDOUT; close STDIN; \
+                 close STDERR; $end = time + 60; while (time < $end) { exit 0 if fork }'";
+    let server = bed.script("fork-chain", chain)?;
+    let served = bed.serve("forkchain", &format!("\tuser = games\n\tserver = {server}"))?;
+    equal("the server", served.hear()?.text().as_str(), "up")?;
+    let _alone = bed.no_reloads();
+    served.systemctl("stop", "socket")?;
+    no_process(&served)?;
+    let result = served.systemctl("show -P Result", "service")?;
+    equal("how it ended", result.trim(), "success")
+}
+
+fn background(bed: &Bed) -> Result<()> {
+    let leave =
+        "setsid sh -c \"trap '' HUP TERM; exec sleep $1\" </dev/null >/dev/null 2>&1 & echo left";
+    let server = bed.script("leaves-a-daemon", leave)?;
+    let lines = |seconds| {
+        format!("\tuser = games\n\tserver = {server}\n\tserver_args = {seconds}\n\tcps = 0 0")
+    };
+    let served = bed.serve("background", &lines(1000))?;
+    idle_for(&served, 1)?;
+    equal("the server", served.hear()?.text().as_str(), "left\n")?;
+    let helper = served.helper()?;
+    // The helper would have left long ago.
+    bed.container.sh("sleep 3")?;
+    equal("the helper", served.helper()?, helper)?;
+    {
+        let _alone = bed.no_reloads();
+        served.systemctl("stop", "service")?;
+        no_process(&served)?;
+    }
+    served.rewrite(&lines(2))?;
+    equal("another", served.hear()?.text().as_str(), "left\n")?;
+    bed.container
+        .wait_until("test \"$(systemctl show -P ActiveState background.service)\" = inactive")?;
+    no_process(&served)
 }
 
 fn broken_reload(bed: &Bed) -> Result<()> {

@@ -16,6 +16,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_missing_server_keeps_the_socket_down", a_missing_server),
     ("a_server_that_comes_later_is_served", a_late_server),
     ("the_coordinator_is_confined", confined),
+    ("helpers_that_run_no_server_are_confined", helpers_confined),
     ("the_secrets_of_a_service_stay_secret", secrets_stay_secret),
 ];
 
@@ -115,13 +116,47 @@ fn secrets_stay_secret(bed: &Bed) -> Result<()> {
     )
 }
 
-/// What `systemd-analyze security` counts: from 0, where nothing is left to take away, to 10; the
-/// bound is in tenths.
 fn confined(bed: &Bed) -> Result<()> {
-    let said = bed
-        .container
-        .sh("systemd-analyze security --no-pager --threshold=10 xinetd-coordinator.service")?;
-    let last = said.lines().last().unwrap_or_default();
-    testbed::say(last);
+    exposed(bed, "xinetd-coordinator.service", 10)
+}
+
+/// Fails if `systemd-analyze security` counts more than so many tenths: from 0, where nothing is
+/// left to take away, to 10.
+fn exposed(bed: &Bed, unit: &str, tenths: u8) -> Result<()> {
+    let said = bed.container.sh(&format!(
+        "systemd-analyze security --no-pager --threshold={tenths} {unit}"
+    ))?;
+    testbed::say(said.lines().last().unwrap_or_default());
+    Ok(())
+}
+
+fn helpers_confined(bed: &Bed) -> Result<()> {
+    let rows = [
+        ("echo", "\ttype = INTERNAL UNLISTED", 19),
+        ("tcpmux", "\ttype = INTERNAL UNLISTED\n\tuser = root", 19),
+        (
+            "relay",
+            "\ttype = UNLISTED\n\tuser = games\n\tredirect = localhost 1",
+            22,
+        ),
+        (
+            "decoy",
+            "\ttype = UNLISTED\n\tuser = root\n\tserver = /bin/true\n\tflags = SENSOR",
+            24,
+        ),
+    ];
+    for (name, lines, _) in rows {
+        let port = bed.port();
+        let text = format!(
+            "service {name}\n{{\n\tid = confined-{name}\n\tsocket_type = stream\n\tprotocol = tcp\n\
+             \twait = no\n\tport = {port}\n{lines}\n\tdisable = yes\n}}\n"
+        );
+        let path = format!("/etc/xinetd.d/confined-{name}");
+        bed.container.write(&path, text, 0o644)?;
+    }
+    bed.daemon_reload()?;
+    for (name, _, tenths) in rows {
+        exposed(bed, &format!("confined-{name}.service"), tenths)?;
+    }
     Ok(())
 }

@@ -5,12 +5,14 @@ use std::fs::OpenOptions;
 use std::os::fd::AsFd;
 
 use nix::sys::epoll::EpollFlags;
+use nix::sys::prctl::get_no_new_privs;
 
 use crate::sys::process::Process;
 use crate::sys::spawn::SpawnError;
 
 use super::super::clock::Moment;
 use super::super::helper::{Helper, Token};
+use super::super::settings::Work;
 use super::super::slab::{Key, Slab};
 use super::Changes;
 
@@ -68,6 +70,19 @@ impl Helper {
                 // Nobody would hear of its end: the kernel has no memory left.
                 drop(commands.remove(key));
             }
+        }
+    }
+
+    /// Says that a command is bound by the sandbox of a helper that runs no server: the generator
+    /// leaves it away where it sees rules with commands, so that this one has come later.
+    pub(super) fn remark_sandbox(&mut self, now: Moment) {
+        let runs_servers = matches!(self.settings.work, Work::Execute(_) | Work::Wait(_));
+        if !runs_servers && get_no_new_privs() == Ok(true) && self.remarks.admits(now.seconds()) {
+            let id = self.settings.spec.id.to_text();
+            log::warn!(
+                "{id}: a command of hosts.allow or hosts.deny runs in the unit's sandbox, since it is newer \
+                 than the unit; run systemctl daemon-reload"
+            );
         }
     }
 

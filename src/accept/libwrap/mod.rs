@@ -266,6 +266,7 @@ impl Helper {
                             command: Some(command),
                             ..Changes::default()
                         };
+                        self.remark_sandbox(now);
                         self.run_command(&changes, now);
                     }
                 }
@@ -295,6 +296,7 @@ impl Helper {
                 let Ok(command) = CString::new(command) else {
                     return self.keep_out(connection, slot, rule, severity, now);
                 };
+                self.remark_sandbox(now);
                 if self.remarks.admits(now.seconds()) {
                     self.log(&Event::LibwrapTwist {
                         peer: connection.remote.as_peer(),

@@ -65,7 +65,7 @@ fn tcpmux_and_its_services_know_each_other() {
     assert!(!socket.contains("NoDelay"), "{socket}");
     // Nobody's rights are needed.
     let unit = file(1, ".service");
-    assert!(has_line(&unit, "DynamicUser=yes"), "{unit}");
+    assert!(has_line(&unit, "X-Account=user 65534"), "{unit}");
     assert!(has_line(&file(0, ".service"), "X-Account=user nobody"));
 }
 
@@ -88,6 +88,36 @@ fn a_service_that_no_tcpmux_leads_to_is_told() {
     let spec = &all.services[2].files[0].content;
     let spec: Spec = toml::from_str(std::str::from_utf8(spec).unwrap()).unwrap();
     assert_eq!(spec.task, Task::Tcpmux(Vec::new()));
+}
+
+/// So many services tcpmux that lead to so many others.
+fn switchboard(leading: usize, led: usize) -> Translation {
+    let leading = (0..leading).map(|number| tcpmux(&format!("tcpmux{number}")));
+    let led = (0..led).map(|number| mux(&format!("s{number}"), "name", Mux::Server));
+    translation(&MemoryTree::default(), leading.chain(led).collect())
+}
+
+#[test]
+fn what_is_written_grows_with_the_services_and_not_with_their_square() {
+    let size = |leading, led| -> usize {
+        let services = switchboard(leading, led).services;
+        let files = services.iter().flat_map(|service| &service.files);
+        files.map(|file| file.content.len()).sum()
+    };
+    let (once, twice) = (size(40, 100), size(80, 200));
+    assert!(twice < once * 21 / 10, "{once}, {twice}");
+}
+
+#[test]
+fn a_tcpmux_too_many_is_told_and_the_others_are_served() {
+    let translation = switchboard(17, 1);
+    let standing = |index: usize| &translation.services[index].report.standing;
+    assert!(matches!(standing(15), Standing::Served { .. }));
+    let Standing::NotServed(why) = standing(16) else {
+        panic!("{:?}", standing(16));
+    };
+    assert_eq!(why[0].reason, Reason::TooManyTcpmux);
+    assert!(matches!(standing(17), Standing::Served { .. }));
 }
 
 #[test]
