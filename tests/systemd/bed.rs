@@ -106,6 +106,25 @@ impl Bed {
         })
     }
 
+    /// Makes a service whose helper sees files of its own in /etc.
+    pub(crate) fn serve_with_files(
+        &self,
+        id: &str,
+        lines: &str,
+        files: &[(&str, &str)],
+    ) -> Result<Served<'_>> {
+        let mut drop_in = String::from("[Service]\n");
+        for (name, text) in files {
+            let own = format!("/etc/wrapped/{id}.{name}");
+            self.container.write(&own, text, 0o644)?;
+            self.container.sh(&format!("touch /etc/{name}"))?;
+            drop_in += &format!("BindPaths={own}:/etc/{name}\n");
+        }
+        let served = self.serve(id, lines)?;
+        served.drop_in("service", &drop_in)?;
+        Ok(served)
+    }
+
     /// Writes an executable script and gives its path.
     pub(crate) fn script(&self, name: &str, body: &str) -> Result<String> {
         let path = format!("/usr/local/bin/{name}");
