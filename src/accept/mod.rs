@@ -10,6 +10,7 @@ mod banner;
 pub(crate) mod clock;
 mod connection;
 mod control;
+mod crowd;
 mod datagrams;
 mod door;
 mod environment;

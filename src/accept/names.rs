@@ -3,8 +3,11 @@
 //! A few threads ask the resolver, which may take its time; the loop hears of answers through an
 //! eventfd. The threads are started when the first name is needed, which is never in a service
 //! whose lists have none.
+//!
+//! Networks take turns, and none has all threads: one whose name server does not answer holds up its own
+//! clients alone. A look-up that finds no place is not made, which is no statement about the name.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
@@ -12,17 +15,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use dns_lookup::{LookupError, LookupErrorKind, lookup_addr, lookup_host};
+use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, getaddrinfo, lookup_addr};
 
-use crate::policy::NameAnswer;
+use crate::policy::{HostName, NameAnswer};
 
 use super::clock::Moment;
+use super::crowd::{Crowd, Network};
 use super::mailbox::Mailbox;
 
 /// Look-ups at once.
-const THREADS: usize = 4;
-/// Addresses that wait for a thread.
-const QUEUE: usize = 256;
+const THREADS: usize = 8;
+/// How many of them for one network.
+const THREADS_OF_NETWORK: usize = THREADS / 2;
+/// Addresses that wait for a thread: as many as connections may wait for names. When there are more,
+/// those go that came last of the network that has the most: others are nearer to their answer.
+const QUEUE: usize = 1024;
 /// How long an answer is believed.
 const LIFETIME: Duration = Duration::from_secs(60);
 /// How long a failure keeps us from asking again.
@@ -42,6 +49,8 @@ pub(super) enum Asked {
 /// Asks for names.
 pub(super) struct Names {
     shared: Arc<Shared>,
+    /// Addresses that wait for a thread, or whose answer has not been taken yet.
+    asked: HashSet<IpAddr>,
     cache: Cache,
     threads: usize,
 }
@@ -49,13 +58,18 @@ pub(super) struct Names {
 struct Shared {
     work: Mutex<Work>,
     arrived: Condvar,
-    answered: Mailbox<(IpAddr, NameAnswer)>,
+    /// Answers; none for what nobody will look up after all.
+    answered: Mailbox<(IpAddr, Option<NameAnswer>)>,
     resolve: fn(IpAddr) -> NameAnswer,
 }
 
 #[derive(Default)]
 struct Work {
-    queue: VecDeque<IpAddr>,
+    queue: Crowd<IpAddr>,
+    /// The networks that have addresses in the queue, the next one first.
+    turns: VecDeque<Network>,
+    /// How many threads work for a network, if any does.
+    busy: HashMap<Network, usize>,
     /// Threads without work.
     idle: usize,
 }
@@ -69,7 +83,11 @@ impl Names {
         Self::with(resolve)
     }
 
-    fn with(resolve: fn(IpAddr) -> NameAnswer) -> io::Result<Self> {
+    /// With another resolver.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn with(resolve: fn(IpAddr) -> NameAnswer) -> io::Result<Self> {
         Ok(Self {
             shared: Arc::new(Shared {
                 work: Mutex::default(),
@@ -77,6 +95,7 @@ impl Names {
                 answered: Mailbox::new()?,
                 resolve,
             }),
+            asked: HashSet::new(),
             cache: Cache::default(),
             threads: 0,
         })
@@ -87,52 +106,119 @@ impl Names {
         self.shared.answered.descriptor()
     }
 
-    /// Asks for the name of `address`, unless `asked` already; v4-mapped addresses are looked up
-    /// as the IPv4 addresses that they are.
+    /// Asks for the name of `address`, unless that is being done already; v4-mapped addresses are
+    /// looked up as the IPv4 addresses that they are.
     ///
-    /// Where too many wait, or no thread can be had, the look-up has failed.
-    pub(super) fn ask(&mut self, address: IpAddr, asked: bool, now: Moment) -> Asked {
+    /// Where its network has the most of too many that wait, or no thread can be had, the name stays
+    /// undetermined.
+    pub(super) fn ask(&mut self, address: IpAddr, now: Moment) -> Asked {
         let address = address.to_canonical();
         if let Some(answer) = self.cache.get(address, now) {
             return Asked::Known(answer.clone());
         }
-        if asked {
+        if self.asked.contains(&address) {
             return Asked::Later;
         }
-        let mut work = self.shared.lock();
-        if work.queue.len() >= QUEUE {
-            return Asked::Known(NameAnswer::Failed);
+        if self.threads == 0 && self.start_thread().is_err() {
+            return Asked::Known(NameAnswer::Undetermined);
         }
-        work.queue.push_back(address);
+        let mut work = self.shared.lock();
+        let displaced = match work.push(address) {
+            Pushed::Added => None,
+            Pushed::Displaced(other) => Some(other),
+            Pushed::Refused => return Asked::Known(NameAnswer::Undetermined),
+        };
         let more = work.queue.len() > work.idle && self.threads < THREADS;
         drop(work);
-        if more && self.start_thread().is_ok() {
-            self.threads += 1;
+        self.asked.insert(address);
+        if let Some(other) = displaced {
+            self.shared.answered.put((other, None));
         }
-        if self.threads == 0 {
-            self.shared.lock().queue.clear();
-            return Asked::Known(NameAnswer::Failed);
+        if more {
+            // Those that there are do the work alone.
+            let _ = self.start_thread();
         }
         self.shared.arrived.notify_one();
         Asked::Later
     }
 
-    fn start_thread(&self) -> io::Result<()> {
+    fn start_thread(&mut self) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         thread::Builder::new()
             .name("names".into())
             .stack_size(256 * 1024)
             .spawn(move || shared.work())?;
+        self.threads += 1;
         Ok(())
     }
 
     /// The answers since the last call, one for each question.
     pub(super) fn answers(&mut self, now: Moment) -> Vec<(IpAddr, NameAnswer)> {
-        let answers = self.shared.answered.take();
-        for (address, answer) in &answers {
-            self.cache.put(*address, answer.clone(), now);
+        let answers = self.shared.answered.take().into_iter();
+        let taken = answers.map(|(address, answer)| {
+            self.asked.remove(&address);
+            // Only what the resolver has said is kept.
+            if let Some(answer) = &answer {
+                self.cache.put(address, answer.clone(), now);
+            }
+            (address, answer.unwrap_or(NameAnswer::Undetermined))
+        });
+        taken.collect()
+    }
+}
+
+/// What became of an address that was to wait.
+enum Pushed {
+    Added,
+    /// It waits, and this one does not any more.
+    Displaced(IpAddr),
+    /// There is no place for it.
+    Refused,
+}
+
+impl Work {
+    fn push(&mut self, address: IpAddr) -> Pushed {
+        let network = Network::of(address);
+        let mut pushed = Pushed::Added;
+        if self.queue.len() >= QUEUE {
+            let gives_way = self.queue.gives_way(network);
+            match self.queue.last(gives_way) {
+                Some(other) if gives_way != network => {
+                    self.queue.leave(gives_way, other);
+                    pushed = Pushed::Displaced(other);
+                }
+                _ => return Pushed::Refused,
+            }
         }
-        answers
+        if self.queue.of(network) == 0 {
+            self.turns.push_back(network);
+        }
+        self.queue.enter(network, address);
+        pushed
+    }
+
+    /// The next address, of the first network whose turn it is and that does not keep its part of the
+    /// threads busy already.
+    fn take(&mut self) -> Option<IpAddr> {
+        let free =
+            |network: &Network| self.busy.get(network).copied().unwrap_or(0) < THREADS_OF_NETWORK;
+        let network = self.turns.remove(self.turns.iter().position(free)?)?;
+        let address = self.queue.take_first(network)?;
+        if self.queue.of(network) > 0 {
+            self.turns.push_back(network);
+        }
+        *self.busy.entry(network).or_default() += 1;
+        Some(address)
+    }
+
+    fn done(&mut self, address: IpAddr) {
+        let network = Network::of(address);
+        if let Some(busy) = self.busy.get_mut(&network) {
+            *busy -= 1;
+            if *busy == 0 {
+                self.busy.remove(&network);
+            }
+        }
     }
 }
 
@@ -145,14 +231,15 @@ impl Shared {
         loop {
             let address = self.next();
             let answer = (self.resolve)(address);
-            self.answered.put((address, answer));
+            self.lock().done(address);
+            self.answered.put((address, Some(answer)));
         }
     }
 
     fn next(&self) -> IpAddr {
         let mut work = self.lock();
         loop {
-            if let Some(address) = work.queue.pop_front() {
+            if let Some(address) = work.take() {
                 return address;
             }
             work.idle += 1;
@@ -165,24 +252,46 @@ impl Shared {
     }
 }
 
-/// The name of an address, and whether that name has the address in turn.
+/// The name of an address, and whether that name has the address in turn, as the C library of
+/// hosts.allow asks it: the name must be one that a host can have, and be no alias.
 pub(crate) fn resolve(address: IpAddr) -> NameAnswer {
-    let name = match lookup_addr(&address) {
-        Ok(name) => name,
+    let claimed = match lookup_addr(&address) {
+        Ok(claimed) => claimed,
         Err(error) if is_absent(&error) => return NameAnswer::NoName,
-        Err(_) => return NameAnswer::Failed,
+        Err(_) => return NameAnswer::Undetermined,
     };
-    match lookup_host(&name) {
-        Ok(mut addresses) => {
-            if addresses.any(|found| found.to_canonical() == address) {
-                NameAnswer::Confirmed(name)
-            } else {
-                NameAnswer::Unconfirmed(name)
+    let Ok(name) = claimed.parse::<HostName>() else {
+        return NameAnswer::Unconfirmed(claimed);
+    };
+    match addresses(&name, address) {
+        Ok((canonical, addresses)) => {
+            let is_alias = canonical.is_some_and(|own| !own.eq_ignore_ascii_case(name.as_str()));
+            match addresses.contains(&address) && !is_alias {
+                true => NameAnswer::Confirmed(name),
+                false => NameAnswer::Unconfirmed(claimed),
             }
         }
-        Err(error) if is_absent(&error) => NameAnswer::Unconfirmed(name),
-        Err(_) => NameAnswer::Failed,
+        Err(error) if is_absent(&error) => NameAnswer::Unconfirmed(claimed),
+        Err(_) => NameAnswer::Undetermined,
     }
+}
+
+/// What a name is an alias of, or itself, and its addresses in the family of `like`.
+fn addresses(name: &HostName, like: IpAddr) -> Result<(Option<String>, Vec<IpAddr>), LookupError> {
+    let hints = AddrInfoHints {
+        flags: libc::AI_CANONNAME,
+        address: match like {
+            IpAddr::V4(_) => libc::AF_INET,
+            IpAddr::V6(_) => libc::AF_INET6,
+        },
+        socktype: libc::SOCK_STREAM,
+        protocol: 0,
+    };
+    let found = getaddrinfo(Some(name.as_str()), None, Some(hints))?;
+    let found = found.collect::<io::Result<Vec<_>>>()?;
+    let canonical = found.iter().find_map(|entry| entry.canonname.clone());
+    let addresses = found.iter().map(|entry| entry.sockaddr.ip());
+    Ok((canonical, addresses.collect()))
 }
 
 fn is_absent(error: &LookupError) -> bool {
@@ -214,7 +323,7 @@ impl Cache {
             self.old = std::mem::take(&mut self.young);
         }
         let lifetime = match answer {
-            NameAnswer::Failed => LIFETIME_OF_FAILURE,
+            NameAnswer::Undetermined => LIFETIME_OF_FAILURE,
             _ => LIFETIME,
         };
         self.young.insert(address, (now.plus(lifetime), answer));
@@ -223,7 +332,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -238,34 +347,89 @@ mod tests {
         Moment(Duration::from_secs(seconds))
     }
 
-    #[test]
-    fn an_answer_comes_once_and_is_kept_for_a_while() {
-        let mut names = Names::with(|ip| NameAnswer::Confirmed(ip.to_string())).unwrap();
-        let mapped = "::ffff:192.0.2.7".parse().unwrap();
-        assert_eq!(names.ask(mapped, false, at(0)), Asked::Later);
-        wait(&names);
-        let answer = NameAnswer::Confirmed("192.0.2.7".into());
-        let plain = "192.0.2.7".parse().unwrap();
-        assert_eq!(names.answers(at(0)), [(plain, answer.clone())]);
-        assert_eq!(names.answers(at(0)), []);
-        assert_eq!(names.ask(mapped, false, at(59)), Asked::Known(answer));
-        assert_eq!(names.ask(plain, false, at(60)), Asked::Later);
+    fn named(ip: IpAddr) -> NameAnswer {
+        let name = format!("h-{ip}.example").replace(':', "-");
+        NameAnswer::Confirmed(name.parse().unwrap())
     }
 
     #[test]
-    fn a_stuck_resolver_fails_those_who_find_no_room() {
+    fn an_answer_comes_once_and_is_kept_for_a_while() {
+        let mut names = Names::with(named).unwrap();
+        let mapped = "::ffff:192.0.2.7".parse().unwrap();
+        assert_eq!(names.ask(mapped, at(0)), Asked::Later);
+        assert_eq!(names.ask(mapped, at(0)), Asked::Later);
+        wait(&names);
+        let plain = "192.0.2.7".parse().unwrap();
+        assert_eq!(names.answers(at(0)), [(plain, named(plain))]);
+        assert_eq!(names.answers(at(0)), []);
+        assert_eq!(names.ask(mapped, at(59)), Asked::Known(named(plain)));
+        assert_eq!(names.ask(plain, at(60)), Asked::Later);
+    }
+
+    fn flood(number: usize) -> IpAddr {
+        let number = u16::try_from(number).unwrap();
+        Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, number).into()
+    }
+
+    #[test]
+    fn who_finds_no_room_stays_undetermined_and_a_flood_makes_room_for_others() {
         let mut names = Names::with(|_| {
             loop {
                 thread::park();
             }
         })
         .unwrap();
-        let address = |number| IpAddr::V4(Ipv4Addr::from_bits(number));
-        let total = u32::try_from(QUEUE + THREADS).unwrap();
-        let failed = (0..=total)
-            .map(|number| names.ask(address(number), false, at(0)))
-            .filter(|asked| *asked == Asked::Known(NameAnswer::Failed));
-        assert!((1..=THREADS + 1).contains(&failed.count()));
+        let undetermined = Asked::Known(NameAnswer::Undetermined);
+        let mut refused = 0;
+        for number in 0..QUEUE + THREADS_OF_NETWORK + 10 {
+            refused += usize::from(names.ask(flood(number), at(0)) == undetermined);
+        }
+        assert!(
+            (10..=10 + THREADS_OF_NETWORK).contains(&refused),
+            "{refused}"
+        );
+        // A network gives its last one up for another network. All threads but those of the flood are
+        // free for that one.
+        let other: IpAddr = "192.0.2.7".parse().unwrap();
+        assert_eq!(names.ask(other, at(0)), Asked::Later);
+        wait(&names);
+        let answers = names.answers(at(0));
+        assert!(
+            matches!(answers[..], [(displaced, NameAnswer::Undetermined)] if displaced != other),
+            "{answers:?}"
+        );
+        let begin = std::time::Instant::now();
+        while names.shared.lock().busy.get(&Network::of(other)) != Some(&1) {
+            assert!(
+                begin.elapsed() < Duration::from_secs(10),
+                "it has no thread"
+            );
+            thread::yield_now();
+        }
+        // Nothing is known of one that was displaced. There is room for it now.
+        assert_eq!(names.ask(answers[0].0, at(0)), Asked::Later);
+    }
+
+    #[test]
+    fn networks_take_turns() {
+        let mut work = Work::default();
+        for number in 0..20 {
+            work.push(flood(number));
+        }
+        work.push("192.0.2.7".parse().unwrap());
+        work.push("198.51.100.7".parse().unwrap());
+        let taken: Vec<_> = std::iter::from_fn(|| work.take()).collect();
+        let expected = [
+            flood(0),
+            "192.0.2.7".parse().unwrap(),
+            "198.51.100.7".parse().unwrap(),
+        ];
+        assert_eq!(taken[..3], expected);
+        // No more than its part works for the flood.
+        assert_eq!(taken.len(), 2 + THREADS_OF_NETWORK);
+        work.done(flood(0));
+        assert_eq!(work.take(), Some(flood(THREADS_OF_NETWORK)));
+        assert_eq!(work.take(), None);
     }
 
     #[test]

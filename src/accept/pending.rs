@@ -1,7 +1,8 @@
 //! Connections that wait: for their peer's name, for a client to take a banner, or for a process.
 //!
-//! Their number and their time are bounded. Each kind waits for a fixed time, so that a queue in
-//! the order of arrival is in the order of deadlines too.
+//! Their number and their time are bounded, and places are shared out by networks: see [`super::crowd`].
+//! Each kind waits for a fixed time, so that a queue in the order of arrival is in the order of deadlines
+//! too.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -14,6 +15,7 @@ use crate::policy::Slot;
 use crate::sys::socket::send_now;
 
 use super::clock::Moment;
+use super::crowd::{Crowd, Network};
 use super::ident::Query;
 use super::libwrap::{Changes, Known};
 use super::peer::Remote;
@@ -59,6 +61,8 @@ pub(super) enum Next {
 pub(super) enum Wait {
     /// The name of its peer.
     Name,
+    /// The name of the sender of a datagram, whose socket nobody else hears meanwhile.
+    Sender,
     /// The answer of its ident server.
     Ident,
     /// The client has to take what it is sent.
@@ -70,8 +74,11 @@ pub(super) enum Wait {
 }
 
 impl Wait {
-    const ALL: [Self; 5] = [
+    const COUNT: usize = 6;
+
+    const ALL: [Self; Self::COUNT] = [
         Self::Name,
+        Self::Sender,
         Self::Ident,
         Self::Drain,
         Self::Retry,
@@ -83,6 +90,9 @@ impl Wait {
         match self {
             // As long as a resolver's own usual limits: two servers, two attempts of 5 seconds.
             Self::Name => Duration::from_secs(20),
+            // As long as a resolver that works. The sender may be made up, and then others wait for
+            // nothing; one that is not sends again when the name is known.
+            Self::Sender => Duration::from_secs(1),
             // Semantics, section 4.2.
             Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
             // Semantics, section 4.8.
@@ -95,8 +105,27 @@ impl Wait {
         match self {
             Self::Name | Self::Line => 1024,
             Self::Ident | Self::Drain | Self::Retry => 256,
+            // The socket is not looked at before that one has gone.
+            Self::Sender => 1,
         }
     }
+
+    /// Whether it ends with an answer of the resolver.
+    fn is_for_name(self) -> bool {
+        matches!(self, Self::Name | Self::Sender)
+    }
+}
+
+/// Whether there is a place for one more that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There is.
+    Free,
+    /// This one has to give it up.
+    Of(Key),
+    /// There is none: those that wait are nearer to their answer, and none of another network has to
+    /// give way.
+    Taken,
 }
 
 /// Bytes on their way to a client.
@@ -134,7 +163,7 @@ impl Outbox {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     slab: Slab<Entry>,
-    queues: [Queue; 5],
+    queues: [Queue; Wait::COUNT],
     by_address: HashMap<IpAddr, Vec<Key>>,
 }
 
@@ -149,7 +178,7 @@ struct Entry {
 struct Queue {
     /// In the order of deadlines; those that wait no more are skipped.
     order: VecDeque<(Moment, Key)>,
-    waiting: usize,
+    crowd: Crowd<Key>,
 }
 
 /// A connection that waits no more.
@@ -174,14 +203,32 @@ impl Pending {
         self.slab.len()
     }
 
-    /// Whether one more may wait so.
-    pub(super) fn has_room(&self, wait: Wait) -> bool {
-        self.queues[wait as usize].waiting < wait.room()
+    /// How many descriptors they take.
+    pub(super) fn descriptors(&self) -> usize {
+        // Each ident query has a socket of its own.
+        self.slab.len() + self.queues[Wait::Ident as usize].crowd.len()
     }
 
-    /// Whether someone waits for the name of `address` already.
-    pub(super) fn awaits(&self, address: IpAddr) -> bool {
-        self.by_address.contains_key(&address.to_canonical())
+    /// Whether one more client from `address` may wait so, and which one makes room for it.
+    pub(super) fn place(&mut self, wait: Wait, address: IpAddr) -> Place {
+        let Self { slab, queues, .. } = self;
+        let queue = &mut queues[wait as usize];
+        if queue.crowd.len() < wait.room() {
+            return Place::Free;
+        }
+        let network = Network::of(address);
+        let gives_way = queue.crowd.gives_way(network);
+        let one = match wait {
+            // Those that came first are the next to be answered.
+            Wait::Name | Wait::Sender if gives_way == network => None,
+            Wait::Name | Wait::Sender => queue.crowd.last(gives_way),
+            // The one that has not read, sent or been answered for the longest time.
+            Wait::Ident | Wait::Drain | Wait::Retry | Wait::Line => {
+                let first = queue.crowd.first(gives_way);
+                first.or_else(|| queue.first(slab).map(|(_, key)| key))
+            }
+        };
+        one.map_or(Place::Taken, Place::Of)
     }
 
     /// Lets a connection wait from `now` on; the caller has looked whether there is room.
@@ -194,6 +241,7 @@ impl Pending {
         wait: Wait,
         now: Moment,
     ) -> Result<Key, Box<Connection>> {
+        let network = Network::of(connection.remote.address.ip());
         let address = connection.address_in_question();
         let entry = Entry {
             connection,
@@ -205,9 +253,9 @@ impl Pending {
             .insert(entry)
             .map_err(|entry| Box::new(entry.connection))?;
         let queue = &mut self.queues[wait as usize];
-        queue.waiting += 1;
+        queue.crowd.enter(network, key);
         queue.order.push_back((now.plus(wait.time()), key));
-        if wait == Wait::Name {
+        if wait.is_for_name() {
             self.by_address.entry(address).or_default().push(key);
         }
         Ok(key)
@@ -233,8 +281,9 @@ impl Pending {
             wait,
             watched,
         } = self.slab.remove(key)?;
-        self.queues[wait as usize].waiting -= 1;
-        if wait == Wait::Name {
+        let network = Network::of(connection.remote.address.ip());
+        self.queues[wait as usize].crowd.leave(network, key);
+        if wait.is_for_name() {
             let address = connection.address_in_question();
             if let Some(keys) = self.by_address.get_mut(&address) {
                 keys.retain(|&other| other != key);
@@ -272,13 +321,6 @@ impl Pending {
             .iter_mut()
             .filter_map(|queue| queue.first(slab))
             .find(|(due, _)| now >= *due)
-            .map(|(_, key)| key)
-    }
-
-    /// The one that waits so for the longest time.
-    pub(super) fn oldest(&mut self, wait: Wait) -> Option<Key> {
-        self.queues[wait as usize]
-            .first(&mut self.slab)
             .map(|(_, key)| key)
     }
 
@@ -327,6 +369,40 @@ mod tests {
 
     fn at(seconds: u64) -> Moment {
         Moment(Duration::from_secs(seconds))
+    }
+
+    /// A connection from this address, as far as sharing goes.
+    fn from(address: &str) -> Connection {
+        let (_, mut connection) = pair();
+        connection.remote = Remote::new((address.parse::<IpAddr>().unwrap(), 1).into());
+        connection
+    }
+
+    #[test]
+    fn where_all_places_are_taken_the_network_with_the_most_gives_one_up() {
+        let (flood, other) = ("192.0.2.1", "198.51.100.1");
+        let [here, there] = [flood, other].map(|address| address.parse().unwrap());
+        let limit = nix::sys::resource::Resource::RLIMIT_NOFILE;
+        nix::sys::resource::setrlimit(limit, 8192, 8192).unwrap();
+        for wait in Wait::ALL {
+            let mut pending = Pending::default();
+            let mut keys = Vec::new();
+            while keys.len() < wait.room() {
+                assert_eq!(pending.place(wait, here), Place::Free);
+                keys.push(pending.insert(from(flood), wait, at(0)).unwrap());
+            }
+            let sockets = if wait == Wait::Ident { 2 } else { 1 };
+            assert_eq!(pending.descriptors(), sockets * wait.room());
+            let (same, another) = (pending.place(wait, here), pending.place(wait, there));
+            match wait {
+                Wait::Name => {
+                    let last = keys[keys.len() - 1];
+                    assert_eq!((same, another), (Place::Taken, Place::Of(last)));
+                }
+                Wait::Sender => assert_eq!((same, another), (Place::Taken, Place::Taken)),
+                _ => assert_eq!((same, another), (Place::Of(keys[0]), Place::Of(keys[0]))),
+            }
+        }
     }
 
     #[test]
@@ -383,7 +459,7 @@ mod tests {
         assert_eq!(pending.due(), Some(at(120)));
         assert_eq!(pending.named("127.0.0.1".parse().unwrap()), [late]);
         assert!(pending.remove(late).is_some());
-        assert!(!pending.awaits("127.0.0.1".parse().unwrap()));
+        assert_eq!(pending.named("127.0.0.1".parse().unwrap()), []);
         assert_eq!((pending.due(), pending.is_empty()), (None, true));
     }
 }

@@ -106,25 +106,6 @@ impl Bed {
         })
     }
 
-    /// Makes a service whose helper sees files of its own in /etc.
-    pub(crate) fn serve_with_files(
-        &self,
-        id: &str,
-        lines: &str,
-        files: &[(&str, &str)],
-    ) -> Result<Served<'_>> {
-        let mut drop_in = String::from("[Service]\n");
-        for (name, text) in files {
-            let own = format!("/etc/wrapped/{id}.{name}");
-            self.container.write(&own, text, 0o644)?;
-            self.container.sh(&format!("touch /etc/{name}"))?;
-            drop_in += &format!("BindPaths={own}:/etc/{name}\n");
-        }
-        let served = self.serve(id, lines)?;
-        served.drop_in("service", &drop_in)?;
-        Ok(served)
-    }
-
     /// Writes an executable script and gives its path.
     pub(crate) fn script(&self, name: &str, body: &str) -> Result<String> {
         let path = format!("/usr/local/bin/{name}");
@@ -193,6 +174,18 @@ impl Served<'_> {
     pub(crate) fn rewrite(&self, lines: &str) -> Result<()> {
         self.bed.write(&self.id, self.port, lines)?;
         self.bed.daemon_reload()
+    }
+
+    /// Has its helper see files of its own in /etc.
+    pub(crate) fn with_files(&self, files: &[(&str, &str)]) -> Result<()> {
+        let mut drop_in = String::from("[Service]\n");
+        for (name, text) in files {
+            let own = format!("/etc/wrapped/{}.{name}", self.id);
+            self.bed.container.write(&own, text, 0o644)?;
+            self.bed.container.sh(&format!("touch /etc/{name}"))?;
+            drop_in += &format!("BindPaths={own}:/etc/{name}\n");
+        }
+        self.drop_in("service", &drop_in)
     }
 
     /// Writes a drop-in for one of its units and makes it known.

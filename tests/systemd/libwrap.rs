@@ -23,8 +23,9 @@ const ECHO: &str = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in";
 
 /// A service that has a hosts.allow and a hosts.deny of its own.
 fn wrapped<'a>(bed: &'a Bed, id: &str, lines: &str, allow: &str, deny: &str) -> Result<Served<'a>> {
-    let files = [("hosts.allow", allow), ("hosts.deny", deny)];
-    bed.serve_with_files(id, lines, &files)
+    let served = bed.serve(id, lines)?;
+    served.with_files(&[("hosts.allow", allow), ("hosts.deny", deny)])?;
+    Ok(served)
 }
 
 fn is_let_in(served: &Served<'_>, host: u8) -> Result<()> {
@@ -156,13 +157,15 @@ fn nolibwrap(bed: &Bed) -> Result<()> {
 fn unreadable(bed: &Bed) -> Result<()> {
     let served = wrapped(bed, "unreadable", ECHO, "ALL: 127.0.0.2\n", "x: ALL\n")?;
     is_let_in(&served, 1)?;
-    bed.container.sh("chmod 600 /etc/wrapped/unreadable.hosts.deny")?;
+    bed.container
+        .sh("chmod 600 /etc/wrapped/unreadable.hosts.deny")?;
     turned_away(&served.hear()?)?;
     let line = served.await_line("unreadable: hosts.deny can't be read: ")?;
     contains(line.message(), "ermission denied")?;
     served.await_line("FAIL: unreadable libwrap from=::ffff:127.0.0.1")?;
     is_let_in(&served, 2)?;
-    bed.container.sh("chmod 644 /etc/wrapped/unreadable.hosts.deny")?;
+    bed.container
+        .sh("chmod 644 /etc/wrapped/unreadable.hosts.deny")?;
     is_let_in(&served, 1)
 }
 

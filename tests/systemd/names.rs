@@ -31,7 +31,9 @@ fn serve<'a>(
         ("hosts.allow", allow),
         ("hosts.deny", deny),
     ];
-    bed.serve_with_files(id, &format!("{ECHO}\n{lines}"), &files)
+    let served = bed.serve(id, &format!("{ECHO}\n{lines}"))?;
+    served.with_files(&files)?;
+    Ok(served)
 }
 
 /// What a client at an IPv4 address of the loopback hears.
@@ -84,7 +86,10 @@ fn numbers(bed: &Bed) -> Result<()> {
 
 fn impossible_names(bed: &Bed) -> Result<()> {
     const SERVER: Ipv4Addr = Ipv4Addr::new(127, 53, 0, 2);
-    let long = format!("{}friends.example", format!("{}.", "x".repeat(60)).repeat(5));
+    let long = format!(
+        "{}friends.example",
+        format!("{}.", "x".repeat(60)).repeat(5)
+    );
     let names = [
         "a b.friends.example",
         "a\n.friends.example",
@@ -107,9 +112,10 @@ fn impossible_names(bed: &Bed) -> Result<()> {
                 let name = names.get(usize::from(address.octets()[3]).wrapping_sub(1));
                 return name.map_or(Reply::Nothing, |name| Reply::name(name.clone()));
             }
-            Question::V4(name) | Question::V6(name) => {
-                names.iter().zip(1..).find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
-            }
+            Question::V4(name) | Question::V6(name) => names
+                .iter()
+                .zip(1..)
+                .find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes())),
             Question::Names(_) => None,
         };
         let Some(address) = last.map(|(_, last)| Ipv4Addr::new(127, 9, 1, last)) else {
@@ -151,22 +157,28 @@ fn flood(bed: &Bed) -> Result<()> {
     const SERVER: Ipv4Addr = Ipv4Addr::new(127, 53, 0, 3);
     let evil = |number: u16| Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, number);
     // Each address of the network has a name of its own, which leads back to it.
-    let _resolver = Resolver::new(SERVER, Duration::from_millis(500), move |question| {
-        match question {
+    let _resolver = Resolver::new(
+        SERVER,
+        Duration::from_millis(500),
+        move |question| match question {
             Question::Names(IpAddr::V6(address)) => {
                 Reply::name(format!("h{}.evil.example", address.segments()[7]))
             }
             Question::Names(IpAddr::V4(address)) if address.octets()[1] == 9 => {
                 Reply::name("good.example")
             }
-            Question::V6(name) => match name.strip_prefix('h').and_then(|name| name.split_once('.')) {
-                Some((number, "evil.example")) => Reply::address(evil(number.parse().unwrap_or(0))),
-                _ => Reply::Records(Vec::new()),
-            },
+            Question::V6(name) => {
+                match name.strip_prefix('h').and_then(|name| name.split_once('.')) {
+                    Some((number, "evil.example")) => {
+                        Reply::address(evil(number.parse().unwrap_or(0)))
+                    }
+                    _ => Reply::Records(Vec::new()),
+                }
+            }
             Question::V4(name) if name == "good.example" => Reply::address([127, 9, 3, 1]),
             _ => Reply::Records(Vec::new()),
-        }
-    })?;
+        },
+    )?;
     bed.container.sh(
         "sysctl -q net.ipv6.ip_nonlocal_bind=1 && ip -6 route replace local fd00:9::/64 dev lo",
     )?;

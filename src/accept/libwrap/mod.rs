@@ -23,7 +23,7 @@ use super::banner::Banner;
 use super::clock::Moment;
 use super::environment;
 use super::helper::Helper;
-use super::ident::Answer;
+use super::ident::{Answer, Failure, Query};
 use super::peer::Remote;
 use super::pending::{Connection, Next};
 use super::settings::{Work, limits};
@@ -73,6 +73,19 @@ impl Known {
             None => self.client = answer,
         }
     }
+
+    /// Nothing more is found out: what was not asked for stays undetermined.
+    pub(super) fn give_up(&mut self) {
+        for name in [&mut self.client, &mut self.server] {
+            if *name == NameAnswer::NotAsked {
+                *name = NameAnswer::Undetermined;
+            }
+        }
+        if self.user == User::NotAsked {
+            self.user = User::Undetermined;
+        }
+        self.looks_for = None;
+    }
 }
 
 impl Connection {
@@ -109,19 +122,24 @@ impl Helper {
                 match connection.known.looks_for {
                     Some(_) => self.find_name(connection, slot, now),
                     None => {
-                        connection.known.server = NameAnswer::Failed;
+                        connection.known.server = NameAnswer::Undetermined;
                         self.check_libwrap(connection, slot, now);
                     }
                 }
             }
-            Some(Err(Need::User)) => match self.ask_user(&connection) {
+            // As for the C library: it has no connection to ask about.
+            Some(Err(Need::User)) if self.hands_over() => {
+                connection.known.user = User::Unknown;
+                self.check_libwrap(connection, slot, now);
+            }
+            Some(Err(Need::User)) => match Query::new(&connection.stream) {
                 Ok(query) => {
                     connection.known.asks_user = true;
                     connection.next = Next::Ident(slot, query);
                     self.advance(connection, now);
                 }
-                Err(_) => {
-                    connection.known.user = User::Unknown;
+                Err(failure) => {
+                    connection.known.user = user(Err(failure));
                     self.check_libwrap(connection, slot, now);
                 }
             },
@@ -140,8 +158,7 @@ impl Helper {
         if !std::mem::take(&mut connection.known.asks_user) {
             return Some((connection, slot, answer));
         }
-        let user = answer.ok().as_deref().and_then(user);
-        connection.known.user = user.map_or(User::Unknown, User::Known);
+        connection.known.user = user(answer);
         self.check_libwrap(connection, slot, now);
         None
     }
@@ -222,7 +239,8 @@ impl Helper {
                 None => return Some(Ok(())),
                 Some(Ok((verdict, _))) => break verdict,
                 Some(Err(Need::ClientName)) => return None,
-                Some(Err(Need::ServerName)) => known.server = NameAnswer::Failed,
+                // It does not tell where it went to: as the C library has it.
+                Some(Err(Need::ServerName)) => known.server = NameAnswer::NoName,
                 Some(Err(Need::User)) => known.user = User::Unknown,
             }
         };
@@ -387,8 +405,51 @@ fn banner(
     }
 }
 
-/// The user in the answer of an ident server, which names the system before him.
-fn user(answer: &str) -> Option<String> {
-    let (_, user) = answer.split_once(':')?;
-    user.split_whitespace().next().map(str::to_owned)
+/// The longest name of a user that the C library takes.
+const MAX_USER: usize = 255;
+
+/// The user in the answer of an ident server, which names the system before him; as the C library reads
+/// it, up to a blank.
+fn user(answer: Answer) -> User {
+    let answer = match answer {
+        Ok(answer) => answer,
+        // Whoever does not say it has no user. Where we could not ask it may be any.
+        Err(Failure::System) => return User::Undetermined,
+        Err(Failure::NoServer | Failure::Timeout | Failure::Receiving | Failure::BadResponse) => {
+            return User::Unknown;
+        }
+    };
+    let blank = |letter: char| letter.is_ascii_whitespace() || letter == '\x0b';
+    let words = answer.split_once(':').map(|(_, text)| text.split(blank));
+    let word = words.and_then(|mut words| words.find(|word| !word.is_empty()));
+    let begin = |word: &str| {
+        let ends = word
+            .char_indices()
+            .map(|(at, letter)| at + letter.len_utf8());
+        let end = ends.take_while(|end| *end <= MAX_USER).last();
+        word[..end.unwrap_or(0)].to_owned()
+    };
+    word.map_or(User::Unknown, |word| User::Known(begin(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_is_one_word_and_no_answer_is_not_the_same_as_none_asked_for() {
+        let known = |text: &str| user(Ok(text.to_owned()));
+        assert_eq!(known("UNIX : joe smith"), User::Known("joe".into()));
+        assert_eq!(
+            known("UNIX:\u{a0}joe\x0bx"),
+            User::Known("\u{a0}joe".into())
+        );
+        assert_eq!(known("OTHER:a:b"), User::Known("a:b".into()));
+        assert_eq!(known("UNIX :  "), User::Unknown);
+        assert_eq!(known("UNIX"), User::Unknown);
+        let long = format!("UNIX:{}", "\u{fc}".repeat(200));
+        assert_eq!(known(&long), User::Known("\u{fc}".repeat(127)));
+        assert_eq!(user(Err(Failure::Timeout)), User::Unknown);
+        assert_eq!(user(Err(Failure::System)), User::Undetermined);
+    }
 }

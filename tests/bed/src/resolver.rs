@@ -1,7 +1,7 @@
 //! A name server of the test's own, whose answers a scenario makes up.
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -173,7 +173,11 @@ fn parse(packet: &[u8]) -> Option<(&[u8], String, u16)> {
         name += &String::from_utf8_lossy(label).to_ascii_lowercase();
     }
     let kind = packet.get(at..at + 2)?;
-    Some((packet.get(..at + 4)?, name, u16::from_be_bytes(kind.try_into().ok()?)))
+    Some((
+        packet.get(..at + 4)?,
+        name,
+        u16::from_be_bytes(kind.try_into().ok()?),
+    ))
 }
 
 /// The address that a name below in-addr.arpa or ip6.arpa stands for.
@@ -242,7 +246,10 @@ mod tests {
 
     #[test]
     fn names_of_addresses_are_read_backwards() {
-        assert_eq!(reversed("2.0.9.10.in-addr.arpa"), Some([10, 9, 0, 2].into()));
+        assert_eq!(
+            reversed("2.0.9.10.in-addr.arpa"),
+            Some([10, 9, 0, 2].into())
+        );
         let name = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.0.0.0.0.0.d.f.ip6.arpa";
         let address: Ipv6Addr = "fd00:9::1".parse().unwrap();
         assert_eq!(reversed(name), Some(address.into()));
