@@ -62,6 +62,15 @@ fn the_first_rule_decides_and_says_where_it_stands() {
 }
 
 #[test]
+fn an_address_of_a_translator_or_tunnel_is_no_ipv4_address() {
+    let tables = tables("", "ALL: 192.0.2. 192.0.2.0/24\n");
+    for client in ["64:ff9b::192.0.2.1", "2002:c000:201::1", "::192.0.2.1"] {
+        assert_eq!(outcome(&tables, client), Outcome::Allow);
+    }
+    assert_eq!(outcome(&tables, "::ffff:192.0.2.1"), Outcome::Deny);
+}
+
+#[test]
 fn what_is_not_known_is_asked_for_only_where_it_decides() {
     let tables = tables(
         "ALL@.example.org: ALL\nALL: 10. .example.org joe@192.0.2.\n",

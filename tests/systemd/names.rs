@@ -103,14 +103,30 @@ fn impossible_names(bed: &Bed) -> Result<()> {
         "mapped.friends.example",
         "HOST.Friends.Example",
         "xn--mnchen-3ya.friends.example",
+        "first.friends.example",
+        "second.friends.example",
+        "classless.friends.example",
     ]
     .map(|name| name.as_bytes().to_vec());
-    let good = 11..=12;
+    let good = [11, 12, 13, 15];
     let _resolver = Resolver::new(SERVER, Duration::ZERO, move |question| {
         let last = match question {
             Question::Names(IpAddr::V4(address)) => {
-                let name = names.get(usize::from(address.octets()[3]).wrapping_sub(1));
-                return name.map_or(Reply::Nothing, |name| Reply::name(name.clone()));
+                let last = address.octets()[3];
+                let Some(name) = names.get(usize::from(last).wrapping_sub(1)) else {
+                    return Reply::Nothing;
+                };
+                let (own, other) = (
+                    Record::Name(name.clone()),
+                    Record::Name(b"other.example".into()),
+                );
+                return Reply::Records(match last {
+                    13 => vec![own, other],
+                    14 => vec![other, own],
+                    // RFC 2317.
+                    15 => vec![Record::Alias("15.0-63.1.9.127.in-addr.arpa".into()), own],
+                    _ => vec![own],
+                });
             }
             Question::V4(name) | Question::V6(name) => names
                 .iter()
@@ -139,7 +155,7 @@ fn impossible_names(bed: &Bed) -> Result<()> {
     let lists = "\tonly_from = .friends.example\n\tflags = NOLIBWRAP";
     let listed = serve(bed, "unfriendly", lists, SERVER, ["", ""])?;
     for served in [&wrapped, &listed] {
-        for last in 1..=12 {
+        for last in 1..=15 {
             match good.contains(&last) {
                 true => is_let_in(served, [127, 9, 1, last])?,
                 false => turned_away(&hear(served, [127, 9, 1, last])?)

@@ -90,6 +90,14 @@ fn no_access_keeps_out_whom_it_lists() {
 }
 
 #[test]
+fn an_address_of_a_translator_or_tunnel_is_no_ipv4_address() {
+    for peer in ["64:ff9b::192.0.2.1", "2002:c000:201::1", "::192.0.2.1"] {
+        assert_eq!(by_address(None, &["192.0.2.0/24"], peer), "allow");
+        assert_eq!(by_address(Some(&["192.0.2.0/24"]), &[], peer), "f:1:1");
+    }
+}
+
+#[test]
 fn no_access_wins_over_a_narrower_only_from_and_both_are_named() {
     let only_from = Some(["10.1.2.3/32"].as_slice());
     assert_eq!(
