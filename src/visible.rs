@@ -68,7 +68,7 @@ mod tests {
             '\u{e0001}',
             '\u{e0041}',
             '\u{e0100}',
-            // Nobody knows what these are.
+            // Private use, no characters, not assigned.
             '\u{e000}',
             '\u{ffff}',
             '\u{10ffff}',

@@ -428,7 +428,8 @@ impl Helper {
             }
             (Wait::Retry, Next::Serve(slot, _)) if over == Over::Displaced => {
                 self.state.leave(slot);
-                self.refuse(connection, &Refusal::by(Reason::Fork), now);
+                // No banner and no ident query: it would take a place elsewhere.
+                self.log_refusal(&Refusal::by(Reason::Fork), &connection.remote, now);
             }
             (Wait::Retry, next) => {
                 connection.next = next;

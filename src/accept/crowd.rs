@@ -1,6 +1,6 @@
 //! Places in which clients wait, shared out by the networks that the clients come from.
 //!
-//! A network may take all places while nobody else wants one. When a client finds no place, the network
+//! A network may take all places while no other network wants one. When a client finds no place, the network
 //! that has the most gives one up. So a network keeps its part, a place for each network that waits at
 //! least, however many addresses another one floods from.
 

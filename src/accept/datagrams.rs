@@ -16,7 +16,7 @@ use super::peer::Remote;
 use super::settings::Work;
 
 /// Datagrams that may wait for the names of their senders; more are lost, as datagrams may be. The names
-/// are found out all the same, for those who send again.
+/// are found out all the same: a sender that sends again is answered then.
 const WAITING: usize = 256;
 
 /// A datagram that waits for the name of its sender.

@@ -22,6 +22,10 @@ impl Helper {
             connection.next = Next::Serve(slot, 0);
             return self.advance(connection, now);
         }
+        // A rule may have asked already.
+        if let Some(answer) = connection.known.answer.take() {
+            return self.identified(connection, slot, answer, now);
+        }
         match Query::new(&connection.stream) {
             Ok(query) => {
                 connection.next = Next::Ident(slot, query);
@@ -33,7 +37,7 @@ impl Helper {
 
     /// What comes after a refusal: its user, where he is asked for, and the end.
     pub(super) fn dismiss(&mut self, mut connection: Connection, now: Moment) {
-        // For a line of the log alone nobody else has to give a place up.
+        // For a line of the log alone no other client has to give its place up.
         let peer = connection.remote.address.ip();
         let asks = self.settings.spec.logging.failure.userid
             && self.pending.place(Wait::Ident, peer) == Place::Free;

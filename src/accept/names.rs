@@ -58,7 +58,7 @@ pub(super) struct Names {
 struct Shared {
     work: Mutex<Work>,
     arrived: Condvar,
-    /// Answers; none for what nobody will look up after all.
+    /// Answers; none for an address that gave its place up and is not looked up.
     answered: Mailbox<(IpAddr, Option<NameAnswer>)>,
     resolve: fn(IpAddr) -> NameAnswer,
 }
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_no_room_stays_undetermined_and_a_flood_makes_room_for_others() {
+    fn an_address_without_a_place_stays_undetermined_and_a_flood_makes_room_for_others() {
         let mut names = Names::with(|_| {
             loop {
                 thread::park();

@@ -61,7 +61,7 @@ pub(super) enum Next {
 pub(super) enum Wait {
     /// The name of its peer.
     Name,
-    /// The name of the sender of a datagram, whose socket nobody else hears meanwhile.
+    /// The name of the sender of a datagram; no other datagram of the socket is read meanwhile.
     Sender,
     /// The answer of its ident server.
     Ident,

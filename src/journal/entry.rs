@@ -46,7 +46,7 @@ impl Entry {
     }
 
     /// Adds a field with a text. What is not [visible](is_visible) in it is written as `\xNN`, so that it
-    /// can't end before its time, and nobody is shown anything else than what it says.
+    /// can't end before its time, and is seen as what it is.
     pub(super) fn text(&mut self, name: &str, value: impl Display) {
         self.0.extend_from_slice(name.as_bytes());
         self.0.push(b'=');

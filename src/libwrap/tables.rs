@@ -100,7 +100,7 @@ impl Tables {
     /// first; where none does, it may. What can't be read refuses.
     ///
     /// Where it can't be told whether a rule matches, as a name or user could not be found out, the rule
-    /// lets nobody in by itself, and it refuses unless it would do nothing but let the client in.
+    /// admits no client by itself, and it refuses unless it would do nothing but admit the client.
     ///
     /// # Errors
     /// The lookup on which it depends. Nothing has been done then.

@@ -159,7 +159,7 @@ fn what_can_not_be_read_refuses() {
 }
 
 #[test]
-fn what_could_not_be_found_out_lets_nobody_in_and_keeps_out() {
+fn what_could_not_be_found_out_admits_no_client_and_refuses_where_a_rule_denies() {
     let outcome = |allow: &str, deny: &str| {
         let tables = tables(allow, deny);
         let client = ask(
@@ -244,10 +244,10 @@ fn what_could_not_be_found_out_lets_nobody_in_and_keeps_out() {
 }
 
 proptest! {
-    /// Whatever the name and the user may be: a client of whom they are not known gets in only where it
+    /// Whatever the name and the user may be: a client without them gets in only where it
     /// gets in with each of them, and gets around nothing that a rule does with its server.
     #[test]
-    fn who_is_let_in_unknown_would_be_let_in_anyway(
+    fn a_client_that_is_admitted_without_its_name_is_admitted_with_any_name(
         rules in prop::collection::vec(
             (
                 prop::sample::select(vec!["ALL", "ftpd", "x"]),

@@ -12,7 +12,7 @@ use crate::bed::{Bed, Served, equal, turned_away};
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("names_that_are_numbers_open_nothing", numbers),
     ("names_that_no_host_can_have_open_nothing", impossible_names),
-    ("names_asked_for_in_a_flood_let_nobody_in", flood),
+    ("names_asked_for_in_a_flood_admit_no_client", flood),
 ];
 
 const ECHO: &str = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in";

@@ -23,7 +23,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("no_datagram_is_lost", datagrams),
     ("a_refused_datagram_goes_alone", refused_datagram),
     (
-        "a_sender_whose_name_does_not_come_holds_nobody_up",
+        "a_sender_whose_name_does_not_come_delays_no_other",
         nameless_sender,
     ),
 ];

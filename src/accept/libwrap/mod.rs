@@ -51,6 +51,8 @@ pub(super) struct Known {
     looks_for: Option<IpAddr>,
     /// Its user is being asked for, for a rule.
     asks_user: bool,
+    /// What came of that, if a rule has asked.
+    pub(super) answer: Option<Answer>,
 }
 
 impl Default for Known {
@@ -61,6 +63,7 @@ impl Default for Known {
             user: User::NotAsked,
             looks_for: None,
             asks_user: false,
+            answer: None,
         }
     }
 }
@@ -72,6 +75,11 @@ impl Known {
             Some(_) => self.server = answer,
             None => self.client = answer,
         }
+    }
+
+    fn take_user(&mut self, answer: Answer) {
+        self.user = user(&answer);
+        self.answer = Some(answer);
     }
 
     /// Nothing more is found out: what was not asked for stays undetermined.
@@ -139,7 +147,7 @@ impl Helper {
                     self.advance(connection, now);
                 }
                 Err(failure) => {
-                    connection.known.user = user(Err(failure));
+                    connection.known.take_user(Err(failure));
                     self.check_libwrap(connection, slot, now);
                 }
             },
@@ -158,7 +166,7 @@ impl Helper {
         if !std::mem::take(&mut connection.known.asks_user) {
             return Some((connection, slot, answer));
         }
-        connection.known.user = user(answer);
+        connection.known.take_user(answer);
         self.check_libwrap(connection, slot, now);
         None
     }
@@ -410,10 +418,10 @@ const MAX_USER: usize = 255;
 
 /// The user in the answer of an ident server, which names the system before him; as the C library reads
 /// it, up to a blank.
-fn user(answer: Answer) -> User {
+fn user(answer: &Answer) -> User {
     let answer = match answer {
         Ok(answer) => answer,
-        // Whoever does not say it has no user. Where we could not ask it may be any.
+        // A client whose machine does not say it has no user. Where we could not ask it may be any.
         Err(Failure::System) => return User::Undetermined,
         Err(Failure::NoServer | Failure::Timeout | Failure::Receiving | Failure::BadResponse) => {
             return User::Unknown;
@@ -438,7 +446,7 @@ mod tests {
 
     #[test]
     fn the_user_is_one_word_and_no_answer_is_not_the_same_as_none_asked_for() {
-        let known = |text: &str| user(Ok(text.to_owned()));
+        let known = |text: &str| user(&Ok(text.to_owned()));
         assert_eq!(known("UNIX : joe smith"), User::Known("joe".into()));
         assert_eq!(
             known("UNIX:\u{a0}joe\x0bx"),
@@ -449,7 +457,7 @@ mod tests {
         assert_eq!(known("UNIX"), User::Unknown);
         let long = format!("UNIX:{}", "\u{fc}".repeat(200));
         assert_eq!(known(&long), User::Known("\u{fc}".repeat(127)));
-        assert_eq!(user(Err(Failure::Timeout)), User::Unknown);
-        assert_eq!(user(Err(Failure::System)), User::Undetermined);
+        assert_eq!(user(&Err(Failure::Timeout)), User::Unknown);
+        assert_eq!(user(&Err(Failure::System)), User::Undetermined);
     }
 }

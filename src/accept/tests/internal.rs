@@ -258,7 +258,7 @@ fn datagrams_that_find_no_place_to_wait_are_lost() {
         scene.until(|helper| (helper.parked.len() == count).then_some(()));
     };
     taken(&mut scene, 256);
-    // Nobody can say that they don't come from there.
+    // They may come from the host that no_access names.
     let localhost = std::net::IpAddr::from([127, 0, 0, 1]);
     let now = Moment::now().unwrap();
     let unknown = crate::policy::NameAnswer::Undetermined;

@@ -10,6 +10,7 @@ use crate::policy::NameAnswer;
 
 use super::super::clock::Moment;
 use super::super::helper::Token;
+use super::super::ident::Failure;
 use super::super::libwrap::{Files, Known};
 use super::super::names::Names;
 use super::super::peer::Remote;
@@ -50,7 +51,7 @@ const REFUSED: [&str; 2] = [
 ];
 
 #[test]
-fn who_waits_for_a_name_in_vain_gets_in_only_where_nothing_depends_on_it() {
+fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() {
     let cases = [
         (["", "ALL: .evil.example\n"], false),
         (["ALL: .evil.example: deny\n", ""], false),
@@ -125,7 +126,7 @@ impl Scene {
         (client, connection)
     }
 
-    /// Whoever waits gives its place up.
+    /// Each client that waits gives its place up.
     fn displace_all(&mut self) {
         for key in self.helper.pending.keys() {
             self.helper.displace(key, Moment::now().unwrap());
@@ -134,7 +135,7 @@ impl Scene {
 }
 
 #[test]
-fn who_waits_for_a_process_and_gives_its_place_up_is_refused() {
+fn a_displaced_client_without_a_process_is_refused() {
     let mut scene = Scene::new(&[LOGGED]);
     scene.helper.unwatch_listeners();
     let now = Moment::now().unwrap();
@@ -150,7 +151,7 @@ fn who_waits_for_a_process_and_gives_its_place_up_is_refused() {
 }
 
 #[test]
-fn who_reads_no_banner_or_names_no_service_and_gives_its_place_up_is_closed() {
+fn a_displaced_client_that_reads_no_banner_or_names_no_service_is_closed() {
     let mut scene = Scene::new(&[(TASK, "tcpmux = []"), LOGGED]);
     let client = scene.connect();
     scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
@@ -166,4 +167,22 @@ fn who_reads_no_banner_or_names_no_service_and_gives_its_place_up_is_closed() {
     assert_eq!(scene.helper.pending.len(), 1);
     scene.displace_all();
     assert!(scene.receive(client).unwrap().len() < 20_000_000);
+}
+
+#[test]
+fn a_client_that_a_rule_has_asked_about_is_not_asked_about_again() {
+    let mut scene = Scene::new(&[
+        ("success = {}", "success = { userid = true }"),
+        ("access = {}", "idonly = true\naccess = {}"),
+    ]);
+    scene.helper.unwatch_listeners();
+    let (client, mut connection) = scene.accepted();
+    let slot = scene.helper.state.adopt(connection.remote.address.ip());
+    // As for a client whose place another one has got: it must not take a place again.
+    connection.known.answer = Some(Err(Failure::System));
+    scene.helper.admit(connection, slot, Moment::now().unwrap());
+    assert!(scene.helper.pending.is_empty());
+    assert_eq!(scene.receive(client).unwrap(), b"");
+    assert_eq!(scene.log(), ["NOID: test ::ffff:127.0.0.1 system error"]);
+    assert_eq!(scene.helper.state.running(), 0);
 }
