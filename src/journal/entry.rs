@@ -99,6 +99,15 @@ impl Write for Escaping<'_> {
             self.0.extend_from_slice(text.as_bytes());
             return Ok(());
         }
+        self.write_spelled(text);
+        Ok(())
+    }
+}
+
+impl Escaping<'_> {
+    // Apart, so that what nearly all text takes stays small.
+    #[cold]
+    fn write_spelled(&mut self, text: &str) {
         let mut rest = text;
         while let Some(at) = rest.find(|c| !is_visible(c)) {
             let (before, from) = rest.split_at(at);
@@ -111,7 +120,6 @@ impl Write for Escaping<'_> {
             rest = after;
         }
         self.0.extend_from_slice(rest.as_bytes());
-        Ok(())
     }
 }
 
