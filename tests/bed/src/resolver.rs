@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,6 @@ impl Reply {
 #[derive(Debug)]
 pub struct Resolver {
     ends: Arc<AtomicBool>,
-    asked: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -92,19 +91,12 @@ impl Resolver {
         let socket = context(UdpSocket::bind(address), format_args!("bind to {address}"))?;
         context(socket.set_read_timeout(Some(TURN)), "time limit")?;
         let ends = Arc::new(AtomicBool::new(false));
-        let asked = Arc::new(AtomicUsize::new(0));
-        let (end, count) = (Arc::clone(&ends), Arc::clone(&asked));
-        let thread = thread::spawn(move || serve(&socket, delay, answer, &end, &count));
+        let end = Arc::clone(&ends);
+        let thread = thread::spawn(move || serve(&socket, delay, answer, &end));
         Ok(Self {
             ends,
-            asked,
             thread: Some(thread),
         })
-    }
-
-    /// How many questions for the names of addresses have come.
-    pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
     }
 }
 
@@ -122,7 +114,6 @@ fn serve(
     delay: Duration,
     answer: impl Fn(&Question) -> Reply,
     ends: &AtomicBool,
-    asked: &AtomicUsize,
 ) {
     let mut due = BinaryHeap::new();
     while !ends.load(Ordering::Relaxed) {
@@ -141,10 +132,7 @@ fn serve(
             continue;
         };
         let question = match (kind, reversed(&name)) {
-            (PTR, Some(address)) => {
-                asked.fetch_add(1, Ordering::Relaxed);
-                Some(Question::Names(address))
-            }
+            (PTR, Some(address)) => Some(Question::Names(address)),
             (A, _) => Some(Question::V4(name)),
             (AAAA, _) => Some(Question::V6(name)),
             _ => None,

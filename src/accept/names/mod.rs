@@ -7,35 +7,28 @@
 //! Networks take turns, and none has all threads: one whose name server does not answer holds up its own
 //! clients alone. A look-up that finds no place is not made, which is no statement about the name.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod cache;
+mod resolve;
+mod work;
+
+use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, getaddrinfo, lookup_addr};
-
-use crate::policy::{HostName, NameAnswer};
+use crate::policy::NameAnswer;
 
 use super::clock::Moment;
-use super::crowd::{Crowd, Network};
 use super::mailbox::Mailbox;
+
+use cache::Cache;
+pub(crate) use resolve::resolve;
+use work::{Pushed, Work};
 
 /// Look-ups at once.
 const THREADS: usize = 8;
-/// How many of them for one network.
-const THREADS_OF_NETWORK: usize = THREADS / 2;
-/// Addresses that wait for a thread: as many as connections may wait for names. When there are more,
-/// those go that came last of the network that has the most: others are nearer to their answer.
-const QUEUE: usize = 1024;
-/// How long an answer is believed.
-const LIFETIME: Duration = Duration::from_secs(60);
-/// How long a failure keeps us from asking again.
-const LIFETIME_OF_FAILURE: Duration = Duration::from_secs(5);
-/// Answers that are kept, twice: see [`Cache`].
-const CACHE: usize = 1024;
 
 /// What a question for a name leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,17 +54,6 @@ struct Shared {
     /// Answers; none for an address that gave its place up and is not looked up.
     answered: Mailbox<(IpAddr, Option<NameAnswer>)>,
     resolve: fn(IpAddr) -> NameAnswer,
-}
-
-#[derive(Default)]
-struct Work {
-    queue: Crowd<IpAddr>,
-    /// The networks that have addresses in the queue, the next one first.
-    turns: VecDeque<Network>,
-    /// How many threads work for a network, if any does.
-    busy: HashMap<Network, usize>,
-    /// Threads without work.
-    idle: usize,
 }
 
 impl Names {
@@ -128,7 +110,7 @@ impl Names {
             Pushed::Displaced(other) => Some(other),
             Pushed::Refused => return Asked::Known(NameAnswer::Undetermined),
         };
-        let more = work.queue.len() > work.idle && self.threads < THREADS;
+        let more = work.len() > work.idle && self.threads < THREADS;
         drop(work);
         self.asked.insert(address);
         if let Some(other) = displaced {
@@ -167,61 +149,6 @@ impl Names {
     }
 }
 
-/// What became of an address that was to wait.
-enum Pushed {
-    Added,
-    /// It waits, and this one does not any more.
-    Displaced(IpAddr),
-    /// There is no place for it.
-    Refused,
-}
-
-impl Work {
-    fn push(&mut self, address: IpAddr) -> Pushed {
-        let network = Network::of(address);
-        let mut pushed = Pushed::Added;
-        if self.queue.len() >= QUEUE {
-            let gives_way = self.queue.gives_way(network);
-            match self.queue.last(gives_way) {
-                Some(other) if gives_way != network => {
-                    self.queue.leave(gives_way, other);
-                    pushed = Pushed::Displaced(other);
-                }
-                _ => return Pushed::Refused,
-            }
-        }
-        if self.queue.of(network) == 0 {
-            self.turns.push_back(network);
-        }
-        self.queue.enter(network, address);
-        pushed
-    }
-
-    /// The next address, of the first network whose turn it is and that does not keep its part of the
-    /// threads busy already.
-    fn take(&mut self) -> Option<IpAddr> {
-        let free =
-            |network: &Network| self.busy.get(network).copied().unwrap_or(0) < THREADS_OF_NETWORK;
-        let network = self.turns.remove(self.turns.iter().position(free)?)?;
-        let address = self.queue.take_first(network)?;
-        if self.queue.of(network) > 0 {
-            self.turns.push_back(network);
-        }
-        *self.busy.entry(network).or_default() += 1;
-        Some(address)
-    }
-
-    fn done(&mut self, address: IpAddr) {
-        let network = Network::of(address);
-        if let Some(busy) = self.busy.get_mut(&network) {
-            *busy -= 1;
-            if *busy == 0 {
-                self.busy.remove(&network);
-            }
-        }
-    }
-}
-
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
@@ -252,90 +179,16 @@ impl Shared {
     }
 }
 
-/// The name of an address, and whether that name has the address in turn, as the C library of
-/// hosts.allow asks it: the name must be one that a host can have, and be no alias.
-pub(crate) fn resolve(address: IpAddr) -> NameAnswer {
-    let claimed = match lookup_addr(&address) {
-        Ok(claimed) => claimed,
-        Err(error) if is_absent(&error) => return NameAnswer::NoName,
-        Err(_) => return NameAnswer::Undetermined,
-    };
-    let Ok(name) = claimed.parse::<HostName>() else {
-        return NameAnswer::Unconfirmed(claimed);
-    };
-    match addresses(&name, address) {
-        Ok((canonical, addresses)) => {
-            let is_alias = canonical.is_some_and(|own| !own.eq_ignore_ascii_case(name.as_str()));
-            match addresses.contains(&address) && !is_alias {
-                true => NameAnswer::Confirmed(name),
-                false => NameAnswer::Unconfirmed(claimed),
-            }
-        }
-        Err(error) if is_absent(&error) => NameAnswer::Unconfirmed(claimed),
-        Err(_) => NameAnswer::Undetermined,
-    }
-}
-
-/// What a name is an alias of, or itself, and its addresses in the family of `like`.
-fn addresses(name: &HostName, like: IpAddr) -> Result<(Option<String>, Vec<IpAddr>), LookupError> {
-    let hints = AddrInfoHints {
-        flags: libc::AI_CANONNAME,
-        address: match like {
-            IpAddr::V4(_) => libc::AF_INET,
-            IpAddr::V6(_) => libc::AF_INET6,
-        },
-        socktype: libc::SOCK_STREAM,
-        protocol: 0,
-    };
-    let found = getaddrinfo(Some(name.as_str()), None, Some(hints))?;
-    let found = found.collect::<io::Result<Vec<_>>>()?;
-    let canonical = found.iter().find_map(|entry| entry.canonname.clone());
-    let addresses = found.iter().map(|entry| entry.sockaddr.ip());
-    Ok((canonical, addresses.collect()))
-}
-
-fn is_absent(error: &LookupError) -> bool {
-    matches!(
-        error.kind(),
-        LookupErrorKind::NoName | LookupErrorKind::NoData
-    )
-}
-
-/// Answers of the last minute. What is older, or too much, goes without a search: when the young
-/// half is full it becomes the old one, and the old one goes.
-#[derive(Debug, Default)]
-struct Cache {
-    young: HashMap<IpAddr, (Moment, NameAnswer)>,
-    old: HashMap<IpAddr, (Moment, NameAnswer)>,
-}
-
-impl Cache {
-    fn get(&self, address: IpAddr, now: Moment) -> Option<&NameAnswer> {
-        let (until, answer) = self
-            .young
-            .get(&address)
-            .or_else(|| self.old.get(&address))?;
-        (now < *until).then_some(answer)
-    }
-
-    fn put(&mut self, address: IpAddr, answer: NameAnswer, now: Moment) {
-        if self.young.len() >= CACHE {
-            self.old = std::mem::take(&mut self.young);
-        }
-        let lifetime = match answer {
-            NameAnswer::Undetermined => LIFETIME_OF_FAILURE,
-            _ => LIFETIME,
-        };
-        self.young.insert(address, (now.plus(lifetime), answer));
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv6Addr;
 
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+    use std::time::Duration;
+
+    use super::super::crowd::Network;
+    use super::work::{QUEUE, THREADS_OF_NETWORK};
     use super::*;
 
     fn wait(names: &Names) {
@@ -366,7 +219,7 @@ mod tests {
         assert_eq!(names.ask(plain, at(60)), Asked::Later);
     }
 
-    fn flood(number: usize) -> IpAddr {
+    pub(super) fn flood(number: usize) -> IpAddr {
         let number = u16::try_from(number).unwrap();
         Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, number).into()
     }
@@ -408,47 +261,5 @@ mod tests {
         }
         // Nothing is known of one that was displaced. There is room for it now.
         assert_eq!(names.ask(answers[0].0, at(0)), Asked::Later);
-    }
-
-    #[test]
-    fn networks_take_turns() {
-        let mut work = Work::default();
-        for number in 0..20 {
-            work.push(flood(number));
-        }
-        work.push("192.0.2.7".parse().unwrap());
-        work.push("198.51.100.7".parse().unwrap());
-        let taken: Vec<_> = std::iter::from_fn(|| work.take()).collect();
-        let expected = [
-            flood(0),
-            "192.0.2.7".parse().unwrap(),
-            "198.51.100.7".parse().unwrap(),
-        ];
-        assert_eq!(taken[..3], expected);
-        // No more than its part works for the flood.
-        assert_eq!(taken.len(), 2 + THREADS_OF_NETWORK);
-        work.done(flood(0));
-        assert_eq!(work.take(), Some(flood(THREADS_OF_NETWORK)));
-        assert_eq!(work.take(), None);
-    }
-
-    #[test]
-    fn the_cache_is_bounded_and_forgets_the_oldest() {
-        let mut cache = Cache::default();
-        let address = |number| IpAddr::V4(Ipv4Addr::from_bits(number));
-        for number in 0..10_000 {
-            cache.put(address(number), NameAnswer::NoName, at(0));
-        }
-        assert!(cache.young.len() + cache.old.len() <= 2 * CACHE);
-        assert_eq!(cache.get(address(0), at(0)), None);
-        assert_eq!(cache.get(address(9_999), at(0)), Some(&NameAnswer::NoName));
-    }
-
-    #[test]
-    fn the_own_machine_has_a_name() {
-        assert!(matches!(
-            resolve(Ipv4Addr::LOCALHOST.into()),
-            NameAnswer::Confirmed(_)
-        ));
     }
 }

@@ -4,15 +4,13 @@
 //! Each kind waits for a fixed time, so that a queue in the order of arrival is in the order of deadlines
 //! too.
 
+mod outbox;
+mod wait;
+
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::net::{IpAddr, TcpStream};
-use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::policy::Slot;
-use crate::sys::socket::send_now;
 
 use super::clock::Moment;
 use super::crowd::{Crowd, Network};
@@ -21,6 +19,9 @@ use super::libwrap::{Changes, Known};
 use super::peer::Remote;
 use super::slab::{Key, Slab};
 use super::tcpmux::Line;
+
+pub(super) use outbox::Outbox;
+pub(super) use wait::{Place, Wait};
 
 /// A client that has been accepted and has no server yet.
 #[derive(Debug)]
@@ -54,109 +55,6 @@ pub(super) enum Next {
     Line(Slot, Line, Moment),
     /// It is closed.
     Close,
-}
-
-/// For what a connection waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// The name of its peer.
-    Name,
-    /// The name of the sender of a datagram; no other datagram of the socket is read meanwhile.
-    Sender,
-    /// The answer of its ident server.
-    Ident,
-    /// The client has to take what it is sent.
-    Drain,
-    /// Another attempt to make a process.
-    Retry,
-    /// The client has to name a service.
-    Line,
-}
-
-impl Wait {
-    const COUNT: usize = 6;
-
-    const ALL: [Self; Self::COUNT] = [
-        Self::Name,
-        Self::Sender,
-        Self::Ident,
-        Self::Drain,
-        Self::Retry,
-        Self::Line,
-    ];
-
-    /// How long it lasts at most.
-    pub(super) fn time(self) -> Duration {
-        match self {
-            // As long as a resolver's own usual limits: two servers, two attempts of 5 seconds.
-            Self::Name => Duration::from_secs(20),
-            // As long as a resolver that works. The sender may be made up, and then others wait for
-            // nothing; one that is not sends again when the name is known.
-            Self::Sender => Duration::from_secs(1),
-            // Semantics, section 4.2.
-            Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
-            // Semantics, section 4.8.
-            Self::Retry => Duration::from_secs(5),
-        }
-    }
-
-    /// How many may wait so at once.
-    fn room(self) -> usize {
-        match self {
-            Self::Name | Self::Line => 1024,
-            Self::Ident | Self::Drain | Self::Retry => 256,
-            // The socket is not looked at before that one has gone.
-            Self::Sender => 1,
-        }
-    }
-
-    /// Whether it ends with an answer of the resolver.
-    fn is_for_name(self) -> bool {
-        matches!(self, Self::Name | Self::Sender)
-    }
-}
-
-/// Whether there is a place for one more that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// There is.
-    Free,
-    /// This one has to give it up.
-    Of(Key),
-    /// There is none: those that wait are nearer to their answer, and none of another network has to
-    /// give way.
-    Taken,
-}
-
-/// Bytes on their way to a client.
-#[derive(Debug, Default)]
-pub(super) struct Outbox(VecDeque<(Arc<[u8]>, usize)>);
-
-impl Outbox {
-    /// Adds bytes.
-    pub(super) fn push(&mut self, bytes: Arc<[u8]>) {
-        self.0.push_back((bytes, 0));
-    }
-
-    /// Sends what the client takes now; true when nothing is left. What can't be sent because the
-    /// client is gone is dropped: xinetd goes on as well.
-    pub(super) fn flush(&mut self, stream: &TcpStream) -> bool {
-        while let Some((bytes, sent)) = self.0.front_mut() {
-            if *sent >= bytes.len() {
-                self.0.pop_front();
-                continue;
-            }
-            match send_now(stream.as_fd(), &bytes[*sent..]) {
-                Ok(count) => *sent += count,
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return false,
-                    io::ErrorKind::Interrupted => {}
-                    _ => self.0.clear(),
-                },
-            }
-        }
-        true
-    }
 }
 
 /// All that wait.
@@ -347,8 +245,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use super::*;
 
@@ -402,40 +300,6 @@ mod tests {
                 Wait::Sender => assert_eq!((same, another), (Place::Taken, Place::Taken)),
                 _ => assert_eq!((same, another), (Place::Of(keys[0]), Place::Of(keys[0]))),
             }
-        }
-    }
-
-    #[test]
-    fn a_banner_of_any_size_arrives_whole_without_blocking() {
-        let (mut client, mut connection) = pair();
-        let banner: Arc<[u8]> = (0..20_000_000_u32).map(|i| (i % 251) as u8).collect();
-        connection.outbox.push(Arc::clone(&banner));
-        connection.outbox.push(Arc::from(*b"end"));
-        assert!(
-            !connection.outbox.flush(&connection.stream),
-            "it does not fit into a buffer"
-        );
-        let reader = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            client.read_to_end(&mut text).unwrap();
-            text
-        });
-        while !connection.outbox.flush(&connection.stream) {
-            std::thread::yield_now();
-        }
-        drop(connection);
-        let text = reader.join().unwrap();
-        assert_eq!(text.len(), banner.len() + 3);
-        assert!(text.starts_with(&banner) && text.ends_with(b"end"));
-    }
-
-    #[test]
-    fn a_client_that_is_gone_stops_nothing() {
-        let (client, mut connection) = pair();
-        drop(client);
-        connection.outbox.push(vec![0; 20_000_000].into());
-        while !connection.outbox.flush(&connection.stream) {
-            std::thread::yield_now();
         }
     }
 
