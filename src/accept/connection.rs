@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 
 use crate::journal::{Event, PauseCause};
-use crate::policy::{Access, Facts, NameAnswer, Refusal, Slot, Verdict};
+use crate::policy::{Access, Facts, NameAnswer, Reason, Refusal, Slot, Verdict};
 use crate::service::MinuteOfDay;
 use crate::sys::socket::{reset, to_ipv4};
 
@@ -20,12 +20,21 @@ use super::ident::Failure;
 use super::libwrap::Known;
 use super::names::{Asked, Names};
 use super::peer::Remote;
-use super::pending::{Connection, Next, Outbox, Released, Wait};
+use super::pending::{Connection, Next, Outbox, Place, Released, Wait};
 use super::settings::Work;
 use super::slab::Key;
 
 /// Connections that are refused or wait before the loop looks at other events again.
 pub(super) const BATCH: usize = 32;
+
+/// Why a connection waits no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// It has waited long enough.
+    Late,
+    /// Another one has its place.
+    Displaced,
+}
 
 impl Helper {
     /// Takes what clients the listener `index` has, up to the first that gets a process.
@@ -184,6 +193,11 @@ impl Helper {
                 connection.known.take(answer);
                 self.check_access(connection, slot, now);
             }
+            // The name is found out all the same: one that sends again does not wait for it.
+            Asked::Later if !self.waits_for_names(now) => {
+                connection.known.give_up();
+                self.check_access(connection, slot, now);
+            }
             Asked::Later => {
                 connection.next = Next::Name(slot);
                 self.advance(connection, now);
@@ -192,10 +206,6 @@ impl Helper {
     }
 
     pub(super) fn ask_name(&mut self, address: IpAddr, now: Moment) -> Asked {
-        const FAILED: Asked = Asked::Known(NameAnswer::Failed);
-        if !self.pending.has_room(Wait::Name) {
-            return FAILED;
-        }
         if self.names.is_none() {
             self.names = Names::new().ok();
             let watched = self
@@ -206,10 +216,10 @@ impl Helper {
                 self.names = None;
             }
         }
-        let asked = self.pending.awaits(address);
-        self.names
-            .as_mut()
-            .map_or(FAILED, |names| names.ask(address, asked, now))
+        let names = self.names.as_mut();
+        names.map_or(Asked::Known(NameAnswer::Undetermined), |names| {
+            names.ask(address, now)
+        })
     }
 
     fn add_banner(
@@ -245,6 +255,9 @@ impl Helper {
     pub(super) fn advance(&mut self, mut connection: Connection, now: Moment) {
         let drained = connection.outbox.flush(&connection.stream);
         match connection.next {
+            Next::Name(_) if self.hands_over() => {
+                self.wait(connection, Wait::Sender, !drained, now);
+            }
             Next::Name(_) => self.wait(connection, Wait::Name, !drained, now),
             Next::Ident(..) | Next::CloseIdentified(_) => {
                 self.wait(connection, Wait::Ident, !drained, now);
@@ -260,11 +273,11 @@ impl Helper {
     }
 
     pub(super) fn wait(&mut self, connection: Connection, wait: Wait, watched: bool, now: Moment) {
-        // Who has not read for the longest time makes room.
-        if !self.pending.has_room(wait)
-            && let Some(oldest) = self.pending.oldest(wait)
-        {
-            self.expire(oldest, now);
+        let peer = connection.remote.address.ip();
+        match self.pending.place(wait, peer) {
+            Place::Free => {}
+            Place::Of(other) => self.displace(other, now),
+            Place::Taken => return self.go_on(connection, wait, Over::Displaced, now),
         }
         let key = match self.pending.insert(connection, wait, now) {
             Ok(key) => key,
@@ -274,7 +287,9 @@ impl Helper {
             let result = self.pending.get_mut(key).map(|(connection, _)| {
                 let events = match wait {
                     Wait::Line => EpollFlags::EPOLLIN,
-                    Wait::Name | Wait::Ident | Wait::Drain | Wait::Retry => EpollFlags::EPOLLOUT,
+                    Wait::Name | Wait::Sender | Wait::Ident | Wait::Drain | Wait::Retry => {
+                        EpollFlags::EPOLLOUT
+                    }
                 };
                 let token = Token::Pending(key);
                 let event = nix::sys::epoll::EpollEvent::new(events, token.encode());
@@ -326,7 +341,7 @@ impl Helper {
         if !connection.outbox.flush(&connection.stream) {
             return;
         }
-        if matches!(wait, Wait::Name | Wait::Ident) {
+        if matches!(wait, Wait::Name | Wait::Sender | Wait::Ident) {
             if let Some((connection, _)) = self.pending.get_mut(key) {
                 let _ = self.epoll.delete(&connection.stream);
             }
@@ -347,8 +362,8 @@ impl Helper {
             for key in self.pending.named(address) {
                 self.answer(key, &answer, now);
             }
+            self.judge_parked(address, &answer, now);
         }
-        self.judge_parked(now);
     }
 
     fn answer(&mut self, key: Key, answer: &NameAnswer, now: Moment) {
@@ -369,34 +384,69 @@ impl Helper {
     /// Connections have waited long enough.
     pub(super) fn expire_pending(&mut self, now: Moment) {
         while let Some(key) = self.pending.expired(now) {
-            self.expire(key, now);
+            self.end_wait(key, Over::Late, now);
         }
     }
 
-    fn expire(&mut self, key: Key, now: Moment) {
-        match self.pending.get_mut(key).map(|(_, wait)| wait) {
-            Some(Wait::Name) => self.answer(key, &NameAnswer::Failed, now),
-            Some(Wait::Ident) => self.ident_answer(key, Err(Failure::Timeout), now),
-            Some(Wait::Line) => {
-                if let Some((connection, _)) = self.release(key) {
-                    self.abandon(connection);
+    /// A connection gives its place up.
+    pub(super) fn displace(&mut self, key: Key, now: Moment) {
+        self.end_wait(key, Over::Displaced, now);
+    }
+
+    fn end_wait(&mut self, key: Key, over: Over, now: Moment) {
+        if let Some((connection, wait)) = self.release(key) {
+            self.go_on(connection, wait, over, now);
+        }
+    }
+
+    /// Goes on with a connection that did not get what it waited for.
+    ///
+    /// One that is displaced waits for nothing more that rules look at: else each could displace the
+    /// next one in a flood, as deep as there are places.
+    fn go_on(&mut self, mut connection: Connection, wait: Wait, over: Over, now: Moment) {
+        match (wait, std::mem::replace(&mut connection.next, Next::Close)) {
+            (Wait::Name | Wait::Sender, Next::Name(slot)) => {
+                if wait == Wait::Sender {
+                    self.hurry_names(now);
                 }
-            }
-            Some(Wait::Retry) => {
-                if let Some((connection, _)) = self.release(key) {
-                    self.advance(connection, now);
+                match over {
+                    Over::Late => connection.known.take(NameAnswer::Undetermined),
+                    Over::Displaced => connection.known.give_up(),
                 }
+                self.check_access(connection, slot, now);
             }
-            Some(Wait::Drain) => {
-                if let Some((connection, _)) = self.release(key) {
-                    if self.remarks.admits(now.seconds()) {
-                        let id = self.settings.spec.id.to_text();
-                        log::info!("{id}: {} does not read its banner", connection.remote.host);
-                    }
-                    self.abandon(connection);
+            (Wait::Ident, next) => {
+                let failure = match over {
+                    Over::Late => Failure::Timeout,
+                    Over::Displaced => Failure::System,
+                };
+                if over == Over::Displaced {
+                    connection.known.give_up();
                 }
+                connection.next = next;
+                self.not_identified(connection, failure, now);
             }
-            None => {}
+            (Wait::Retry, Next::Serve(slot, _)) if over == Over::Displaced => {
+                self.state.leave(slot);
+                // No banner and no ident query: it would take a place elsewhere.
+                self.log_refusal(&Refusal::by(Reason::Fork), &connection.remote, now);
+            }
+            (Wait::Retry, next) => {
+                connection.next = next;
+                self.advance(connection, now);
+            }
+            (Wait::Drain, next) => {
+                if self.remarks.admits(now.seconds()) {
+                    let id = self.settings.spec.id.to_text();
+                    log::info!("{id}: {} does not read its banner", connection.remote.host);
+                }
+                connection.next = next;
+                self.abandon(connection);
+            }
+            (Wait::Name | Wait::Sender | Wait::Line, next) => {
+                connection.next = next;
+                self.abandon(connection);
+            }
         }
     }
 

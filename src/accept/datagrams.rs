@@ -2,7 +2,7 @@
 //! to answer it.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::policy::{Access, NameAnswer, Reason, Refusal};
 
@@ -15,7 +15,8 @@ use super::names::Asked;
 use super::peer::Remote;
 use super::settings::Work;
 
-/// Datagrams that may wait for the names of their senders; more are lost, as datagrams may be.
+/// Datagrams that may wait for the names of their senders; more are lost, as datagrams may be. The names
+/// are found out all the same: a sender that sends again is answered then.
 const WAITING: usize = 256;
 
 /// A datagram that waits for the name of its sender.
@@ -24,6 +25,7 @@ pub(super) struct Parked {
     index: u32,
     datagram: Vec<u8>,
     remote: Remote,
+    known: Known,
 }
 
 impl Helper {
@@ -71,37 +73,58 @@ impl Helper {
                 match senses {
                     // Its sender may be made up: nobody is banned for it.
                     true => self.log_refusal(&Refusal::by(Reason::Address), &remote, now),
-                    false => self.judge_datagram(index, datagram, remote, now),
+                    false => self.judge_datagram(index, datagram, remote, Known::default(), now),
                 }
             }
             Err(refusal) => self.log_refusal(&refusal, &remote, now),
         }
     }
 
-    fn judge_datagram(&mut self, index: u32, datagram: &[u8], remote: Remote, now: Moment) {
-        match self.judge(&remote, now) {
+    fn judge_datagram(
+        &mut self,
+        index: u32,
+        datagram: &[u8],
+        remote: Remote,
+        mut known: Known,
+        now: Moment,
+    ) {
+        match self.judge(&remote, &mut known, now) {
             Some(Ok(())) => self.answer_datagram(index, datagram, &remote),
             Some(Err(refusal)) => self.log_refusal(&refusal, &remote, now),
             None if self.parked.len() < WAITING => self.parked.push(Parked {
                 index,
                 datagram: datagram.to_vec(),
                 remote,
+                known,
             }),
             None => {}
         }
     }
 
-    /// The resolver has answered: those that wait are looked at again.
-    pub(super) fn judge_parked(&mut self, now: Moment) {
-        for parked in std::mem::take(&mut self.parked) {
-            self.judge_datagram(parked.index, &parked.datagram, parked.remote, now);
+    /// The resolver has answered: the datagrams of this sender are looked at again.
+    pub(super) fn judge_parked(&mut self, address: IpAddr, answer: &NameAnswer, now: Moment) {
+        let is_from = |parked: &mut Parked| parked.remote.address.ip().to_canonical() == address;
+        let parked: Vec<_> = self.parked.extract_if(.., is_from).collect();
+        for mut parked in parked {
+            parked.known.take(answer.clone());
+            self.judge_datagram(
+                parked.index,
+                &parked.datagram,
+                parked.remote,
+                parked.known,
+                now,
+            );
         }
     }
 
     /// Whether bans and lists let a peer in; none where its name has to be looked up first.
-    fn judge(&mut self, remote: &Remote, now: Moment) -> Option<Result<(), Refusal>> {
+    fn judge(
+        &mut self,
+        remote: &Remote,
+        known: &mut Known,
+        now: Moment,
+    ) -> Option<Result<(), Refusal>> {
         let peer = remote.address.ip();
-        let mut known = Known::default();
         loop {
             match self.access(peer, &known.client, now) {
                 Access::Allow => break,
@@ -110,7 +133,7 @@ impl Helper {
             }
         }
         loop {
-            match self.judge_by_libwrap(remote, &mut known, now) {
+            match self.judge_by_libwrap(remote, known, now) {
                 None => known.client = self.name_of(remote, now)?,
                 Some(judged) => return Some(judged),
             }
@@ -118,7 +141,7 @@ impl Helper {
     }
 
     fn name_of(&mut self, remote: &Remote, now: Moment) -> Option<NameAnswer> {
-        match self.ask_name(remote.address.ip().to_canonical(), now) {
+        match self.ask_name(remote.address.ip(), now) {
             Asked::Known(answer) => Some(answer),
             Asked::Later => None,
         }

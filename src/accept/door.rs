@@ -207,3 +207,27 @@ impl Door {
         self.failing_since = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_hits_is_bounded_and_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut door = Door::at("/nonexistent".into());
+        let peer = |number| IpAddr::V4(Ipv4Addr::from_bits(number));
+        for number in 0..1100 {
+            let client = (number < 20).then(|| TcpStream::connect(address).unwrap());
+            door.report(peer(number), client);
+            // The same one again is no other hit.
+            door.report(peer(number), None);
+        }
+        assert_eq!((door.reports.len(), door.lost), (ROOM, 2 * (1100 - 1024)));
+        let held = door.reports.iter().filter(|one| one.stream.is_some());
+        assert_eq!(held.count(), HELD);
+    }
+}

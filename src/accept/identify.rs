@@ -12,7 +12,7 @@ use crate::status::Cause;
 use super::clock::Moment;
 use super::helper::{Helper, Token};
 use super::ident::{Answer, Failure, Query};
-use super::pending::{Connection, Next, Wait};
+use super::pending::{Connection, Next, Place, Wait};
 use super::slab::Key;
 
 impl Helper {
@@ -22,7 +22,11 @@ impl Helper {
             connection.next = Next::Serve(slot, 0);
             return self.advance(connection, now);
         }
-        match self.ask_user(&connection) {
+        // A rule may have asked already.
+        if let Some(answer) = connection.known.answer.take() {
+            return self.identified(connection, slot, answer, now);
+        }
+        match Query::new(&connection.stream) {
             Ok(query) => {
                 connection.next = Next::Ident(slot, query);
                 self.advance(connection, now);
@@ -33,20 +37,15 @@ impl Helper {
 
     /// What comes after a refusal: its user, where he is asked for, and the end.
     pub(super) fn dismiss(&mut self, mut connection: Connection, now: Moment) {
-        connection.next = match self.settings.spec.logging.failure.userid {
-            true => self
-                .ask_user(&connection)
-                .map_or(Next::Close, Next::CloseIdentified),
+        // For a line of the log alone no other client has to give its place up.
+        let peer = connection.remote.address.ip();
+        let asks = self.settings.spec.logging.failure.userid
+            && self.pending.place(Wait::Ident, peer) == Place::Free;
+        connection.next = match asks {
+            true => Query::new(&connection.stream).map_or(Next::Close, Next::CloseIdentified),
             false => Next::Close,
         };
         self.advance(connection, now);
-    }
-
-    pub(super) fn ask_user(&self, connection: &Connection) -> Result<Query, Failure> {
-        match self.pending.has_room(Wait::Ident) {
-            true => Query::new(&connection.stream),
-            false => Err(Failure::System),
-        }
     }
 
     /// Has the loop tell of the answer; it waits already.
@@ -77,11 +76,19 @@ impl Helper {
         }
     }
 
-    /// A client waits for its ident server no longer.
-    pub(super) fn ident_answer(&mut self, key: Key, answer: Answer, now: Moment) {
-        let Some((mut connection, _)) = self.release(key) else {
-            return;
-        };
+    /// A client's ident server has answered, or failed to.
+    fn ident_answer(&mut self, key: Key, answer: Answer, now: Moment) {
+        if let Some((connection, _)) = self.release(key) {
+            self.take_answer(connection, answer, now);
+        }
+    }
+
+    /// A client does not wait for its ident server any longer.
+    pub(super) fn not_identified(&mut self, connection: Connection, why: Failure, now: Moment) {
+        self.take_answer(connection, Err(why), now);
+    }
+
+    fn take_answer(&mut self, mut connection: Connection, answer: Answer, now: Moment) {
         match std::mem::replace(&mut connection.next, Next::Close) {
             Next::Ident(slot, _) => {
                 if let Some((connection, slot, answer)) =

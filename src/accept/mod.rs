@@ -11,6 +11,7 @@ pub(crate) mod banner;
 pub(crate) mod clock;
 mod connection;
 mod control;
+mod crowd;
 mod datagrams;
 mod door;
 mod environment;

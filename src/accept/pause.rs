@@ -44,7 +44,7 @@ impl Helper {
         let taken = self.sessions.len()
             + self.guests.len()
             + self.relays.descriptors()
-            + self.pending.len();
+            + self.pending.descriptors();
         taken as u64 >= most
     }
 

@@ -108,7 +108,7 @@ impl Helper {
         let errno = errno as i32;
         self.log(&Event::ForkFailed { errno });
         let last = failures >= FORK_ATTEMPTS || self.settings.spec.noretry;
-        if !last && self.pending.has_room(Wait::Retry) {
+        if !last {
             connection.next = Next::Serve(slot, failures);
             self.wait(connection, Wait::Retry, false, now);
             return;

@@ -5,6 +5,7 @@ mod mux;
 mod redirect;
 mod requests;
 mod sensor;
+mod waits;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -24,6 +24,10 @@ use super::settings::Work;
 /// there, as nobody has accepted it.
 const REST: Duration = Duration::from_secs(5);
 
+/// How long no datagram waits for the name of its sender after one has waited for nothing: senders that
+/// are made up can hold the socket up for a fifth of the time.
+const HURRY: Duration = Duration::from_secs(4);
+
 /// A server that ends sooner and has taken nothing has done nothing.
 const SOON: Duration = Duration::from_secs(1);
 /// So many of those in a row, and the socket rests: `cps`, which trips earlier by itself, may be off.
@@ -37,6 +41,8 @@ pub(super) struct Waiting {
     rest: Option<Moment>,
     /// Servers in a row that have done nothing.
     fruitless: u32,
+    /// Until when no datagram waits for a name.
+    hurried: Option<Moment>,
 }
 
 impl Waiting {
@@ -83,6 +89,16 @@ impl Helper {
     /// Leaves the socket alone for a while.
     pub(super) fn rest(&mut self, now: Moment) {
         self.waiting.rest = Some(now.plus(REST));
+    }
+
+    /// Whether a client may wait for a name: the sender of a datagram holds up all others meanwhile.
+    pub(super) fn waits_for_names(&self, now: Moment) -> bool {
+        self.waiting.hurried.is_none_or(|until| now >= until)
+    }
+
+    /// The name of a datagram's sender was waited for in vain.
+    pub(super) fn hurry_names(&mut self, now: Moment) {
+        self.waiting.hurried = Some(now.plus(HURRY));
     }
 
     /// A client waits for its server to accept it.

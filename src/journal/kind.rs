@@ -19,7 +19,7 @@ pub enum Kind {
     ExcessiveLoad,
     /// A client is in `only_from` and in `no_access`.
     BothListsMatch,
-    /// A client's name could not be found out, and `no_access` has names.
+    /// A client's name could not be found out, and `only_from` or `no_access` depends on it.
     NameUnknown,
     /// A client was refused by hosts.allow or hosts.deny.
     LibwrapRefused,

@@ -9,7 +9,7 @@ use crate::service::DenyTime;
 use super::event::{Ending, Event, Peer};
 use super::service::ServiceLog;
 
-/// The line of an event (semantics, sections 5.2 and 5.7). Control characters are still in it.
+/// The line of an event (semantics, sections 5.2 and 5.7). What is not visible is still in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a>(pub &'a ServiceLog, pub &'a Event<'a>);
 
@@ -73,7 +73,7 @@ impl Display for Line<'_> {
             ),
             Event::NameUnknown { peer } => write!(
                 f,
-                "Service={id}: the name of {} could not be found out, and no_access has names",
+                "Service={id}: the name of {} could not be found out, and a rule depends on it",
                 peer.host
             ),
             Event::LibwrapRefused { peer, .. } => write!(

@@ -2,7 +2,7 @@
 
 use crate::policy::NameAnswer;
 
-use super::{Endpoint, Facts, Need, UNKNOWN, User, client_name, server_name};
+use super::{Endpoint, Fact, Facts, Need, UNKNOWN, User, name, user};
 
 /// The size of what an expansion may become, in bytes.
 pub const MAX_EXPANSION: usize = 64 * 1024;
@@ -70,13 +70,13 @@ fn value(letter: u8, facts: &Facts<'_>) -> Result<Vec<u8>, Need> {
         b'A' => server.address_text().to_vec(),
         b'c' => match facts.user {
             User::Known(user) => [user.as_bytes(), b"@", info(client)].concat(),
-            User::NotAsked | User::Unknown => info(client).to_vec(),
+            User::NotAsked | User::Unknown | User::Undetermined => info(client).to_vec(),
         },
         b'd' => facts.daemon.to_vec(),
         b'h' => info(client).to_vec(),
         b'H' => info(server).to_vec(),
-        b'n' => client_name(facts)?.to_vec(),
-        b'N' => server_name(facts)?.to_vec(),
+        b'n' => text(name(client, Need::ClientName)?),
+        b'N' => text(name(server, Need::ServerName)?),
         b'p' => facts.process.to_string().into_bytes(),
         b'r' => client.port.to_string().into_bytes(),
         b'R' => server.port.to_string().into_bytes(),
@@ -84,16 +84,24 @@ fn value(letter: u8, facts: &Facts<'_>) -> Result<Vec<u8>, Need> {
             UNKNOWN => facts.daemon.to_vec(),
             host => [facts.daemon, b"@", host].concat(),
         },
-        b'u' => super::user(facts)?.to_vec(),
+        b'u' => text(user(facts)?),
         b'%' => vec![b'%'],
         _ => Vec::new(),
     })
 }
 
+fn text(fact: Fact<'_>) -> Vec<u8> {
+    match fact {
+        Fact::Is(text) => text,
+        Fact::Open => UNKNOWN,
+    }
+    .to_vec()
+}
+
 /// The name where it is known, else the address. Nothing is looked up for it.
 fn info(host: &Endpoint) -> &[u8] {
     match &host.name {
-        NameAnswer::Confirmed(name) => name.as_bytes(),
+        NameAnswer::Confirmed(name) => name.as_str().as_bytes(),
         _ => host.address_text(),
     }
 }

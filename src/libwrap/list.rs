@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::line::Line;
+use super::matching::{Match, any};
 use super::pattern::{Host, Text, find_outside_brackets};
 use super::problem::Problems;
 
@@ -19,23 +20,22 @@ impl<P> List<P> {
     /// changes nothing.
     pub(super) fn matches<E>(
         &self,
-        mut matches: impl FnMut(&P) -> Result<bool, E>,
-    ) -> Result<bool, E> {
-        let mut so_far = false;
+        mut matches: impl FnMut(&P) -> Result<Match, E>,
+    ) -> Result<Match, E> {
+        // A line may have any number of groups: no recursion.
+        let mut found = Vec::new();
         for group in &self.0 {
-            let mut hit = false;
-            for pattern in group {
-                if matches(pattern)? {
-                    hit = true;
-                    break;
-                }
+            let hit = any(group, &mut matches)?;
+            if self.0.len() == 1 {
+                return Ok(hit);
             }
-            if !hit {
+            found.push(hit);
+            if hit == Match::No {
                 break;
             }
-            so_far = !so_far;
         }
-        Ok(so_far)
+        let outwards = found.into_iter().rev();
+        Ok(outwards.fold(Match::No, |inside, hit| hit.and(!inside)))
     }
 
     /// The words before the first EXCEPT.
@@ -156,13 +156,15 @@ pub(super) fn hosts(text: &[u8]) -> impl Iterator<Item = Host> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Need;
     use super::*;
 
     #[test]
     fn except_nests_to_the_right() {
         let matches = |groups: &[&[bool]]| {
             let list = List(groups.iter().map(|group| group.to_vec()).collect());
-            list.matches(|hit| Ok::<_, ()>(*hit)).unwrap()
+            let found = list.matches(|hit| Ok::<_, ()>(Match::from(*hit))).unwrap();
+            found == Match::Yes
         };
         assert!(matches(&[&[false, true]]));
         assert!(!matches(&[&[false], &[false]]));
@@ -171,5 +173,23 @@ mod tests {
         assert!(!matches(&[&[true], &[true], &[false]]));
         assert!(matches(&[&[true], &[]]));
         assert!(!matches(&[&[]]));
+    }
+
+    #[test]
+    fn what_is_not_known_counts_only_where_it_decides() {
+        let maybe = Match::Maybe(Need::ClientName);
+        let (yes, no) = (Match::Yes, Match::No);
+        let matches = |groups: &[&[Match]]| {
+            let list = List(groups.iter().map(|group| group.to_vec()).collect());
+            list.matches(|hit| Ok::<_, ()>(*hit)).unwrap()
+        };
+        assert_eq!(matches(&[&[maybe, yes]]), yes);
+        assert_eq!(matches(&[&[no, maybe, no]]), maybe);
+        assert_eq!(matches(&[&[maybe], &[yes]]), no);
+        assert_eq!(matches(&[&[maybe], &[yes], &[yes]]), maybe);
+        assert_eq!(matches(&[&[yes], &[maybe]]), maybe);
+        assert_eq!(matches(&[&[no], &[maybe]]), no);
+        assert_eq!(matches(&[&[yes], &[yes], &[maybe]]), maybe);
+        assert_eq!(matches(&[&[yes], &[maybe], &[yes]]), yes);
     }
 }

@@ -10,6 +10,7 @@ mod expand;
 mod index;
 mod line;
 mod list;
+mod matching;
 mod option;
 mod pattern;
 mod problem;
@@ -113,6 +114,8 @@ pub enum User {
     Known(String),
     /// The client's machine does not say.
     Unknown,
+    /// It could not be asked: the client may be any user.
+    Undetermined,
 }
 
 /// A lookup on which a decision depends: make it, and ask again with its answer.
@@ -135,7 +138,8 @@ pub struct Verdict {
     pub rule: Option<Place>,
     /// What is done besides, in this order, before the outcome.
     pub effects: Vec<Effect>,
-    /// What is wrong with the files, where that refuses: a sentence without a full stop.
+    /// What is wrong with the files, or not known of the client, where that refuses: a sentence without
+    /// a full stop.
     pub fault: Option<String>,
 }
 
@@ -185,27 +189,30 @@ pub enum Effect {
     KeepAlive,
 }
 
-fn name(host: &Endpoint, need: Need) -> Result<&[u8], Need> {
-    match &host.name {
-        NameAnswer::NotAsked => Err(need),
-        NameAnswer::Confirmed(name) => Ok(name.as_bytes()),
-        NameAnswer::Unconfirmed(_) => Ok(PARANOID),
-        NameAnswer::NoName | NameAnswer::Failed => Ok(UNKNOWN),
-    }
+/// A fact that rules look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fact<'a> {
+    /// It is this.
+    Is(&'a [u8]),
+    /// It was asked for, and may be anything.
+    Open,
 }
 
-fn client_name<'a>(facts: &Facts<'a>) -> Result<&'a [u8], Need> {
-    name(facts.client, Need::ClientName)
+fn name(host: &Endpoint, need: Need) -> Result<Fact<'_>, Need> {
+    Ok(match &host.name {
+        NameAnswer::NotAsked => return Err(need),
+        NameAnswer::Confirmed(name) => Fact::Is(name.as_str().as_bytes()),
+        NameAnswer::Unconfirmed(_) => Fact::Is(PARANOID),
+        NameAnswer::NoName => Fact::Is(UNKNOWN),
+        NameAnswer::Undetermined => Fact::Open,
+    })
 }
 
-fn server_name<'a>(facts: &Facts<'a>) -> Result<&'a [u8], Need> {
-    name(facts.server, Need::ServerName)
-}
-
-fn user<'a>(facts: &Facts<'a>) -> Result<&'a [u8], Need> {
-    match facts.user {
-        User::NotAsked => Err(Need::User),
-        User::Known(user) => Ok(user.as_bytes()),
-        User::Unknown => Ok(UNKNOWN),
-    }
+fn user<'a>(facts: &Facts<'a>) -> Result<Fact<'a>, Need> {
+    Ok(match facts.user {
+        User::NotAsked => return Err(Need::User),
+        User::Known(user) => Fact::Is(user.as_bytes()),
+        User::Unknown => Fact::Is(UNKNOWN),
+        User::Undetermined => Fact::Open,
+    })
 }

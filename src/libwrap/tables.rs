@@ -8,13 +8,16 @@ use crate::problem::Place;
 use super::expand::{Stop as Expansion, expand};
 use super::index::Hosts;
 use super::list::{Client, Daemon, Process, hosts};
+use super::matching::{Match, any};
 use super::option::{End, Step};
 use super::pattern::Host;
 use super::rules::{Rule, Rules};
-use super::{Effect, Endpoint, Facts, Need, Outcome, PARANOID, UNKNOWN, Verdict, name, user};
+use super::{Effect, Endpoint, Fact, Facts, Need, Outcome, PARANOID, UNKNOWN, Verdict, name, user};
 
-/// How many lists the rules may name, directly or by other lists.
+/// How many lists the rules may name, directly or by other lists. A rule that comes to one more refuses.
 const MAX_LISTS: usize = 256;
+
+const TOO_MANY: &str = "hosts.allow and hosts.deny name more than 256 lists";
 
 /// One of the two files.
 #[derive(Clone, Debug)]
@@ -96,6 +99,9 @@ impl Tables {
     /// Whether a client may come in: the first rule that matches decides, those of hosts.allow
     /// first; where none does, it may. What can't be read refuses.
     ///
+    /// Where it can't be told whether a rule matches, as a name or user could not be found out, the rule
+    /// admits no client by itself, and it refuses unless it would do nothing but admit the client.
+    ///
     /// # Errors
     /// The lookup on which it depends. Nothing has been done then.
     pub fn decide(&self, facts: &Facts<'_>) -> Result<Verdict, Need> {
@@ -109,8 +115,14 @@ impl Tables {
             };
             for rule in rules.candidates(facts.client.ip()) {
                 match self.matches(rule, facts) {
-                    Ok(false) => {}
-                    Ok(true) => return apply(rule, by_default, facts),
+                    Ok(Match::No) => {}
+                    Ok(Match::Yes) => return apply(rule, by_default, facts),
+                    Ok(Match::Maybe(_)) if rule.only_lets_in(&by_default) => {}
+                    Ok(Match::Maybe(need)) => {
+                        let fault =
+                            format!("{}: {} could not be found out", rule.place, what(need));
+                        return Ok(refusal(Some(&rule.place), fault));
+                    }
                     Err(Stop::Need(need)) => return Err(need),
                     Err(Stop::Unreadable(why)) => return Ok(refusal(Some(&rule.place), why)),
                 }
@@ -127,16 +139,17 @@ impl Tables {
         })
     }
 
-    fn matches(&self, rule: &Rule, facts: &Facts<'_>) -> Result<bool, Stop> {
-        Ok(rule
-            .daemons
-            .matches(|daemon| self.is_daemon(daemon, facts))?
-            && rule
-                .clients
-                .matches(|client| self.is_client(client, facts))?)
+    fn matches(&self, rule: &Rule, facts: &Facts<'_>) -> Result<Match, Stop> {
+        let daemons = &rule.daemons;
+        let daemon = daemons.matches(|daemon| self.is_daemon(daemon, facts))?;
+        if daemon == Match::No {
+            return Ok(Match::No);
+        }
+        let clients = &rule.clients;
+        Ok(daemon.and(clients.matches(|client| self.is_client(client, facts))?))
     }
 
-    fn is_daemon(&self, daemon: &Daemon, facts: &Facts<'_>) -> Result<bool, Stop> {
+    fn is_daemon(&self, daemon: &Daemon, facts: &Facts<'_>) -> Result<Match, Stop> {
         let named = match &daemon.process {
             Process::Name(name) => name.matches(facts.daemon),
             Process::Port(port) => facts.server.address.is_some() && facts.server.port == *port,
@@ -145,20 +158,19 @@ impl Tables {
             Some(host) if named => {
                 self.is_host(host, facts.server, Need::ServerName, &mut Vec::new())
             }
-            _ => Ok(named),
+            _ => Ok(named.into()),
         }
     }
 
-    fn is_client(&self, client: &Client, facts: &Facts<'_>) -> Result<bool, Stop> {
-        Ok(self.is_host(
-            &client.host,
-            facts.client,
-            Need::ClientName,
-            &mut Vec::new(),
-        )? && match &client.user {
-            Some(pattern) => pattern.matches(user(facts)?),
-            None => true,
-        })
+    fn is_client(&self, client: &Client, facts: &Facts<'_>) -> Result<Match, Stop> {
+        let host = &client.host;
+        let host = self.is_host(host, facts.client, Need::ClientName, &mut Vec::new())?;
+        match &client.user {
+            Some(pattern) if host != Match::No => {
+                Ok(host.and(user(facts)?.matches(pattern, Need::User)))
+            }
+            _ => Ok(host),
+        }
     }
 
     /// Names are asked for only where they decide. The lists in `seen` have been looked at and don't
@@ -169,35 +181,69 @@ impl Tables {
         host: &Endpoint,
         need: Need,
         seen: &mut Vec<&'t Path>,
-    ) -> Result<bool, Stop> {
+    ) -> Result<Match, Stop> {
         Ok(match pattern {
-            Host::Netgroup | Host::NoNet => false,
+            Host::Netgroup | Host::NoNet => Match::No,
             Host::File(path) => {
-                let Some(list) = self.lists.get(path).filter(|_| !seen.contains(&&**path)) else {
-                    return Ok(false);
-                };
+                if seen.contains(&&**path) {
+                    return Ok(Match::No);
+                }
                 seen.push(path);
-                let list = list.as_ref().map_err(|why| Stop::Unreadable(why.clone()))?;
-                if list.contains(host.ip()) {
-                    return Ok(true);
+                let list = match self.lists.get(path) {
+                    Some(list) => list.as_ref().map_err(Clone::clone),
+                    None => Err(format!("{} is not read: {TOO_MANY}", path.display())),
+                };
+                let list = list.map_err(Stop::Unreadable)?;
+                match list.contains(host.ip()) {
+                    true => Match::Yes,
+                    false => any(&list.others, |pattern| {
+                        self.is_host(pattern, host, need, seen)
+                    })?,
                 }
-                for pattern in &list.others {
-                    if self.is_host(pattern, host, need, seen)? {
-                        return Ok(true);
-                    }
-                }
-                false
             }
-            Host::Known => is_known(name(host, need)?) && host.address.is_some(),
-            Host::Local => {
-                let name = name(host, need)?;
-                is_known(name) && !name.contains(&b'.')
-            }
-            Host::Net4 { .. } | Host::Net6 { .. } => pattern.contains(host.ip()),
-            Host::Text { text, or_name } => {
-                text.matches(host.address_text()) || (*or_name && text.matches(name(host, need)?))
-            }
+            Host::Known => match name(host, need)? {
+                _ if host.address.is_none() => Match::No,
+                Fact::Is(name) => is_known(name).into(),
+                Fact::Open => Match::Maybe(need),
+            },
+            Host::Local => match name(host, need)? {
+                Fact::Is(name) => (is_known(name) && !name.contains(&b'.')).into(),
+                Fact::Open => Match::Maybe(need),
+            },
+            Host::Net4 { .. } | Host::Net6 { .. } => pattern.contains(host.ip()).into(),
+            Host::Text { text, .. } if text.matches(host.address_text()) => Match::Yes,
+            Host::Text { or_name: false, .. } => Match::No,
+            Host::Text { text, .. } => name(host, need)?.matches(text, need),
         })
+    }
+}
+
+/// What a look-up is about.
+fn what(need: Need) -> &'static str {
+    match need {
+        Need::ClientName => "the client's name",
+        Need::ServerName => "the name of the address that the client has connected to",
+        Need::User => "the client's user",
+    }
+}
+
+impl Rule {
+    /// Whether it lets clients in and does nothing else that a client could want to get around.
+    fn only_lets_in(&self, by_default: &Outcome) -> bool {
+        let lets_in = match &self.options.end {
+            End::File => *by_default == Outcome::Allow,
+            End::Allow => true,
+            End::Deny | End::Twist(_) | End::Fault(_) => false,
+        };
+        lets_in
+            && self.options.steps.iter().all(|step| match step {
+                Step::SetEnv(_) | Step::Nice(_) | Step::Umask(_) => false,
+                Step::Spawn(_)
+                | Step::Banners(_)
+                | Step::Severity(..)
+                | Step::KeepAlive
+                | Step::User => true,
+            })
     }
 }
 

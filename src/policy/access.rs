@@ -7,24 +7,7 @@ use crate::problem::Place;
 use crate::service::{AccessRule, AccessRules, Pattern};
 
 use super::ranges::PrefixSet;
-use super::{Note, Reason, Refusal};
-
-/// What is known of a peer's name.
-///
-/// It is the name of the plain IPv4 address where the peer's is v4-mapped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NameAnswer {
-    /// No one has looked yet.
-    NotAsked,
-    /// The name, which in turn has the peer's address.
-    Confirmed(String),
-    /// The name that the peer's network claims; it does not have the peer's address.
-    Unconfirmed(String),
-    /// The peer's address has no name.
-    NoName,
-    /// The name could not be found out: no answer in time, or a failure that may pass.
-    Failed,
-}
+use super::{NameAnswer, Note, Reason, Refusal};
 
 /// Whether the lists let a peer in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +71,10 @@ impl Lists {
     ) -> (Access, Option<&'a Place>) {
         let (claimed, confirmed) = match name {
             NameAnswer::NotAsked => return (Access::NeedName, None),
-            NameAnswer::Confirmed(name) => (Some(normal(name)), true),
+            NameAnswer::Confirmed(name) => (Some(normal(name.as_str())), true),
             NameAnswer::Unconfirmed(name) => (Some(normal(name)), false),
             NameAnswer::NoName => (None, false),
-            NameAnswer::Failed => {
+            NameAnswer::Undetermined => {
                 if let Some(rule) = self.no_access.first_name() {
                     return (deny(Some(rule), Note::NameUnknown), None);
                 }
@@ -114,7 +97,13 @@ impl Lists {
             return (deny(Some(rule), note), None);
         }
         match hurdle {
-            Some(list) if entry.is_none() => (deny(list.places.first(), Note::Nothing), None),
+            Some(list) if entry.is_none() => {
+                let note = match name {
+                    NameAnswer::Undetermined => Note::NameUnknown,
+                    _ => Note::Nothing,
+                };
+                (deny(list.places.first(), note), None)
+            }
             _ => (Access::Allow, entry),
         }
     }

@@ -8,6 +8,7 @@
 
 mod access;
 mod budget;
+mod name;
 mod ranges;
 mod rate;
 mod refusal;
@@ -22,9 +23,10 @@ use crate::problem::Place;
 use crate::service::{Limit, Limits, MinuteOfDay};
 use crate::spec::Spec;
 
+pub use access::Access;
 use access::Lists;
-pub use access::{Access, NameAnswer};
 pub use budget::LineBudget;
+pub use name::{HostName, NameAnswer, NoHostName};
 pub use refusal::{Note, Reason, Refusal};
 pub use state::{RateSnapshot, Slot, State};
 use times::Minutes;

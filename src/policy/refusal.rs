@@ -58,7 +58,7 @@ pub enum Note {
     BothLists,
     /// A ban, which stands in no file (semantics, section 4.9).
     Banned,
-    /// `no_access` has names and the peer's could not be found out.
+    /// A list has names, and the peer's could not be found out.
     NameUnknown,
     /// `severity` in the rule says as what it is logged.
     Severity(Facility, Level),

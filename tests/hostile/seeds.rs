@@ -101,14 +101,15 @@ pub(crate) fn rules() -> Vec<Vec<u8>> {
 
 /// Names of clients.
 pub(crate) fn names() -> Vec<NameAnswer> {
-    let name = || "bad.example.com".to_owned();
-    vec![
+    let name = "bad.example.com";
+    let mut answers = vec![
         NameAnswer::NotAsked,
-        NameAnswer::Confirmed(name()),
-        NameAnswer::Unconfirmed(name()),
+        NameAnswer::Unconfirmed(name.to_owned()),
         NameAnswer::NoName,
-        NameAnswer::Failed,
-    ]
+        NameAnswer::Undetermined,
+    ];
+    answers.extend(name.parse().map(NameAnswer::Confirmed));
+    answers
 }
 
 /// The rest of /etc.

@@ -284,7 +284,10 @@ fn endpoint(text: &str, named: bool) -> Endpoint {
     let address = by_name.map_or(text, |(address, _)| address);
     let name = match text {
         "paranoid" => NameAnswer::Unconfirmed(text.into()),
-        _ => name.map_or(NameAnswer::NoName, NameAnswer::Confirmed),
+        _ => match name.and_then(|name| name.parse().ok()) {
+            Some(name) => NameAnswer::Confirmed(name),
+            None => NameAnswer::NoName,
+        },
     };
     match address.parse::<IpAddr>() {
         Ok(ip) => {

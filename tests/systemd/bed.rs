@@ -176,6 +176,18 @@ impl Served<'_> {
         self.bed.daemon_reload()
     }
 
+    /// Has its helper see files of its own in /etc.
+    pub(crate) fn with_files(&self, files: &[(&str, &str)]) -> Result<()> {
+        let mut drop_in = String::from("[Service]\n");
+        for (name, text) in files {
+            let own = format!("/etc/wrapped/{}.{name}", self.id);
+            self.bed.container.write(&own, text, 0o644)?;
+            self.bed.container.sh(&format!("touch /etc/{name}"))?;
+            drop_in += &format!("BindPaths={own}:/etc/{name}\n");
+        }
+        self.drop_in("service", &drop_in)
+    }
+
     /// Writes a drop-in for one of its units and makes it known.
     pub(crate) fn drop_in(&self, kind: &str, text: &str) -> Result<()> {
         let path = format!("/etc/systemd/system/{}.{kind}.d/test.conf", self.id);

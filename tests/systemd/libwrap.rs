@@ -23,19 +23,8 @@ const ECHO: &str = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in";
 
 /// A service that has a hosts.allow and a hosts.deny of its own.
 fn wrapped<'a>(bed: &'a Bed, id: &str, lines: &str, allow: &str, deny: &str) -> Result<Served<'a>> {
-    for (name, text) in [("allow", allow), ("deny", deny)] {
-        bed.container
-            .write(&format!("/etc/wrapped/{id}.{name}"), text, 0o644)?;
-    }
-    bed.container.sh("touch /etc/hosts.allow /etc/hosts.deny")?;
     let served = bed.serve(id, lines)?;
-    served.drop_in(
-        "service",
-        &format!(
-            "[Service]\nBindPaths=/etc/wrapped/{id}.allow:/etc/hosts.allow\n\
-             BindPaths=/etc/wrapped/{id}.deny:/etc/hosts.deny\n"
-        ),
-    )?;
+    served.with_files(&[("hosts.allow", allow), ("hosts.deny", deny)])?;
     Ok(served)
 }
 
@@ -168,13 +157,15 @@ fn nolibwrap(bed: &Bed) -> Result<()> {
 fn unreadable(bed: &Bed) -> Result<()> {
     let served = wrapped(bed, "unreadable", ECHO, "ALL: 127.0.0.2\n", "x: ALL\n")?;
     is_let_in(&served, 1)?;
-    bed.container.sh("chmod 600 /etc/wrapped/unreadable.deny")?;
+    bed.container
+        .sh("chmod 600 /etc/wrapped/unreadable.hosts.deny")?;
     turned_away(&served.hear()?)?;
     let line = served.await_line("unreadable: hosts.deny can't be read: ")?;
     contains(line.message(), "ermission denied")?;
     served.await_line("FAIL: unreadable libwrap from=::ffff:127.0.0.1")?;
     is_let_in(&served, 2)?;
-    bed.container.sh("chmod 644 /etc/wrapped/unreadable.deny")?;
+    bed.container
+        .sh("chmod 644 /etc/wrapped/unreadable.hosts.deny")?;
     is_let_in(&served, 1)
 }
 

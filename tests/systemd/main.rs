@@ -20,6 +20,7 @@ mod limits;
 mod log_files;
 mod matrix;
 mod mux;
+mod names;
 mod process;
 mod reboot;
 mod redirect;
@@ -64,6 +65,7 @@ fn main() {
         limits::SCENARIOS,
         access::SCENARIOS,
         libwrap::SCENARIOS,
+        names::SCENARIOS,
         ident::SCENARIOS,
         log_files::SCENARIOS,
         inetd::SCENARIOS,

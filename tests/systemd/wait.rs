@@ -1,9 +1,9 @@
 //! `wait = yes`: one server at a time has the service's own socket.
 
-use std::net::UdpSocket;
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
 
-use testbed::{Close, Peer, Result};
+use testbed::{Close, Peer, Question, Reply, Resolver, Result};
 
 use crate::Scenario;
 use crate::bed::{Bed, Served, contains, equal};
@@ -22,6 +22,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     ("no_datagram_is_lost", datagrams),
     ("a_refused_datagram_goes_alone", refused_datagram),
+    (
+        "a_sender_whose_name_does_not_come_delays_no_other",
+        nameless_sender,
+    ),
 ];
 
 /// Accepts one client, tells its process and REMOTE_HOST, and waits until the client has gone.
@@ -219,4 +223,57 @@ fn refused_datagram(bed: &Bed) -> Result<()> {
     served
         .await_line("FAIL: reader-list address from=::ffff:127.0.0.9")
         .map(drop)
+}
+
+fn nameless_sender(bed: &Bed) -> Result<()> {
+    const SERVER: Ipv4Addr = Ipv4Addr::new(127, 53, 0, 4);
+    // A name takes two questions: longer than a datagram holds the socket.
+    let delay = Duration::from_millis(800);
+    let _resolver = Resolver::new(SERVER, delay, |question| match question {
+        Question::Names(IpAddr::V4(address)) if address.octets() == [127, 9, 5, 2] => {
+            Reply::name("slow.example")
+        }
+        Question::V4(name) if name == "slow.example" => Reply::address([127, 9, 5, 2]),
+        _ => Reply::Silence,
+    })?;
+    let one = "exec perl -e 'my $to = recv(STDIN, my $text, 99, 0); send(STDOUT, $text, 0, $to)'";
+    let lines = format!(
+        "socket_type = dgram\n\tserver = {}\n\tonly_from = friend.example.org slow.example",
+        bed.script("reader-of-one", one)?
+    );
+    let served = serve(bed, "reader-named", &lines)?;
+    served.with_files(&[("resolv.conf", &format!("nameserver {SERVER}\n"))])?;
+    let sender = |address: [u8; 4]| -> Result<UdpSocket> {
+        let socket = UdpSocket::bind((Ipv4Addr::from(address), 0));
+        let socket = socket.map_err(|error| format!("bind: {error}"))?;
+        let limit = socket.set_read_timeout(Some(Duration::from_millis(500)));
+        limit.map_err(|error| format!("time limit: {error}"))?;
+        Ok(socket)
+    };
+    let send = |socket: &UdpSocket, text: &[u8]| -> Result<()> {
+        let sent = socket.send_to(text, served.address());
+        sent.map(drop).map_err(|error| format!("send: {error}"))
+    };
+    // As clients of UDP do: again, until there is an answer.
+    let ask = |socket: &UdpSocket| -> Result<Duration> {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(20) {
+            send(socket, b"again")?;
+            if socket.recv(&mut [0; 99]).is_ok() {
+                return Ok(begin.elapsed());
+            }
+        }
+        Err("no answer in 20 seconds".to_owned())
+    };
+    for made_up in 10..20 {
+        send(&sender([127, 9, 4, made_up])?, b"made up")?;
+    }
+    let waited = ask(&sender([127, 0, 0, 21])?)?;
+    if waited > Duration::from_secs(5) {
+        return Err(format!("others were held up for {waited:?}"));
+    }
+    // Longer than a datagram may wait: the name counts when it comes again.
+    ask(&sender([127, 9, 5, 2])?)?;
+    let line = "FAIL: reader-named address from=::ffff:127.9.5.2";
+    served.await_line(line).map(drop)
 }

@@ -131,6 +131,9 @@ mod tests {
         fs::create_dir(&deny).unwrap();
         assert_eq!(outcome(), (Outcome::Deny, true));
         fs::remove_dir(&deny).unwrap();
+        fs::write(&deny, vec![b'#'; 4 * 1024 * 1024 + 1]).unwrap();
+        assert_eq!(outcome(), (Outcome::Deny, true), "it is too large");
+        fs::remove_file(&deny).unwrap();
         std::os::unix::fs::symlink("/dev/null", &deny).unwrap();
         assert_eq!(outcome(), (Outcome::Allow, true));
         fs::remove_dir_all(folder).unwrap();

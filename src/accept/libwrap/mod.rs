@@ -2,10 +2,11 @@
 
 mod commands;
 mod files;
+mod known;
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -23,13 +24,14 @@ use super::banner::Banner;
 use super::clock::Moment;
 use super::environment;
 use super::helper::Helper;
-use super::ident::Answer;
+use super::ident::{Answer, Query};
 use super::peer::Remote;
 use super::pending::{Connection, Next};
 use super::settings::{Work, limits};
 
 use commands::{Commands, shell};
 pub(super) use files::Files;
+pub(super) use known::Known;
 
 /// What the helper has of hosts.allow and hosts.deny.
 #[derive(Default)]
@@ -38,49 +40,6 @@ pub(super) struct Wrap {
     pub(super) commands: Commands,
     /// The files that `banners` names, by their paths.
     banners: HashMap<Vec<u8>, Banner>,
-}
-
-/// What has been found out about a client.
-#[derive(Debug)]
-pub(super) struct Known {
-    /// Its name.
-    pub(super) client: NameAnswer,
-    server: NameAnswer,
-    user: User,
-    /// The server's address, while its name is being looked up.
-    looks_for: Option<IpAddr>,
-    /// Its user is being asked for, for a rule.
-    asks_user: bool,
-}
-
-impl Default for Known {
-    fn default() -> Self {
-        Self {
-            client: NameAnswer::NotAsked,
-            server: NameAnswer::NotAsked,
-            user: User::NotAsked,
-            looks_for: None,
-            asks_user: false,
-        }
-    }
-}
-
-impl Known {
-    /// Takes the answer for [`Connection::address_in_question`].
-    pub(super) fn take(&mut self, answer: NameAnswer) {
-        match self.looks_for.take() {
-            Some(_) => self.server = answer,
-            None => self.client = answer,
-        }
-    }
-}
-
-impl Connection {
-    /// The address whose name it waits for.
-    pub(super) fn address_in_question(&self) -> IpAddr {
-        let peer = self.remote.address.ip();
-        self.known.looks_for.unwrap_or(peer).to_canonical()
-    }
 }
 
 /// What rules change about a client's server.
@@ -109,19 +68,24 @@ impl Helper {
                 match connection.known.looks_for {
                     Some(_) => self.find_name(connection, slot, now),
                     None => {
-                        connection.known.server = NameAnswer::Failed;
+                        connection.known.server = NameAnswer::Undetermined;
                         self.check_libwrap(connection, slot, now);
                     }
                 }
             }
-            Some(Err(Need::User)) => match self.ask_user(&connection) {
+            // As for the C library: it has no connection to ask about.
+            Some(Err(Need::User)) if self.hands_over() => {
+                connection.known.user = User::Unknown;
+                self.check_libwrap(connection, slot, now);
+            }
+            Some(Err(Need::User)) => match Query::new(&connection.stream) {
                 Ok(query) => {
                     connection.known.asks_user = true;
                     connection.next = Next::Ident(slot, query);
                     self.advance(connection, now);
                 }
-                Err(_) => {
-                    connection.known.user = User::Unknown;
+                Err(failure) => {
+                    connection.known.take_user(Err(failure));
                     self.check_libwrap(connection, slot, now);
                 }
             },
@@ -140,8 +104,7 @@ impl Helper {
         if !std::mem::take(&mut connection.known.asks_user) {
             return Some((connection, slot, answer));
         }
-        let user = answer.ok().as_deref().and_then(user);
-        connection.known.user = user.map_or(User::Unknown, User::Known);
+        connection.known.take_user(answer);
         self.check_libwrap(connection, slot, now);
         None
     }
@@ -222,7 +185,8 @@ impl Helper {
                 None => return Some(Ok(())),
                 Some(Ok((verdict, _))) => break verdict,
                 Some(Err(Need::ClientName)) => return None,
-                Some(Err(Need::ServerName)) => known.server = NameAnswer::Failed,
+                // It does not tell where it went to: as the C library has it.
+                Some(Err(Need::ServerName)) => known.server = NameAnswer::NoName,
                 Some(Err(Need::User)) => known.user = User::Unknown,
             }
         };
@@ -387,10 +351,4 @@ fn banner(
             Ok(None)
         }
     }
-}
-
-/// The user in the answer of an ident server, which names the system before him.
-fn user(answer: &str) -> Option<String> {
-    let (_, user) = answer.split_once(':')?;
-    user.split_whitespace().next().map(str::to_owned)
 }

@@ -242,3 +242,32 @@ fn a_datagram_waits_for_the_name_of_its_sender() {
     assert_eq!(scene.datagram(&client), b"who am I");
     assert!(scene.helper.parked.is_empty());
 }
+
+#[test]
+fn datagrams_that_find_no_place_to_wait_are_lost() {
+    let only = r#"access = { no_access = [ { pattern = "host bad.example", place = "f:1:1" } ] }"#;
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
+    scene.resolve_with(|_| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let port = datagrams(&mut scene);
+    let senders: Vec<_> = (0..300).map(|_| sender(port, b"hello")).collect();
+    let taken = |scene: &mut Scene, count| {
+        scene.until(|helper| (helper.parked.len() == count).then_some(()));
+    };
+    taken(&mut scene, 256);
+    // They may come from the host that no_access names.
+    let localhost = std::net::IpAddr::from([127, 0, 0, 1]);
+    let now = Moment::now().unwrap();
+    let unknown = crate::policy::NameAnswer::Undetermined;
+    scene.helper.judge_parked(localhost, &unknown, now);
+    taken(&mut scene, 0);
+    assert!(
+        senders
+            .iter()
+            .all(|sender| sender.recv(&mut [0; 9]).is_err())
+    );
+    assert!(scene.helper.tally.counters.all_refused() >= 256);
+}

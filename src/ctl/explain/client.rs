@@ -11,7 +11,7 @@ use crate::accept::clock::{LocalClock, Moment};
 use crate::accept::load::LoadAverage;
 use crate::accept::names::resolve;
 use crate::libwrap::User;
-use crate::policy::{Facts, NameAnswer, State};
+use crate::policy::{Facts, HostName, NameAnswer, State};
 use crate::service::MinuteOfDay;
 
 /// Who connects, and when.
@@ -27,7 +27,7 @@ pub(super) struct Client {
     pub(super) load: Option<f64>,
     running: u32,
     from_source: u32,
-    given: Option<String>,
+    given: Option<HostName>,
     offline: bool,
 }
 
@@ -100,7 +100,7 @@ impl Client {
     /// The name of an address.
     pub(super) fn look_up(&self, address: IpAddr) -> NameAnswer {
         match self.offline || address.is_unspecified() {
-            true => NameAnswer::Failed,
+            true => NameAnswer::Undetermined,
             false => resolve(address.to_canonical()),
         }
     }
@@ -108,8 +108,9 @@ impl Client {
     /// Its name, if it is known.
     pub(super) fn known_name(&self) -> Option<&str> {
         match &self.name {
-            NameAnswer::Confirmed(name) | NameAnswer::Unconfirmed(name) => Some(name),
-            NameAnswer::NotAsked | NameAnswer::NoName | NameAnswer::Failed => None,
+            NameAnswer::Confirmed(name) => Some(name.as_str()),
+            NameAnswer::Unconfirmed(name) => Some(name),
+            NameAnswer::NotAsked | NameAnswer::NoName | NameAnswer::Undetermined => None,
         }
     }
 
@@ -134,8 +135,8 @@ impl Client {
                 format!("{address} claims to be {name}, which does not lead back to it")
             }
             NameAnswer::NoName => format!("{address} has no name"),
-            NameAnswer::Failed if self.offline => "it is not looked up".to_owned(),
-            NameAnswer::Failed => format!("the name of {address} can't be found out"),
+            NameAnswer::Undetermined if self.offline => "it is not looked up".to_owned(),
+            NameAnswer::Undetermined => format!("the name of {address} can't be found out"),
         }
     }
 

@@ -21,6 +21,7 @@ use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, Failure, GOOD, Output, WIDTH};
 use super::show::heading;
 use crate::config::DiskTree;
+use crate::policy::HostName;
 use crate::problem::printable;
 use crate::service::MinuteOfDay;
 use crate::translate::Standing;
@@ -48,7 +49,7 @@ pub(super) struct ExplainArgs {
     at: Option<MinuteOfDay>,
     /// The name of the client's address, in place of a look-up.
     #[arg(long, value_name = "HOST")]
-    name: Option<String>,
+    name: Option<HostName>,
     /// Look no names up: rules that need one are decided as when the look-up fails.
     #[arg(long, conflicts_with = "name")]
     offline: bool,

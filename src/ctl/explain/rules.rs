@@ -104,7 +104,7 @@ fn decide(
                 client.find_name();
                 verdict.note("name", client.name_found(), client.about_name(), None);
             }
-            Err(Need::ServerName) if untold => server_name = NameAnswer::Failed,
+            Err(Need::ServerName) if untold => server_name = NameAnswer::NoName,
             Err(Need::ServerName) => server_name = client.look_up(local.ip()),
             Err(Need::User) => {
                 let detail = "taken for unknown; --user says what the ident server would";

@@ -190,8 +190,11 @@ fn lists(asked: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Ver
             let place = refusal.rule.as_ref();
             let is_in = |place: &Place| rules.no_access.iter().any(|rule| rule.place == *place);
             let detail = match place {
-                _ if refusal.note == Note::NameUnknown => {
+                Some(place) if refusal.note == Note::NameUnknown && is_in(place) => {
                     "no_access has names, and the client may have one of them".to_owned()
+                }
+                Some(_) if refusal.note == Note::NameUnknown => {
+                    "only_from has names, and the client may have none of them".to_owned()
                 }
                 Some(place) if is_in(place) => format!("no_access has {}", entry(place)),
                 Some(_) => "only_from does not have it".to_owned(),

@@ -134,6 +134,19 @@ impl Peer {
         context(self.0.write_all(bytes), "send")
     }
 
+    /// What has come by now, without waiting for more; how the connection ended does not matter.
+    ///
+    /// # Errors
+    /// If the kernel does not let it look.
+    pub fn so_far(&mut self) -> Result<Vec<u8>> {
+        context(self.0.set_nonblocking(true), "O_NONBLOCK")?;
+        let mut bytes = Vec::new();
+        // What was read before the error stays.
+        let _ = self.0.read_to_end(&mut bytes);
+        context(self.0.set_nonblocking(false), "O_NONBLOCK")?;
+        Ok(bytes)
+    }
+
     /// Sends as many of the bytes as go without waiting for the other end to read; how many.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod container;
 mod group;
 mod journal;
 mod leftover;
+mod resolver;
 mod root;
 mod tree;
 
@@ -19,6 +20,7 @@ pub use backend::{Backend, allow_descriptors};
 pub use client::{Close, Heard, Peer};
 pub use container::Container;
 pub use journal::Line;
+pub use resolver::{Question, Record, Reply, Resolver};
 pub use root::{Suite, missing};
 pub use tree::{make, without_reconcile, write};
 

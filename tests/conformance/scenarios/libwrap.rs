@@ -1,7 +1,13 @@
 //! hosts.allow and hosts.deny (semantics, section 4.7). What their rules mean is compared in
 //! tests/libwrap.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use testbed::{Question, Record, Reply, Resolver, Result};
+
 use crate::scenario::Scenario;
+use crate::stage::Stage;
 
 /// Services under each of the names that xinetd has for one.
 const NAMED: &str = "\
@@ -39,6 +45,60 @@ service arguments
 	flags = NAMEINARGS
 	server = PROBE/argv
 	server_args = /some/where/named one
+}
+";
+
+/// A service for each way in which a name matters, on ports from 7001 on.
+const BY_NAME: &str = "\
+service by-local
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 7001
+	user = nobody
+	libwrap = by-local
+	server = PROBE/argv
+}
+service by-known
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 7002
+	user = nobody
+	libwrap = by-known
+	server = PROBE/argv
+}
+service by-unknown
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 7003
+	user = nobody
+	libwrap = by-unknown
+	server = PROBE/argv
+}
+service by-lie
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 7004
+	user = nobody
+	libwrap = by-lie
+	server = PROBE/argv
+}
+service by-friend
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 7005
+	user = nobody
+	libwrap = by-friend
+	server = PROBE/argv
 }
 ";
 
@@ -116,4 +176,109 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         },
         ..Scenario::SAME
     },
+    Scenario {
+        name: "libwrap-resolver",
+        section: "4.7",
+        claim: "a name counts that leads back to its address, as itself; numbers, aliases and lies are PARANOID",
+        configuration: BY_NAME,
+        files: &[
+            (
+                "/etc/resolv.conf",
+                "nameserver 127.53.0.9\noptions attempts:1\n",
+                0o644,
+            ),
+            (
+                "/etc/hosts.allow",
+                "by-local: LOCAL\nby-known: KNOWN\nby-unknown: UNKNOWN\nby-lie: PARANOID\nby-friend: .friends.example\n",
+                0o644,
+            ),
+            ("/etc/hosts.deny", "ALL: ALL\n", 0o644),
+        ],
+        act: by_resolver,
+        differs: &["L12"],
+    },
 ];
+
+/// The names that the resolver has for 127.9.8.1 and those after it.
+const NAMES: [&str; 14] = [
+    "2131298305",
+    "127.9.8.2",
+    "plain",
+    "alias.friends.example",
+    "moved.friends.example",
+    "",
+    "HOST.Friends.Example",
+    "first.friends.example",
+    "classless.friends.example",
+    "mapped.friends.example",
+    "",
+    "gone.friends.example",
+    "lame.friends.example",
+    "_odd-1.friends.example",
+];
+
+fn by_resolver(stage: &mut Stage<'_>) -> Result<()> {
+    let _resolver = Resolver::new(Ipv4Addr::new(127, 53, 0, 9), Duration::ZERO, resolve)?;
+    for (name, last) in NAMES.iter().zip(1..) {
+        let what = match last {
+            6 => "no name",
+            11 => "a resolver that fails",
+            _ => name,
+        };
+        let mut services = Vec::new();
+        for (service, port) in ["LOCAL", "KNOWN", "UNKNOWN", "PARANOID", ".friends.example"]
+            .into_iter()
+            .zip(7001..)
+        {
+            let client = stage.client(&format!("127.9.8.{last}"), port)?;
+            if !client.read_to_end()?.bytes.is_empty() {
+                services.push(service);
+            }
+        }
+        stage.note(&format!("{what}: {}", services.join(" ")));
+    }
+    Ok(())
+}
+
+fn resolve(question: &Question) -> Reply {
+    let last = match question {
+        Question::Names(IpAddr::V4(address)) => {
+            let last = address.octets()[3];
+            let name = NAMES.get(usize::from(last).wrapping_sub(1));
+            let Some(name) = name.filter(|name| !name.is_empty()) else {
+                return match last {
+                    11 => Reply::Failure,
+                    _ => Reply::Nothing,
+                };
+            };
+            let own = Record::Name(name.as_bytes().to_vec());
+            return Reply::Records(match last {
+                8 => vec![own, Record::Name(b"other.example".to_vec())],
+                // RFC 2317.
+                9 => vec![Record::Alias("9.0-63.8.9.127.in-addr.arpa".into()), own],
+                _ => vec![own],
+            });
+        }
+        Question::Names(IpAddr::V6(_)) => return Reply::Nothing,
+        Question::V4(name) | Question::V6(name) => {
+            let mut names = NAMES.iter().zip(1..);
+            match names.find(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                Some((_, last)) => last,
+                None => return Reply::Nothing,
+            }
+        }
+    };
+    let address = Ipv4Addr::new(127, 9, 8, last);
+    match (question, last) {
+        (_, 12) => Reply::Nothing,
+        (_, 13) => Reply::Failure,
+        (Question::V6(_), 10) => Reply::address(address.to_ipv6_mapped()),
+        (Question::V6(_), _) | (_, 10) => Reply::Records(Vec::new()),
+        (_, 4) => Reply::Records(vec![
+            Record::Alias("other.example".into()),
+            Record::Address(address.into()),
+        ]),
+        (_, 5) => Reply::address([127, 9, 8, 99]),
+        _ => Reply::address(address),
+    }
+}

@@ -1,24 +1,27 @@
 //! Connections that wait: for their peer's name, for a client to take a banner, or for a process.
 //!
-//! Their number and their time are bounded. Each kind waits for a fixed time, so that a queue in
-//! the order of arrival is in the order of deadlines too.
+//! Their number and their time are bounded, and places are shared out by networks: see [`super::crowd`].
+//! Each kind waits for a fixed time, so that a queue in the order of arrival is in the order of deadlines
+//! too.
+
+mod outbox;
+mod wait;
 
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::net::{IpAddr, TcpStream};
-use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::policy::Slot;
-use crate::sys::socket::send_now;
 
 use super::clock::Moment;
+use super::crowd::{Crowd, Network};
 use super::ident::Query;
 use super::libwrap::{Changes, Known};
 use super::peer::Remote;
 use super::slab::{Key, Slab};
 use super::tcpmux::Line;
+
+pub(super) use outbox::Outbox;
+pub(super) use wait::{Place, Wait};
 
 /// A client that has been accepted and has no server yet.
 #[derive(Debug)]
@@ -54,87 +57,11 @@ pub(super) enum Next {
     Close,
 }
 
-/// For what a connection waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// The name of its peer.
-    Name,
-    /// The answer of its ident server.
-    Ident,
-    /// The client has to take what it is sent.
-    Drain,
-    /// Another attempt to make a process.
-    Retry,
-    /// The client has to name a service.
-    Line,
-}
-
-impl Wait {
-    const ALL: [Self; 5] = [
-        Self::Name,
-        Self::Ident,
-        Self::Drain,
-        Self::Retry,
-        Self::Line,
-    ];
-
-    /// How long it lasts at most.
-    pub(super) fn time(self) -> Duration {
-        match self {
-            // As long as a resolver's own usual limits: two servers, two attempts of 5 seconds.
-            Self::Name => Duration::from_secs(20),
-            // Semantics, section 4.2.
-            Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
-            // Semantics, section 4.8.
-            Self::Retry => Duration::from_secs(5),
-        }
-    }
-
-    /// How many may wait so at once.
-    fn room(self) -> usize {
-        match self {
-            Self::Name | Self::Line => 1024,
-            Self::Ident | Self::Drain | Self::Retry => 256,
-        }
-    }
-}
-
-/// Bytes on their way to a client.
-#[derive(Debug, Default)]
-pub(super) struct Outbox(VecDeque<(Arc<[u8]>, usize)>);
-
-impl Outbox {
-    /// Adds bytes.
-    pub(super) fn push(&mut self, bytes: Arc<[u8]>) {
-        self.0.push_back((bytes, 0));
-    }
-
-    /// Sends what the client takes now; true when nothing is left. What can't be sent because the
-    /// client is gone is dropped: xinetd goes on as well.
-    pub(super) fn flush(&mut self, stream: &TcpStream) -> bool {
-        while let Some((bytes, sent)) = self.0.front_mut() {
-            if *sent >= bytes.len() {
-                self.0.pop_front();
-                continue;
-            }
-            match send_now(stream.as_fd(), &bytes[*sent..]) {
-                Ok(count) => *sent += count,
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return false,
-                    io::ErrorKind::Interrupted => {}
-                    _ => self.0.clear(),
-                },
-            }
-        }
-        true
-    }
-}
-
 /// All that wait.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     slab: Slab<Entry>,
-    queues: [Queue; 5],
+    queues: [Queue; Wait::COUNT],
     by_address: HashMap<IpAddr, Vec<Key>>,
 }
 
@@ -149,7 +76,7 @@ struct Entry {
 struct Queue {
     /// In the order of deadlines; those that wait no more are skipped.
     order: VecDeque<(Moment, Key)>,
-    waiting: usize,
+    crowd: Crowd<Key>,
 }
 
 /// A connection that waits no more.
@@ -174,14 +101,32 @@ impl Pending {
         self.slab.len()
     }
 
-    /// Whether one more may wait so.
-    pub(super) fn has_room(&self, wait: Wait) -> bool {
-        self.queues[wait as usize].waiting < wait.room()
+    /// How many descriptors they take.
+    pub(super) fn descriptors(&self) -> usize {
+        // Each ident query has a socket of its own.
+        self.slab.len() + self.queues[Wait::Ident as usize].crowd.len()
     }
 
-    /// Whether someone waits for the name of `address` already.
-    pub(super) fn awaits(&self, address: IpAddr) -> bool {
-        self.by_address.contains_key(&address.to_canonical())
+    /// Whether one more client from `address` may wait so, and which one makes room for it.
+    pub(super) fn place(&mut self, wait: Wait, address: IpAddr) -> Place {
+        let Self { slab, queues, .. } = self;
+        let queue = &mut queues[wait as usize];
+        if queue.crowd.len() < wait.room() {
+            return Place::Free;
+        }
+        let network = Network::of(address);
+        let gives_way = queue.crowd.gives_way(network);
+        let one = match wait {
+            // Those that came first are the next to be answered.
+            Wait::Name | Wait::Sender if gives_way == network => None,
+            Wait::Name | Wait::Sender => queue.crowd.last(gives_way),
+            // The one that has not read, sent or been answered for the longest time.
+            Wait::Ident | Wait::Drain | Wait::Retry | Wait::Line => {
+                let first = queue.crowd.first(gives_way);
+                first.or_else(|| queue.first(slab).map(|(_, key)| key))
+            }
+        };
+        one.map_or(Place::Taken, Place::Of)
     }
 
     /// Lets a connection wait from `now` on; the caller has looked whether there is room.
@@ -194,6 +139,7 @@ impl Pending {
         wait: Wait,
         now: Moment,
     ) -> Result<Key, Box<Connection>> {
+        let network = Network::of(connection.remote.address.ip());
         let address = connection.address_in_question();
         let entry = Entry {
             connection,
@@ -205,9 +151,9 @@ impl Pending {
             .insert(entry)
             .map_err(|entry| Box::new(entry.connection))?;
         let queue = &mut self.queues[wait as usize];
-        queue.waiting += 1;
+        queue.crowd.enter(network, key);
         queue.order.push_back((now.plus(wait.time()), key));
-        if wait == Wait::Name {
+        if wait.is_for_name() {
             self.by_address.entry(address).or_default().push(key);
         }
         Ok(key)
@@ -233,8 +179,9 @@ impl Pending {
             wait,
             watched,
         } = self.slab.remove(key)?;
-        self.queues[wait as usize].waiting -= 1;
-        if wait == Wait::Name {
+        let network = Network::of(connection.remote.address.ip());
+        self.queues[wait as usize].crowd.leave(network, key);
+        if wait.is_for_name() {
             let address = connection.address_in_question();
             if let Some(keys) = self.by_address.get_mut(&address) {
                 keys.retain(|&other| other != key);
@@ -275,13 +222,6 @@ impl Pending {
             .map(|(_, key)| key)
     }
 
-    /// The one that waits so for the longest time.
-    pub(super) fn oldest(&mut self, wait: Wait) -> Option<Key> {
-        self.queues[wait as usize]
-            .first(&mut self.slab)
-            .map(|(_, key)| key)
-    }
-
     /// All of them.
     pub(super) fn keys(&self) -> Vec<Key> {
         Wait::ALL
@@ -305,8 +245,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use super::*;
 
@@ -329,37 +269,37 @@ mod tests {
         Moment(Duration::from_secs(seconds))
     }
 
-    #[test]
-    fn a_banner_of_any_size_arrives_whole_without_blocking() {
-        let (mut client, mut connection) = pair();
-        let banner: Arc<[u8]> = (0..20_000_000_u32).map(|i| (i % 251) as u8).collect();
-        connection.outbox.push(Arc::clone(&banner));
-        connection.outbox.push(Arc::from(*b"end"));
-        assert!(
-            !connection.outbox.flush(&connection.stream),
-            "it does not fit into a buffer"
-        );
-        let reader = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            client.read_to_end(&mut text).unwrap();
-            text
-        });
-        while !connection.outbox.flush(&connection.stream) {
-            std::thread::yield_now();
-        }
-        drop(connection);
-        let text = reader.join().unwrap();
-        assert_eq!(text.len(), banner.len() + 3);
-        assert!(text.starts_with(&banner) && text.ends_with(b"end"));
+    /// A connection from this address, as far as sharing goes.
+    fn from(address: &str) -> Connection {
+        let (_, mut connection) = pair();
+        connection.remote = Remote::new((address.parse::<IpAddr>().unwrap(), 1).into());
+        connection
     }
 
     #[test]
-    fn a_client_that_is_gone_stops_nothing() {
-        let (client, mut connection) = pair();
-        drop(client);
-        connection.outbox.push(vec![0; 20_000_000].into());
-        while !connection.outbox.flush(&connection.stream) {
-            std::thread::yield_now();
+    fn where_all_places_are_taken_the_network_with_the_most_gives_one_up() {
+        let (flood, other) = ("192.0.2.1", "198.51.100.1");
+        let [here, there] = [flood, other].map(|address| address.parse().unwrap());
+        let limit = nix::sys::resource::Resource::RLIMIT_NOFILE;
+        nix::sys::resource::setrlimit(limit, 8192, 8192).unwrap();
+        for wait in Wait::ALL {
+            let mut pending = Pending::default();
+            let mut keys = Vec::new();
+            while keys.len() < wait.room() {
+                assert_eq!(pending.place(wait, here), Place::Free);
+                keys.push(pending.insert(from(flood), wait, at(0)).unwrap());
+            }
+            let sockets = if wait == Wait::Ident { 2 } else { 1 };
+            assert_eq!(pending.descriptors(), sockets * wait.room());
+            let (same, another) = (pending.place(wait, here), pending.place(wait, there));
+            match wait {
+                Wait::Name => {
+                    let last = keys[keys.len() - 1];
+                    assert_eq!((same, another), (Place::Taken, Place::Of(last)));
+                }
+                Wait::Sender => assert_eq!((same, another), (Place::Taken, Place::Taken)),
+                _ => assert_eq!((same, another), (Place::Of(keys[0]), Place::Of(keys[0]))),
+            }
         }
     }
 
@@ -383,7 +323,7 @@ mod tests {
         assert_eq!(pending.due(), Some(at(120)));
         assert_eq!(pending.named("127.0.0.1".parse().unwrap()), [late]);
         assert!(pending.remove(late).is_some());
-        assert!(!pending.awaits("127.0.0.1".parse().unwrap()));
+        assert_eq!(pending.named("127.0.0.1".parse().unwrap()), []);
         assert_eq!((pending.due(), pending.is_empty()), (None, true));
     }
 }

@@ -1,0 +1,188 @@
+//! Clients that wait, and do not get what they wait for: in time, or because others need their places.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::epoll::EpollFlags;
+
+use crate::policy::NameAnswer;
+
+use super::super::clock::Moment;
+use super::super::helper::Token;
+use super::super::ident::Failure;
+use super::super::libwrap::{Files, Known};
+use super::super::names::Names;
+use super::super::peer::Remote;
+use super::super::pending::{Connection, Next, Outbox, Wait};
+use super::{CAT, LOGGED, Scene, TASK, file, shell};
+
+const SERVED: &str = "echo served";
+
+/// A service with rules of its own in hosts.allow and hosts.deny, and a resolver.
+fn wrapped(rules: [&str; 2], resolve: fn(std::net::IpAddr) -> NameAnswer) -> Scene {
+    let mut scene = Scene::new(&[
+        ("access = {}", "libwrap = \"ftpd\"\naccess = {}"),
+        (CAT, &shell(SERVED)),
+        LOGGED,
+    ]);
+    let port = scene.address.port();
+    let [allow, deny] = rules;
+    let write =
+        |name: &str, text: &str| -> PathBuf { file(&format!("{name}-{port}"), text.as_bytes()) };
+    scene.helper.wrap.files = Files::new([write("allow", allow), write("deny", deny)]);
+    scene.resolve_with(resolve);
+    scene
+}
+
+fn never(_: std::net::IpAddr) -> NameAnswer {
+    loop {
+        thread::park();
+    }
+}
+
+fn in_seconds(seconds: u64) -> Moment {
+    Moment::now().unwrap().plus(Duration::from_secs(seconds))
+}
+
+const REFUSED: [&str; 2] = [
+    "libwrap refused connection to test (libwrap=ftpd) from ::ffff:127.0.0.1",
+    "FAIL: test libwrap from=::ffff:127.0.0.1",
+];
+
+#[test]
+fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() {
+    let cases = [
+        (["", "ALL: .evil.example\n"], false),
+        (["ALL: .evil.example: deny\n", ""], false),
+        (["ALL: .good.example\n", "ALL: ALL\n"], false),
+        (["ALL: .good.example\n", ""], true),
+        (["ALL: 127. EXCEPT 10.\n", "ALL: .evil.example\n"], true),
+    ];
+    for (rules, is_let_in) in cases {
+        for displaced in [false, true] {
+            let mut scene = wrapped(rules, never);
+            let client = scene.connect();
+            let waits = |scene: &mut Scene| {
+                scene.until(|helper| {
+                    let begun = helper.tally.counters.served > 0 || !helper.pending.is_empty();
+                    begun.then_some(())
+                });
+            };
+            waits(&mut scene);
+            for key in scene.helper.pending.keys() {
+                match displaced {
+                    true => scene.helper.displace(key, Moment::now().unwrap()),
+                    false => scene.helper.expire_pending(in_seconds(21)),
+                }
+            }
+            let text = scene.receive(client).unwrap();
+            let wanted = if is_let_in { "served\n" } else { "" };
+            assert_eq!(String::from_utf8(text).unwrap(), wanted, "{rules:?}");
+            scene.until_idle();
+            assert!(scene.helper.pending.is_empty());
+            let log = scene.log();
+            let refused = REFUSED
+                .iter()
+                .all(|line| log.iter().any(|other| other == line));
+            assert_eq!(refused, !is_let_in, "{rules:?}: {log:?}");
+        }
+    }
+}
+
+#[test]
+fn a_resolver_that_fails_is_no_statement_about_the_name() {
+    let rules = ["", "ALL: .evil.example\n"];
+    let mut scene = wrapped(rules, |_| NameAnswer::Undetermined);
+    let client = scene.connect();
+    assert_eq!(scene.receive(client).unwrap(), b"");
+    let mut scene = wrapped(rules, |_| NameAnswer::NoName);
+    assert_eq!(scene.text(), "served\n");
+}
+
+impl Scene {
+    /// Gives the helper another resolver.
+    pub(super) fn resolve_with(&mut self, resolve: fn(std::net::IpAddr) -> NameAnswer) {
+        let names = Names::with(resolve).unwrap();
+        let watched = self
+            .helper
+            .watch(names.descriptor(), Token::Names, EpollFlags::EPOLLIN);
+        watched.unwrap();
+        self.helper.names = Some(names);
+    }
+
+    /// A client, and its connection as it has been accepted.
+    fn accepted(&mut self) -> (std::net::TcpStream, Connection) {
+        let client = self.connect();
+        let (stream, address) = self.until(|helper| helper.listeners[0].accept().ok());
+        let connection = Connection {
+            stream,
+            remote: Remote::new(address),
+            outbox: Outbox::default(),
+            next: Next::Close,
+            known: Known::default(),
+            changes: None,
+        };
+        (client, connection)
+    }
+
+    /// Each client that waits gives its place up.
+    fn displace_all(&mut self) {
+        for key in self.helper.pending.keys() {
+            self.helper.displace(key, Moment::now().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_displaced_client_without_a_process_is_refused() {
+    let mut scene = Scene::new(&[LOGGED]);
+    scene.helper.unwatch_listeners();
+    let now = Moment::now().unwrap();
+    let (client, mut connection) = scene.accepted();
+    let slot = scene.helper.state.adopt(connection.remote.address.ip());
+    connection.next = Next::Serve(slot, 1);
+    scene.helper.wait(connection, Wait::Retry, false, now);
+    assert_eq!(scene.helper.state.running(), 1);
+    scene.displace_all();
+    assert_eq!(scene.receive(client).unwrap(), b"");
+    assert_eq!(scene.log(), ["FAIL: test fork from=::ffff:127.0.0.1"]);
+    assert_eq!(scene.helper.state.running(), 0);
+}
+
+#[test]
+fn a_displaced_client_that_reads_no_banner_or_names_no_service_is_closed() {
+    let mut scene = Scene::new(&[(TASK, "tcpmux = []"), LOGGED]);
+    let client = scene.connect();
+    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.displace_all();
+    assert_eq!(scene.receive(client).unwrap(), b"");
+    assert_eq!(scene.helper.state.running(), 0);
+
+    let mut scene = Scene::new(&[LOGGED]);
+    scene.helper.unwatch_listeners();
+    let (client, mut connection) = scene.accepted();
+    connection.outbox.push(vec![b'x'; 20_000_000].into());
+    scene.helper.advance(connection, Moment::now().unwrap());
+    assert_eq!(scene.helper.pending.len(), 1);
+    scene.displace_all();
+    assert!(scene.receive(client).unwrap().len() < 20_000_000);
+}
+
+#[test]
+fn a_client_that_a_rule_has_asked_about_is_not_asked_about_again() {
+    let mut scene = Scene::new(&[
+        ("success = {}", "success = { userid = true }"),
+        ("access = {}", "idonly = true\naccess = {}"),
+    ]);
+    scene.helper.unwatch_listeners();
+    let (client, mut connection) = scene.accepted();
+    let slot = scene.helper.state.adopt(connection.remote.address.ip());
+    // As for a client whose place another one has got: it must not take a place again.
+    connection.known.answer = Some(Err(Failure::System));
+    scene.helper.admit(connection, slot, Moment::now().unwrap());
+    assert!(scene.helper.pending.is_empty());
+    assert_eq!(scene.receive(client).unwrap(), b"");
+    assert_eq!(scene.log(), ["NOID: test ::ffff:127.0.0.1 system error"]);
+    assert_eq!(scene.helper.state.running(), 0);
+}
