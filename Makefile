@@ -31,11 +31,8 @@ RELEASE = target/release
 
 all: build
 
-# Two calls: one for all would give the generator the libraries of the helper. And of the generator
-# alone a panic is caught, so that it costs one service its units, and not all.
 build:
-	$(CARGO) build --release --locked -p xinetd-bridge
-	CARGO_PROFILE_RELEASE_PANIC=unwind $(CARGO) build --release --locked -p xinetd-generator
+	CARGO='$(CARGO)' packaging/build
 
 install: build
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
