@@ -36,3 +36,4 @@ pub mod sys;
 #[cfg(feature = "accept")]
 pub mod systemctl;
 pub mod translate;
+mod visible;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::visible::is_visible;
+
 /// A stretch of one line of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
@@ -142,11 +144,8 @@ pub fn printable(text: &str) -> String {
 
 /// What is shown for a character, and the columns that it takes. What takes none is spelled out.
 fn cell(c: char) -> (String, usize) {
-    let hidden = c.is_control()
-        || matches!(c, '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}');
     let width = match c {
-        _ if hidden => {
+        _ if !is_visible(c) => {
             let spelled = c.escape_default().to_string();
             let width = spelled.len();
             return (spelled, width);

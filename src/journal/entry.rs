@@ -3,6 +3,7 @@
 use std::fmt::{self, Arguments, Display, Write};
 
 use crate::service::{Facility, Level};
+use crate::visible::is_visible;
 
 /// One datagram: an entry with its fields. The buffer is used again and again.
 ///
@@ -44,8 +45,8 @@ impl Entry {
         self.0.extend_from_slice(fields);
     }
 
-    /// Adds a field with a text. Its control characters are written as `\xNN`, so that it can't
-    /// end before its time.
+    /// Adds a field with a text. What is not [visible](is_visible) in it is written as `\xNN`, so that it
+    /// can't end before its time, and nobody is shown anything else than what it says.
     pub(super) fn text(&mut self, name: &str, value: impl Display) {
         self.0.extend_from_slice(name.as_bytes());
         self.0.push(b'=');
@@ -73,7 +74,7 @@ impl Entry {
     }
 }
 
-/// A text as bytes, its control characters written as `\xNN`.
+/// A text as bytes; what is not [visible](is_visible) in it is written as `\xNN`.
 pub(super) fn escaped(text: impl Display) -> Vec<u8> {
     let mut bytes = Vec::new();
     // A `Display` that fails leaves it short.
@@ -88,7 +89,7 @@ pub(super) fn message(datagram: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Takes text and writes its control characters as `\xNN`.
+/// Takes text and writes what is not visible in it as `\xNN`, byte by byte.
 struct Escaping<'a>(&'a mut Vec<u8>);
 
 impl Write for Escaping<'_> {
@@ -99,12 +100,12 @@ impl Write for Escaping<'_> {
             return Ok(());
         }
         let mut rest = text;
-        while let Some(at) = rest.find(char::is_control) {
+        while let Some(at) = rest.find(|c| !is_visible(c)) {
             let (before, from) = rest.split_at(at);
             self.0.extend_from_slice(before.as_bytes());
             let length = from.chars().next().map_or(0, char::len_utf8);
-            let (control, after) = from.split_at(length);
-            for byte in control.bytes() {
+            let (hidden, after) = from.split_at(length);
+            for byte in hidden.bytes() {
                 self.0.extend_from_slice(&escape(byte));
             }
             rest = after;
@@ -184,6 +185,14 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn nothing_in_a_message_moves_or_hides_what_is_around_it() {
+        let entry = entry("a\u{202e}toor\u{2069}\u{2028}\u{200b}\u{feff}b\u{301}");
+        let expected = "a\\xe2\\x80\\xaetoor\\xe2\\x81\\xa9\\xe2\\x80\\xa8\\xe2\\x80\\x8b\\xef\\xbb\\xbfb\\xcc\\x81";
+        let message = String::from_utf8_lossy(message(entry.as_bytes())).into_owned();
+        assert_eq!(message, expected);
+    }
+
+    #[test]
     fn an_entry_begins_anew() {
         let mut entry = entry("first");
         entry.begin(
@@ -213,8 +222,8 @@ pub(super) mod tests {
             ]);
             prop_assert_eq!(&fields[5].1, &bytes);
             let text = std::str::from_utf8(&fields[0].1).expect("UTF-8");
-            prop_assert!(!text.contains(char::is_control));
-            if !message.contains(char::is_control) {
+            prop_assert!(text.chars().all(is_visible));
+            if message.chars().all(is_visible) {
                 prop_assert_eq!(text, message);
             }
         }
