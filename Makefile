@@ -1,4 +1,5 @@
-# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it.
+# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it. docs/fuzzing.md
+# says what `make fuzz`, `make sanitize` and `make audit` do.
 
 prefix ?= /usr
 DESTDIR ?=
@@ -27,7 +28,11 @@ export XINETD_BRIDGE_UNITDIR = $(unitdir)
 
 RELEASE = target/release
 
-.PHONY: all build install uninstall check demo bench clean
+# How long `make fuzz` runs each of its fuzzers, in seconds, and which; all of them if none is named.
+FUZZ_TIME ?= 600
+FUZZ_TARGETS ?=
+
+.PHONY: all build install uninstall check fuzz sanitize audit demo bench clean
 
 all: build
 
@@ -50,6 +55,15 @@ uninstall:
 
 check:
 	tests/check
+
+fuzz:
+	fuzz/run $(FUZZ_TIME) $(FUZZ_TARGETS)
+
+sanitize:
+	tests/sanitize
+
+audit:
+	tests/audit
 
 demo: build
 	tests/demo
