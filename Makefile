@@ -1,4 +1,5 @@
-# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it.
+# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it. docs/fuzzing.md
+# says what `make fuzz`, `make sanitize` and `make audit` do.
 
 prefix ?= /usr
 DESTDIR ?=
@@ -28,15 +29,16 @@ export XINETD_BRIDGE_UNITDIR = $(unitdir)
 
 RELEASE = target/release
 
-.PHONY: all build install uninstall check demo bench clean
+# How long `make fuzz` runs each of its fuzzers, in seconds, and which; all of them if none is named.
+FUZZ_TIME ?= 600
+FUZZ_TARGETS ?=
+
+.PHONY: all build install uninstall check fuzz sanitize audit demo bench clean
 
 all: build
 
-# Two calls: one for all would give the generator the libraries of the helper. And of the generator
-# alone a panic is caught, so that it costs one service its units, and not all.
 build:
-	$(CARGO) build --release --locked -p xinetd-bridge
-	CARGO_PROFILE_RELEASE_PANIC=unwind $(CARGO) build --release --locked -p xinetd-generator
+	CARGO='$(CARGO)' packaging/build
 
 install: build
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
@@ -54,6 +56,15 @@ uninstall:
 
 check:
 	tests/check
+
+fuzz:
+	fuzz/run $(FUZZ_TIME) $(FUZZ_TARGETS)
+
+sanitize:
+	tests/sanitize
+
+audit:
+	tests/audit
 
 demo: build
 	tests/demo

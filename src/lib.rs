@@ -14,6 +14,8 @@ pub mod config;
 mod contain;
 #[cfg(feature = "ctl")]
 pub mod ctl;
+#[cfg(all(any(test, fuzzing), feature = "ctl"))]
+pub mod fuzzing;
 #[cfg(feature = "accept")]
 pub mod generated;
 pub mod halves;

@@ -173,7 +173,7 @@ impl Spec {
     pub const FORMAT: u32 = 3;
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Spec {
     /// A service that asks for nothing; for tests.
     pub(crate) fn example() -> Self {

@@ -162,7 +162,7 @@ impl Control {
     }
 }
 
-fn parse(text: &[u8]) -> Result<Request, &'static str> {
+pub(super) fn parse(text: &[u8]) -> Result<Request, &'static str> {
     if let Some(spec) = text.strip_prefix(RELOAD.as_bytes()) {
         if spec.len() as u64 > MAX_SPEC {
             return Err("the spec is too large");

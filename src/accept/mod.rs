@@ -17,6 +17,8 @@ mod door;
 mod environment;
 mod event_loop;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod guests;
 mod handover;
 mod helper;

@@ -16,7 +16,7 @@ use crate::sys::memory_file::MemoryFile;
 use super::clock::Moment;
 
 const MAGIC: [u8; 8] = *b"XBstate1";
-const SIZE: usize = 64;
+pub(super) const SIZE: usize = 64;
 /// How many bytes of a record are its pid.
 const PID_SIZE: usize = size_of::<i32>();
 /// More sessions than a machine has processes are no state of ours.
@@ -131,7 +131,7 @@ fn offset(index: u32) -> usize {
 }
 
 impl Record {
-    fn encode(&self) -> [u8; SIZE] {
+    pub(super) fn encode(&self) -> [u8; SIZE] {
         let (ip, scope) = match self.peer {
             SocketAddr::V4(peer) => (peer.ip().to_ipv6_mapped(), 0),
             SocketAddr::V6(peer) => (*peer.ip(), peer.scope_id()),
@@ -148,7 +148,7 @@ impl Record {
     }
 
     /// None for a place without a session.
-    fn decode(bytes: &[u8; SIZE]) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8; SIZE]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let pid = i32::from_ne_bytes(reader.take());
         let port = u16::from_ne_bytes(reader.take());

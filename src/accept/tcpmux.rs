@@ -4,7 +4,6 @@
 //! all that it has sent after the line still in its socket. It counts until then.
 
 use std::io::{self, ErrorKind};
-use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use super::settings::Work;
 use super::slab::Key;
 
 /// The size of a line at most; xinetd reads so much.
-const MAX_LINE: usize = 1024;
+pub(super) const MAX_LINE: usize = 1024;
 
 /// What clients can ask for besides names of services (RFC 1078).
 const HELP: &[u8] = b"help";
@@ -35,7 +34,7 @@ pub(super) struct Line(Vec<u8>);
 
 /// How far a client is.
 #[derive(Debug, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     /// More is to come.
     Incomplete,
     /// It has sent this, and CRLF.
@@ -46,7 +45,7 @@ enum Progress {
 
 impl Line {
     /// Reads on, and nothing of what comes after the line: that is for the server.
-    fn read(&mut self, stream: &TcpStream) -> Progress {
+    pub(super) fn read(&mut self, stream: &impl AsFd) -> Progress {
         let mut chunk = [0; MAX_LINE];
         loop {
             let room = MAX_LINE - self.0.len();
@@ -177,7 +176,7 @@ fn help(targets: &[MuxTarget]) -> Arc<[u8]> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Who may change anything: root, and whom polkit lets (`org.xinetd.Bridge1.manage`).
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use zbus::message::Header;
@@ -60,16 +60,16 @@ pub(super) async fn check(connection: &Connection, header: &Header<'_>) -> Resul
 /// [`Error::InvalidAddress`].
 pub(super) fn address(text: &str) -> Result<IpAddr, Error> {
     let wrong = |why| Error::InvalidAddress(format!("{text} {why}"));
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return match address.is_unspecified() || address == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-            true => Err(wrong("is nobody's address")),
-            false => Ok(address),
-        };
-    }
-    match text.parse::<IpNet>() {
-        Ok(net) if net.prefix_len() >= 32 => Ok(net.addr()),
-        Ok(_) => Err(wrong("is a network: a ban is for one peer; see no_access")),
-        Err(_) => Err(wrong("is no address")),
+    let alone = text.parse::<IpAddr>().map(IpNet::from);
+    match alone.ok().or_else(|| text.parse().ok()) {
+        Some(net) if net.prefix_len() < 32 => {
+            Err(wrong("is a network: a ban is for one peer; see no_access"))
+        }
+        Some(net) if net.addr().to_canonical().is_unspecified() => {
+            Err(wrong("is no peer's address"))
+        }
+        Some(net) => Ok(net.addr()),
+        None => Err(wrong("is no address")),
     }
 }
 
@@ -93,6 +93,9 @@ mod tests {
             "",
             "0.0.0.0",
             "::",
+            "0.0.0.0/32",
+            "::/64",
+            "::ffff:0.0.0.0",
             "host",
             "192.0.2.7 ",
         ] {

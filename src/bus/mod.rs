@@ -9,6 +9,8 @@ mod authority;
 mod caller;
 pub mod client;
 mod door;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod helper;
 mod keeper;
 mod log_files;

@@ -138,7 +138,7 @@ fn json_list(rows: &[BanRow]) -> Value {
 }
 
 /// A time of more than nothing, in seconds.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no time; write it as in 90s, 15m, 12h or 7d");
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
         Some(number) => (number, &text[number.len()..]),

@@ -7,6 +7,8 @@ mod bans;
 mod check;
 mod convert;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod json;
 mod layout;
 mod list;

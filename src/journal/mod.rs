@@ -10,6 +10,8 @@ mod entry;
 mod event;
 mod fields;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod kind;
 mod line;
 mod logger;

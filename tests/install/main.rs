@@ -69,6 +69,27 @@ fn files(root: &Path) -> BTreeSet<String> {
     files
 }
 
+/// The paths in a program that only this machine has: of the source tree, and of what is below the
+/// home of the user who builds.
+fn paths_of_this_machine(program: &[u8]) -> Vec<String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let home = std::env::var("HOME").unwrap();
+    let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
+    // What is there below the home: the word "/root" alone is in the programs anyway.
+    let below = fs::read_dir(home).into_iter().flatten().flatten();
+    let below = below.map(|entry| entry.path().to_string_lossy().into_owned());
+    let places: Vec<_> = below
+        .chain([sources.to_string_lossy().into_owned(), cargo])
+        .collect();
+    let texts = program.split(|byte| !matches!(byte, b' '..=b'~'));
+    let texts = texts.map(String::from_utf8_lossy);
+    let is_ours = |text: &str| places.iter().any(|place| text.contains(place.as_str()));
+    texts
+        .filter(|text| is_ours(text))
+        .map(std::borrow::Cow::into_owned)
+        .collect()
+}
+
 #[test]
 fn uninstall_removes_all_but_the_configuration() {
     let scratch = Scratch::new();
@@ -92,6 +113,10 @@ fn uninstall_removes_all_but_the_configuration() {
         assert!(fs::read_to_string(&path).unwrap().contains(part), "{file}");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o644, "{file}");
+    }
+    for program in PROGRAMS {
+        let found = paths_of_this_machine(&fs::read(root.join("usr").join(program)).unwrap());
+        assert_eq!(found, [""; 0], "{program}");
     }
     assert!(root.join("etc/xinetd.d").is_dir());
     let kept = BTreeSet::from(["etc/xinetd.conf".to_owned()]);

@@ -8,8 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Socket, Type};
 
-pub(super) use reply::Failure;
-use reply::{MAX_REPLY, Ports};
+pub(super) use reply::{Failure, MAX_REPLY, Ports};
 
 use crate::sys::socket::send_now;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The longest answer: RFC 1413, section 6 allows 1000 characters, the line's end not counted.
-pub(super) const MAX_REPLY: usize = 1002;
+pub(in crate::accept) const MAX_REPLY: usize = 1002;
 
 /// Why nobody is identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Ports {
     ///
     /// # Errors
     /// If it is no answer to this question, or an error.
-    pub(super) fn user(self, line: &[u8]) -> Result<String, Failure> {
+    pub(in crate::accept) fn user(self, line: &[u8]) -> Result<String, Failure> {
         let parse = || {
             let mut parts = line.splitn(3, |&byte| byte == b':');
             let (ports, kind, rest) = (parts.next()?, parts.next()?, parts.next()?);

@@ -1,0 +1,4 @@
+//! See `xinetd_bridge::fuzzing::tcpmux`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| xinetd_bridge::fuzzing::tcpmux(bytes));

@@ -1,0 +1,62 @@
+//! What reaches the coordinator from outside (see [`crate::fuzzing`]).
+
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+
+use crate::bans::{AllowList, Ipv6Prefix, Subject, door};
+use crate::log_file::{self, Question};
+
+use super::{authority, service};
+
+/// The argument of AddBan and RemoveBan: one peer, which is not all of them.
+pub(crate) fn address(text: &str) {
+    let Ok(address) = authority::address(text) else {
+        return;
+    };
+    assert!(!address.to_canonical().is_unspecified());
+    let subject = Subject::of(address, Ipv6Prefix::DEFAULT);
+    if AllowList::default().protects(subject) {
+        return;
+    }
+    let subject = subject.to_string();
+    let again = authority::address(&subject);
+    assert!(again.is_ok(), "what the list shows of {text} is not taken");
+    let again = again.map(|address| Subject::of(address, Ipv6Prefix::DEFAULT).to_string());
+    assert_eq!(again.ok(), Some(subject));
+}
+
+/// The name of a unit as the path of an object.
+pub(crate) fn unit(text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let path = service::path(text);
+    assert!(path.as_str().starts_with(super::MANAGER), "{path}");
+}
+
+/// The packets of helpers and of the coordinator.
+pub fn packets(bytes: &[u8]) {
+    if let Some(report) = door::Report::decode(bytes) {
+        assert_eq!(door::Report::decode(&report.encode()), Some(report));
+    }
+    if let Some(question) = Question::decode(bytes) {
+        assert_eq!(
+            Question::decode(question.encode().as_bytes()),
+            Some(question)
+        );
+    }
+    if let Some(answer) = door::Answer::decode(bytes) {
+        assert!(answer.encode().len() <= door::PACKET);
+    }
+    let Ok((ours, theirs)) = UnixDatagram::pair() else {
+        return;
+    };
+    if ours.send(bytes).is_ok() {
+        match log_file::Answer::receive(theirs.as_fd()) {
+            Ok(log_file::Answer::File(_)) => unreachable!("no file was sent"),
+            Ok(log_file::Answer::Same | log_file::Answer::Refused(_)) => {}
+            Err(error) => assert_ne!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+}
