@@ -29,6 +29,8 @@ pub(super) enum Unknown {
     Unanswered(Principal, Errno),
     /// It is the helpers' own user: its processes could end every helper.
     Reserved,
+    /// The kernel does not let the helper have it.
+    Denied(Account, Errno),
 }
 
 impl fmt::Display for Unknown {
@@ -54,6 +56,29 @@ impl fmt::Display for Unknown {
                 "{HELPER_USER} is the user of the helpers themselves, and its processes could stop \
                  each of them"
             ),
+            Self::Denied(account, errno) => write!(
+                f,
+                "user {} and group {} can't be taken: {}",
+                account.uid,
+                account.gid,
+                io::Error::from(*errno)
+            ),
+        }
+    }
+}
+
+impl Unknown {
+    /// What to do about it, a sentence without a full stop.
+    pub(super) fn help(&self) -> &'static str {
+        match self {
+            Self::User(_) | Self::Number(_) | Self::Group(_) | Self::Unanswered(..) => {
+                "add it, or change the line and run systemctl daemon-reload"
+            }
+            Self::Reserved => "write another user and run systemctl daemon-reload",
+            Self::Denied(..) => {
+                "the helper needs CAP_SETUID and CAP_SETGID, in a user namespace that has both ids: \
+                 look for CapabilityBoundingSet= and PrivateUsers= in drop-ins"
+            }
         }
     }
 }
@@ -112,9 +137,9 @@ pub(super) fn look_up(wanted: &Credentials) -> Result<Account, Unknown> {
 /// service's user alone, and says what this means.
 ///
 /// # Errors
-/// In words.
-pub(super) fn assume(account: &Account) -> Result<(), String> {
-    let own = own_user().map_err(|errno| format!("{HELPER_USER}: {errno}"))?;
+/// If the kernel does not allow it.
+pub(super) fn assume(account: &Account) -> Result<(), Unknown> {
+    let own = own_user().ok().flatten();
     if own.is_none() && !account.uid.is_root() {
         log::warn!(
             "there is no user {HELPER_USER}, so that a server can stop the helper that started it; \
@@ -122,11 +147,10 @@ pub(super) fn assume(account: &Account) -> Result<(), String> {
         );
     }
     credentials::assume(account, own.unwrap_or(account.uid)).map_err(|error| {
-        format!(
-            "the change to user {} and group {}: {error}; the helper needs CAP_SETUID and \
-             CAP_SETGID, in a user namespace that has both ids (no PrivateUsers=)",
-            account.uid, account.gid
-        )
+        let errno = error
+            .raw_os_error()
+            .map_or(Errno::UnknownErrno, Errno::from_raw);
+        Unknown::Denied(account.clone(), errno)
     })
 }
 

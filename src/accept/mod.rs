@@ -213,7 +213,11 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         // Few containers have the capability for it; what then can't be put back is said when it is
         // missed.
         let _ = scheduling.as_ref().map(Scheduling::reserve);
-        account::assume(&account)?;
+        if let Err(denied) = account::assume(&account) {
+            let never = || Err(denied.clone());
+            turn_away::until_known(&activation, &spec.place, &denied, idle, never)?;
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     let inherited = Inherited::take()?;
     let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;

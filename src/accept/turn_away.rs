@@ -1,4 +1,4 @@
-//! A service whose account is unknown: each client is turned away at once.
+//! A service whose account can't be had: each client is turned away at once.
 //!
 //! xinetd leaves such a service out when it loads it. Here the socket is systemd's already: without
 //! an answer clients would wait, and systemd would start helpers again and again.
@@ -40,10 +40,8 @@ pub(super) fn until_known(
     idle: Duration,
     find: impl Fn() -> Result<Account, Unknown>,
 ) -> Result<Option<Account>, String> {
-    log::error!(
-        "{place}: {unknown}; each client is turned away until there is: add it, or mend the line and \
-         run systemctl daemon-reload"
-    );
+    let help = unknown.help();
+    log::error!("{place}: {unknown}, and each client is turned away; {help}");
     let words = |errno: Errno| format!("no account, and no events: {errno}");
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGTERM);

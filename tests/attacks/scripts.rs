@@ -240,7 +240,7 @@ pub(crate) const ALL: &[Script] = &[
         "xinetdctl disable bystander",
     ),
     script(
-        "T8",
+        "T38",
         "the_name_on_the_bus",
         "busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus RequestName su org.xinetd.Bridge1 4 | grep -w 1",
     ),

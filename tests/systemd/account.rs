@@ -12,6 +12,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("an_unknown_user_has_each_client_turned_away", unknown),
     ("the_user_of_the_helpers_is_no_servers", reserved),
     ("a_drop_in_chooses_the_user", drop_in),
+    (
+        "a_helper_that_may_not_take_its_account_serves_no_client",
+        powerless,
+    ),
 ];
 
 fn unknown(bed: &Bed) -> Result<()> {
@@ -94,4 +98,21 @@ fn drop_in(bed: &Bed) -> Result<()> {
     served.systemctl("restart", "service")?;
     equal("the file's user again", uid(&served)?, number("games")?)?;
     contains(&served.hear()?.text(), "CapEff:\t0000000000000400\n")
+}
+
+/// As in a container without the capability.
+fn powerless(bed: &Bed) -> Result<()> {
+    let lines = "\tuser = games\n\tserver = /bin/cat\n\tserver_args = /proc/self/status";
+    let served = bed.serve("powerless", lines)?;
+    served.drop_in("service", "[Service]\nCapabilityBoundingSet=~CAP_SETUID\n")?;
+    equal("the client", served.hear()?.bytes.len(), 0)?;
+    let line = served.await_line("/etc/xinetd.d/powerless")?;
+    contains(line.message(), "the helper needs CAP_SETUID")?;
+    equal(
+        "restarts",
+        bed.container
+            .property("powerless.service", "NRestarts")?
+            .as_str(),
+        "0",
+    )
 }

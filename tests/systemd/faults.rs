@@ -11,7 +11,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         killed_helper,
     ),
     ("a_stopped_helper_is_replaced", stopped_helper),
-    ("a_server_may_kill_its_helper", hostile_server),
+    ("a_server_of_root_may_kill_its_helper", hostile_server),
     ("a_server_that_cannot_be_executed_is_named", not_executable),
     ("a_server_that_dies_at_once_harms_nobody", dies_at_once),
     (
@@ -60,7 +60,7 @@ fn hostile_server(bed: &Bed) -> Result<()> {
     let script = bed.script("hostile", "kill -$1 $PPID 2>/dev/null; exec cat")?;
     for signal in ["KILL", "TERM", "HUP", "INT", "USR1", "QUIT"] {
         let id = format!("hostile-{}", signal.to_lowercase());
-        let lines = format!("\tuser = nobody\n\tserver = {script}\n\tserver_args = {signal}");
+        let lines = format!("\tuser = root\n\tserver = {script}\n\tserver_args = {signal}");
         let served = bed.serve(&id, &lines)?;
         let mut session = served.connect()?;
         session
