@@ -23,7 +23,6 @@ mod table;
 mod tests;
 
 use std::env;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +34,6 @@ use crate::bans::TABLE;
 use crate::journal::Journal;
 use crate::options;
 use crate::sys::{descriptor, signals};
-use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
 use keeper::{Keeper, Paths};
@@ -131,13 +129,8 @@ fn run() -> Result<(), String> {
         saved: saved_file()?,
         options: options::FILE.into(),
     };
-    let listener: Option<OwnedFd> = ListenFd::from_env()
-        .take_raw_fd(0)
-        .ok()
-        .flatten()
-        .map(descriptor::adopt)
-        .transpose()
-        .map_err(|error| format!("the socket: {error}"))?;
+    let passed = descriptor::take_passed()?;
+    let listener = passed.into_iter().next().map(|passed| passed.descriptor);
     let (log_files, questions) = LogFiles::new();
     let keeper = Keeper::open(&paths).map_err(|error| format!("{TABLE}: {error}"))?;
     // The bans are in force: whoever waits for that may serve. Without systemd nobody does.
