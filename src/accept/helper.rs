@@ -205,7 +205,7 @@ impl Helper {
     /// Sets everything up to be watched, and takes over the sessions of a predecessor.
     ///
     /// # Errors
-    /// If the kernel has no descriptors or memory for it.
+    /// If the kernel has no descriptors or memory for it, or there are bans that can't be read.
     pub(super) fn new(start: Start, now: Moment) -> io::Result<Self> {
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGTERM);
@@ -213,6 +213,8 @@ impl Helper {
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let own_port = |socket: &UdpSocket| socket.local_addr().map(|own| own.port());
         let datagram_ports = start.datagrams.iter().map(own_port);
+        let mut bans = Bans::of_helper(start.table, start.door.clone());
+        bans.prepare(now)?;
         let mut this = Self {
             datagram_ports: datagram_ports.collect::<io::Result<_>>()?,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
@@ -237,7 +239,7 @@ impl Helper {
             relays: Relays::default(),
             hosts: None,
             names: None,
-            bans: Bans::at(start.table),
+            bans,
             door: Door::at(start.door),
             wrap: Wrap::default(),
             control: start.control,

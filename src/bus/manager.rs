@@ -50,7 +50,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Allowed => Self::Protected(text),
             Refused::Full => Self::Full(text),
-            Refused::Options(_) | Refused::Table(_) => Self::Failed(text),
+            Refused::Table(_) => Self::Failed(text),
         }
     }
 }

@@ -29,8 +29,9 @@ pub struct Surroundings<'a> {
     pub existing: ExistingUnits,
     /// What xinetd's files have no word for.
     pub options: Options,
-    /// What the administrator says of bans, or why that can't be known.
-    pub bans: Result<bans::Options, String>,
+    /// What the administrator says of bans; nothing where that can't be understood, as the coordinator
+    /// knows whom it must not ban.
+    pub bans: bans::Options,
 }
 
 impl<'a> Surroundings<'a> {
@@ -45,7 +46,7 @@ impl<'a> Surroundings<'a> {
             databases,
             specs,
             existing: ExistingUnits::read(tree),
-            bans: options.bans(),
+            bans: options.bans().unwrap_or_default(),
             options,
         }
     }
