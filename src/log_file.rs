@@ -105,10 +105,16 @@ impl Answer {
     /// Takes the answer that has come; never waits.
     ///
     /// # Errors
-    /// As recv(2): [`io::ErrorKind::WouldBlock`] if none has come yet.
+    /// As recv(2): [`io::ErrorKind::WouldBlock`] if none has come yet,
+    /// [`io::ErrorKind::UnexpectedEof`] if the coordinator has ended.
     pub fn receive(socket: BorrowedFd<'_>) -> io::Result<Self> {
         let mut packet = [0; PACKET];
-        let (length, mut descriptors) = handover::receive_any(socket, &mut packet)?;
+        let received = handover::receive_any(socket, &mut packet);
+        let (length, mut descriptors) = received.map_err(|error| match error.kind() {
+            // It had not read the question yet.
+            io::ErrorKind::ConnectionReset => io::ErrorKind::UnexpectedEof.into(),
+            _ => error,
+        })?;
         match (&packet[..length], descriptors.pop()) {
             ([FILE], Some(descriptor)) => {
                 let file = File::from(descriptor);

@@ -1,7 +1,8 @@
 //! /etc/xinetd-bridge.toml: what xinetd's own files have no word for.
 //!
-//! It holds TOML. What can't be understood is an error at its place, and then nothing of the file
-//! counts: the services go by xinetd's files alone.
+//! It holds TOML. What can't be understood is an error at its place. Then the services go by xinetd's
+//! files alone. `[bans]` is read by itself: an error in another section does not touch it, and where it
+//! can't be understood the coordinator goes by the last one that could be.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use crate::bans;
@@ -21,11 +23,12 @@ use crate::spec::{ProxyProtocol, Target};
 pub const FILE: &str = "/etc/xinetd-bridge.toml";
 
 /// What the file says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// By the ids of the services.
     services: BTreeMap<String, ServiceOptions>,
-    bans: bans::Options,
+    /// Or what is wrong with them, in words.
+    bans: Result<bans::Options, String>,
     /// An inetd.conf that is served too.
     inetd: Option<PathBuf>,
     /// What is wrong in the file.
@@ -57,9 +60,23 @@ pub struct RedirectOptions {
 struct File {
     #[serde(default)]
     service: BTreeMap<Spanned<String>, Section>,
+    /// Taken from [`BansSection`].
+    #[expect(dead_code, reason = "an error in it is an error of the file")]
+    bans: Option<bans::Options>,
+    inetd: Option<Inetd>,
+}
+
+/// The file, for the coordinator: the contents of the other sections don't matter, but their names do,
+/// as an unknown section may be a misspelt `[bans]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BansSection {
     #[serde(default)]
     bans: bans::Options,
-    inetd: Option<Inetd>,
+    #[serde(rename = "service")]
+    _service: Option<IgnoredAny>,
+    #[serde(rename = "inetd")]
+    _inetd: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -81,6 +98,18 @@ struct Redirect {
     proxy_protocol: Option<ProxyProtocol>,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            services: BTreeMap::new(),
+            bans: Ok(bans::Options::default()),
+            inetd: None,
+            problems: Vec::new(),
+            source: None,
+        }
+    }
+}
+
 impl Options {
     /// Reads the file of a tree; it need not be there.
     pub fn read(tree: &dyn FileTree) -> Self {
@@ -95,7 +124,9 @@ impl Options {
             Err(error) => {
                 let mut this = Self::default();
                 let place = Finder { path, text: "" }.place(&(0..0));
-                this.fail(place, format!("it can't be read: {error}"), READABLE);
+                let message = format!("it can't be read: {error}");
+                this.bans = Err(message.clone());
+                this.fail(place, message, READABLE);
                 this
             }
         }
@@ -109,12 +140,9 @@ impl Options {
     /// What is said of bans.
     ///
     /// # Errors
-    /// What is wrong in the file, in words: a sensor must know whom it must not ban.
+    /// What is wrong, in words with the line.
     pub fn bans(&self) -> Result<bans::Options, String> {
-        match self.problems.first() {
-            None => Ok(self.bans.clone()),
-            Some(problem) => Err(format!("line {}: {}", problem.place.line, problem.message)),
-        }
+        self.bans.clone()
     }
 
     /// The inetd.conf that is served too, by its absolute path.
@@ -132,6 +160,13 @@ impl Options {
         let mut this = Self::default();
         let text = String::from_utf8_lossy(&bytes);
         let find = Finder { path, text: &text };
+        this.bans = match toml::from_str::<BansSection>(&text) {
+            Ok(file) => Ok(file.bans),
+            Err(error) => {
+                let line = find.place(&error.span().unwrap_or(0..0)).line;
+                Err(format!("line {line}: {}", error.message()))
+            }
+        };
         match toml::from_str::<File>(&text) {
             Ok(file) => this.take(file, &find),
             Err(error) => {
@@ -148,7 +183,6 @@ impl Options {
     }
 
     fn take(&mut self, file: File, find: &Finder<'_>) {
-        self.bans = file.bans;
         if let Some(inetd) = file.inetd {
             if inetd.file.get_ref().is_relative() {
                 let message = format!("{} is not absolute", inetd.file.get_ref().display());
@@ -199,15 +233,18 @@ impl Options {
             code: "bridge-file",
             place,
             message,
-            help: format!("{help}; meanwhile nothing of this file counts"),
+            help: format!("{help}; meanwhile {MEANWHILE}"),
         });
     }
 }
 
 const READABLE: &str = "make it a regular file";
-const KNOWN: &str = "a service has [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
+const KNOWN: &str = "the file may have [bans] with allow = [\"NETWORK\"] and ipv6_prefix = 64, [inetd] with \
+    file = \"PATH\", and [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
 const INETD: &str = "write the path from / on, such as \"/etc/inetd.conf\"";
 const TARGET: &str = "write \"HOST:PORT\", with an IPv6 address in brackets";
+const MEANWHILE: &str = "its [service] and [inetd] sections don't count, and bans go by the last [bans] section that could \
+    be read";
 
 /// `host:port`, or none if it is not that.
 fn target(word: &str) -> Option<Target> {
@@ -347,6 +384,15 @@ mod tests {
         ] {
             assert!(bans(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_error_in_another_section_leaves_the_bans_as_they_are() {
+        let text = "[bans]\nallow = ['10.0.0.0/8']\n[service.web.redirect]\ntarget = 1\n[inetd]\n";
+        let options = options(text);
+        assert_eq!(options.problems.len(), 1);
+        let good = Options::parse(Path::new(FILE), b"[bans]\nallow = ['10.0.0.0/8']".to_vec());
+        assert_eq!(options.bans(), good.bans());
     }
 
     #[test]

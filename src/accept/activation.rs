@@ -1,21 +1,15 @@
 //! What systemd passes: the listening sockets, and what it kept of a predecessor.
 
-use std::env;
 use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
-use listenfd::ListenFd;
-
-use crate::sys::descriptor;
+use crate::sys::descriptor::{self, BY_HAND, Passed};
 use crate::sys::socket::{is_tcp_listener, is_udp_socket, is_unix_listener};
 
 /// The name under which systemd keeps our [state](super::state).
 pub(super) const STATE_NAME: &str = "state";
-
-/// More sockets than that are no unit of ours.
-const MAX_DESCRIPTORS: usize = 64;
 
 /// The descriptors that came with the start (sd_listen_fds(3)).
 #[derive(Debug)]
@@ -36,34 +30,20 @@ impl Activation {
     /// # Errors
     /// What is wrong, in words, if there is no listener or something else among them.
     pub(super) fn take() -> Result<Self, String> {
-        let variable = |name| env::var(name).ok();
-        let names = announced(
-            variable("LISTEN_PID").as_deref(),
-            variable("LISTEN_FDS").as_deref(),
-            variable("LISTEN_FDNAMES").as_deref(),
-            std::process::id(),
-        )?;
-        let mut descriptors = ListenFd::from_env();
         let mut this = Self {
             listeners: Vec::new(),
             mux_listeners: Vec::new(),
             datagrams: Vec::new(),
             state: None,
         };
-        for (index, name) in names.iter().enumerate() {
-            let number = descriptors
-                .take_raw_fd(index)
-                .map_err(|error| error.to_string())?;
-            let taken = number.map(descriptor::adopt).transpose();
-            let taken = taken.map_err(|error| format!("descriptor {name}: {error}"))?;
-            match taken {
-                None => {}
-                Some(kept) if name == STATE_NAME => this.state = Some(kept),
-                Some(socket) => this.add(socket).map_err(|error| error.to_string())?,
+        for Passed { name, descriptor } in descriptor::take_passed()? {
+            match name == STATE_NAME {
+                true => this.state = Some(descriptor),
+                false => this.add(descriptor).map_err(|error| error.to_string())?,
             }
         }
         if this.listeners.is_empty() && this.mux_listeners.is_empty() && this.datagrams.is_empty() {
-            return Err("systemd passed no socket".into());
+            return Err(format!("systemd passed no socket; {BY_HAND}"));
         }
         Ok(this)
     }
@@ -88,57 +68,5 @@ impl Activation {
             ));
         }
         Ok(())
-    }
-}
-
-/// The names of the descriptors, if they are meant for the process `own`: listenfd takes
-/// descriptors also where LISTEN_PID is missing.
-fn announced(
-    pid: Option<&str>,
-    count: Option<&str>,
-    names: Option<&str>,
-    own: u32,
-) -> Result<Vec<String>, String> {
-    const BY_HAND: &str = "start the .socket unit instead: it starts this program";
-    let pid = pid.ok_or_else(|| format!("LISTEN_PID is not set; {BY_HAND}"))?;
-    if pid.parse() != Ok(own) {
-        return Err(format!(
-            "LISTEN_PID is {pid}, which is another process; {BY_HAND}"
-        ));
-    }
-    let count = count.and_then(|count| count.parse().ok()).unwrap_or(0);
-    if count == 0 || count > MAX_DESCRIPTORS {
-        return Err(format!(
-            "LISTEN_FDS tells of {count} descriptors; {BY_HAND}"
-        ));
-    }
-    let mut names: Vec<String> = names
-        .map(|names| names.split(':').map(str::to_owned).collect())
-        .unwrap_or_default();
-    names.resize(count, String::new());
-    Ok(names)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn descriptors_for_another_process_are_not_taken() {
-        assert!(announced(None, Some("1"), None, 7).is_err());
-        assert!(announced(Some("8"), Some("1"), None, 7).is_err());
-        assert!(announced(Some("7"), Some("0"), None, 7).is_err());
-        assert!(announced(Some("7"), None, None, 7).is_err());
-        assert!(announced(Some("7"), Some("1000000000000"), None, 7).is_err());
-    }
-
-    #[test]
-    fn names_may_be_missing() {
-        let names = announced(Some("7"), Some("2"), Some("telnet:state"), 7).unwrap();
-        assert_eq!(names, ["telnet", "state"]);
-        assert_eq!(
-            announced(Some("7"), Some("2"), Some("telnet"), 7).unwrap(),
-            ["telnet", ""]
-        );
     }
 }

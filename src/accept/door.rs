@@ -27,6 +27,8 @@ const HELD: usize = 16;
 const WINDOW: usize = 64;
 /// When a coordinator that can't be reached is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// When its socket is tried again, at which more wait than have room: it takes them as fast as it can.
+const BUSY: Duration = Duration::from_millis(5);
 /// How long it is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -188,13 +190,20 @@ impl Door {
         if self.reports.is_empty() {
             return;
         }
+        let since = *self.failing_since.get_or_insert(now);
+        let failing = now.since(since);
+        // connect(2) of a unix socket that may not wait, where the backlog is full.
+        let is_busy = errno == Errno::EAGAIN && failing < PATIENCE;
+        if is_busy && failing < RETRY {
+            self.retry = Some(now.plus(BUSY));
+            return;
+        }
         // The clients wait no longer.
         for waiting in &mut self.reports {
             waiting.stream = None;
         }
-        let since = *self.failing_since.get_or_insert(now);
-        if now.since(since) < PATIENCE {
-            self.retry = Some(now.plus(RETRY));
+        if failing < PATIENCE {
+            self.retry = Some(now.plus(if is_busy { BUSY } else { RETRY }));
             return;
         }
         let count = self.reports.len();

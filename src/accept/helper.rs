@@ -199,8 +199,8 @@ pub(super) struct Start {
     pub(super) tally: Tally,
     pub(super) idle: Duration,
     pub(super) scheduling: Option<Scheduling>,
-    /// The table of bans.
-    pub(super) table: PathBuf,
+    /// The peers that are kept out of all services.
+    pub(super) bans: Bans,
     /// The socket of the coordinator.
     pub(super) door: PathBuf,
 }
@@ -241,7 +241,7 @@ impl Helper {
             relays: Relays::default(),
             hosts: None,
             names: None,
-            bans: Bans::at(start.table),
+            bans: start.bans,
             door: Door::at(start.door),
             wrap: Wrap::default(),
             control: start.control,

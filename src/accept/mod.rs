@@ -73,6 +73,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use nix::unistd::Uid;
 
 use activation::Activation;
+use ban_table::Bans;
 use clock::Moment;
 use control::Control;
 use event_loop::End;
@@ -206,6 +207,10 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let control = folder.as_deref().and_then(control_socket);
     let tally = folder.as_deref().map(Tally::open).unwrap_or_default();
+    let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
+    // Root may open the table; a successor of it is asked for.
+    let mut bans = Bans::of_helper(bans::TABLE.into(), bans::door::DOOR.into());
+    bans.prepare(now).map_err(|error| error.to_string())?;
     let scheduling = Scheduling::now()
         .inspect_err(|error| log::warn!("sched_getaffinity: {error}"))
         .ok();
@@ -220,7 +225,6 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         }
     }
     let inherited = Inherited::take()?;
-    let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     let start = Start {
         listeners: activation.listeners,
         mux_listeners: activation.mux_listeners,
@@ -233,7 +237,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         tally,
         idle,
         scheduling,
-        table: bans::TABLE.into(),
+        bans,
         door: bans::door::DOOR.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());

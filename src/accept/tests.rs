@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
 
+use super::ban_table::Bans;
 use super::clock::Moment;
 use super::helper::{Helper, Start};
 use super::sessions::Sessions;
@@ -98,7 +99,7 @@ impl Scene {
             tally: Tally::default(),
             idle: super::IDLE,
             scheduling: None,
-            table: scratch("bans", port),
+            bans: Bans::of_helper(scratch("bans", port), scratch("door", port)),
             door: scratch("door", port),
         };
         Self {

@@ -1,7 +1,7 @@
-//! What sensors and the coordinator say to each other: one packet each.
+//! What helpers and the coordinator say to each other of bans: one packet each.
 //!
-//! A sensor names the peer alone. Who the sensor is, and how long its peers are banned, the
-//! coordinator finds out by itself.
+//! A sensor names the peer alone. Which service the sensor is of, and how long its peers are banned, the
+//! coordinator finds out by itself. A helper that may not open the table of bans asks for it.
 
 use std::net::IpAddr;
 
@@ -10,6 +10,15 @@ pub const DOOR: &str = "/run/xinetd-coordinator/helpers";
 
 /// The bytes of a packet at most.
 pub const PACKET: usize = 256;
+
+/// A helper's: it may not open the table.
+pub const TABLE_REQUEST: &str = "table";
+
+/// The coordinator's, with the table open for reading: the byte that goes with the descriptor.
+pub const TABLE_PASSED: u8 = b't';
+
+/// The coordinator's: there is no table, as nobody is banned.
+pub const NO_TABLE: &str = "none";
 
 /// A sensor's: this peer has touched it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

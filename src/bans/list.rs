@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::service::DenyTime;
 
 use super::peer::{AllowList, Ipv6Prefix, Subject};
@@ -184,14 +186,37 @@ impl BanList {
         self.put(ban, &mut change).map(|()| change)
     }
 
-    /// Takes a ban over that was kept; false if it is over, can't be, or finds no room.
+    /// Takes a ban over that was kept; false if it is over, can't be, or finds no room. Of two for one
+    /// subject the one that ends later stays.
     pub fn restore(&mut self, ban: Ban, now: Duration) -> bool {
         let fits = self.subject(ban.subject.network().addr()) == Some(ban.subject);
-        if !fits || ban.until.is_past(now) || self.bans.len() >= CAPACITY {
+        let known = self.bans.get(&ban.subject).map(|known| known.until);
+        let room = known.is_some() || self.bans.len() < CAPACITY;
+        if !fits || ban.until.is_past(now) || !room {
             return false;
         }
-        self.take(ban.subject);
-        self.put(ban, &mut Change::default()).is_ok()
+        if known < Some(ban.until) {
+            self.take(ban.subject);
+            return self.put(ban, &mut Change::default()).is_ok();
+        }
+        true
+    }
+
+    /// Goes by other options; tells how many bans have ended by that: of peers that are allowed now,
+    /// and of shorter prefixes than count now.
+    pub fn follow(&mut self, prefix: Ipv6Prefix, allowed: AllowList, now: Duration) -> usize {
+        let old = std::mem::replace(self, Self::new(prefix, allowed));
+        let mut lost = 0;
+        let bans = old.bans.into_values();
+        for ban in bans.filter(|ban| !ban.until.is_past(now)) {
+            let subject = match ban.subject.network() {
+                IpNet::V6(net) if net.prefix_len() < prefix.bits() => None,
+                net => Some(Subject::of(net.addr(), prefix)),
+            };
+            let kept = subject.is_some_and(|subject| self.restore(Ban { subject, ..ban }, now));
+            lost += usize::from(!kept);
+        }
+        lost
     }
 
     /// Ends the ban of `subject`; the ban, if there was one.

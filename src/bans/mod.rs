@@ -5,7 +5,9 @@
 //! keeps, by one read of a few slots: nothing has to be told to them, and they need no coordinator.
 #![forbid(unsafe_code)]
 
+mod boot;
 pub mod door;
+mod format1;
 mod list;
 mod options;
 mod peer;
@@ -14,6 +16,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+pub use boot::{BootId, Reading};
 pub use list::{Ban, BanList, CAPACITY, Change, Full, Origin, Until};
 pub use options::Options;
 pub use peer::{AllowList, Ipv6Prefix, Subject};

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::peer::{AllowList, Ipv6Prefix};
 
 /// The part `[bans]` of [`options::FILE`](crate::options::FILE).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Networks and addresses that can never be banned. Loopback can't be in any case.
@@ -18,8 +18,8 @@ pub struct Options {
 }
 
 /// A network, or an address alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 struct Network(IpNet);
 
 impl TryFrom<String> for Network {
@@ -30,6 +30,12 @@ impl TryFrom<String> for Network {
         let network = text.parse::<IpNet>().ok().or_else(|| address().ok());
         let network = network.ok_or_else(|| format!("`{text}` is no address and no network"))?;
         Ok(Self(network.trunc()))
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.0.to_string()
     }
 }
 

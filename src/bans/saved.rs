@@ -1,19 +1,21 @@
-//! Bans as a file keeps them.
+//! Bans as a file keeps them across a boot, and the options that were in force.
 
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::boot::{Reading, milliseconds};
+use super::format1;
 use super::list::{Ban, Origin, Until};
+use super::options::Options;
 use super::peer::{Ipv6Prefix, Subject};
 
-/// Now, by both clocks: bans run by what has passed since boot, so that nobody can end them by
-/// setting a clock; across a boot only the time of day can tell.
+/// Now, by both clocks: bans run by the one that nobody can set, and people are told the time of day.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
-    /// What has passed since boot.
-    pub boot: Duration,
+    /// What has passed since boot, and which boot that is.
+    pub boot: Reading,
     /// What has passed since 1970.
     pub wall: Duration,
 }
@@ -21,54 +23,81 @@ pub struct Clocks {
 impl Clocks {
     /// The time of day when so much has passed since boot, in seconds since 1970, rounded.
     pub fn wall_seconds(&self, boot: Duration) -> u64 {
-        let moved = self.wall.saturating_add(boot).saturating_sub(self.boot);
+        let moved = self.wall.saturating_add(boot).saturating_sub(self.boot.at);
         moved.saturating_add(Duration::from_millis(500)).as_secs()
-    }
-
-    /// The other way round; what is before the boot is the boot.
-    fn boot_time(&self, wall: u64) -> Duration {
-        let moved = Duration::from_secs(wall).saturating_add(self.boot);
-        moved.saturating_sub(self.wall)
     }
 }
 
 /// The file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedBans {
+    /// None in a file of format 1, which knows the time of day alone.
+    noted: Option<Reading>,
+    options: Option<Options>,
+    bans: Kept,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    Now(Vec<SavedBan>),
+    Format1(Vec<format1::SavedBan>),
+}
+
+/// The file of format 2 as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
     format: u32,
+    /// When it was written.
+    noted: Reading,
+    /// What was in force then.
+    options: Options,
     #[serde(default, rename = "ban", skip_serializing_if = "Vec::is_empty")]
     bans: Vec<SavedBan>,
 }
 
-/// One ban; times are in seconds since 1970.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One ban; times are in milliseconds, as they were when the file was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SavedBan {
     peer: IpNet,
-    since: u64,
-    last: u64,
-    /// None is for ever.
+    /// How long it was there.
+    #[serde(with = "milliseconds")]
+    age: Duration,
+    /// How long ago it was made or extended.
+    #[serde(with = "milliseconds")]
+    last: Duration,
+    /// What was left of it; none is for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<u64>,
+    left: Option<Milliseconds>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sensor: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     administrator: bool,
 }
 
-impl SavedBans {
-    /// The format that this build writes and reads.
-    const FORMAT: u32 = 1;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Milliseconds(#[serde(with = "milliseconds")] Duration);
 
-    /// These bans.
-    pub fn new<'a>(bans: impl Iterator<Item = &'a Ban>, clocks: Clocks) -> Self {
+/// What tells the formats apart.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
+impl SavedBans {
+    /// The format that is written; 1 is read, too.
+    const FORMAT: u32 = 2;
+
+    /// These bans, as they are now, and the options in force.
+    pub fn new<'a>(bans: impl Iterator<Item = &'a Ban>, options: Options, now: Reading) -> Self {
         let save = |ban: &Ban| SavedBan {
             peer: ban.subject.network(),
-            since: clocks.wall_seconds(ban.since),
-            last: clocks.wall_seconds(ban.last),
-            until: match ban.until {
-                Until::At(end) => Some(clocks.wall_seconds(end)),
+            age: now.at.saturating_sub(ban.since),
+            last: now.at.saturating_sub(ban.last),
+            left: match ban.until {
+                Until::At(end) => Some(Milliseconds(end.saturating_sub(now.at))),
                 Until::Forever => None,
             },
             sensor: match &ban.origin {
@@ -78,8 +107,9 @@ impl SavedBans {
             administrator: ban.origin == Origin::Administrator,
         };
         Self {
-            format: Self::FORMAT,
-            bans: bans.map(save).collect(),
+            noted: Some(now),
+            options: Some(options),
+            bans: Kept::Now(bans.map(save).collect()),
         }
     }
 
@@ -87,8 +117,18 @@ impl SavedBans {
     ///
     /// # Errors
     /// In words, which nothing that is kept can cause.
-    pub fn to_text(&self) -> Result<String, String> {
-        toml::to_string(self).map_err(|error| error.to_string())
+    pub fn to_text(self) -> Result<String, String> {
+        let (Some(noted), Some(options), Kept::Now(bans)) = (self.noted, self.options, self.bans)
+        else {
+            return Err("it is of format 1".to_owned());
+        };
+        let file = File {
+            format: Self::FORMAT,
+            noted,
+            options,
+            bans,
+        };
+        toml::to_string(&file).map_err(|error| error.to_string())
     }
 
     /// What a text says.
@@ -96,33 +136,83 @@ impl SavedBans {
     /// # Errors
     /// In words, if it is none of ours.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let said = |error: toml::de::Error| error.message().to_owned();
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
-        let saved: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        match saved.format {
-            Self::FORMAT => Ok(saved),
+        let head: Head = toml::from_str(text).map_err(said)?;
+        match head.format {
+            Self::FORMAT => {
+                let file: File = toml::from_str(text).map_err(said)?;
+                Ok(Self {
+                    noted: Some(file.noted),
+                    options: Some(file.options),
+                    bans: Kept::Now(file.bans),
+                })
+            }
+            format1::FORMAT => Ok(Self {
+                noted: None,
+                options: None,
+                bans: Kept::Format1(format1::parse(text).map_err(said)?),
+            }),
             other => Err(format!("it has format {other}")),
         }
     }
 
-    /// The bans in it; IPv6 prefixes that were longer are cut to `prefix`, and shorter ones are
-    /// left out, as nobody meant them to hit less.
-    pub fn bans(&self, prefix: Ipv6Prefix, clocks: Clocks) -> impl Iterator<Item = Ban> {
-        let fits = move |saved: &&SavedBan| match saved.peer {
-            IpNet::V4(net) => net.prefix_len() == 32,
-            IpNet::V6(net) => net.prefix_len() >= prefix.bits(),
+    /// When it was written; none of format 1.
+    pub fn noted(&self) -> Option<Reading> {
+        self.noted
+    }
+
+    /// What was in force; none of format 1.
+    pub fn options(&self) -> Option<&Options> {
+        self.options.as_ref()
+    }
+
+    /// The bans in it that are not over; IPv6 prefixes that were longer are cut to `prefix`, and shorter
+    /// ones are left out, as nobody meant them to hit less. `shutdown` is the last reading that was
+    /// noted when the machine was shut down ([`Reading::passed`]).
+    pub fn bans(&self, prefix: Ipv6Prefix, shutdown: Option<Reading>, now: Clocks) -> Vec<Ban> {
+        let bans = match &self.bans {
+            Kept::Now(bans) => {
+                let noted = self.noted.unwrap_or(now.boot);
+                let passed = noted.passed(shutdown, now.boot);
+                let bans = bans.iter().filter(|saved| fits(saved.peer, prefix));
+                bans.map(|saved| saved.ban(prefix, passed, now.boot.at))
+                    .collect()
+            }
+            Kept::Format1(bans) => {
+                let bans = bans.iter().filter(|saved| fits(saved.peer, prefix));
+                bans.map(|saved| saved.ban(prefix, now)).collect::<Vec<_>>()
+            }
         };
-        self.bans.iter().filter(fits).map(move |saved| Ban {
-            subject: Subject::of(saved.peer.addr(), prefix),
-            until: match saved.until {
-                Some(end) => Until::At(clocks.boot_time(end)),
+        let over = |ban: &Ban| ban.until.is_past(now.boot.at);
+        bans.into_iter().filter(|ban| !over(ban)).collect()
+    }
+}
+
+impl SavedBan {
+    fn ban(&self, prefix: Ipv6Prefix, passed: Duration, now: Duration) -> Ban {
+        let ago = |time: Duration| now.saturating_sub(time.saturating_add(passed));
+        Ban {
+            subject: Subject::of(self.peer.addr(), prefix),
+            until: match self.left {
+                Some(Milliseconds(left)) => {
+                    Until::At(now.saturating_add(left.saturating_sub(passed)))
+                }
                 None => Until::Forever,
             },
-            since: clocks.boot_time(saved.since),
-            last: clocks.boot_time(saved.last),
-            origin: match saved.administrator {
+            since: ago(self.age),
+            last: ago(self.last),
+            origin: match self.administrator {
                 true => Origin::Administrator,
-                false => Origin::Sensor(saved.sensor.clone()),
+                false => Origin::Sensor(self.sensor.clone()),
             },
-        })
+        }
+    }
+}
+
+fn fits(peer: IpNet, prefix: Ipv6Prefix) -> bool {
+    match peer {
+        IpNet::V4(net) => net.prefix_len() == 32,
+        IpNet::V6(net) => net.prefix_len() >= prefix.bits(),
     }
 }

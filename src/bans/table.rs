@@ -8,6 +8,7 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
+use super::boot::BootId;
 use super::list::Until;
 use super::peer::{Ipv6Prefix, Subject};
 
@@ -24,7 +25,7 @@ const START: u64 = 4096;
 /// The bytes of a whole table; what is not in use takes no room.
 pub const SIZE: u64 = START + BUCKETS * BUCKET as u64;
 
-const MAGIC: [u8; 16] = *b"xinetd-bans\0\0\0\0\x01";
+const MAGIC: [u8; 16] = *b"xinetd-bans\0\0\0\0\x02";
 const FOREVER: u64 = u64::MAX;
 const USED: u8 = 1;
 const ADMINISTRATOR: u8 = 2;
@@ -32,6 +33,8 @@ const ADMINISTRATOR: u8 = 2;
 /// What a table begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// The boot whose clock the ends of bans are for.
+    pub boot: BootId,
     /// The key of the hash.
     pub key: [u64; 2],
     /// What counts of IPv6 addresses.
@@ -40,25 +43,28 @@ pub struct Header {
 
 impl Header {
     /// Its bytes.
-    pub const SIZE: usize = 33;
+    pub const SIZE: usize = 49;
 
     /// As it stands in the file.
     pub fn encode(&self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
         bytes[..16].copy_from_slice(&MAGIC);
-        bytes[16..24].copy_from_slice(&self.key[0].to_le_bytes());
-        bytes[24..32].copy_from_slice(&self.key[1].to_le_bytes());
-        bytes[32] = self.prefix.bits();
+        bytes[16..32].copy_from_slice(&self.boot.to_bytes());
+        bytes[32..40].copy_from_slice(&self.key[0].to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.key[1].to_le_bytes());
+        bytes[48] = self.prefix.bits();
         bytes
     }
 
     /// The one that stands in a file; none if that is no table of this format.
     pub fn decode(bytes: &[u8; Self::SIZE]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<16>()?;
+        let (boot, rest) = rest.split_first_chunk::<16>()?;
         let (first, rest) = rest.split_first_chunk::<8>()?;
         let (second, rest) = rest.split_first_chunk::<8>()?;
         let prefix = Ipv6Prefix::new(*rest.first()?)?;
         (*magic == MAGIC).then_some(Self {
+            boot: BootId::from_bytes(*boot),
             key: [u64::from_le_bytes(*first), u64::from_le_bytes(*second)],
             prefix,
         })

@@ -111,44 +111,103 @@ fn administrators_bans_make_no_room() {
     assert!(hit(&mut list, nth(3), until(9), at(0)).is_ok());
 }
 
-#[test]
-fn what_was_saved_comes_back_across_a_boot() {
+fn boot(number: u8) -> BootId {
+    BootId::from_bytes([number; 16])
+}
+
+fn clocks(boot_number: u8, seconds: u64, wall: u64) -> Clocks {
+    Clocks {
+        boot: Reading {
+            boot: boot(boot_number),
+            at: at(seconds),
+        },
+        wall: at(wall),
+    }
+}
+
+/// What a file has that was written at 110 s of the first boot: a sensor's ban until 700 s, one for
+/// ever, and an administrator's until 150 s.
+fn saved() -> SavedBans {
     let mut list = list(64, &[]);
     let _ = hit(&mut list, ip("192.0.2.7"), until(700), at(100)).unwrap();
     let _ = hit(&mut list, ip("2001:db8::9"), Until::Forever, at(100)).unwrap();
     let administrators = list.subject(ip("192.0.2.8")).unwrap();
     let _ = list.add(administrators, until(150), at(100)).unwrap();
-    let before = Clocks {
-        boot: at(110),
-        wall: at(1_000_110),
+    let now = clocks(1, 110, 0).boot;
+    let saved = SavedBans::new(list.bans(at(110)), Options::default(), now);
+    let text = saved.to_text().unwrap();
+    SavedBans::parse(text.as_bytes()).unwrap()
+}
+
+/// Peers and ends, in order.
+fn ends(saved: &SavedBans, shutdown: Option<Reading>, now: Clocks) -> Vec<(String, Until)> {
+    let bans = saved.bans(Ipv6Prefix::default(), shutdown, now);
+    let bans = bans.iter().map(|ban| (ban.subject.to_string(), ban.until));
+    let mut bans: Vec<_> = bans.collect();
+    bans.sort();
+    bans
+}
+
+#[test]
+fn what_was_saved_comes_back_with_what_was_left() {
+    let saved = saved();
+    let forever = ("2001:db8::/64".to_owned(), Until::Forever);
+    let four = |end| ("192.0.2.7".to_owned(), until(end));
+    // Shut down at 160 s, so that 540 s are left whatever the clock on the wall says: none, one that is
+    // a year behind or ahead.
+    let shutdown = Some(clocks(1, 160, 0).boot);
+    for wall in [0, 1_000_000, u64::MAX / 2] {
+        let now = clocks(2, 3, wall);
+        assert_eq!(ends(&saved, shutdown, now), [four(543), forever.clone()]);
+    }
+    // The power has failed: all that was left is left.
+    let now = clocks(2, 3, 0);
+    let eight = ("192.0.2.8".to_owned(), until(43));
+    assert_eq!(ends(&saved, None, now), [four(593), eight, forever.clone()]);
+    // The coordinator was started again.
+    let now = clocks(1, 150, 0);
+    assert_eq!(ends(&saved, None, now), [four(700), forever]);
+    let bans = saved.bans(Ipv6Prefix::default(), None, now);
+    assert!(
+        bans.iter()
+            .all(|ban| ban.since == at(100) && ban.last == at(100))
+    );
+}
+
+#[test]
+fn the_first_format_is_read_and_no_ban_gets_longer_by_it() {
+    let text = b"format = 1\n\
+        [[ban]]\npeer = '192.0.2.7/32'\nsince = 1000\nlast = 2000\nuntil = 2600\nsensor = 'decoy'\n\
+        [[ban]]\npeer = '192.0.2.8/32'\nsince = 1000\nlast = 1000\nadministrator = true\n";
+    let saved = SavedBans::parse(text).unwrap();
+    let left = |wall| {
+        let bans = ends(&saved, None, clocks(1, 5000, wall));
+        assert_eq!(
+            bans.last().unwrap(),
+            &("192.0.2.8".to_owned(), Until::Forever)
+        );
+        bans.first()
+            .map(|ban| ban.1)
+            .filter(|end| *end != Until::Forever)
     };
-    let text = SavedBans::new(list.bans(at(110)), before)
-        .to_text()
-        .unwrap();
-    // The machine was off for 100 seconds, and has been on for 3.
-    let after = Clocks {
-        boot: at(3),
-        wall: at(1_000_213),
-    };
-    let mut restored = self::list(64, &[]);
-    let saved = SavedBans::parse(text.as_bytes()).unwrap();
-    let count = saved.bans(restored.prefix(), after);
-    let taken: Vec<_> = count.collect();
-    let taken = taken
-        .into_iter()
-        .filter(|ban| restored.restore(ban.clone(), at(3)));
-    assert_eq!(taken.count(), 2, "{text}");
-    // It ends 700 seconds after the first boot: 1 000 700 by the clock.
-    assert!(restored.is_banned(ip("192.0.2.7"), at(489)));
-    assert!(!restored.is_banned(ip("192.0.2.7"), at(490)));
-    assert!(restored.is_banned(ip("2001:db8::1"), at(999_999)));
-    assert!(!restored.is_banned(ip("192.0.2.8"), at(3)));
+    assert_eq!(left(2100), Some(until(5500)));
+    assert_eq!(left(2600), None);
+    // The clock was set back by much more than a ban is long.
+    assert_eq!(left(3), Some(until(5600)));
+    assert_eq!(saved.options(), None);
 }
 
 #[test]
 fn a_foreign_file_is_told_from_ours() {
     assert!(SavedBans::parse(b"format = 1\n").is_ok());
-    for foreign in [&b"format = 2\n"[..], b"", b"\xff", b"format = 1\nx = 1\n"] {
+    let foreign = [
+        &b"format = 2\n"[..],
+        b"format = 3\n",
+        b"",
+        b"\xff",
+        b"format = 1\nx = 1\n",
+    ];
+    for foreign in foreign {
         assert!(SavedBans::parse(foreign).is_err(), "{foreign:?}");
     }
 }
@@ -159,14 +218,30 @@ fn a_longer_prefix_is_cut_and_a_shorter_one_left_out() {
         [[ban]]\npeer = '2001:db8::7/128'\nsince = 0\nlast = 0\n\
         [[ban]]\npeer = '2001:db9::/48'\nsince = 0\nlast = 0\n\
         [[ban]]\npeer = '192.0.2.0/24'\nsince = 0\nlast = 0\n";
-    let clocks = Clocks {
-        boot: at(0),
-        wall: at(0),
-    };
     let saved = SavedBans::parse(text).unwrap();
-    let subjects = saved.bans(Ipv6Prefix::default(), clocks);
-    let subjects: Vec<_> = subjects.map(|ban| ban.subject.to_string()).collect();
-    assert_eq!(subjects, ["2001:db8::/64"]);
+    let ends = ends(&saved, None, clocks(1, 0, 0));
+    assert_eq!(ends, [("2001:db8::/64".to_owned(), Until::Forever)]);
+}
+
+#[test]
+fn other_options_spare_peers_and_join_networks() {
+    let mut list = list(64, &[]);
+    for (peer, end) in [
+        ("192.0.2.7", 100),
+        ("198.51.100.7", 100),
+        ("2001:db8:0:1::", 300),
+        ("2001:db8:0:2::", 200),
+    ] {
+        let _ = hit(&mut list, ip(peer), until(end), at(0)).unwrap();
+    }
+    let allowed = AllowList::new(vec!["192.0.2.0/24".parse().unwrap()]);
+    let lost = list.follow(Ipv6Prefix::new(48).unwrap(), allowed, at(1));
+    assert_eq!((lost, list.len()), (1, 2));
+    assert!(list.is_banned(ip("198.51.100.7"), at(1)));
+    // Of two the later end.
+    assert!(list.is_banned(ip("2001:db8:0:9::"), at(299)));
+    let lost = list.follow(Ipv6Prefix::new(64).unwrap(), AllowList::default(), at(1));
+    assert_eq!((lost, list.len()), (1, 1), "a /48 says nothing of a /64");
 }
 
 /// A table in memory.
@@ -178,6 +253,7 @@ struct Table {
 impl Table {
     fn new(prefix: Ipv6Prefix) -> Self {
         let header = Header {
+            boot: boot(1),
             key: [1, 2],
             prefix,
         };
@@ -320,7 +396,8 @@ proptest! {
         let until = end.map_or(Until::Forever, |end| Until::At(Duration::from_micros(end)));
         let slot = Slot { address, until, administrator };
         prop_assert_eq!(Slot::decode(&slot.encode()), Some(slot));
-        let header = Header { key, prefix: Ipv6Prefix::new(prefix).unwrap() };
+        let prefix = Ipv6Prefix::new(prefix).unwrap();
+        let header = Header { boot: boot(9), key, prefix };
         prop_assert_eq!(Header::decode(&header.encode()), Some(header));
     }
 }
@@ -328,6 +405,7 @@ proptest! {
 #[test]
 fn a_full_list_fills_no_bucket() {
     let header = Header {
+        boot: boot(1),
         key: [3, 4],
         prefix: Ipv6Prefix::default(),
     };

@@ -1,4 +1,4 @@
-//! Who may change anything: root, and whom polkit lets (`org.xinetd.Bridge1.manage`).
+//! Which callers may change or see what: root, and those whom polkit lets.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,10 +9,36 @@ use zbus::names::BusName;
 use zbus::wire::Variant;
 use zbus::{Connection, fdo, proxy};
 
+use crate::problem::printable;
+
 use super::manager::Error;
 
-/// What polkit is asked for.
-const ACTION: &str = "org.xinetd.Bridge1.manage";
+/// An action of polkit.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    /// Change anything.
+    Manage,
+    /// See the addresses of peers.
+    Inspect,
+}
+
+impl Action {
+    fn id(self) -> &'static str {
+        match self {
+            Self::Manage => "org.xinetd.Bridge1.manage",
+            Self::Inspect => "org.xinetd.Bridge1.inspect",
+        }
+    }
+
+    fn denied(self) -> Error {
+        let what = match self {
+            Self::Manage => "only root may do that",
+            Self::Inspect => "only root may see the addresses of peers",
+        };
+        let id = self.id();
+        Error::Denied(format!("{what}, or whom polkit lets ({id})"))
+    }
+}
 
 #[proxy(
     interface = "org.freedesktop.PolicyKit1.Authority",
@@ -30,12 +56,16 @@ trait Polkit {
     ) -> zbus::Result<(bool, bool, HashMap<String, String>)>;
 }
 
-/// Lets the caller through or not: the bus says who it is.
+/// Lets the caller through or not: the bus says which user it is.
 ///
 /// # Errors
-/// [`Error::Denied`] where it may not change anything.
-pub(super) async fn check(connection: &Connection, header: &Header<'_>) -> Result<(), Error> {
-    let denied = || Error::Denied("only root may do that, or whom polkit lets".to_owned());
+/// [`Error::Denied`] where it may not do that.
+pub(super) async fn check(
+    action: Action,
+    connection: &Connection,
+    header: &Header<'_>,
+) -> Result<(), Error> {
+    let denied = || action.denied();
     let sender = header.sender().ok_or_else(denied)?;
     let bus = fdo::DBusProxy::new(connection).await?;
     let user = bus.get_connection_unix_user(BusName::from(sender.clone()));
@@ -47,19 +77,28 @@ pub(super) async fn check(connection: &Connection, header: &Header<'_>) -> Resul
     let subject = ("system-bus-name", name);
     // The call is answered at once: nobody is asked for a password here.
     let details = HashMap::new();
-    let asked = polkit.check_authorization(&subject, ACTION, &details, 0, "");
+    let asked = polkit.check_authorization(&subject, action.id(), &details, 0, "");
     match asked.await {
         Ok((true, ..)) => Ok(()),
         _ => Err(denied()),
     }
 }
 
+/// The longest text of an address: an IPv6 address with a v4-mapped end, and a prefix.
+const LONGEST: usize = 64;
+
 /// The address of a peer as people write it, which may have the prefix of a ban behind it.
 ///
 /// # Errors
 /// [`Error::InvalidAddress`].
 pub(super) fn address(text: &str) -> Result<IpAddr, Error> {
-    let wrong = |why| Error::InvalidAddress(format!("{text} {why}"));
+    let wrong = |why| {
+        let shown: String = printable(text).chars().take(LONGEST).collect();
+        Error::InvalidAddress(format!("{shown} {why}"))
+    };
+    if text.len() > LONGEST {
+        return Err(wrong("... is no address"));
+    }
     let alone = text.parse::<IpAddr>().map(IpNet::from);
     match alone.ok().or_else(|| text.parse().ok()) {
         Some(net) if net.prefix_len() < 32 => {
@@ -98,8 +137,13 @@ mod tests {
             "::ffff:0.0.0.0",
             "host",
             "192.0.2.7 ",
+            "192.0.2.7\n",
         ] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
+        let Err(Error::InvalidAddress(said)) = address(&"\u{1b}[2J".repeat(1 << 20)) else {
+            panic!("an address");
+        };
+        assert!(said.len() < 256 && !said.contains('\u{1b}'), "{said}");
     }
 }

@@ -1,4 +1,5 @@
-//! Who knocks: seen by the kernel and by the generator's own files, never believed.
+//! The process at the other end of a helper's connection: seen by the kernel and by the generator's own
+//! files, never believed.
 
 use std::fs;
 use std::os::fd::BorrowedFd;
@@ -6,10 +7,10 @@ use std::os::fd::BorrowedFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::generated;
-use crate::service::{DenyTime, LogTarget};
+use crate::service::DenyTime;
 use crate::spec::Task;
 use crate::sys::process::Process;
-use crate::sys::socket::peer_process;
+use crate::sys::socket::{peer, peer_process};
 
 /// A process of one of our services.
 #[derive(Debug)]
@@ -20,42 +21,67 @@ pub(super) struct Caller {
     pub(super) unit: String,
     /// The process itself: the helper, or a server that it runs.
     pub(super) process: Process,
-    /// For how long it bans, if it is a sensor. A sensor runs no servers, so that nobody but its
-    /// helper can be the process.
+    /// For how long it bans, if it is a sensor. A sensor runs no servers, so that no process but its
+    /// helper can be the caller.
     pub(super) deny_time: Option<DenyTime>,
 }
 
 /// The process at the other end of `socket`.
 ///
 /// It has to be in the control group of a service of the system manager for which the generator has
-/// written the spec of a sensor, or of a service with a log file. Where a process is started
-/// decides, and only root can move it.
+/// written a spec. Where a process is started decides, and only root can move it.
+///
+/// The kernel passes a pidfd of the process that connected (`SO_PEERPIDFD`, Linux 6.5). Before that it
+/// is a number, which another process may have by now: that one counts only if it has the effective
+/// uid that the caller had when it connected. A helper's real and saved uid may differ from that one.
 ///
 /// # Errors
 /// In words, if it is none.
 pub(super) fn caller(socket: BorrowedFd<'_>) -> Result<Caller, String> {
-    let process = peer_process(socket).map_err(|error| format!("the caller: {error}"))?;
-    let pid = process.pid();
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"))
-        .map_err(|error| format!("process {pid}: {error}"))?;
-    // What was read is that process's only if it still runs.
-    is_running(&process)?;
-    let unit = unit(&groups).ok_or_else(|| format!("process {pid} is no service's"))?;
-    let spec = generated::spec(unit)?;
-    let deny_time = match &spec.task {
-        Task::Sensor(sensor) => Some(sensor.deny_time),
-        _ => None,
-    };
-    let logs = matches!(spec.logging.target, LogTarget::File { .. });
-    if deny_time.is_none() && !logs {
-        return Err(format!("{unit} is no sensor, and has no log file"));
-    }
+    let unknown = |error: std::io::Error| format!("the caller: {error}");
+    let (_, uid) = peer(socket).map_err(unknown)?;
+    let process = peer_process(socket).map_err(unknown)?;
+    let unit = unit_of(&process, uid)?;
+    let spec = generated::spec(&unit)?;
     Ok(Caller {
         id: spec.id.to_text(),
-        unit: unit.to_owned(),
+        unit,
         process,
-        deny_time,
+        deny_time: match &spec.task {
+            Task::Sensor(sensor) => Some(sensor.deny_time),
+            _ => None,
+        },
     })
+}
+
+/// The unit, without suffix, whose control group has `process`, which has the effective uid `uid`.
+///
+/// # Errors
+/// In words, if that can't be seen, the process has ended or has another uid, or there is none.
+fn unit_of(process: &Process, uid: u32) -> Result<String, String> {
+    let pid = process.pid();
+    let read = |file| {
+        fs::read_to_string(format!("/proc/{pid}/{file}"))
+            .map_err(|error| format!("process {pid}: {error}"))
+    };
+    let (status, groups) = (read("status")?, read("cgroup")?);
+    // What was read is that process's only if it still runs.
+    is_running(process)?;
+    if effective_uid(&status) != Some(uid) {
+        return Err(format!("process {pid} is not the one that has connected"));
+    }
+    let unit = unit(&groups).ok_or_else(|| format!("process {pid} is no service's"))?;
+    Ok(unit.to_owned())
+}
+
+/// Whether `process` is one of this unit, whatever its user is.
+///
+/// # Errors
+/// In words, if it has ended.
+pub(super) fn is_of(process: &Process, of: &str) -> Result<bool, String> {
+    let groups = fs::read_to_string(format!("/proc/{}/cgroup", process.pid()));
+    is_running(process)?;
+    Ok(groups.is_ok_and(|groups| unit(&groups) == Some(of)))
 }
 
 /// # Errors
@@ -66,6 +92,12 @@ pub(super) fn is_running(process: &Process) -> Result<(), String> {
         Ok(0) => Ok(()),
         _ => Err(format!("process {} has ended", process.pid())),
     }
+}
+
+/// The second of the uids in /proc/PID/status: real, effective, saved, file system's.
+fn effective_uid(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// The system service, without suffix, that a process belongs to whose /proc/PID/cgroup this is.
@@ -104,6 +136,30 @@ mod tests {
         for groups in foreign {
             assert_eq!(unit(groups), None, "{groups}");
         }
+    }
+
+    #[test]
+    fn the_effective_uid_is_that_of_the_connection() {
+        let status = |uids: &str| format!("Name:\tx\nUid:\t{uids}\nGid:\t5\t5\t5\t5\n");
+        // A helper with an identity of its own behind the service's, and one without.
+        assert_eq!(effective_uid(&status("990\t17\t990\t17")), Some(17));
+        assert_eq!(effective_uid(&status("17\t17\t17\t17")), Some(17));
+        assert_eq!(effective_uid("Name:\tx\n"), None);
+        assert_eq!(effective_uid("Uid:\t17\n"), None);
+    }
+
+    /// As on kernels that tell a number alone: the process that has it now is another user's.
+    #[test]
+    fn a_process_that_has_the_number_of_another_one_is_told_from_it() {
+        let own = Process::open(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let uid = nix::unistd::geteuid().as_raw();
+        let error = unit_of(&own, uid + 1).unwrap_err();
+        assert!(
+            error.contains("is not the one that has connected"),
+            "{error}"
+        );
+        let error = unit_of(&own, uid).unwrap_err();
+        assert!(error.contains("is no service's"), "{error}");
     }
 
     #[test]

@@ -101,6 +101,10 @@ trait Manager {
     fn get_service(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     #[zbus(property(emits_changed_signal = "const"))]
     fn duration_bounds(&self) -> zbus::Result<Vec<u64>>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn ban_count(&self) -> zbus::Result<u32>;
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn options_problem(&self) -> zbus::Result<String>;
 }
 
 #[proxy(
@@ -111,17 +115,37 @@ trait Service {
     fn kick(&self, whom: &str) -> zbus::Result<()>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn unit(&self) -> zbus::Result<String>;
-    #[zbus(property(emits_changed_signal = "false"))]
-    fn sessions(&self) -> zbus::Result<Vec<SessionInfo>>;
+    fn list_sessions(&self) -> zbus::Result<Vec<SessionInfo>>;
 }
 
-/// All bans, the newest first.
+/// The bans, as far as the caller may see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bans {
+    /// What is wrong in /etc/xinetd-bridge.toml, so that bans go by what it said before.
+    pub problem: Option<String>,
+    /// All bans, the newest first.
+    pub rows: Vec<BanRow>,
+}
+
+/// All bans.
 ///
 /// # Errors
 /// In words, as of all calls here: the coordinator's, or those of the bus, which starts it where it
-/// does not run.
-pub fn list_bans() -> Result<Vec<BanRow>, String> {
-    ask(async || manager().await?.list_bans().await)
+/// does not run. A caller that may not see them is told how many there are.
+pub fn list_bans() -> Result<Bans, String> {
+    let listed = ask(async || {
+        let manager = manager().await?;
+        let rows = match manager.list_bans().await {
+            Err(error) if is_denied(&error) => {
+                return Ok(Err((manager.ban_count().await?, said(error))));
+            }
+            rows => rows?,
+        };
+        let problem = manager.options_problem().await?;
+        let problem = (!problem.is_empty()).then_some(problem);
+        Ok(Ok(Bans { problem, rows }))
+    });
+    listed?.map_err(|(count, why)| format!("peers that are banned: {count}; {why}"))
 }
 
 /// Bans a peer for so many seconds, 0 for ever; whom the ban hits.
@@ -170,14 +194,21 @@ pub fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
     })
 }
 
+/// The sessions of a service, or why the caller may not see them.
+pub type Sessions = Result<Vec<SessionInfo>, String>;
+
 /// The unit without suffix of the service with this id or unit, and its sessions.
 ///
 /// # Errors
 /// As [`list_bans`].
-pub fn list_sessions(name: &str) -> Result<(String, Vec<SessionInfo>), String> {
+pub fn list_sessions(name: &str) -> Result<(String, Sessions), String> {
     ask(async || {
         let service = service(name).await?;
-        Ok((service.unit().await?, service.sessions().await?))
+        let sessions = match service.list_sessions().await {
+            Err(error) if is_denied(&error) => Err(said(error)),
+            sessions => Ok(sessions?),
+        };
+        Ok((service.unit().await?, sessions))
     })
 }
 
@@ -207,10 +238,19 @@ fn ask<T>(call: impl AsyncFn() -> zbus::Result<T>) -> Result<T, String> {
         Err(error) if has_left(&error) => block_on(call()),
         asked => asked,
     };
-    asked.map_err(|error| match error {
+    asked.map_err(said)
+}
+
+fn said(error: zbus::Error) -> String {
+    match error {
         zbus::Error::MethodError(name, text, _) => text.unwrap_or_else(|| name.to_string()),
         other => format!("the coordinator can't be reached over the system bus: {other}"),
-    })
+    }
+}
+
+/// Whether the caller may not do what it has asked for.
+fn is_denied(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::MethodError(name, ..) if *name == "org.xinetd.Bridge1.Error.Denied")
 }
 
 /// Whether whoever was asked has gone without an answer.

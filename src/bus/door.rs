@@ -1,10 +1,15 @@
-//! The door for helpers: a socket that systemd holds, so that nothing said is lost while nobody is
-//! here.
+//! The socket for helpers: systemd holds it, so that nothing said is lost while no coordinator runs.
+//!
+//! All may connect, as helpers run as any user. What keeps a local user from holding helpers up:
+//! connections that wait are taken in batches, a process that is no helper is found out once and then
+//! closed unseen ([`Strangers`]), and each unit has so many places that its servers can take no other
+//! unit's.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,21 +18,28 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
 
 use crate::bans::door::{Answer, PACKET, Report};
-use crate::log_file::Question;
-use crate::sys::socket::accept;
+use crate::sys::socket::{accept, peer};
 
 use super::Shared;
 use super::caller::{self, Caller};
+use super::questions::{Asked, Request};
+use super::strangers::Strangers;
 
 /// How long it stays when nobody wants anything.
 const IDLE: Duration = Duration::from_secs(30);
-/// Helpers at once: more sensors than a machine has, and the others stay for one answer; whoever comes
+/// Helpers at once: more sensors than a machine has, and the others stay for one answer. One that comes
 /// then is turned away, and comes again.
-const CLIENTS: usize = 512;
-/// Processes of one service at once; a helper needs two at most.
-const CROWD: usize = 4;
+const CLIENTS: usize = 1024;
+/// Connections of one process at once: a helper needs two. Then its first one makes room.
+const OWN: usize = 2;
+/// Connections of one service at once, as its servers may connect, too. Then the first one makes room.
+const CROWD: usize = 32;
 /// Packets of one helper before the others have their turn.
 const BATCH: usize = 64;
+/// Connections that are taken before the helpers that are there have their turn.
+const ARRIVALS: usize = 256;
+/// How long it waits where it may open no more descriptors, so that it does not turn in a circle.
+const NO_DESCRIPTORS: Duration = Duration::from_millis(10);
 
 /// A helper.
 struct Client {
@@ -45,6 +57,7 @@ pub(super) fn serve(listener: Option<&OwnedFd>, shared: &Shared) -> io::Result<(
     mask.add(Signal::SIGINT);
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let mut clients: Vec<Client> = Vec::new();
+    let mut strangers = Strangers::default();
     loop {
         let idle = shared.lock().last_use().elapsed();
         if idle >= IDLE {
@@ -64,52 +77,99 @@ pub(super) fn serve(listener: Option<&OwnedFd>, shared: &Shared) -> io::Result<(
         if ready.first() == Some(&true) {
             return Ok(());
         }
+        let mut flags = ready.iter().skip(1);
+        clients.retain(|client| match flags.next() {
+            Some(true) => hear(client, shared, &mut strangers).is_ok(),
+            _ => true,
+        });
         if let Some(listener) = listener
             && ready.last() == Some(&true)
         {
-            enter(listener, &mut clients);
+            enter(listener, &mut clients, shared, &mut strangers);
         }
-        let mut flags = ready.iter().skip(1);
-        // One that has just come is looked at in the next turn.
-        clients.retain(|client| match flags.next() {
-            Some(true) => hear(client, shared).is_ok(),
-            _ => true,
-        });
     }
 }
 
-fn enter(listener: &OwnedFd, clients: &mut Vec<Client>) {
-    let Ok(socket) = accept(listener.as_fd()) else {
-        return;
-    };
-    if clients.len() >= CLIENTS {
-        return;
+/// Takes connections that wait.
+fn enter(
+    listener: &OwnedFd,
+    clients: &mut Vec<Client>,
+    shared: &Shared,
+    strangers: &mut Strangers,
+) {
+    for _ in 0..ARRIVALS {
+        let socket = match accept(listener.as_fd()) {
+            Ok(socket) => socket,
+            Err(error) if is_transient(&error) => continue,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => {
+                log::debug!("accept: {error}");
+                thread::sleep(NO_DESCRIPTORS);
+                return;
+            }
+        };
+        if clients.len() < CLIENTS
+            && let Some(client) = admit(socket, strangers)
+        {
+            make_room(clients, &client.caller);
+            // Most have said by now what they want.
+            if hear(&client, shared, strangers).is_ok() {
+                clients.push(client);
+            }
+        }
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    let kind = error.kind();
+    kind == io::ErrorKind::Interrupted || kind == io::ErrorKind::ConnectionAborted
+}
+
+/// The client, if it is a process of one of our services.
+fn admit(socket: OwnedFd, strangers: &mut Strangers) -> Option<Client> {
+    let now = Instant::now();
+    let (pid, _) = peer(&socket).ok()?;
+    if strangers.has(pid, now) {
+        return None;
     }
     match caller::caller(socket.as_fd()) {
-        // The servers of a service with a log file may knock too: they must not take all places.
-        Ok(caller) if crowd(clients, &caller) >= CROWD => {}
-        Ok(caller) => clients.push(Client {
+        Ok(caller) => Some(Client {
             socket,
             caller: Arc::new(caller),
         }),
         // Anyone may knock: what is said of it must not fill the journal.
         Err(why) => {
             log::debug!("a caller was turned away: {why}");
+            strangers.add(pid, now);
+            // What is left unread would make the kernel say that the connection was reset.
+            let _ = recv(socket.as_raw_fd(), &mut [0; PACKET], MsgFlags::MSG_DONTWAIT);
             let _ = answer(&socket, &Answer::Refused(why));
+            None
         }
     }
 }
 
-/// How many of a caller's service are here.
-fn crowd(clients: &[Client], caller: &Caller) -> usize {
-    let same = clients
-        .iter()
-        .filter(|client| client.caller.unit == caller.unit);
-    same.count()
+/// Keeps servers from taking the places of other services, or that of their helper.
+fn make_room(clients: &mut Vec<Client>, caller: &Caller) {
+    let same_unit = |client: &Client| client.caller.unit == caller.unit;
+    let same_process =
+        |client: &Client| same_unit(client) && client.caller.process.pid() == caller.process.pid();
+    let count =
+        |is_same: &dyn Fn(&Client) -> bool| clients.iter().filter(|one| is_same(one)).count();
+    let first = if count(&same_process) >= OWN {
+        clients.iter().position(same_process)
+    } else if count(&same_unit) >= CROWD {
+        clients.iter().position(same_unit)
+    } else {
+        None
+    };
+    if let Some(first) = first {
+        clients.remove(first);
+    }
 }
 
-/// Takes what a helper says; an error where it has gone, or does not take its answers.
-fn hear(client: &Client, shared: &Shared) -> Result<(), Errno> {
+/// Takes what a helper says; an error where it has gone, does not take its answers, or is done with.
+fn hear(client: &Client, shared: &Shared, strangers: &mut Strangers) -> Result<(), Errno> {
     for _ in 0..BATCH {
         let mut packet = [0; PACKET];
         let flags = MsgFlags::MSG_DONTWAIT;
@@ -121,10 +181,18 @@ fn hear(client: &Client, shared: &Shared) -> Result<(), Errno> {
         };
         let packet = &packet[..length];
         let Caller { id, deny_time, .. } = client.caller.as_ref();
-        if let Some(question) = Question::decode(packet) {
-            // Files and systemd may be slow: who asks for them is answered by another thread.
+        if let Some(wants) = Request::decode(packet) {
             let socket = client.socket.try_clone().map_err(|_| Errno::EMFILE)?;
-            shared.log_files.ask(&client.caller, question, socket);
+            let caller = Arc::clone(&client.caller);
+            let pid = caller.process.pid();
+            let asked = Asked {
+                caller,
+                wants,
+                socket,
+            };
+            if !shared.questions.ask(asked) {
+                strangers.add(pid, Instant::now());
+            }
             // One question is all that it may ask: it is done with here.
             return Err(Errno::ESHUTDOWN);
         }

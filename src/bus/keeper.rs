@@ -1,21 +1,24 @@
 //! The bans of the machine: the list, the table that helpers read, and the file that outlives a boot.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 
+use crate::bans::table::Slot;
 use crate::bans::{
-    Ban, BanList, Change, Clocks, Full, Ipv6Prefix, Options, Origin, SavedBans, Subject, Until,
+    Ban, BanList, BootId, Change, Clocks, Full, Ipv6Prefix, Options, Origin, Reading, SavedBans,
+    Subject, Until,
 };
-use crate::config::DiskTree;
 use crate::options;
 use crate::service::DenyTime;
 
+use super::saved;
+use super::settings::Settings;
 use super::table::Table;
 
 /// A ban of a hundred years or more is for ever: the file's times have 63 bits.
@@ -28,19 +31,19 @@ pub(super) struct Paths {
     pub(super) table: PathBuf,
     /// What is kept across a boot.
     pub(super) saved: PathBuf,
+    /// The last reading of the clock before the machine was shut down.
+    pub(super) shutdown: PathBuf,
     /// [`options::FILE`].
     pub(super) options: PathBuf,
 }
 
-/// Why someone can't be banned.
+/// Why a peer can't be banned.
 #[derive(Debug)]
 pub(super) enum Refused {
     /// The peer is on the allow-list.
     Allowed,
     /// The list is full of what administrators have said.
     Full,
-    /// Who must not be banned can't be known, in words why.
-    Options(String),
     /// The table can't be written.
     Table(io::Error),
 }
@@ -50,7 +53,6 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Allowed => f.write_str("it is loopback or on the allow-list"),
             Self::Full => f.write_str("the list is full"),
-            Self::Options(why) => write!(f, "{} can't be read: {why}", options::FILE),
             Self::Table(error) => write!(f, "the table can't be written: {error}"),
         }
     }
@@ -61,7 +63,9 @@ impl std::fmt::Display for Refused {
 pub(super) struct Keeper {
     list: BanList,
     table: Table,
-    options: Result<Options, String>,
+    table_path: PathBuf,
+    settings: Settings,
+    boot: BootId,
     /// Whether the file does not have all yet.
     unsaved: bool,
     last_use: Instant,
@@ -73,33 +77,48 @@ impl Keeper {
     ///
     /// # Errors
     /// If no table can be made.
-    pub(super) fn open(paths: &Paths) -> io::Result<Self> {
-        let clocks = clocks()?;
-        let options = options::Options::read_at(&DiskTree::new(None), &paths.options).bans();
-        let settings = options.clone().unwrap_or_else(|why| {
-            log::error!("{}: {why}; nobody is banned meanwhile", options::FILE);
-            Options::default()
-        });
-        let mut list = BanList::new(settings.ipv6_prefix(), settings.allow_list());
-        let bans = left(paths, list.prefix(), clocks);
+    pub(super) fn open(paths: &Paths, boot: BootId) -> io::Result<Self> {
+        let clocks = clocks(boot)?;
+        let saved = saved::read(&paths.saved);
+        let last_good = saved.as_ref().and_then(SavedBans::options);
+        let settings = Settings::open(&paths.options, last_good);
+        let options = settings.in_force();
+        let mut list = BanList::new(options.ipv6_prefix(), options.allow_list());
+        let shutdown = saved::shutdown(&paths.shutdown);
+        let kept = saved
+            .as_ref()
+            .map(|saved| saved.bans(list.prefix(), shutdown, clocks));
+        let kept = kept.unwrap_or_default();
+        let now = clocks.boot.at;
+        let bans = match Table::left(&paths.table, boot) {
+            Some((prefix, slots)) => in_table(&kept, prefix, slots, list.prefix(), now),
+            None => kept.clone(),
+        };
         let count = bans.len();
-        let restored = bans
-            .into_iter()
-            .filter(|ban| !ban.until.is_past(clocks.boot));
-        let lost = restored
-            .filter(|ban| !list.restore(ban.clone(), clocks.boot))
-            .count();
+        let lost = bans.iter().filter(|ban| !list.restore((*ban).clone(), now));
+        let lost = lost.count();
         if lost > 0 {
             log::warn!("{lost} of {count} bans were not taken over: the peers are allowed now");
         }
-        let table = Table::create(&paths.table, list.prefix(), list.bans(clocks.boot))?;
-        Ok(Self {
+        let unsaved = match &saved {
+            Some(saved) => {
+                let noted = saved.noted().map(|noted| noted.boot);
+                noted != Some(boot) || saved.options() != Some(options) || !agree(&kept, &bans)
+            }
+            None => !list.is_empty() || *options != Options::default(),
+        };
+        let table = Table::take_over(&paths.table, boot, list.prefix(), list.bans(now))?;
+        let mut this = Self {
             list,
             table,
-            options,
-            unsaved: false,
+            table_path: paths.table.clone(),
+            settings,
+            boot,
+            unsaved,
             last_use: Instant::now(),
-        })
+        };
+        this.tidy();
+        Ok(this)
     }
 
     /// A peer has touched the sensor `id`.
@@ -108,7 +127,7 @@ impl Keeper {
     /// If it is not banned.
     pub(super) fn hit(&mut self, peer: IpAddr, time: DenyTime, id: &str) -> Result<(), Refused> {
         let now = self.now()?;
-        let subject = self.subject(peer)?;
+        let subject = self.list.subject(peer).ok_or(Refused::Allowed)?;
         let Some(until) = Until::after(time, now) else {
             return Ok(());
         };
@@ -122,7 +141,7 @@ impl Keeper {
     /// If it is not banned.
     pub(super) fn add(&mut self, peer: IpAddr, time: Option<Duration>) -> Result<Subject, Refused> {
         let now = self.now()?;
-        let subject = self.subject(peer)?;
+        let subject = self.list.subject(peer).ok_or(Refused::Allowed)?;
         let time = time.filter(|time| *time < LONGEST);
         let until = time.map_or(Until::Forever, |time| Until::At(now.saturating_add(time)));
         let change = self.list.add(subject, until, now);
@@ -157,13 +176,37 @@ impl Keeper {
     /// The bans that hold now, the newest first, and the clocks that their times are for.
     ///
     /// # Errors
-    /// If there is no clock.
+    /// If there is no clock, or the table can't be written.
     pub(super) fn bans(&mut self) -> Result<(Vec<Ban>, Clocks), Refused> {
-        self.last_use = Instant::now();
-        let clocks = clocks().map_err(Refused::Table)?;
-        let mut bans: Vec<_> = self.list.bans(clocks.boot).cloned().collect();
+        let now = self.now()?;
+        let clocks = clocks(self.boot).map_err(Refused::Table)?;
+        let mut bans: Vec<_> = self.list.bans(now).cloned().collect();
         bans.sort_by_key(|ban| (std::cmp::Reverse(ban.last), ban.subject));
         Ok((bans, clocks))
+    }
+
+    /// How many bans hold now.
+    ///
+    /// # Errors
+    /// If there is no clock, or the table can't be written.
+    pub(super) fn count(&mut self) -> Result<usize, Refused> {
+        let now = self.now()?;
+        Ok(self.list.bans(now).count())
+    }
+
+    /// Why the file of options can't be read, in words; none if what it says is in force.
+    pub(super) fn problem(&mut self) -> Result<Option<String>, Refused> {
+        self.now()?;
+        Ok(self.settings.problem().map(str::to_owned))
+    }
+
+    /// The table, for a helper that may not open it.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub(super) fn table(&mut self) -> io::Result<File> {
+        self.last_use = Instant::now();
+        File::open(&self.table_path)
     }
 
     /// Someone wants something, be it of bans or not.
@@ -181,23 +224,54 @@ impl Keeper {
         self.unsaved
     }
 
+    /// What was taken to be saved could not be.
+    pub(super) fn save_again(&mut self) {
+        self.unsaved = true;
+    }
+
+    /// Ends bans whose time is over. Where no peer is banned, and the file says so, the table goes:
+    /// helpers that come later need nobody to know that. As long as the file has other bans, the table
+    /// keeps them from coming back.
+    pub(super) fn tidy(&mut self) {
+        let tidied = now(self.boot).map_err(Refused::Table).and_then(|now| {
+            let change = self.list.expire(now.at);
+            self.follow(&change)?;
+            match self.list.is_empty() && !self.unsaved {
+                true => self.table.remove().map_err(Refused::Table),
+                false => Ok(()),
+            }
+        });
+        if let Err(error) = tidied {
+            log::warn!("bans that are over: {error}");
+        }
+    }
+
     /// What is to be kept across a boot; from now on only changes count as unsaved.
     pub(super) fn take_text(&mut self) -> Result<String, String> {
         self.unsaved = false;
-        let clocks = clocks().map_err(|error| error.to_string())?;
-        SavedBans::new(self.list.bans(clocks.boot), clocks).to_text()
+        let now = now(self.boot).map_err(|error| error.to_string())?;
+        let options = self.settings.in_force().clone();
+        SavedBans::new(self.list.bans(now.at), options, now).to_text()
     }
 
+    /// The time, at which the options of now are in force.
     fn now(&mut self) -> Result<Duration, Refused> {
         self.last_use = Instant::now();
-        clocks().map(|clocks| clocks.boot).map_err(Refused::Table)
-    }
-
-    fn subject(&self, peer: IpAddr) -> Result<Subject, Refused> {
-        if let Err(why) = &self.options {
-            return Err(Refused::Options(why.clone()));
+        let now = now(self.boot).map_err(Refused::Table)?.at;
+        if self.settings.refresh() {
+            let options = self.settings.in_force();
+            let (prefix, allowed) = (options.ipv6_prefix(), options.allow_list());
+            let lost = self.list.follow(prefix, allowed, now);
+            log::info!(
+                "{} has other [bans]: they are in force; bans that ended by that: {lost}",
+                options::FILE
+            );
+            self.unsaved = true;
+            let bans = self.list.bans(now);
+            self.table = Table::take_over(&self.table_path, self.boot, prefix, bans)
+                .map_err(Refused::Table)?;
         }
-        self.list.subject(peer).ok_or(Refused::Allowed)
+        Ok(now)
     }
 
     fn follow(&mut self, change: &Change) -> Result<(), Refused> {
@@ -211,68 +285,61 @@ impl Keeper {
     }
 }
 
-fn clocks() -> io::Result<Clocks> {
+/// The clock of this boot.
+///
+/// # Errors
+/// As clock_gettime(2).
+pub(super) fn now(boot: BootId) -> io::Result<Reading> {
+    let at = clock_gettime(ClockId::CLOCK_BOOTTIME)?.into();
+    Ok(Reading { boot, at })
+}
+
+fn clocks(boot: BootId) -> io::Result<Clocks> {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH);
     Ok(Clocks {
-        boot: clock_gettime(ClockId::CLOCK_BOOTTIME)?.into(),
+        boot: now(boot)?,
         wall: wall.unwrap_or_default(),
     })
 }
 
-/// What a predecessor has left.
-fn left(paths: &Paths, prefix: Ipv6Prefix, clocks: Clocks) -> Vec<Ban> {
-    let saved = read_saved(&paths.saved);
-    let saved = saved.iter().flat_map(|saved| saved.bans(prefix, clocks));
-    let Some((old, slots)) = Table::left(&paths.table) else {
-        return saved.collect();
-    };
-    // The table is exact and complete, the file says who wanted each ban.
-    let mut known: HashMap<Subject, Ban> = saved.map(|ban| (ban.subject, ban)).collect();
+/// The bans in the table of a predecessor, which hold now. It is exact and complete; the file, which has
+/// `kept`, says what each was made by.
+fn in_table(
+    kept: &[Ban],
+    old: Ipv6Prefix,
+    slots: Vec<Slot>,
+    prefix: Ipv6Prefix,
+    now: Duration,
+) -> Vec<Ban> {
+    let known: HashMap<Subject, &Ban> = kept.iter().map(|ban| (ban.subject, ban)).collect();
     let bans = slots.into_iter().filter_map(|slot| {
         let address = Ipv6Addr::from_bits(slot.address);
-        if address.to_ipv4_mapped().is_none() && old < prefix {
+        if address.to_ipv4_mapped().is_none() && old < prefix || slot.until.is_past(now) {
             return None;
         }
         let subject = Subject::of(address.into(), prefix);
-        let ban = known.remove(&subject).unwrap_or(Ban {
+        let origin = match slot.administrator {
+            true => Origin::Administrator,
+            false => Origin::Sensor(None),
+        };
+        let known = known.get(&subject);
+        Some(Ban {
             subject,
             until: slot.until,
-            since: clocks.boot,
-            last: clocks.boot,
-            origin: match slot.administrator {
-                true => Origin::Administrator,
-                false => Origin::Sensor(None),
-            },
-        });
-        Some(Ban {
-            until: slot.until,
-            ..ban
+            since: known.map_or(now, |ban| ban.since),
+            last: known.map_or(now, |ban| ban.last),
+            origin: known.map_or(origin, |ban| ban.origin.clone()),
         })
     });
     bans.collect()
 }
 
-/// The file, if it is there; what is none of ours is put aside, so that it can be looked at.
-fn read_saved(path: &Path) -> Option<SavedBans> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) => {
-            if error.kind() != io::ErrorKind::NotFound {
-                log::error!("{}: {error}", path.display());
-            }
-            return None;
-        }
+/// Whether the file has these bans, but for the part of a second that it leaves out.
+fn agree(kept: &[Ban], bans: &[Ban]) -> bool {
+    let kept: HashMap<Subject, Until> = kept.iter().map(|ban| (ban.subject, ban.until)).collect();
+    let is_kept = |ban: &Ban| match (kept.get(&ban.subject), ban.until) {
+        (Some(Until::At(one)), Until::At(other)) => one.abs_diff(other) < Duration::from_secs(1),
+        (one, other) => one == Some(&other),
     };
-    match SavedBans::parse(&text) {
-        Ok(saved) => Some(saved),
-        Err(why) => {
-            let aside = path.with_extension("broken");
-            let (from, to) = (path.display(), aside.display());
-            log::error!("{from}: {why}; it is put aside as {to}");
-            if let Err(error) = fs::rename(path, &aside) {
-                log::error!("{to}: {error}");
-            }
-            None
-        }
-    }
+    kept.len() == bans.len() && bans.iter().all(is_kept)
 }

@@ -12,9 +12,10 @@ use zruntime::block_on;
 use crate::bans::{Ban, Clocks, Origin, Until};
 use crate::status::BOUNDS;
 
+use super::authority::{self, Action};
 use super::client::{BanRow, FOREVER, ServiceRow};
 use super::keeper::Refused;
-use super::{MANAGER, NAME, Shared, authority, service, services};
+use super::{MANAGER, NAME, Shared, service, services};
 
 /// How often it is looked whether the bus is still there, or there again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -26,7 +27,7 @@ pub(super) enum Error {
     /// Of the bus itself.
     #[zbus(error)]
     Bus(zbus::Error),
-    /// The caller is neither root nor authorized.
+    /// The caller is neither root nor authorized by polkit.
     Denied(String),
     /// It is no address of one peer.
     InvalidAddress(String),
@@ -50,7 +51,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Allowed => Self::Protected(text),
             Refused::Full => Self::Full(text),
-            Refused::Options(_) | Refused::Table(_) => Self::Failed(text),
+            Refused::Table(_) => Self::Failed(text),
         }
     }
 }
@@ -165,7 +166,7 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        authority::check(connection, &header).await?;
+        authority::check(Action::Manage, connection, &header).await?;
         self.0.lock().wanted();
         let silent = self.0.services.reopen(connection).await?;
         match silent.is_empty() {
@@ -177,8 +178,30 @@ impl Manager {
         }
     }
 
+    /// How many bans hold now.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn ban_count(&self) -> fdo::Result<u32> {
+        let failed = |why: Refused| fdo::Error::Failed(why.to_string());
+        let count = self.0.lock().count().map_err(failed)?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// What is wrong in /etc/xinetd-bridge.toml, so that bans go by what it said before; nothing if all
+    /// is well.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn options_problem(&self) -> fdo::Result<String> {
+        let failed = |why: Refused| fdo::Error::Failed(why.to_string());
+        let problem = self.0.lock().problem().map_err(failed)?;
+        Ok(problem.unwrap_or_default())
+    }
+
     /// All bans that hold now.
-    fn list_bans(&self) -> Result<Vec<BanRow>, Error> {
+    async fn list_bans(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<BanRow>, Error> {
+        authority::check(Action::Inspect, connection, &header).await?;
         let (bans, clocks) = self.0.lock().bans()?;
         Ok(bans.iter().map(|ban| row(ban, clocks)).collect())
     }
@@ -191,7 +214,7 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<String, Error> {
-        authority::check(connection, &header).await?;
+        authority::check(Action::Manage, connection, &header).await?;
         let peer = authority::address(&peer)?;
         let time = (seconds > 0).then(|| Duration::from_secs(seconds));
         let subject = self.0.change(|keeper| keeper.add(peer, time))?;
@@ -206,14 +229,14 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        authority::check(connection, &header).await?;
+        authority::check(Action::Manage, connection, &header).await?;
         let address = authority::address(&peer)?;
         match self.0.change(|keeper| keeper.remove(address))? {
             true => {
-                log::info!("the ban of {peer} was removed by an administrator");
+                log::info!("the ban of {address} was removed by an administrator");
                 Ok(())
             }
-            false => Err(Error::NotBanned(format!("{peer} is not banned"))),
+            false => Err(Error::NotBanned(format!("{address} is not banned"))),
         }
     }
 
@@ -223,7 +246,7 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<u32, Error> {
-        authority::check(connection, &header).await?;
+        authority::check(Action::Manage, connection, &header).await?;
         let count = self.0.change(super::keeper::Keeper::flush)?;
         log::info!("all bans were removed by an administrator: {count}");
         Ok(u32::try_from(count).unwrap_or(u32::MAX))

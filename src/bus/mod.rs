@@ -14,18 +14,23 @@ pub(crate) mod fuzzing;
 mod helper;
 mod keeper;
 mod log_files;
+mod mains;
 mod manager;
 mod open;
+mod questions;
+mod saved;
 mod saver;
 mod service;
 mod services;
+mod settings;
+mod strangers;
 pub mod systemd;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::env;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,15 +38,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::bans::TABLE;
+use crate::bans::{BootId, TABLE};
 use crate::journal::Journal;
 use crate::options;
+use crate::sys::socket::set_nonblocking;
 use crate::sys::{descriptor, signals};
-use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
 use keeper::{Keeper, Paths};
 use log_files::LogFiles;
+use questions::Questions;
 use service::Objects;
 use services::Services;
 
@@ -58,7 +64,7 @@ struct Shared {
     changed: Condvar,
     services: Services,
     objects: Objects,
-    log_files: LogFiles,
+    questions: Questions,
     closing: AtomicBool,
 }
 
@@ -106,19 +112,30 @@ impl Shared {
     }
 }
 
-/// The whole program; systemd's units call it.
+/// The whole program: without an argument the coordinator, and with `--note-shutdown` what its socket
+/// unit runs when the machine goes down; systemd's units call it.
 ///
-/// Exits with 0 if it was no longer needed or told to end, else with 1, and says why in the journal.
+/// Exits with 0 if it was no longer needed or told to end, or has noted the clock, else with 1, and says
+/// why in the journal.
 pub fn main() -> ExitCode {
     let Some(journal) = Journal::start() else {
         return ExitCode::FAILURE;
     };
-    let ran = run();
-    if let Err(error) = &ran {
-        log::error!("{error}");
-        // A sensor still waits, so systemd would start us again and again without a pause.
-        thread::sleep(Duration::from_secs(1));
-    }
+    let mut arguments = env::args_os().skip(1);
+    let ran = match (arguments.next(), arguments.next()) {
+        (None, _) => run().inspect_err(|error| {
+            log::error!("{error}");
+            // A sensor still waits, so systemd would start us again and again without a pause.
+            thread::sleep(Duration::from_secs(1));
+        }),
+        (Some(word), None) if word == NOTE_SHUTDOWN => {
+            note_shutdown().inspect_err(|error| log::error!("{error}"))
+        }
+        _ => {
+            log::error!("usage: xinetd-coordinator [{NOTE_SHUTDOWN}]");
+            Err(String::new())
+        }
+    };
     journal.flush();
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,40 +143,54 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Notes how long the machine has run, so that bans run down by that and not by a clock that may be set
+/// meanwhile.
+const NOTE_SHUTDOWN: &str = "--note-shutdown";
+
+fn note_shutdown() -> Result<(), String> {
+    let path = state_file("shutdown.toml")?;
+    let now = keeper::now(boot()?).map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
+    saved::note_shutdown(&path, now).map_err(|error| format!("{}: {error}", path.display()))
+}
+
 fn run() -> Result<(), String> {
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
     let paths = Paths {
         table: TABLE.into(),
-        saved: saved_file()?,
+        saved: state_file("bans.toml")?,
+        shutdown: state_file("shutdown.toml")?,
         options: options::FILE.into(),
     };
-    let listener: Option<OwnedFd> = ListenFd::from_env()
-        .take_raw_fd(0)
-        .ok()
-        .flatten()
-        .map(descriptor::adopt)
-        .transpose()
-        .map_err(|error| format!("the socket: {error}"))?;
-    let (log_files, questions) = LogFiles::new();
-    let keeper = Keeper::open(&paths).map_err(|error| format!("{TABLE}: {error}"))?;
+    let passed = descriptor::take_passed()?;
+    let listener = passed.into_iter().next().map(|passed| passed.descriptor);
+    if let Some(listener) = &listener {
+        set_nonblocking(listener.as_fd()).map_err(|error| format!("the socket: {error}"))?;
+    }
+    let keeper = Keeper::open(&paths, boot()?).map_err(|error| format!("{TABLE}: {error}"))?;
     // The bans are in force: whoever waits for that may serve. Without systemd nobody does.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let (questions, asked) = Questions::new();
+    let (log_files, files_asked) = LogFiles::new();
     let shared = Arc::new(Shared {
         keeper: Mutex::new(keeper),
         changed: Condvar::new(),
         services: Services::default(),
         objects: Objects::default(),
-        log_files,
+        questions,
         closing: AtomicBool::new(false),
     });
     let saver = {
         let shared = Arc::clone(&shared);
         thread::spawn(move || saver::run(&shared, &paths.saved))
     };
+    // Neither is waited for in the end: a file system that hangs must not keep it from leaving.
+    {
+        let (shared, log_files) = (Arc::clone(&shared), log_files.clone());
+        thread::spawn(move || questions::serve(&asked, &log_files, &shared));
+    }
     {
         let shared = Arc::clone(&shared);
-        // Not waited for in the end: a file system that hangs must not keep it from leaving.
-        thread::spawn(move || log_files::serve(&questions, &shared));
+        thread::spawn(move || log_files.serve(&files_asked, &shared));
     }
     let bus = manager::serve(Arc::clone(&shared));
     let served = door::serve(listener.as_ref(), &shared);
@@ -169,9 +200,16 @@ fn run() -> Result<(), String> {
     served.map_err(|error| error.to_string())
 }
 
-/// Where the bans are kept: systemd makes the directory (StateDirectory=).
-fn saved_file() -> Result<PathBuf, String> {
+/// A file that is kept: systemd makes the directory (StateDirectory=).
+fn state_file(name: &str) -> Result<PathBuf, String> {
     let directory = env::var_os("STATE_DIRECTORY")
         .ok_or("STATE_DIRECTORY is not set; the unit must have StateDirectory=")?;
-    Ok(PathBuf::from(directory).join("bans.toml"))
+    Ok(PathBuf::from(directory).join(name))
+}
+
+/// The boot of now, which systemd tells: /proc/sys is hidden.
+fn boot() -> Result<BootId, String> {
+    let id = env::var("BOOT_ID")
+        .map_err(|_| "BOOT_ID is not set; the unit must have Environment=BOOT_ID=%b")?;
+    id.parse()
 }

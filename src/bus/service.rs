@@ -1,17 +1,20 @@
 //! The objects of services on the bus, one for each.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zbus::message::Header;
 use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
 
+use crate::problem::printable;
 use crate::status::{KICK, OK};
 
+use super::authority::{self, Action};
 use super::client::{ServiceRow, SessionInfo};
 use super::manager::Error;
 use super::services::{Active, Service};
-use super::{MANAGER, Shared, authority, helper};
+use super::{MANAGER, Shared, helper};
 
 /// The objects that are there, by unit.
 #[derive(Debug, Default)]
@@ -61,6 +64,11 @@ impl Objects {
     pub(super) fn forget(&self) {
         self.lock().clear();
     }
+}
+
+/// The beginning of a text that strangers may have written, for people.
+fn beginning(text: &str) -> String {
+    printable(text).chars().take(100).collect()
 }
 
 /// The object of a unit: letters and digits stand for themselves, all else as `_` and two
@@ -167,12 +175,14 @@ impl Object {
     }
 
     /// The sessions: process, client, age in seconds.
-    #[zbus(property(emits_changed_signal = "false"))]
-    async fn sessions(
+    async fn list_sessions(
         &self,
+        #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> fdo::Result<Vec<SessionInfo>> {
-        let active = self.active(connection).await?;
+    ) -> Result<Vec<SessionInfo>, Error> {
+        authority::check(Action::Inspect, connection, &header).await?;
+        let gone = |error: fdo::Error| Error::NoService(error.to_string());
+        let active = self.active(connection).await.map_err(gone)?;
         let rows = active.sessions.iter();
         Ok(rows.map(SessionInfo::from).collect())
     }
@@ -184,7 +194,12 @@ impl Object {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
-        authority::check(connection, &header).await?;
+        authority::check(Action::Manage, connection, &header).await?;
+        // It is a line of what the helper is told.
+        if whom.parse::<i32>().is_err() && whom.parse::<SocketAddr>().is_err() {
+            let why = "is neither a process nor an address with a port";
+            return Err(Error::NoSession(format!("{} {why}", beginning(&whom))));
+        }
         let directory = self.service.runtime.clone();
         let request = format!("{KICK}{whom}");
         let asked = zruntime::unblock(move || {
@@ -197,7 +212,8 @@ impl Object {
                 log::info!("the session of {whom} with {id} was ended by an administrator");
                 Ok(())
             }
-            Some(why) => Err(Error::NoSession(why.to_owned())),
+            // Where a server has put a socket in the place of its helper's, that is the server's word.
+            Some(why) => Err(Error::NoSession(beginning(why))),
             None => Err(Error::NoSession("the service has no sessions".to_owned())),
         }
     }

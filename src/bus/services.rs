@@ -8,13 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use zbus::Connection;
+use zruntime::lock::Mutex as TurnMutex;
 
 use crate::generated;
+use crate::problem::printable;
 use crate::status::{OK, REOPEN, STATUS, SessionRow, Status};
 use crate::translate::{SpecDirectory, runtime_directory};
 
 use super::client::ServiceRow;
 use super::{helper, systemd};
+
+/// The characters of a unit's name at most, as systemd has it.
+const LONGEST_NAME: usize = 255;
 
 /// How long an answer counts: whoever reads all properties of an object asks once.
 const FRESH: Duration = Duration::from_millis(200);
@@ -43,7 +48,11 @@ pub(super) struct Active {
 
 /// What is known of the services, and since when.
 #[derive(Debug, Default)]
-pub(super) struct Services(Mutex<Known>);
+pub(super) struct Services {
+    known: Mutex<Known>,
+    /// All helpers are asked by one caller at a time, however many want to know.
+    turn: TurnMutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -101,7 +110,7 @@ impl Services {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What one service is doing, or was doing just now; none if it is gone.
@@ -133,12 +142,19 @@ impl Services {
         Ok(answer)
     }
 
-    /// All services with what they are doing.
+    /// All services with what they are doing, or were doing just now: anybody may ask, as often as it
+    /// likes.
     ///
     /// # Errors
     /// If systemd can't be asked.
     pub(super) async fn active(&self, connection: &Connection) -> zbus::Result<Arc<Vec<Active>>> {
         let services = self.all();
+        let _turn = self.turn.lock().await;
+        if let Some((taken, active)) = &self.lock().active
+            && taken.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(active));
+        }
         let units = systemd::states(connection, &["*.socket", "*.service"]).await?;
         let active = zruntime::unblock(move || ask(&services, &units)).await;
         let active = Arc::new(active);
@@ -202,7 +218,10 @@ pub(super) fn find<'a>(services: &'a [Service], name: &str) -> Result<&'a Servic
         (None, Some(_), Some(_)) => Err(format!(
             "several services have the id {name}: name the unit"
         )),
-        (None, None, _) => Err(format!("there is no service {name}")),
+        (None, None, _) => {
+            let name: String = printable(name).chars().take(LONGEST_NAME).collect();
+            Err(format!("there is no service {name}"))
+        }
     }
 }
 

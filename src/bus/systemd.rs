@@ -43,26 +43,6 @@ trait Unit {
     fn active_state(&self) -> zbus::Result<String>;
 }
 
-#[proxy(
-    interface = "org.freedesktop.systemd1.Service",
-    default_service = "org.freedesktop.systemd1"
-)]
-trait Main {
-    #[zbus(property(emits_changed_signal = "false"), name = "MainPID")]
-    fn main_pid(&self) -> zbus::Result<u32>;
-}
-
-/// The main process of a service that runs.
-///
-/// # Errors
-/// If systemd can't be asked, or there is no such service.
-pub(super) async fn main_pid(connection: &Connection, unit: &str) -> zbus::Result<u32> {
-    let units = UnitsProxy::new(connection).await?;
-    let path = units.get_unit(unit).await?;
-    let service = MainProxy::builder(connection).path(path).build().await?;
-    service.main_pid().await
-}
-
 /// Name, description, load state, active state, sub state, followed unit, path, and its job.
 type UnitRow = (
     String,

@@ -1,63 +1,77 @@
 //! The table of bans on its way into the file that helpers read.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use crate::bans::table::{BUCKET, BUCKETS, Header, SIZE, SLOT, Slot, find, place, slots};
-use crate::bans::{Ban, Change, Ipv6Prefix, Origin, Subject};
+use crate::bans::{Ban, BootId, Change, Ipv6Prefix, Origin, Subject};
 
-/// The file.
+/// It names the peers of all services, which is nobody's business: helpers that may not open it are
+/// given it by the coordinator.
+const MODE: u32 = 0o600;
+
+/// The file, which is there from the first ban on: without it, helpers know that nobody is banned.
 #[derive(Debug)]
 pub(super) struct Table {
-    file: File,
-    header: Header,
+    path: PathBuf,
+    boot: BootId,
+    prefix: Ipv6Prefix,
+    open: Option<Open>,
 }
 
 impl Table {
-    /// A new one with these bans, in place of what is at `path`.
+    /// The one at `path` with these bans and no others; a new one in its place where that is of another
+    /// boot or has another prefix.
+    ///
+    /// Helpers hold it open: as long as it stays the same file they need nobody to read it.
     ///
     /// # Errors
     /// If it can't be written.
-    pub(super) fn create<'a>(
+    pub(super) fn take_over<'a>(
         path: &Path,
+        boot: BootId,
         prefix: Ipv6Prefix,
         bans: impl Iterator<Item = &'a Ban>,
     ) -> io::Result<Self> {
-        let temporary = path.with_extension("new");
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let bans: HashMap<u128, &Ban> = bans.map(|ban| (ban.subject.to_bits(), ban)).collect();
+        let mut this = Self {
+            path: path.to_owned(),
+            boot,
+            prefix,
+            open: None,
+        };
+        if let Some(open) = Open::again(path, boot, prefix) {
+            open.keep(|slot| bans.contains_key(&slot.address))?;
+            for ban in bans.into_values() {
+                open.set(ban)?;
+            }
+            this.open = Some(open);
+        } else if bans.is_empty() {
+            remove(path)?;
+        } else {
+            this.create(bans.into_values())?;
         }
-        // All may read it: helpers run as any user.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&temporary)?;
-        let random = RandomState::new();
-        let key = [random.hash_one(1), random.hash_one(2)];
-        let header = Header { key, prefix };
-        file.set_len(SIZE)?;
-        file.write_all_at(&header.encode(), 0)?;
-        let table = Self { file, header };
-        for ban in bans {
-            table.set(ban)?;
-        }
-        fs::rename(&temporary, path)?;
-        Ok(table)
+        Ok(this)
+    }
+
+    /// Removes it: nobody is banned.
+    ///
+    /// # Errors
+    /// As unlink(2).
+    pub(super) fn remove(&mut self) -> io::Result<()> {
+        self.open = None;
+        remove(&self.path)
     }
 
     /// The bans in the table that a predecessor has left at `path`; none where there is no table
     /// of this boot that can be read.
-    pub(super) fn left(path: &Path) -> Option<(Ipv6Prefix, Vec<Slot>)> {
+    pub(super) fn left(path: &Path, boot: BootId) -> Option<(Ipv6Prefix, Vec<Slot>)> {
         let file = File::open(path).ok()?;
-        let mut header = [0; Header::SIZE];
-        file.read_exact_at(&mut header, 0).ok()?;
-        let header = Header::decode(&header)?;
+        let header = header(&file).filter(|header| header.boot == boot)?;
         let mut bans = Vec::new();
         for number in 0..BUCKETS {
             let mut bucket = [0; BUCKET];
@@ -68,23 +82,94 @@ impl Table {
         Some((header.prefix, bans))
     }
 
-    /// Follows the list; `ban` gives what it says of someone.
+    /// Follows the list; `ban` gives what it says of a subject.
     ///
     /// # Errors
     /// If it can't be written.
     pub(super) fn follow<'a>(
-        &self,
+        &mut self,
         change: &Change,
         ban: impl Fn(Subject) -> Option<&'a Ban>,
     ) -> io::Result<()> {
-        for &subject in &change.removed {
-            let (start, bucket) = self.bucket(subject)?;
-            if let Some(slot) = find(&bucket, subject) {
-                self.file.write_all_at(&[0; SLOT], at(start, slot))?;
+        let set = change.set.and_then(|(subject, _)| ban(subject));
+        match &self.open {
+            Some(open) => {
+                for &subject in &change.removed {
+                    open.remove(subject)?;
+                }
+                set.map_or(Ok(()), |ban| open.set(ban))
+            }
+            None if set.is_some() => self.create(set.into_iter()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes it with these bans, whole or not at all.
+    fn create<'a>(&mut self, bans: impl Iterator<Item = &'a Ban>) -> io::Result<()> {
+        let temporary = self.path.with_extension("new");
+        remove(&temporary)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(MODE)
+            .open(&temporary)?;
+        let random = RandomState::new();
+        let header = Header {
+            boot: self.boot,
+            key: [random.hash_one(1), random.hash_one(2)],
+            prefix: self.prefix,
+        };
+        file.set_len(SIZE)?;
+        file.write_all_at(&header.encode(), 0)?;
+        let open = Open { file, header };
+        for ban in bans {
+            open.set(ban)?;
+        }
+        fs::rename(&temporary, &self.path)?;
+        self.open = Some(open);
+        Ok(())
+    }
+}
+
+/// A table that is there.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    header: Header,
+}
+
+impl Open {
+    /// The one at `path`, if it can go on as it is.
+    fn again(path: &Path, boot: BootId, prefix: Ipv6Prefix) -> Option<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).open(path).ok()?;
+        let header = header(&file)?;
+        let found = file.metadata().ok()?;
+        let is_right = header.boot == boot && header.prefix == prefix;
+        let is_whole = found.len() == SIZE && found.mode() & 0o777 == MODE;
+        (is_right && is_whole).then_some(Self { file, header })
+    }
+
+    /// Empties all slots but these.
+    fn keep(&self, is_kept: impl Fn(Slot) -> bool) -> io::Result<()> {
+        for number in 0..BUCKETS {
+            let start = Header::nth_bucket(number);
+            let mut bucket = [0; BUCKET];
+            self.file.read_exact_at(&mut bucket, start)?;
+            for (index, slot) in slots(&bucket).enumerate() {
+                if slot.is_some_and(|slot| !is_kept(slot)) {
+                    self.file.write_all_at(&[0; SLOT], at(start, index))?;
+                }
             }
         }
-        match change.set.and_then(|(subject, _)| ban(subject)) {
-            Some(ban) => self.set(ban),
+        Ok(())
+    }
+
+    fn remove(&self, subject: Subject) -> io::Result<()> {
+        let (start, bucket) = self.bucket(subject)?;
+        match find(&bucket, subject) {
+            Some(slot) => self.file.write_all_at(&[0; SLOT], at(start, slot)),
             None => Ok(()),
         }
     }
@@ -106,6 +191,20 @@ impl Table {
         self.file.read_exact_at(&mut bucket, start)?;
         Ok((start, bucket))
     }
+}
+
+/// Removes a file that need not be there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn header(file: &File) -> Option<Header> {
+    let mut header = [0; Header::SIZE];
+    file.read_exact_at(&mut header, 0).ok()?;
+    Header::decode(&header)
 }
 
 /// Where the slot with this number is in the bucket that begins at `start`.

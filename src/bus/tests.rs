@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bans::{CAPACITY, Origin, Until};
+use crate::bans::{BootId, CAPACITY, Origin, Reading, Until};
 use crate::service::DenyTime;
 
-use super::keeper::{Keeper, Paths, Refused};
+use super::keeper::{self, Keeper, Paths, Refused};
+use super::saved;
 
 /// A folder that goes with the test.
 struct Scratch(PathBuf);
@@ -26,17 +28,26 @@ impl Scratch {
         Paths {
             table: self.0.join("bans"),
             saved: self.0.join("bans.toml"),
+            shutdown: self.0.join("shutdown.toml"),
             options: self.0.join("options.toml"),
         }
     }
 
     fn keeper(&self) -> Keeper {
-        Keeper::open(&self.paths()).unwrap()
+        self.keeper_after_boot(1)
+    }
+
+    fn keeper_after_boot(&self, number: u8) -> Keeper {
+        Keeper::open(&self.paths(), boot(number)).unwrap()
+    }
+
+    fn options(&self, text: &str) {
+        fs::write(self.paths().options, text).unwrap();
     }
 
     /// What the saver would write now.
     fn save(&self, keeper: &mut Keeper) {
-        fs::write(self.paths().saved, keeper.take_text().unwrap()).unwrap();
+        saved::write(&self.paths().saved, &keeper.take_text().unwrap()).unwrap();
     }
 }
 
@@ -44,6 +55,10 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+fn boot(number: u8) -> BootId {
+    BootId::from_bytes([number; 16])
 }
 
 fn peers(keeper: &mut Keeper) -> Vec<String> {
@@ -69,7 +84,9 @@ fn the_table_outlives_a_kill_to_the_microsecond() {
     let before = keeper.bans().unwrap().0;
     // Killed: the file has only the first.
     drop(keeper);
-    let after = scratch.keeper().bans().unwrap().0;
+    let mut keeper = scratch.keeper();
+    assert!(keeper.is_unsaved(), "the file has the first alone");
+    let after = keeper.bans().unwrap().0;
     let find = |bans: &[crate::bans::Ban], peer: &str| {
         let ban = bans.iter().find(|ban| ban.subject.to_string() == peer);
         ban.cloned().unwrap()
@@ -98,46 +115,141 @@ fn what_was_removed_before_a_kill_stays_removed() {
 }
 
 #[test]
-fn a_boot_leaves_the_file_and_a_broken_one_is_put_aside() {
+fn a_boot_leaves_the_file_and_a_broken_one_leaves_the_one_before() {
     let scratch = Scratch::new("boot");
     let mut keeper = scratch.keeper();
     keeper
         .add(ip("192.0.2.7"), Some(Duration::from_secs(1000)))
         .unwrap();
     scratch.save(&mut keeper);
+    keeper.add(ip("192.0.2.8"), None).unwrap();
+    scratch.save(&mut keeper);
     drop(keeper);
+    // The table is of another boot, though nothing has emptied its directory.
+    let both = ["192.0.2.7", "192.0.2.8"];
+    assert_eq!(peers(&mut scratch.keeper_after_boot(2)), both);
     fs::remove_file(scratch.paths().table).unwrap();
-    assert_eq!(peers(&mut scratch.keeper()), ["192.0.2.7"]);
-    // A table that is none, and a file that is none.
+    assert_eq!(peers(&mut scratch.keeper()), both);
+    // A table that is none, and a file that is none: the one before has the first.
     fs::write(scratch.paths().table, "rubbish").unwrap();
     fs::write(scratch.paths().saved, "rubbish").unwrap();
-    assert_eq!(peers(&mut scratch.keeper()), [""; 0]);
+    assert_eq!(peers(&mut scratch.keeper()), ["192.0.2.7"]);
     let aside = fs::read_to_string(scratch.0.join("bans.broken")).unwrap();
     assert_eq!(aside, "rubbish");
 }
 
 #[test]
-fn whom_the_options_spare_is_let_in_again_and_broken_options_ban_nobody() {
+fn a_ban_keeps_over_a_boot_what_was_left_when_the_machine_was_shut_down() {
+    let scratch = Scratch::new("shutdown");
+    let mut keeper = scratch.keeper();
+    let minute = Duration::from_secs(60);
+    keeper.add(ip("192.0.2.7"), Some(minute)).unwrap();
+    keeper.add(ip("192.0.2.8"), Some(minute * 10)).unwrap();
+    scratch.save(&mut keeper);
+    drop(keeper);
+    let now = keeper::now(boot(1)).unwrap();
+    let later = Reading {
+        at: now.at + minute * 5,
+        ..now
+    };
+    saved::note_shutdown(&scratch.paths().shutdown, later).unwrap();
+    let mut keeper = scratch.keeper_after_boot(2);
+    assert_eq!(peers(&mut keeper), ["192.0.2.8"]);
+    let (bans, clocks) = keeper.bans().unwrap();
+    let Until::At(end) = bans[0].until else {
+        panic!("for ever");
+    };
+    let left = (end - clocks.boot.at).as_secs_f64();
+    assert!((295.0..=300.0).contains(&left), "{left}");
+}
+
+#[test]
+fn without_a_ban_there_is_no_table() {
+    let scratch = Scratch::new("none");
+    let mut keeper = scratch.keeper();
+    assert!(!scratch.paths().table.exists());
+    keeper.add(ip("192.0.2.7"), None).unwrap();
+    scratch.save(&mut keeper);
+    let mode = fs::metadata(scratch.paths().table).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // A successor goes on with the very file that helpers have open.
+    let inode = || fs::metadata(scratch.paths().table).unwrap().ino();
+    let before = inode();
+    drop(keeper);
+    let mut keeper = scratch.keeper();
+    assert_eq!(inode(), before);
+    keeper.flush().unwrap();
+    // Until the file says so, too, it keeps the ban from coming back.
+    for _ in 0..2 {
+        drop(keeper);
+        keeper = scratch.keeper();
+        assert!(keeper.is_unsaved() && scratch.paths().table.exists());
+    }
+    scratch.save(&mut keeper);
+    keeper.tidy();
+    assert!(!scratch.paths().table.exists());
+    // The next one makes another table; it goes when its time is over.
+    let soon = Duration::from_millis(1);
+    keeper.add(ip("192.0.2.7"), Some(soon)).unwrap();
+    scratch.save(&mut keeper);
+    std::thread::sleep(soon);
+    keeper.tidy();
+    assert!(keeper.is_unsaved() && scratch.paths().table.exists());
+    scratch.save(&mut keeper);
+    keeper.tidy();
+    assert!(!scratch.paths().table.exists());
+}
+
+#[test]
+fn whom_the_options_spare_is_let_in_again_as_soon_as_they_are_written() {
     let scratch = Scratch::new("options");
     let mut keeper = scratch.keeper();
     keeper.add(ip("192.0.2.7"), None).unwrap();
-    drop(keeper);
-    fs::write(
-        scratch.paths().options,
-        "[bans]\nallow = ['192.0.2.0/24']\n",
-    )
-    .unwrap();
-    let mut keeper = scratch.keeper();
+    scratch.options("[bans]\nallow = ['192.0.2.0/24']\n");
     assert_eq!(peers(&mut keeper), [""; 0]);
     let refused = keeper.hit(ip("192.0.2.8"), DenyTime::Forever, "decoy");
     assert!(matches!(refused, Err(Refused::Allowed)));
-    keeper.add(ip("198.51.100.7"), None).unwrap();
-    drop(keeper);
-    fs::write(scratch.paths().options, "[bans]\nallow = ['192.0.2']\n").unwrap();
+    fs::remove_file(scratch.paths().options).unwrap();
+    keeper
+        .hit(ip("192.0.2.8"), DenyTime::Forever, "decoy")
+        .unwrap();
+    assert_eq!(peers(&mut keeper), ["192.0.2.8"]);
+}
+
+#[test]
+fn options_that_can_not_be_read_leave_the_last_good_ones_in_force() {
+    let scratch = Scratch::new("broken-options");
+    scratch.options("[bans]\nallow = ['192.0.2.0/24']\nipv6_prefix = 48\n");
     let mut keeper = scratch.keeper();
-    assert_eq!(peers(&mut keeper), ["198.51.100.7"]);
-    let refused = keeper.add(ip("198.51.100.8"), None);
-    assert!(matches!(refused, Err(Refused::Options(_))));
+    assert_eq!(keeper.problem().unwrap(), None);
+    assert!(keeper.is_unsaved(), "they have to outlive this coordinator");
+    scratch.save(&mut keeper);
+    scratch.options("[bans]\nalow = ['198.51.100.0/24']\n");
+    // While it runs, for its successor, and after a boot.
+    let mut keepers = [keeper, scratch.keeper(), scratch.keeper_after_boot(2)];
+    for (number, keeper) in keepers.iter_mut().enumerate() {
+        let said = keeper.problem().unwrap().unwrap();
+        assert!(
+            said.starts_with("line 2: unknown field `alow`"),
+            "{number}: {said}"
+        );
+        let refused = keeper.hit(ip("192.0.2.8"), DenyTime::Forever, "decoy");
+        assert!(matches!(refused, Err(Refused::Allowed)), "{number}");
+        keeper
+            .hit(ip("2001:db8:0:9::"), DenyTime::Forever, "decoy")
+            .unwrap();
+        assert_eq!(peers(keeper), ["2001:db8::/48"], "{number}");
+        scratch.save(keeper);
+    }
+    // With nothing to go by: nothing but loopback is spared.
+    fs::remove_file(scratch.paths().saved).unwrap();
+    fs::remove_file(scratch.paths().table).unwrap();
+    let mut keeper = scratch.keeper();
+    keeper
+        .hit(ip("192.0.2.8"), DenyTime::Forever, "decoy")
+        .unwrap();
+    scratch.options("[bans]\n");
+    assert_eq!(keeper.problem().unwrap(), None);
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::output::{Done, Failure, Output};
+use super::output::{BAD, Done, Failure, Output};
 use super::time::span;
-use crate::bus::client::{self, BanRow, FOREVER};
+use crate::bus::client::{self, BanRow, Bans, FOREVER};
+use crate::options::FILE;
+use crate::problem::printable;
 
 /// Show and change the list of banned peers.
 ///
@@ -58,10 +60,17 @@ pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
     let undone = |error: String| Failure::undone(error);
     match command {
         BansCommand::List { form } => {
-            let rows = client::list_bans().map_err(undone)?;
+            let bans = client::list_bans().map_err(undone)?;
             match form.json {
-                true => out.json(&json_list(&rows))?,
-                false => print(&rows, now(), out)?,
+                true => out.json(&json_list(&bans))?,
+                false => {
+                    print(&bans.rows, now(), out)?;
+                    if let Some(problem) = &bans.problem {
+                        let problem = printable(problem);
+                        let text = format!("{FILE}: {problem}; bans go by what it said before");
+                        writeln!(out, "{}", out.paint(BAD, text))?;
+                    }
+                }
             }
         }
         BansCommand::Add {
@@ -122,7 +131,7 @@ fn print(rows: &[BanRow], now: u64, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The list for programs, as docs/xinetdctl.md has it.
-fn json_list(rows: &[BanRow]) -> Value {
+fn json_list(bans: &Bans) -> Value {
     let ban = |row: &BanRow| {
         json!({
             "peer": row.peer,
@@ -133,8 +142,8 @@ fn json_list(rows: &[BanRow]) -> Value {
             "sensor": row.sensor,
         })
     };
-    let bans: Vec<_> = rows.iter().map(ban).collect();
-    json!({ "format": 1, "bans": bans })
+    let rows: Vec<_> = bans.rows.iter().map(ban).collect();
+    json!({ "format": 1, "bans": rows, "problem": bans.problem })
 }
 
 /// A time of more than nothing, in seconds.
@@ -207,7 +216,10 @@ PEER                   SINCE       LEFT  BY
 2001:db8:1:2::/64      1m 1s   for ever  administrator
 ";
         assert_eq!(String::from_utf8(text).unwrap(), wanted);
-        let json = json_list(&rows);
+        let json = json_list(&Bans {
+            problem: None,
+            rows: rows.to_vec(),
+        });
         assert_eq!(json["bans"][0]["until"], 91_000);
         assert_eq!(json["bans"][1]["until"], Value::Null);
     }

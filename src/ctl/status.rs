@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::layout::{head, width};
 use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
 use super::time::span;
-use crate::bus::client::{self, ServiceRow, SessionInfo};
+use crate::bus::client::{self, ServiceRow, SessionInfo, Sessions};
 use crate::problem::printable;
 
 /// Print what the services are doing: sessions, pauses, and what was counted since the machine was
@@ -63,9 +63,9 @@ struct Service<'a> {
     pause: Option<u64>,
     served: u64,
     refused: &'a BTreeMap<String, u64>,
-    /// Of one service alone.
+    /// Of one service alone; null where the caller may not see them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sessions: Option<&'a [SessionInfo]>,
+    sessions: Option<Option<&'a [SessionInfo]>>,
 }
 
 /// Runs `status`.
@@ -83,7 +83,10 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
         return Err(Failure::undone(format!("{} is gone", printable(&unit))));
     };
     match arguments.json {
-        true => json(std::iter::once((row, Some(sessions.as_slice()))), out)?,
+        true => {
+            let sessions = sessions.as_deref().ok();
+            json(std::iter::once((row, Some(sessions))), out)?;
+        }
         false => detail(row, &sessions, out)?,
     }
     Ok(0)
@@ -96,7 +99,7 @@ pub(super) fn kick(arguments: &KickArgs) -> Done {
 }
 
 fn json<'a>(
-    rows: impl Iterator<Item = (&'a ServiceRow, Option<&'a [SessionInfo]>)>,
+    rows: impl Iterator<Item = (&'a ServiceRow, Option<Option<&'a [SessionInfo]>>)>,
     out: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let services = rows.map(|(row, sessions)| Service {
@@ -151,7 +154,7 @@ fn style(state: &str) -> anstyle::Style {
 }
 
 /// One service with its sessions.
-fn detail(row: &ServiceRow, sessions: &[SessionInfo], out: &mut Output<'_>) -> Result<(), Failure> {
+fn detail(row: &ServiceRow, sessions: &Sessions, out: &mut Output<'_>) -> Result<(), Failure> {
     let title = format!("{} ({})", printable(&row.id), printable(&row.source));
     writeln!(out, "{}", out.paint(HEAD, title))?;
     let state = out.paint(style(&row.state), &row.state);
@@ -168,6 +171,13 @@ fn detail(row: &ServiceRow, sessions: &[SessionInfo], out: &mut Output<'_>) -> R
     for (cause, count) in &row.refused {
         writeln!(out, "  {count} refused: {}", printable(cause))?;
     }
+    let sessions = match sessions {
+        Ok(sessions) => sessions,
+        Err(why) => {
+            writeln!(out, "  the sessions are not shown: {}", printable(why))?;
+            return Ok(());
+        }
+    };
     if !sessions.is_empty() {
         writeln!(
             out,
@@ -246,8 +256,8 @@ mod tests {
             peer: peer.into(),
             age: 61,
         };
-        let sessions = [session(4711, "192.0.2.7:40000"), session(0, "0.0.0.0:0")];
-        let text = printed(|out| detail(&row(), &sessions, out));
+        let sessions = vec![session(4711, "192.0.2.7:40000"), session(0, "0.0.0.0:0")];
+        let text = printed(|out| detail(&row(), &Ok(sessions), out));
         let wanted = "\
 telnet (/etc/xinetd.d/telnet:1:9)
   telnet.socket: paused, for 7s more
@@ -260,5 +270,11 @@ telnet (/etc/xinetd.d/telnet:1:9)
   and 1 more
 ";
         assert_eq!(text, wanted);
+        let denied = Err("only root may see them".to_owned());
+        let text = printed(|out| detail(&row(), &denied, out));
+        assert!(
+            text.ends_with("  the sessions are not shown: only root may see them\n"),
+            "{text}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bans::table::Slot;
-use crate::bans::{BanList, Clocks, Options, Origin, SavedBans, Until};
+use crate::bans::{BanList, BootId, Clocks, Options, Origin, Reading, SavedBans, Until};
 
 /// No ban that is meant ends so late: in a hundred thousand years.
 const FAR: Duration = Duration::from_secs(100_000 * 365 * 86_400);
@@ -14,13 +14,17 @@ pub fn bans(bytes: &[u8]) {
     let Ok(saved) = SavedBans::parse(bytes) else {
         return;
     };
+    let now = Reading {
+        boot: BootId::from_bytes([7; 16]),
+        at: Duration::from_secs(100),
+    };
     let clocks = Clocks {
-        boot: Duration::from_secs(100),
+        boot: now,
         wall: Duration::from_secs(1_700_000_000),
     };
     let options = Options::default();
     let mut list = BanList::new(options.ipv6_prefix(), options.allow_list());
-    for ban in saved.bans(options.ipv6_prefix(), clocks) {
+    for ban in saved.bans(options.ipv6_prefix(), None, clocks) {
         let slot = Slot {
             address: ban.subject.to_bits(),
             until: ban.until,
@@ -32,12 +36,12 @@ pub fn bans(bytes: &[u8]) {
             || in_table.is_some_and(|slot| slot.until == Until::Forever)
                 && ban.until > Until::At(FAR);
         assert!(is_same, "{slot:?} became {in_table:?}");
-        list.restore(ban, clocks.boot);
+        list.restore(ban, now.at);
     }
-    let text = SavedBans::new(list.bans(clocks.boot), clocks).to_text();
+    let text = SavedBans::new(list.bans(now.at), options.clone(), now).to_text();
     let text = text.unwrap_or_else(|error| unreachable!("what was read can't be written: {error}"));
     let again = SavedBans::parse(text.as_bytes());
     let again = again.unwrap_or_else(|error| unreachable!("{text}\ncan't be read: {error}"));
-    let again = again.bans(options.ipv6_prefix(), clocks).count();
-    assert_eq!(again, list.bans(clocks.boot).count());
+    let again = again.bans(options.ipv6_prefix(), None, clocks).len();
+    assert_eq!(again, list.bans(now.at).count());
 }

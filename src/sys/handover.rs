@@ -1,13 +1,13 @@
 //! Descriptors that are passed from process to process (unix(7), `SCM_RIGHTS`).
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockType, SockaddrLike,
-    SockaddrStorage, getpeername, getsockopt, recvmsg, sendmsg, sockopt,
+    AddressFamily, ControlMessage, MsgFlags, SockType, SockaddrLike, SockaddrStorage, getpeername,
+    getsockopt, sendmsg, sockopt,
 };
 
 /// Sends a descriptor with a byte that says what it is; never waits.
@@ -27,28 +27,70 @@ pub fn send(socket: BorrowedFd<'_>, what: u8, descriptor: BorrowedFd<'_>) -> io:
     Ok(())
 }
 
+/// Descriptors of one message at most (unix(7), `SCM_MAX_FD`): a peer can't send more than there is
+/// room for.
+const MOST: u32 = 253;
+
 /// Receives a message and the descriptors that came with it, which are close-on-exec; never waits.
 /// Tells how many bytes it has.
 ///
 /// # Errors
-/// As recvmsg(2): [`io::ErrorKind::WouldBlock`] if nothing has come yet.
+/// As recvmsg(2): [`io::ErrorKind::WouldBlock`] if nothing has come yet, and
+/// [`io::ErrorKind::InvalidData`] if the kernel could not pass all that came with it, as this process
+/// has too many descriptors open. Those that were passed are closed then.
 pub fn receive_any(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut buffer = [IoSliceMut::new(bytes)];
-    let mut space = cmsg_space!(RawFd);
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut buffer, Some(&mut space), flags)?;
-    let count = message.bytes;
-    let mut descriptors = Vec::new();
-    for control in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(numbers) = control {
-            // SAFETY: the kernel has just made these descriptors for us; nobody else owns them.
-            let owned = numbers
-                .into_iter()
-                .map(|n| unsafe { OwnedFd::from_raw_fd(n) });
-            descriptors.extend(owned);
-        }
+    // Not by nix, which says nothing of the descriptors that were passed where some could not be, so
+    // that they stay open. The buffer is of words, as its headers must be aligned.
+    let mut control = [0_u64; (CONTROL as usize).div_ceil(size_of::<u64>())];
+    let mut part = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: an all-zero msghdr is a valid one.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    // SAFETY: the message leads to one part and one buffer, which are as large as it says and live on.
+    let count = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
+    let count = usize::try_from(Errno::result(count)?).map_err(io::Error::other)?;
+    let descriptors = take_rights(&message);
+    // All are owned by now, so that none is left open.
+    if message.msg_flags & libc::MSG_CTRUNC != 0 {
+        return Err(io::ErrorKind::InvalidData.into());
     }
     Ok((count, descriptors))
+}
+
+/// The bytes of control messages that one message may have.
+// SAFETY: it computes from a number alone.
+const CONTROL: u32 = unsafe { libc::CMSG_SPACE(MOST * RawFd::BITS / 8) };
+
+/// The descriptors in the control messages of a message that recvmsg(2) has just filled.
+fn take_rights(message: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut descriptors = Vec::new();
+    // SAFETY: the kernel has written control messages of `msg_controllen` bytes there.
+    let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !next.is_null() {
+        // SAFETY: it leads to a whole header inside of the buffer.
+        let header = unsafe { &*next };
+        if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_RIGHTS {
+            // SAFETY: computes where the data begins, and how long the header is.
+            let (data, head) = unsafe { (libc::CMSG_DATA(next), libc::CMSG_LEN(0)) };
+            let length = header.cmsg_len.saturating_sub(head as usize);
+            for index in 0..length / size_of::<RawFd>() {
+                // SAFETY: the data has `length` bytes; nothing says that it is aligned.
+                let number = unsafe { data.cast::<RawFd>().add(index).read_unaligned() };
+                // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+                descriptors.push(unsafe { OwnedFd::from_raw_fd(number) });
+            }
+        }
+        // SAFETY: both are as above; null behind the last one.
+        next = unsafe { libc::CMSG_NXTHDR(message, next) };
+    }
+    descriptors
 }
 
 /// Receives a connection that [`send`] has sent; never waits. The descriptor is close-on-exec.
@@ -101,6 +143,34 @@ mod tests {
         assert_eq!((what, &said), (b'x', b"said before"));
         drop(stream);
         assert_eq!(client.read(&mut [0]).unwrap(), 0, "somebody still has it");
+    }
+
+    /// How many of this process's descriptors lead to `path`.
+    fn open_descriptors(path: &std::path::Path) -> usize {
+        let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+        let leads = |entry: std::fs::DirEntry| std::fs::read_link(entry.path()).ok();
+        let targets = entries.filter_map(|entry| leads(entry.unwrap()));
+        targets.filter(|target| target == path).count()
+    }
+
+    #[test]
+    fn descriptors_that_nobody_asked_for_are_closed() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let path = std::env::temp_dir().join(format!("passed-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        let many = [file.as_raw_fd(); 7];
+        sendmsg::<()>(
+            ours.as_raw_fd(),
+            &[IoSlice::new(b"x")],
+            &[ControlMessage::ScmRights(&many)],
+            MsgFlags::empty(),
+            None,
+        )
+        .unwrap();
+        let error = receive(theirs.as_fd()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(open_descriptors(&path), 1);
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

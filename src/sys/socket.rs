@@ -3,9 +3,10 @@
 use std::io;
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockaddrLike, SockaddrStorage};
 use nix::sys::socket::{
     accept4, getsockname, getsockopt, recv, recvmsg, send, setsockopt, sockopt,
@@ -87,31 +88,24 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// As asm-generic/socket.h has it.
-const SO_PEERPIDFD: libc::c_int = 77;
+/// Has calls on a descriptor return at once.
+///
+/// # Errors
+/// As fcntl(2).
+pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
+    fcntl(descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
 
 /// The process at the other end of a unix socket, which can't be mistaken for a later one with
 /// its number on kernels that tell (6.5 and later).
 pub fn peer_process(socket: BorrowedFd<'_>) -> io::Result<Process> {
     let (pid, _) = peer(socket)?;
-    let mut pidfd: RawFd = -1;
-    let mut size: libc::socklen_t = 4;
-    // SAFETY: the option gives an int, which `pidfd` is, and `size` says its size.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_PEERPIDFD,
-            (&raw mut pidfd).cast(),
-            &raw mut size,
-        )
-    };
-    if Errno::result(result).is_err() {
-        return Process::open(pid);
+    match getsockopt(&socket, sockopt::PeerPidfd) {
+        Ok(pidfd) => Ok(Process::new(pid, pidfd)),
+        Err(_) => Process::open(pid),
     }
-    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Process::new(pid, pidfd))
 }
 
 /// Sends what the socket's buffer takes now; never waits, never raises SIGPIPE.

@@ -8,7 +8,7 @@ use super::mux::MAX_TCPMUX;
 use super::unit::Plain;
 use crate::bans::Options;
 use crate::config::Attribute;
-use crate::options::{self, ServiceOptions};
+use crate::options::ServiceOptions;
 use crate::problem::Place;
 use crate::service::{
     Bind, Credentials, DenyTime, Family, HELPER_USER, Internal, Mux, Port, Protocol, Reach,
@@ -48,7 +48,7 @@ pub(super) enum Door {
 pub(super) fn servable(
     service: &Service,
     options: Option<&ServiceOptions>,
-    bans: &Result<Options, String>,
+    bans: &Options,
     rpc_port: Option<Port>,
 ) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {
@@ -126,21 +126,15 @@ pub(super) fn servable(
             };
             Some(Task::Redirect(redirect(service, only, options)))
         }
-        Serving::Sensor(deny_time) => match bans {
-            Ok(options) => Some(Task::Sensor(Sensor {
-                deny_time: match service.socket_type {
-                    // Anybody could have anybody banned: the sender of a datagram can be made up.
-                    SocketType::Dgram => DenyTime::Never,
-                    _ => *deny_time,
-                },
-                ipv6_prefix: options.ipv6_prefix(),
-                allow: options.allow_list(),
-            })),
-            Err(why) => {
-                found.add(Attribute::Flags, Reason::AllowList(why.clone()));
-                None
-            }
-        },
+        Serving::Sensor(deny_time) => Some(Task::Sensor(Sensor {
+            deny_time: match service.socket_type {
+                // Anybody could have anybody banned: the sender of a datagram can be made up.
+                SocketType::Dgram => DenyTime::Never,
+                _ => *deny_time,
+            },
+            ipv6_prefix: bans.ipv6_prefix(),
+            allow: bans.allow_list(),
+        })),
     };
     let credentials = match &service.credentials {
         // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
@@ -265,8 +259,6 @@ pub enum Reason {
     DatagramNowait,
     /// A list of addresses where the server accepts by itself.
     UnknownClient,
-    /// Who must not be banned can't be known, in words why.
-    AllowList(String),
     /// `flags = LABELED`.
     Labeled,
     /// `flags = INTERCEPT`.
@@ -342,7 +334,6 @@ impl fmt::Display for Reason {
                 "with wait = yes nobody knows a client before the server accepts it, so that no list of \
                  addresses can hold",
             ),
-            Self::AllowList(why) => write!(f, "{} can't be read: {why}", options::FILE),
             Self::Labeled => f.write_str("nobody changes SELinux contexts for the flag LABELED"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
             Self::BindName => f.write_str(
@@ -378,7 +369,6 @@ impl Reason {
             Self::SocketType(_) | Self::Protocol(_) => {
                 "run the server as a service of its own that opens its socket, see systemd.service(5)"
             }
-            Self::AllowList(_) => "mend the file: a sensor must know whom it must not ban",
             Self::Labeled => {
                 "write a socket unit of your own with Accept=yes and SELinuxContextFromNet=yes, see \
                  systemd.socket(5)"

@@ -30,8 +30,9 @@ pub struct Surroundings {
     pub options: Options,
     /// What sandboxes may take away.
     pub confinement: Confinement,
-    /// What the administrator says of bans, or why that can't be known.
-    pub bans: Result<bans::Options, String>,
+    /// What the administrator says of bans; nothing where that can't be understood, as the coordinator
+    /// knows whom it must not ban.
+    pub bans: bans::Options,
 }
 
 impl Surroundings {
@@ -41,7 +42,7 @@ impl Surroundings {
             specs,
             existing: ExistingUnits::read(tree),
             confinement: Confinement::read(tree),
-            bans: options.bans(),
+            bans: options.bans().unwrap_or_default(),
             options,
         }
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use xinetd_bridge::bans::table::{Header, SIZE, Slot};
-use xinetd_bridge::bans::{Ipv6Prefix, Subject, TABLE, Until};
+use xinetd_bridge::bans::{BootId, Ipv6Prefix, Subject, TABLE, Until};
 
 use crate::bed::{Ran, Tree, sample, xinetdctl};
 
@@ -172,6 +172,7 @@ fn the_table_of_bans_keeps_a_peer_out() {
     tree.write(path, "");
     let prefix = Ipv6Prefix::default();
     let header = Header {
+        boot: BootId::from_bytes([1; 16]),
         key: [1, 2],
         prefix,
     };

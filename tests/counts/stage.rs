@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testbed::{Peer, Result};
 use xinetd_bridge::bans::table::{self, Header, Slot};
-use xinetd_bridge::bans::{Ipv6Prefix, Subject, TABLE, Until};
+use xinetd_bridge::bans::{BootId, Ipv6Prefix, Subject, TABLE, Until};
 use xinetd_bridge::config::{Databases, MemoryTree, Roots, load};
 use xinetd_bridge::options::Options;
 use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
@@ -235,6 +235,7 @@ fn spec(configuration: &str) -> Result<Vec<u8>> {
 /// The table of bans as the coordinator writes it.
 fn ban_table(banned: &[IpAddr]) -> Vec<u8> {
     let header = Header {
+        boot: BootId::from_bytes([1; 16]),
         key: [1, 2],
         prefix: Ipv6Prefix::DEFAULT,
     };

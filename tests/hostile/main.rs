@@ -122,11 +122,16 @@ proptest! {
     #[test]
     fn saved_bans(text in mutated(seeds::bans())) {
         if let Ok(saved) = bans::SavedBans::parse(&text) {
+            let at = |number, seconds| bans::Reading {
+                boot: bans::BootId::from_bytes([number; 16]),
+                at: Duration::from_secs(seconds),
+            };
             let clocks = bans::Clocks {
-                boot: Duration::from_secs(100),
+                boot: at(0xbb, 100),
                 wall: Duration::from_secs(1_700_000_000),
             };
-            let _ = saved.bans(bans::Options::default().ipv6_prefix(), clocks).count();
+            let shutdown = Some(at(0xaa, u64::MAX));
+            let _ = saved.bans(bans::Options::default().ipv6_prefix(), shutdown, clocks);
         }
     }
 

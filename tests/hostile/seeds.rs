@@ -82,6 +82,12 @@ pub(crate) fn bans() -> Vec<Vec<u8>> {
             .to_vec(),
         b"format = 1\n[[ban]]\npeer = \"2001:db8::/64\"\nsince = 0\nlast = 18446744073709551615\nadministrator = true\n"
             .to_vec(),
+        b"format = 2\n[noted]\nboot = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\nat = 2600122\n[options]\nallow = [\"10.0.0.0/8\"]\n\
+          ipv6_prefix = 64\n[[ban]]\npeer = \"192.0.2.7/32\"\nage = 17\nlast = 9\nleft = 600000\nsensor = \"decoy\"\n"
+            .to_vec(),
+        b"format = 2\n[noted]\nboot = \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"\nat = 0\n[options]\n[[ban]]\n\
+          peer = \"2001:db8::/64\"\nage = 0\nlast = 9223372036854775807\nadministrator = true\n"
+            .to_vec(),
     ]
 }
 

@@ -74,6 +74,8 @@ fn every_call(bed: &Bed) -> Result<()> {
             "DurationBounds",
             "at 7 10 100 1000 10000 60000 600000 3600000".to_owned(),
         ),
+        ("BanCount", "u 0\n".to_owned()),
+        ("OptionsProblem", "s \"\"\n".to_owned()),
     ] {
         let got = busctl(
             bed,
@@ -93,7 +95,6 @@ fn every_call(bed: &Bed) -> Result<()> {
         ("Served", "t 1\n".to_owned()),
         ("Refused", "a{st} 0\n".to_owned()),
         ("Durations", "at 8 0 0 0 0 0 0 0 0\n".to_owned()),
-        ("Sessions", format!(" \"{peer}\" ")),
     ] {
         let got = busctl(
             bed,
@@ -101,6 +102,11 @@ fn every_call(bed: &Bed) -> Result<()> {
         )?;
         contains(&got, &value).map_err(|error| format!("{property}: {error}"))?;
     }
+    let sessions = busctl(
+        bed,
+        &format!("call {service} org.xinetd.Bridge1.Service ListSessions"),
+    )?;
+    contains(&sessions, &format!(" \"{peer}\" "))?;
     let objects = busctl(
         bed,
         &format!("call {MANAGER} org.freedesktop.DBus.ObjectManager GetManagedObjects"),
@@ -156,5 +162,26 @@ fn polkit(bed: &Bed) -> Result<()> {
     }
     equal("the kicked", client.read_to_end()?.text().as_str(), "")?;
     let list = bed.container.sh("xinetdctl bans list")?;
-    equal("the list", list.lines().count(), 1)
+    equal("the list", list.lines().count(), 1)?;
+    // A rule may let a user see addresses and change nothing.
+    bed.container.sh(&format!("xinetdctl bans add {PEER}"))?;
+    equal(
+        "games",
+        bed.container.try_sh(&by("games", "bans list"))?.0,
+        false,
+    )?;
+    bed.container.write(
+        "/etc/polkit-1/rules.d/51-see.rules",
+        "polkit.addRule(function(action, subject) {\n  if (action.id == 'org.xinetd.Bridge1.inspect' && \
+         subject.user == 'daemon')\n    return polkit.Result.YES;\n});\n",
+        0o644,
+    )?;
+    bed.container.wait_until(&by("daemon", "bans list"))?;
+    contains(&bed.container.sh(&by("daemon", "bans list"))?, PEER)?;
+    equal(
+        "daemon",
+        bed.container.try_sh(&by("daemon", "bans flush"))?.0,
+        false,
+    )?;
+    bed.container.sh("xinetdctl bans flush").map(drop)
 }

@@ -12,6 +12,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "a_server_of_the_same_user_is_no_sensor_and_no_administrator",
         compromised,
     ),
+    (
+        "a_server_that_asks_for_the_log_file_in_a_loop_gets_nothing_and_loses_no_line",
+        greedy,
+    ),
 ];
 
 const ECHO: &str = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in";
@@ -72,6 +76,7 @@ try 'systemctl stop' systemctl --no-ask-password stop xinetd-coordinator.socket
 try 'systemd-run' systemd-run --no-ask-password --unit=decoy-taken.service true
 try 'the name' sh -c "$bus RequestName su org.xinetd.Bridge1 4 | grep -w 1"
 try 'the table' sh -c ': >>/run/xinetd-coordinator/bans'
+try 'the bans' sh -c 'cat /run/xinetd-coordinator/bans | grep -a xinetd-bans'
 try 'the table goes' rm -f /run/xinetd-coordinator/bans
 try 'the file' test -r /var/lib/xinetd-coordinator/bans.toml
 try 'the group' sh -c "echo \$\$ >$sensor/cgroup.procs"
@@ -106,5 +111,67 @@ fn compromised(bed: &Bed) -> Result<()> {
     equal("the list", list.lines().count(), 2)?;
     let others = bed.serve("beside-taken", ECHO)?;
     let_in(&others, 4)?;
+    bed.container.sh("xinetdctl bans flush").map(drop)
+}
+
+/// Servers that ask for what is their helper's all the time, and hold on to what they get.
+const GREEDY: &str = r#"
+use Socket;
+my $to = sockaddr_un("/run/xinetd-coordinator/helpers");
+for my $number (1..4) {
+    next if fork;
+    my @kept;
+    while (1) {
+        socket(my $socket, AF_UNIX, SOCK_SEQPACKET, 0) or @kept = ();
+        connect($socket, $to);
+        send($socket, $number % 2 ? "log" : "table", 0);
+        if ($number < 3) {
+            recv($socket, my $answer, 256, 0);
+            print "got $answer\n" if length $answer && $answer !~ /^no /;
+        } else {
+            push @kept, $socket;
+        }
+    }
+}
+sleep 60;
+"#;
+
+fn greedy(bed: &Bed) -> Result<()> {
+    let _alone = alone(bed)?;
+    let script = "/usr/local/bin/greedy.pl";
+    bed.container.write(script, GREEDY, 0o755)?;
+    let directory = "/var/log/xinetd-greedy";
+    bed.container.sh(&format!("mkdir -p {directory}"))?;
+    let lines = format!(
+        "\tuser = nobody\n\tserver = /usr/bin/perl\n\tserver_args = {script}\n\t\
+         log_type = FILE {directory}/log\n\tlog_on_success = HOST PID"
+    );
+    let served = bed.serve("greedy", &lines)?;
+    let _first = served.connect()?;
+    bed.container.sh("sleep 1; xinetdctl bans add 10.9.0.2")?;
+    // The helper has to ask again for each of these, and for the table.
+    for number in 2..=4 {
+        bed.container.sh(&format!(
+            "mv {directory}/log {directory}/log.{number} || true"
+        ))?;
+        bed.container
+            .sh("systemctl kill -s KILL xinetd-coordinator.service")?;
+        let _another = served.connect()?;
+        bed.container.wait_until(&format!(
+            "test $(cat {directory}/* | grep -c 'START: greedy') = {number}"
+        ))?;
+        turned_away(&hear(&served, 2)?)?;
+    }
+    let said = bed.container.journal("greedy.service")?;
+    let mut problems = said.iter().filter(|line| {
+        let text = line.message();
+        text.contains("can't be") || text.contains("got ")
+    });
+    equal(
+        "a problem",
+        problems.next().map(testbed::Line::message),
+        None,
+    )?;
+    served.systemctl("stop", "socket")?;
     bed.container.sh("xinetdctl bans flush").map(drop)
 }

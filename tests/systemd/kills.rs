@@ -1,7 +1,8 @@
-//! The coordinator and the bus die while clients come and go.
+//! The coordinator and the bus die while clients come and go, and a local user floods them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use testbed::Result;
 
@@ -9,8 +10,10 @@ use crate::Scenario;
 use crate::bed::{Bed, Served, contains, equal, turned_away};
 use crate::sensor::{DECOY, alone, hear, let_in};
 
-pub(crate) const SCENARIOS: &[Scenario] =
-    &[("coordinator_and_bus_may_be_killed_under_load", under_load)];
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("coordinator_and_bus_may_be_killed_under_load", under_load),
+    ("a_local_user_can_not_hold_bans_up", flood),
+];
 
 const ECHO: &str = "\tuser = nobody\n\tserver = /bin/echo\n\tserver_args = in\n\tcps = 0 0";
 
@@ -82,4 +85,60 @@ fn under_load(bed: &Bed) -> Result<()> {
         "xinetdctl status loaded --json | tr -d ' \\n' | grep -F '{counted}'"
     ))?;
     bed.container.sh("xinetdctl bans flush").map(drop)
+}
+
+/// Four processes of a local user that connect to the helpers' socket all the time, for as long as the
+/// unit runs; one of them keeps what it gets.
+const FLOOD: &str = r#"
+use Socket;
+my $to = sockaddr_un("/run/xinetd-coordinator/helpers");
+for my $number (1..4) {
+    next if fork;
+    my @kept;
+    while (1) {
+        socket(my $socket, AF_UNIX, SOCK_SEQPACKET, 0) or @kept = ();
+        connect($socket, $to);
+        send($socket, "hit 10.9.0.1", 0);
+        push @kept, $socket if $number == 1;
+    }
+}
+wait;
+"#;
+
+fn flood(bed: &Bed) -> Result<()> {
+    let _alone = alone(bed)?;
+    let served = bed.serve("beside-flood", ECHO)?;
+    let decoy = "\tuser = nobody\n\tserver = /bin/true\n\tflags = SENSOR\n\tdeny_time = 60";
+    let decoy = bed.serve("decoy-flooded", decoy)?;
+    bed.container
+        .write("/usr/local/bin/flood.pl", FLOOD, 0o755)?;
+    // The user of the sensor, so that nothing tells them apart but the process.
+    bed.container.sh(
+        "systemd-run -q --unit=flood.service -p User=nobody -p Slice=user.slice perl /usr/local/bin/flood.pl",
+    )?;
+    let flooded = flooded(bed, &decoy, &served);
+    bed.container.sh("systemctl stop flood.service")?;
+    bed.container.sh("xinetdctl bans flush")?;
+    flooded
+}
+
+fn flooded(bed: &Bed, decoy: &Served<'_>, served: &Served<'_>) -> Result<()> {
+    let mut longest = Duration::ZERO;
+    for host in 2..=6 {
+        // Each has to connect anew, as after an idle time.
+        bed.container
+            .sh("systemctl kill -s KILL xinetd-coordinator.service")?;
+        let begun = Instant::now();
+        turned_away(&hear(decoy, host)?)?;
+        longest = longest.max(begun.elapsed());
+        // Its connection ends when the ban is in force.
+        turned_away(&hear(served, host)?)
+            .map_err(|error| format!("10.9.0.{host} after {:?}: {error}", begun.elapsed()))?;
+    }
+    let_in(served, 1)?;
+    equal(
+        &format!("bans within two seconds, at most {longest:?}"),
+        longest < Duration::from_secs(2),
+        true,
+    )
 }

@@ -17,7 +17,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_log_file_is_rotated_under_load_without_a_loss", rotation),
     ("a_full_disk_costs_no_session_and_no_line", full_disk),
     (
-        "a_log_file_waits_for_the_coordinator_and_for_the_bus",
+        "a_log_file_waits_for_the_coordinator_and_needs_no_bus",
         coordinator,
     ),
     ("a_trap_in_place_of_a_log_file_is_not_written", traps),
@@ -202,16 +202,19 @@ fn coordinator(bed: &Bed) -> Result<()> {
     let _bus = alone(bed)?;
     let file = format!("{}/log", directory(bed, "waits")?);
     let served = bed.serve("waiting", &lines(&file))?;
+    // The helper's unit would start the socket.
     bed.container.sh(
-        "systemctl stop xinetd-coordinator.socket xinetd-coordinator.service dbus.socket dbus.service",
+        "systemctl stop xinetd-coordinator.socket xinetd-coordinator.service dbus.socket dbus.service
+         systemctl mask --runtime xinetd-coordinator.socket",
     )?;
     let_in(&served)?;
     served.await_line("Service=waiting: the log file")?;
     bed.container
-        .sh("systemctl start xinetd-coordinator.socket")?;
+        .sh("systemctl unmask --runtime xinetd-coordinator.socket
+         systemctl start xinetd-coordinator.socket")?;
     let_in(&served)?;
-    bed.container.sh("systemctl start dbus.socket")?;
     await_lines(bed, &file, "START: waiting", 2)?;
+    bed.container.sh("systemctl start dbus.socket")?;
     // Who has the file needs nobody.
     bed.container
         .sh("systemctl kill -s KILL xinetd-coordinator.service || :
@@ -255,7 +258,6 @@ fn hostile(bed: &Bed) -> Result<()> {
     let program = "\tserver = /bin/echo\n\tserver_args = in";
     let asking = lines(&file).replace(program, &format!("\tserver = {ask}"));
     let served = bed.serve("asking", &asking)?;
-    // While the helper asks, nobody else of its service is answered.
     served.hear()?;
     await_lines(bed, &file, "START: asking", 1)?;
     let said = served.hear()?.text();

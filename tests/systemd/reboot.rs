@@ -21,6 +21,7 @@ pub(crate) fn bans_outlive_it(suite: Suite) -> Result<()> {
     container.sh("xinetdctl bans add 10.9.0.3 --for 1h && xinetdctl bans add 10.9.0.4 --for 5s")?;
     // What an administrator says is on the disk after a second, and the clock goes on.
     container.wait_until("grep -F 10.9.0.4 /var/lib/xinetd-coordinator/bans.toml")?;
+    container.sh("sleep 3")?;
     container.reboot()?;
     let cycles = container.sh("journalctl -b -o cat _PID=1 | grep -c 'ordering cycle' || true")?;
     equal("cycles among the units", cycles.trim(), "0")?;
@@ -30,6 +31,22 @@ pub(crate) fn bans_outlive_it(suite: Suite) -> Result<()> {
         }
         equal("another one", hear(1)?.as_str(), "in\n")
     })?;
+    // What was noted at the shutdown: the time until then has passed, and no more.
+    container.sh("test -s /var/lib/xinetd-coordinator/shutdown.toml")?;
+    let left = container.sh(
+        "xinetdctl bans list --json | tr -d ' \\n' | grep -o '10.9.0.3[^}]*' | grep -o '\"until\":[0-9]*' |
+         { IFS=: read -r _ until; echo $((until - $(date +%s))); }",
+    )?;
+    let left: i64 = left
+        .trim()
+        .parse()
+        .map_err(|error| format!("{left}: {error}"))?;
+    equal(
+        "what is left of an hour",
+        (3300..=3597).contains(&left),
+        true,
+    )
+    .map_err(|error| format!("{error}: {left}"))?;
     // The first clients were refused by a table that was there before anybody had asked for it.
     let activated =
         container.sh("journalctl -b -o cat -u dbus.service | grep -c org.xinetd || true")?;

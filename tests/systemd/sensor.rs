@@ -11,6 +11,7 @@ use crate::bed::{Bed, Served, contains, equal, turned_away};
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_sensor_bans_from_all_services", sensor),
     ("loopback_and_the_allow_list_are_never_banned", never_banned),
+    ("a_typing_error_in_the_options_bans_as_before", typing_error),
     ("an_administrator_bans_for_a_time", administrator),
     ("strangers_change_nothing", strangers),
     ("bans_outlive_coordinator_bus_and_boot", outlive),
@@ -97,9 +98,6 @@ fn never_banned(bed: &Bed) -> Result<()> {
         "[bans]\nallow = [\"10.9.0.3\"]\n",
         0o644,
     )?;
-    // It may run already, with what was there before.
-    bed.container
-        .sh("systemctl stop xinetd-coordinator.service")?;
     let decoy = bed.serve("decoy-own", &format!("{DECOY}\n\tdeny_time = FOREVER"))?;
     turned_away(&decoy.hear()?)?;
     turned_away(&hear(&decoy, 3)?)?;
@@ -113,9 +111,48 @@ fn never_banned(bed: &Bed) -> Result<()> {
     }
     let list = bed.container.sh("xinetdctl bans list")?;
     equal("the list", list.lines().count(), 1)?;
+    bed.container.sh("rm /etc/xinetd-bridge.toml").map(drop)
+}
+
+fn typing_error(bed: &Bed) -> Result<()> {
+    let _alone = alone(bed)?;
+    let _mine = bed.bridge_file();
+    let write = |text: &str| {
+        let path = "/etc/xinetd-bridge.toml";
+        bed.container.write(path, text, 0o644)
+    };
+    write("[bans]\nallow = [\"10.9.0.3\"]\n")?;
+    let served = bed.serve("beside-mistyped", ECHO)?;
+    let decoy = bed.serve("decoy-mistyped", &format!("{DECOY}\n\tdeny_time = FOREVER"))?;
+    turned_away(&hear(&decoy, 1)?)?;
+    turned_away(&hear(&served, 1)?)?;
     bed.container
-        .sh("rm /etc/xinetd-bridge.toml; systemctl stop xinetd-coordinator.service")
-        .map(drop)
+        .wait_until("grep -F 10.9.0.3 /var/lib/xinetd-coordinator/bans.toml")?;
+    write("[bans]\nalow = [\"10.9.0.4\"]\n")?;
+    bed.daemon_reload()?;
+    let problem = "line 2: unknown field `alow`";
+    // While the coordinator runs, for its successor, and for the one after a boot.
+    let restarts = [
+        "true",
+        "systemctl stop xinetd-coordinator.service",
+        "systemctl stop xinetd-coordinator.service; rm -r /run/xinetd-coordinator/bans",
+    ];
+    for (host, restart) in [4, 5, 6].into_iter().zip(restarts) {
+        bed.container.sh(restart)?;
+        turned_away(&hear(&decoy, 3)?)?;
+        turned_away(&hear(&decoy, host)?)?;
+        turned_away(&hear(&served, host)?)?;
+        let_in(&served, 3)?;
+        contains(&bed.container.sh("xinetdctl bans list")?, problem)?;
+    }
+    let property = format!("{CALL} OptionsProblem").replace(" call ", " get-property ");
+    contains(&bed.container.sh(&property)?, problem)?;
+    bed.container
+        .sh("journalctl -u xinetd-coordinator.service -o cat | grep -F 'last [bans] section that could be read'")?;
+    bed.container.sh("rm /etc/xinetd-bridge.toml")?;
+    let list = bed.container.sh("xinetdctl bans list")?;
+    equal("a problem", list.contains("line 2"), false)?;
+    bed.container.sh("xinetdctl bans flush").map(drop)
 }
 
 fn administrator(bed: &Bed) -> Result<()> {
@@ -152,18 +189,66 @@ fn strangers(bed: &Bed) -> Result<()> {
         equal(call, done, false)?;
         contains(&said, "only root may do that")?;
     }
-    bed.container.sh(&format!("{nobody} {CALL} ListBans"))?;
-    // The other door closes before anything is said: to a service that is no sensor, to a shell, and
-    // to a unit that the generator has not made.
+    // How many there are all may know, and which not: neither by the bus nor by the table.
+    let served = bed.serve("beside-strangers", ECHO)?;
+    bed.container.sh("xinetdctl bans add 10.9.0.5")?;
+    turned_away(&hear(&served, 5)?)?;
+    let denied = "only root may see the addresses of peers";
+    for (call, said_too) in [
+        (format!("{CALL} ListBans"), ""),
+        ("xinetdctl bans list".to_owned(), "banned: 1; "),
+        (
+            "cat /run/xinetd-coordinator/bans".to_owned(),
+            "Permission denied",
+        ),
+    ] {
+        let (done, said) = bed.container.try_sh(&format!("{nobody} {call}"))?;
+        equal(&call, done, false)?;
+        contains(&said, said_too)?;
+        equal(&call, said.contains("10.9.0.5"), false)?;
+        equal(&call, said.contains(denied), !call.starts_with("cat"))?;
+    }
+    let explain = format!("{nobody} xinetdctl explain beside-strangers 10.9.0.5");
+    contains(
+        &bed.container.sh(&explain)?,
+        "only root may look at the table of bans",
+    )?;
+    let cat = "\tuser = nobody\n\tserver = /bin/cat";
+    let cat = bed.serve("seen", cat)?;
+    let mut client = cat.connect()?;
+    client.echo(b"1")?;
+    let status = bed
+        .container
+        .sh(&format!("{nobody} xinetdctl status seen"))?;
+    contains(&status, "1 running")?;
+    contains(&status, denied)?;
+    equal(
+        "an address",
+        status.contains(&client.port()?.to_string()),
+        false,
+    )?;
+    let objects = format!(
+        "{nobody} busctl call org.xinetd.Bridge1 /org/xinetd/Bridge1 \
+                           org.freedesktop.DBus.ObjectManager GetManagedObjects"
+    );
+    equal(
+        "an address",
+        bed.container.sh(&objects)?.contains("127.0.0.1"),
+        false,
+    )?;
+    bed.container.sh("xinetdctl bans flush")?;
+    // The other way in ends before anything is said: for a server of a service, for a shell, and for
+    // a unit that the generator has not made.
     let knock = bed.script(
         "knock",
-        "exec timeout 20 perl -MSocket -e 'socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or die;
+        "exec timeout 20 perl -MSocket -e '$SIG{PIPE} = \"IGNORE\"; socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or die;
          connect(S, sockaddr_un(\"/run/xinetd-coordinator/helpers\")) or die \"connect: $!\";
-         recv(S, $answer, 256, 0); print $answer'",
+         send(S, \"table\", 0); recv(S, $answer, 256, 0); recv(S, $answer, 256, 0) unless length $answer; print $answer'",
     )?;
     let lines = format!("\tuser = nobody\n\tserver = {knock}");
     let served = bed.serve("knocking", &lines)?;
-    contains(&served.hear()?.text(), "no knocking is no sensor")?;
+    let said = served.hear()?.text();
+    contains(&said, "is not the main process of knocking.service")?;
     contains(&bed.container.sh(&knock)?, "no process")?;
     let foreign = format!("systemd-run -q --pipe --wait --unit=foreign.service {knock}");
     contains(&bed.container.sh(&foreign)?, "no foreign: ")?;
@@ -199,12 +284,15 @@ fn outlive(bed: &Bed) -> Result<()> {
     await_ban(bed, 5)?;
     await_ban(bed, 6)?;
     turned_away(&hear(&served, 5)?)?;
-    // A broken file is put aside.
+    // A broken file is put aside, and the one before it counts.
+    bed.container.sh("xinetdctl bans add 10.9.0.3")?;
+    bed.container
+        .wait_until("grep -F 10.9.0.3 /var/lib/xinetd-coordinator/bans.toml")?;
     bed.container.sh("systemctl stop xinetd-coordinator.service
          rm /run/xinetd-coordinator/bans
          echo rubbish >/var/lib/xinetd-coordinator/bans.toml
          xinetdctl bans add 10.9.0.4
          grep rubbish /var/lib/xinetd-coordinator/bans.broken")?;
-    let_in(&served, 5)?;
+    turned_away(&hear(&served, 5)?)?;
     bed.container.sh("xinetdctl bans flush").map(drop)
 }

@@ -12,15 +12,17 @@ use nix::sys::socket::{
     socket,
 };
 
-use crate::bans::door::{Answer, PACKET, Report};
+use crate::bans::door::{Answer, PACKET, Report, TABLE_PASSED};
 use crate::bans::table::{BUCKET, Header, Slot};
-use crate::bans::{Ipv6Prefix, Subject, Until};
+use crate::bans::{BootId, Ipv6Prefix, Subject, Until};
+use crate::sys::handover;
 use crate::sys::socket::accept;
 
 use super::internal::{datagrams, sender};
 use super::*;
 
 const HEADER: Header = Header {
+    boot: BootId::from_bytes([7; 16]),
     key: [5, 6],
     prefix: Ipv6Prefix::DEFAULT,
 };
@@ -65,16 +67,17 @@ fn who_is_banned_is_refused_before_anything_else_is_asked() {
 fn a_ban_holds_while_it_lasts_and_a_new_table_counts_at_once() {
     let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
     let path = scratch("bans", port(&scene));
-    // No table, a foreign one, one that is cut off.
     assert_eq!(scene.text(), "served\n");
+    // A foreign table, and one that is cut off: nobody can tell who is banned.
     for broken in [
         &b""[..],
         b"something else that is long enough for a header",
         &HEADER.encode(),
     ] {
         fs::write(&path, broken).unwrap();
-        assert_eq!(scene.text(), "served\n");
+        assert_eq!(scene.text(), "");
         fs::remove_file(&path).unwrap();
+        assert_eq!(scene.text(), "served\n");
     }
     let now = Moment::now().unwrap().0;
     table(&path, PEER, Until::At(now));
@@ -86,6 +89,41 @@ fn a_ban_holds_while_it_lasts_and_a_new_table_counts_at_once() {
     table(&path, "192.0.2.7".parse().unwrap(), Until::Forever);
     assert_eq!(scene.text(), "served\n");
     fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_helper_that_may_not_open_the_table_is_given_it() {
+    let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
+    let path = scratch("bans", port(&scene));
+    // As root may open any file: this one is none.
+    fs::create_dir(&path).unwrap();
+    assert_eq!(scene.text(), "", "there is no coordinator");
+    let given = scratch("given", port(&scene));
+    table(&given, PEER, Until::Forever);
+    let coordinator_path = scratch("door", port(&scene));
+    let coordinator = door(&coordinator_path);
+    let answers = std::thread::spawn(move || {
+        let client = enter(&coordinator);
+        let mut packet = [0; PACKET];
+        wait(&client);
+        let length = recv(client.as_raw_fd(), &mut packet, MsgFlags::empty()).unwrap();
+        assert_eq!(&packet[..length], b"table");
+        let table = File::open(given).unwrap();
+        handover::send(client.as_fd(), TABLE_PASSED, table.as_fd()).unwrap();
+        table
+    });
+    // It is asked again after a second.
+    while !answers.is_finished() {
+        assert_eq!(scene.text(), "");
+    }
+    // It is not asked any more.
+    drop(answers.join().unwrap());
+    let path_given = scratch("given", port(&scene));
+    table(&path_given, "192.0.2.7".parse().unwrap(), Until::Forever);
+    assert_eq!(scene.text(), "served\n");
+    fs::remove_file(path_given).unwrap();
+    fs::remove_file(coordinator_path).unwrap();
+    fs::remove_dir(path).unwrap();
 }
 
 /// The coordinator's side of the door.

@@ -152,9 +152,13 @@ fn sense(sensor: &Sensor, peer: IpAddr) -> String {
 }
 
 fn bans(_: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Verdict) {
-    match client.bans.until(peer, client.now) {
-        None => verdict.note("bans", Outcome::Passed, "not banned", None),
-        Some(until) => {
+    match client.bans.find(peer, client.now) {
+        Err(error) => {
+            let detail = format!("only root may look at the table of bans ({error})");
+            verdict.note("bans", Outcome::Unknown, detail, None);
+        }
+        Ok(None) => verdict.note("bans", Outcome::Passed, "not banned", None),
+        Ok(Some(until)) => {
             let time = match until {
                 Until::Forever => "for ever".to_owned(),
                 Until::At(end) => {

@@ -1,0 +1,162 @@
+//! What helpers ask for: the table of bans and log files, each passed as a descriptor.
+//!
+//! systemd and disks may be slow, so that the thread of the helpers' socket answers none of it: one
+//! thread makes sure that the caller is a helper, another one opens log files.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::mem::{Discriminant, discriminant};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::bans::door::{NO_TABLE, TABLE_PASSED, TABLE_REQUEST};
+use crate::log_file::{Answer, Question};
+use crate::sys::handover;
+use crate::sys::socket::send_now;
+
+use super::Shared;
+use super::caller::Caller;
+use super::log_files::LogFiles;
+use super::mains::{self, Mains};
+
+/// Questions that wait: more than there are services.
+const ROOM: usize = 4096;
+/// Processes of one unit whose questions wait while it is not known yet which of them is its helper.
+const CROWD: usize = 32;
+
+/// What a helper wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// The table of bans.
+    Table,
+    /// The log file of its service.
+    LogFile(Question),
+}
+
+impl Request {
+    /// The one in a packet, if there is one.
+    pub(super) fn decode(packet: &[u8]) -> Option<Self> {
+        match packet == TABLE_REQUEST.as_bytes() {
+            true => Some(Self::Table),
+            false => Question::decode(packet).map(Self::LogFile),
+        }
+    }
+}
+
+/// A question, and where its answer goes.
+pub(super) struct Asked<T> {
+    pub(super) caller: Arc<Caller>,
+    pub(super) wants: T,
+    pub(super) socket: OwnedFd,
+}
+
+/// A process, and what it has asked for.
+type Waiting = (i32, Discriminant<Request>);
+
+/// The way to the thread that answers.
+pub(super) struct Questions {
+    sender: SyncSender<Asked<Request>>,
+    mains: Mains,
+    /// The processes of each unit with a question that waits.
+    waiting: Mutex<HashMap<String, HashSet<Waiting>>>,
+}
+
+impl Questions {
+    /// The way, and its end for [`serve`].
+    pub(super) fn new() -> (Self, Receiver<Asked<Request>>) {
+        let (sender, receiver) = sync_channel(ROOM);
+        let this = Self {
+            sender,
+            mains: Mains::default(),
+            waiting: Mutex::default(),
+        };
+        (this, receiver)
+    }
+
+    /// Has a question answered; never waits. False if the caller is known not to be a helper.
+    pub(super) fn ask(&self, asked: Asked<Request>) -> bool {
+        if self.mains.known(&asked.caller) == Some(false) {
+            refuse(&asked.socket, mains::not_main(&asked.caller));
+            return false;
+        }
+        let (unit, key) = (asked.caller.unit.clone(), key(&asked));
+        let mut waiting = self.lock();
+        let questions = waiting.entry(unit.clone()).or_default();
+        // One without an answer is asked again by the helper that needs it.
+        if questions.len() < CROWD
+            && !questions.contains(&key)
+            && self.sender.try_send(asked).is_ok()
+        {
+            questions.insert(key);
+        }
+        if questions.is_empty() {
+            waiting.remove(&unit);
+        }
+        true
+    }
+
+    fn taken(&self, asked: &Asked<Request>) {
+        let mut waiting = self.lock();
+        if let Some(questions) = waiting.get_mut(&asked.caller.unit) {
+            questions.remove(&key(asked));
+            if questions.is_empty() {
+                waiting.remove(&asked.caller.unit);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, HashSet<Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(asked: &Asked<Request>) -> Waiting {
+    (asked.caller.process.pid(), discriminant(&asked.wants))
+}
+
+/// Answers questions for as long as there may be any.
+pub(super) fn serve(questions: &Receiver<Asked<Request>>, log_files: &LogFiles, shared: &Shared) {
+    let mains = &shared.questions.mains;
+    while let Ok(first) = questions.recv() {
+        let batch: Vec<_> = [first].into_iter().chain(questions.try_iter()).collect();
+        let learned = mains.learn(batch.iter().map(|asked| &asked.caller));
+        for asked in batch {
+            shared.questions.taken(&asked);
+            let caller = &asked.caller;
+            let refused = match (mains.known(caller), &learned) {
+                (Some(true), _) => None,
+                (None, Err(why)) => Some(why.clone()),
+                (Some(false), _) | (None, Ok(())) => Some(mains::not_main(caller)),
+            };
+            match (refused, asked.wants) {
+                (Some(why), _) => {
+                    log::debug!("nothing for process {}: {why}", caller.process.pid());
+                    refuse(&asked.socket, why);
+                }
+                (None, Request::Table) => pass_table(&asked.socket, shared),
+                (None, Request::LogFile(wants)) => log_files.ask(Asked {
+                    caller: asked.caller,
+                    wants,
+                    socket: asked.socket,
+                }),
+            }
+        }
+    }
+}
+
+fn pass_table(socket: &OwnedFd, shared: &Shared) {
+    let table = shared.lock().table();
+    // A helper that has gone needs none.
+    let _ = match table {
+        Ok(file) => handover::send(socket.as_fd(), TABLE_PASSED, file.as_fd()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            send_now(socket.as_fd(), NO_TABLE.as_bytes()).map(drop)
+        }
+        Err(error) => Answer::Refused(error.to_string()).send(socket.as_fd()),
+    };
+}
+
+fn refuse(socket: &OwnedFd, why: String) {
+    let _ = Answer::Refused(why).send(socket.as_fd());
+}
