@@ -43,7 +43,7 @@ mod sessions;
 mod settings;
 mod slab;
 mod state;
-mod stop;
+pub(crate) mod stop;
 mod tally;
 mod tcpmux;
 #[cfg(test)]

@@ -15,13 +15,26 @@ use crate::status::STOP;
 use crate::sys::process::Process;
 
 use super::membership::unit_groups;
-use super::reload::{main_pid, request};
+use super::reload::{main_pid, request, runtime_directory};
 
 /// How long servers may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How often processes are looked for again that were made in the meantime.
 const ROUNDS: usize = 20;
+
+/// The processes of a unit whose servers are to end.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    /// The unit, without suffix.
+    pub(crate) unit: String,
+    /// The helper, which lives on.
+    pub(crate) helper: i32,
+    /// The folder of the unit's control group.
+    pub(crate) group: PathBuf,
+    /// The helper's RuntimeDirectory.
+    pub(crate) runtime: PathBuf,
+}
 
 /// Ends all processes of the unit's control group but the helper and this one.
 ///
@@ -31,22 +44,46 @@ const ROUNDS: usize = 20;
 /// # Errors
 /// In words, if the processes can't be found or do not end.
 pub(super) fn stop(unit: &str) -> Result<(), String> {
-    let Some(main) = main_pid() else {
+    let Some(helper) = main_pid() else {
         return Ok(());
     };
-    // Else it would go on to make servers. If it does not answer, it makes none either.
-    if let Err(error) = request(STOP.as_bytes()) {
-        log::info!("the helper of {unit} does not answer: {error}");
+    let servers = Servers {
+        unit: unit.to_owned(),
+        helper,
+        group: control_group().ok_or("the control group of the unit can't be found")?,
+        runtime: runtime_directory().unwrap_or_default(),
+    };
+    match end(&[servers]) {
+        0 => Ok(()),
+        count => Err(format!("{count} processes of {unit} do not end")),
+    }
+}
+
+/// Ends the servers of several units at once; how many processes do not end.
+pub(crate) fn end(units: &[Servers]) -> usize {
+    for Servers {
+        unit,
+        helper,
+        runtime,
+        ..
+    } in units
+    {
+        // Else it would go on to make servers. If it does not answer, it makes none either.
+        if let Err(error) = request(runtime, *helper, STOP.as_bytes()) {
+            log::info!("the helper of {unit} does not answer: {error}");
+        }
     }
     let own = i32::try_from(std::process::id()).unwrap_or_default();
-    let spare = [main, own];
-    let group = control_group().ok_or("the control group of the unit can't be found")?;
+    let left = || {
+        let of_unit = |servers: &Servers| processes(&servers.group, &[servers.helper, own]);
+        units.iter().flat_map(of_unit).collect::<Vec<_>>()
+    };
     let deadline = Instant::now() + GRACE;
     let mut told = HashSet::new();
     for _ in 0..ROUNDS {
-        let processes = processes(&group, &spare);
+        let processes = left();
         if processes.is_empty() {
-            return Ok(());
+            return 0;
         }
         let signal = match Instant::now() < deadline {
             true => Signal::SIGTERM,
@@ -64,10 +101,7 @@ pub(super) fn stop(unit: &str) -> Result<(), String> {
         };
         wait(&processes, limit);
     }
-    match processes(&group, &spare).len() {
-        0 => Ok(()),
-        count => Err(format!("{count} processes of {unit} do not end")),
-    }
+    left().len()
 }
 
 /// Waits until all have ended, at most until `deadline`.
@@ -103,17 +137,21 @@ fn processes(group: &Path, spare: &[i32]) -> Vec<Process> {
     found
 }
 
-/// The folder of the control group that systemd made for the unit.
+/// The folder of the control group that systemd made for this process's unit.
 fn control_group() -> Option<PathBuf> {
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    unit_groups(&text).find_map(folder)
+}
+
+/// The folder of a control group, by its path from the root group.
+pub(crate) fn folder(path: &Path) -> Option<PathBuf> {
     const MOUNTS: [&str; 3] = [
         "/sys/fs/cgroup",
         "/sys/fs/cgroup/unified",
         "/sys/fs/cgroup/systemd",
     ];
-    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
-    unit_groups(&text)
-        .flat_map(|path| MOUNTS.iter().map(move |mount| Path::new(mount).join(path)))
-        .find(|group| group.join("cgroup.procs").exists())
+    let mut folders = MOUNTS.iter().map(|mount| Path::new(mount).join(path));
+    folders.find(|group| group.join("cgroup.procs").exists())
 }
 
 #[cfg(test)]

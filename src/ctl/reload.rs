@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::check;
 use super::output::{BAD, Done, Failure, Output};
 use super::text;
+use crate::bus::systemd::{JobVerb, Systemd};
 use crate::reconcile::{self, LAST};
-use crate::systemctl::systemctl;
-use crate::translate::{STAMP, SpecDirectory};
+use crate::translate::{SEEN, STAMP, SpecDirectory};
 
 /// Apply the files: start, stop and change what is not as they say.
 ///
@@ -72,8 +72,10 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         }
         _ => {}
     }
-    command(&["daemon-reload"])?;
-    let complete = follow();
+    let mut systemd = Systemd::connect().map_err(Failure::undone)?;
+    let reloaded = systemd.reload();
+    reloaded.map_err(|error| Failure::undone(format!("systemctl daemon-reload: {error}")))?;
+    let complete = follow(&mut systemd);
     let done =
         reconcile::read_done(last).map_err(|error| Failure::undone(format!("{LAST}: {error}")))?;
     if done.iter().all(|done| done.error.is_none()) {
@@ -93,20 +95,29 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
 }
 
 /// Waits until xinetd-reconcile has done what the reload asks for. The path unit starts it as well, and
-/// a run that has begun before the reload does not count.
-fn follow() -> Result<(), Failure> {
-    let stamp = SpecDirectory::usual().path().join(STAMP);
-    let runs = || {
-        let state = systemctl(["show", "--property=ActiveState", "--value", RECONCILE]);
-        state.is_ok_and(|state| state.trim() == "activating")
-    };
+/// a run that has begun before the reload goes on for what that has brought.
+fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
+    let specs = SpecDirectory::usual();
+    let (stamp, seen) = (specs.path().join(STAMP), specs.path().join(SEEN));
     loop {
-        command(&["start", RECONCILE])?;
-        while runs() {
-            thread::sleep(Duration::from_millis(20));
-        }
-        if !stamp.exists() {
-            return Ok(());
+        let units = systemd.units().map_err(Failure::undone)?;
+        let state = units.get(RECONCILE).map_or("inactive", |unit| &unit.active);
+        match state {
+            "activating" | "deactivating" => thread::sleep(Duration::from_millis(10)),
+            // It is done once the stamp has its other name.
+            "failed" if !stamp.exists() => {
+                let why = format!("{RECONCILE} has failed; `journalctl -u {RECONCILE}` says why");
+                return Err(Failure::undone(why));
+            }
+            _ if !stamp.exists() && seen.exists() => return Ok(()),
+            _ => {
+                let started = systemd.run(&[(JobVerb::Start, RECONCILE.to_owned())]).pop();
+                if let Some(Err(error)) = started
+                    && stamp.exists()
+                {
+                    return Err(Failure::undone(format!("{RECONCILE}: {error}")));
+                }
+            }
         }
     }
 }
@@ -136,13 +147,9 @@ fn past(step: &str) -> &str {
         "rebind" => "rebound",
         "respawn" => "helper replaced",
         "reload" => "reloaded",
+        "keep" => "left alone",
         other => other,
     }
-}
-
-fn command(arguments: &[&str]) -> Result<(), Failure> {
-    let said = systemctl(arguments).map(drop);
-    said.map_err(|why| Failure::undone(format!("systemctl {}: {why}", arguments.join(" "))))
 }
 
 #[cfg(test)]

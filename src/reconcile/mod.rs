@@ -6,10 +6,13 @@
 //! path unit starts this program when the generator has run.
 #![forbid(unsafe_code)]
 
+mod farewell;
+mod kernel;
 mod live;
 mod plan;
 mod record;
 mod steps;
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,14 +23,16 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bus::systemd::Systemd;
 use crate::journal::Journal;
 use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
 
 use live::Live;
-use plan::plan;
-use record::Record;
+use plan::{Fault, Outcome, Step, plan};
+use record::{Record, settle};
 
 pub use record::{Done, LAST, read_done};
+pub use trouble::{Trouble, troubles};
 
 /// How long the generator may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,38 +59,50 @@ pub fn main() -> ExitCode {
 /// waits for that.
 fn run() -> Result<bool, String> {
     let stamp = SpecDirectory::usual().path().join(STAMP);
-    let mut is_complete = follow()?;
+    let mut systemd = Systemd::connect()?;
+    let mut is_complete = follow(&mut systemd)?;
     while stamp.exists() {
-        is_complete = follow()?;
+        is_complete = follow(&mut systemd)?;
     }
     Ok(is_complete)
 }
 
 /// Does what is to be done after one reload; whether all of it could be done.
-fn follow() -> Result<bool, String> {
+fn follow(systemd: &mut Systemd) -> Result<bool, String> {
     let wanted = wanted()?;
     let path = Path::new(APPLIED);
-    let Some(before) = Record::read(path) else {
-        // At boot, or just installed: systemd and the administrator start what is to be started.
-        return wanted.write(path).map(|()| true);
-    };
-    let units: BTreeSet<&str> = before.names().chain(wanted.names()).collect();
-    let live = Live::look(&units)?;
-    let actions = plan(&before, &wanted, &live);
-    if actions.is_empty() {
-        return wanted.write(path).map(|()| true);
+    let before = Record::read(path);
+    let known = before.iter().flat_map(Record::names);
+    let units: BTreeSet<&str> = known.chain(wanted.names()).collect();
+    let live = Live::look(systemd, &units)?;
+    let actions = plan(before.as_ref(), &wanted, &live);
+    let outcomes = steps::take(systemd, &actions);
+    settle(before.as_ref(), &wanted, &live, &outcomes).write(path)?;
+    outcomes.iter().for_each(say);
+    let is_complete = outcomes.iter().all(is_as_it_can_be);
+    if !outcomes.is_empty() {
+        record::write_done(&outcomes)?;
     }
-    let done = steps::take(&actions);
-    let failed: Vec<_> = done.iter().filter(|done| done.error.is_some()).collect();
-    // What has failed is tried again the next time.
-    let mut applied = wanted;
-    for done in &failed {
-        applied.put_back(&done.unit, &before);
-    }
-    applied.write(path)?;
-    let is_complete = failed.is_empty();
-    record::write_done(&done)?;
     Ok(is_complete)
+}
+
+/// Whether it was done, or waits for a server that is not there: many machines have such files, and are
+/// not to be called degraded for it.
+fn is_as_it_can_be(outcome: &Outcome) -> bool {
+    matches!(
+        outcome.fault,
+        None | Some(Fault::Silent(Trouble::Unmet { .. }))
+    )
+}
+
+fn say(Outcome { action, fault }: &Outcome) {
+    let plan::Action { unit, step, why } = action;
+    match fault {
+        // At each reload.
+        None if *step == Step::Keep => log::debug!("{unit}: {step}, as {why}"),
+        None => log::info!("{unit}: {step}, as {why}"),
+        Some(fault) => log::error!("{unit}: {step}, as {why}, failed: {fault}"),
+    }
 }
 
 /// What the generator has written, once it is not at work.

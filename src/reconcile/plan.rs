@@ -1,9 +1,12 @@
 //! What is to be done, of what was, what is wanted and what is.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::live::{Live, Unit};
-use super::record::{Applied, Record};
+use super::kernel::Seen;
+use super::live::{Live, Service, Socket, Unit};
+use super::record::{Applied, Record, Stand};
+use super::trouble::Trouble;
 
 /// Something to do with the units of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(super) enum Step {
     Respawn,
     /// The helper takes its new spec.
     Reload,
+    /// Nothing is touched, which is worth a word.
+    Keep,
 }
 
 /// Why it is done.
@@ -43,6 +48,8 @@ pub(super) enum Why {
     Enabled,
     /// There were no such units before.
     New,
+    /// It should have listened before, and did not.
+    Silent,
     /// The socket is another one now.
     Socket,
     /// systemd has closed it without saying so.
@@ -51,6 +58,10 @@ pub(super) enum Why {
     Service,
     /// The settings are others now.
     Settings,
+    /// The administrator has stopped it, or has never started it.
+    Stopped,
+    /// The administrator has stopped all services.
+    AllStopped,
 }
 
 impl fmt::Display for Step {
@@ -61,6 +72,7 @@ impl fmt::Display for Step {
             Self::Start => "start",
             Self::Respawn => "respawn",
             Self::Reload => "reload",
+            Self::Keep => "keep",
         })
     }
 }
@@ -73,24 +85,38 @@ impl fmt::Display for Why {
             Self::Disabled => "it is switched off now",
             Self::Enabled => "it is switched on now",
             Self::New => "it is new",
+            Self::Silent => "it did not listen",
             Self::Socket => "its socket has changed",
             Self::Closed => "systemd had closed its socket",
             Self::Service => "how its helper runs has changed",
             Self::Settings => "its settings have changed",
+            Self::Stopped => "its socket was stopped, or never started, with systemctl",
+            Self::AllStopped => "xinetd.target is stopped",
         })
     }
 }
 
 /// All that is to be done, in the order in which it is to be done.
-pub(super) fn plan(before: &Record, wanted: &Record, live: &Live) -> Vec<Action> {
-    let names = before.names().chain(wanted.names());
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names.dedup();
+///
+/// `before` is none where nothing was ever applied: at boot, or where the bridge was just installed. There
+/// systemd and the administrator start what is to be started.
+pub(super) fn plan(before: Option<&Record>, wanted: &Record, live: &Live) -> Vec<Action> {
+    let known = before.into_iter().flat_map(Record::names);
+    let names: BTreeSet<&str> = known.chain(wanted.names()).collect();
     let mut actions: Vec<Action> = names
         .into_iter()
         .filter_map(|unit| {
-            let (step, why) = of(before.get(unit), wanted.get(unit), live.get(unit))?;
+            let was = match before {
+                None => Was::Unknown,
+                Some(before) => match before.get(unit) {
+                    Some(applied) if applied.stand != Stand::Leaving => Was::Applied(applied),
+                    _ => Was::Missing,
+                },
+            };
+            let (step, why) = match wanted.get(unit) {
+                None => gone(live.get(unit)),
+                Some(wanted) => of(was, wanted, live.get(unit), live.stopped),
+            }?;
             let unit = unit.to_owned();
             Some(Action { unit, step, why })
         })
@@ -99,45 +125,111 @@ pub(super) fn plan(before: &Record, wanted: &Record, live: &Live) -> Vec<Action>
     actions
 }
 
-/// What is to be done with one service.
-fn of(before: Option<&Applied>, wanted: Option<&Applied>, live: Unit) -> Option<(Step, Why)> {
-    let Some(wanted) = wanted else {
-        let runs = live.socket || live.service;
-        return runs.then_some((Step::Stop, Why::Gone));
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// What was to be done.
+    pub(super) action: Action,
+    /// Why it was not.
+    pub(super) fault: Option<Fault>,
+}
+
+/// Why an action was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// systemd says this.
+    Told(String),
+    /// The socket does not listen.
+    Silent(Trouble),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(error) => f.write_str(error),
+            Self::Silent(trouble) => trouble.fmt(f),
+        }
+    }
+}
+
+/// What was applied of a service.
+#[derive(Clone, Copy, Debug)]
+enum Was<'a> {
+    /// Nothing was ever applied, of any service.
+    Unknown,
+    /// It was not there.
+    Missing,
+    /// This.
+    Applied(&'a Applied),
+}
+
+/// What is to be done with units that no service has any more.
+fn gone(live: Unit) -> Option<(Step, Why)> {
+    let is_left = matches!(live.socket, Socket::On(_) | Socket::Failed)
+        || matches!(live.service, Service::On | Service::Failed);
+    is_left.then_some((Step::Stop, Why::Gone))
+}
+
+/// What is to be done with one service; `stopped` is whether all services are.
+fn of(was: Was<'_>, wanted: &Applied, live: Unit, stopped: bool) -> Option<(Step, Why)> {
+    let Socket::On(seen) = live.socket else {
+        return match was {
+            Was::Applied(before) if before.enabled && !wanted.enabled => {
+                (live.socket == Socket::Failed).then_some((Step::Stop, Why::Disabled))
+            }
+            _ if !wanted.enabled && !is_down(was) => None,
+            _ if stopped => Some((Step::Keep, Why::AllStopped)),
+            _ => Some(off(was, live.socket)),
+        };
     };
-    let was_enabled = before.is_some_and(|before| before.enabled);
-    if was_enabled && !wanted.enabled && live.socket {
+    let before = match was {
+        Was::Applied(before) => Some(before),
+        Was::Unknown | Was::Missing => None,
+    };
+    if before.is_some_and(|before| before.enabled) && !wanted.enabled {
         return Some((Step::Stop, Why::Disabled));
     }
-    if !live.socket {
-        // One that an administrator has stopped stays so.
-        let why = match before {
-            None => Why::New,
-            Some(before) if !before.enabled => Why::Enabled,
-            // It could not listen, and it is said where to now.
-            Some(before) if live.failed && before.socket != wanted.socket => Why::Socket,
-            Some(_) => return None,
-        };
-        return wanted.enabled.then_some((Step::Start, why));
-    }
-    if !live.listens {
-        return Some((Step::Rebind, Why::Closed));
-    }
-    let before = before?;
-    if before.socket != wanted.socket {
+    let differs =
+        |part: fn(&Applied) -> u64| before.is_some_and(|before| part(before) != part(wanted));
+    if differs(|applied| applied.socket) {
         return Some((Step::Rebind, Why::Socket));
     }
-    if !live.service {
-        return None;
+    if seen == Seen::No {
+        return Some((Step::Rebind, Why::Closed));
     }
-    if before.service != wanted.service {
-        return Some((Step::Respawn, Why::Service));
+    let runs = live.service == Service::On;
+    if differs(|applied| applied.service) {
+        // The next helper has it by itself.
+        return Some((if runs { Step::Respawn } else { Step::Keep }, Why::Service));
     }
-    (before.spec != wanted.spec).then_some((Step::Reload, Why::Settings))
+    differs(|applied| applied.spec)
+        .then_some((if runs { Step::Reload } else { Step::Keep }, Why::Settings))
+}
+
+/// Whether it was left without the socket that it should have.
+fn is_down(was: Was<'_>) -> bool {
+    matches!(was, Was::Applied(before) if before.stand == Stand::Down)
+}
+
+/// What is to be done with a service that is switched on and whose socket is not active.
+fn off(was: Was<'_>, socket: Socket) -> (Step, Why) {
+    let keep = (Step::Keep, Why::Stopped);
+    match (was, socket) {
+        (Was::Missing, _) => (Step::Start, Why::New),
+        _ if is_down(was) => (Step::Start, Why::Silent),
+        (Was::Applied(before), _) if !before.enabled => (Step::Start, Why::Enabled),
+        (_, Socket::Failed | Socket::Unmet) => (Step::Start, Why::Silent),
+        // One that an administrator has stopped stays so.
+        (Was::Unknown | Was::Applied(_), _) => keep,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
+
+    use super::super::record::settle;
     use super::*;
 
     const ON: Applied = Applied {
@@ -145,159 +237,303 @@ mod tests {
         service: 2,
         spec: 3,
         enabled: true,
+        stand: Stand::Up,
     };
     const OFF: Applied = Applied {
         enabled: false,
         ..ON
     };
     const STOPPED: Unit = Unit {
-        socket: false,
-        failed: false,
-        listens: false,
-        service: false,
+        socket: Socket::Off,
+        service: Service::Off,
     };
     const LISTENS: Unit = Unit {
-        socket: true,
-        listens: true,
+        socket: Socket::On(Seen::Yes),
         ..STOPPED
     };
     const SERVES: Unit = Unit {
-        service: true,
+        service: Service::On,
         ..LISTENS
     };
+    const FAILED: Unit = Unit {
+        socket: Socket::Failed,
+        ..STOPPED
+    };
+
+    /// The step for one service.
+    fn step(before: Option<Applied>, wanted: Option<Applied>, live: Unit) -> Option<(Step, Why)> {
+        let record =
+            |applied: Option<Applied>| Record::of(applied.map(|applied| ("a".to_owned(), applied)));
+        let live = Live::of([("a".to_owned(), live)]);
+        let mut steps = plan(Some(&record(before)), &record(wanted), &live).into_iter();
+        steps.next().map(|action| (action.step, action.why))
+    }
 
     #[test]
     fn the_matrix_of_reloads() {
         let socket = Applied { socket: 9, ..ON };
         let service = Applied { service: 9, ..ON };
         let spec = Applied { spec: 9, ..ON };
-        let all = Applied {
-            socket: 9,
-            service: 9,
-            spec: 9,
-            enabled: true,
+        let down = Applied {
+            stand: Stand::Down,
+            ..ON
         };
-        let zombie = Unit {
-            listens: false,
-            ..SERVES
+        let leaving = Applied {
+            stand: Stand::Leaving,
+            ..ON
         };
-        let failed = Unit {
-            failed: true,
+        let on = |seen, service| Unit {
+            socket: Socket::On(seen),
+            service,
+        };
+        let zombie = on(Seen::No, Service::On);
+        let hidden = on(Seen::Hidden, Service::On);
+        let unmet = Unit {
+            socket: Socket::Unmet,
             ..STOPPED
         };
         let left = Unit {
-            service: true,
+            service: Service::On,
             ..STOPPED
         };
+        let broken = Unit {
+            service: Service::Failed,
+            ..STOPPED
+        };
+        let start = |why| Some((Step::Start, why));
+        let rebind = |why| Some((Step::Rebind, why));
+        let stop = |why| Some((Step::Stop, why));
+        let keep = |why| Some((Step::Keep, why));
         let rows = [
             // Nothing has changed: nothing is touched.
             (Some(ON), Some(ON), SERVES, None),
             (Some(ON), Some(ON), LISTENS, None),
-            (Some(ON), Some(ON), STOPPED, None),
+            (Some(ON), Some(ON), hidden, None),
             (Some(OFF), Some(OFF), LISTENS, None),
+            (Some(OFF), Some(OFF), STOPPED, None),
             (None, None, STOPPED, None),
+            // Stopped by an administrator.
+            (Some(ON), Some(ON), STOPPED, keep(Why::Stopped)),
+            (Some(ON), Some(spec), STOPPED, keep(Why::Stopped)),
             // New and gone, on and off.
-            (None, Some(ON), STOPPED, Some((Step::Start, Why::New))),
+            (None, Some(ON), STOPPED, start(Why::New)),
+            (Some(leaving), Some(ON), STOPPED, start(Why::New)),
             (None, Some(OFF), STOPPED, None),
-            (
-                Some(OFF),
-                Some(ON),
-                STOPPED,
-                Some((Step::Start, Why::Enabled)),
-            ),
+            (Some(OFF), Some(ON), STOPPED, start(Why::Enabled)),
             (Some(OFF), Some(ON), LISTENS, None),
-            (
-                Some(ON),
-                Some(OFF),
-                SERVES,
-                Some((Step::Stop, Why::Disabled)),
-            ),
+            (Some(ON), Some(OFF), SERVES, stop(Why::Disabled)),
             (Some(ON), Some(OFF), STOPPED, None),
-            (Some(ON), None, SERVES, Some((Step::Stop, Why::Gone))),
-            (Some(ON), None, left, Some((Step::Stop, Why::Gone))),
+            (Some(ON), Some(OFF), FAILED, stop(Why::Disabled)),
+            (Some(ON), None, SERVES, stop(Why::Gone)),
+            (Some(ON), None, left, stop(Why::Gone)),
+            (Some(ON), None, broken, stop(Why::Gone)),
             (Some(ON), None, STOPPED, None),
             // Something has changed.
-            (
-                Some(ON),
-                Some(socket),
-                SERVES,
-                Some((Step::Rebind, Why::Socket)),
-            ),
-            (
-                Some(ON),
-                Some(socket),
-                LISTENS,
-                Some((Step::Rebind, Why::Socket)),
-            ),
-            (Some(ON), Some(socket), STOPPED, None),
-            (
-                Some(ON),
-                Some(socket),
-                failed,
-                Some((Step::Start, Why::Socket)),
-            ),
-            (Some(ON), Some(ON), failed, None),
+            (Some(ON), Some(socket), SERVES, rebind(Why::Socket)),
+            (Some(ON), Some(socket), zombie, rebind(Why::Socket)),
+            (Some(ON), Some(socket), hidden, rebind(Why::Socket)),
+            (Some(ON), Some(socket), LISTENS, rebind(Why::Socket)),
+            (Some(ON), Some(socket), STOPPED, keep(Why::Stopped)),
             (
                 Some(ON),
                 Some(service),
                 SERVES,
                 Some((Step::Respawn, Why::Service)),
             ),
-            (Some(ON), Some(service), LISTENS, None),
+            (Some(ON), Some(service), LISTENS, keep(Why::Service)),
             (
                 Some(ON),
                 Some(spec),
                 SERVES,
                 Some((Step::Reload, Why::Settings)),
             ),
-            (Some(ON), Some(spec), LISTENS, None),
-            (
-                Some(ON),
-                Some(all),
-                SERVES,
-                Some((Step::Rebind, Why::Socket)),
-            ),
+            (Some(ON), Some(spec), LISTENS, keep(Why::Settings)),
+            // It should listen, and does not.
+            (Some(ON), Some(ON), FAILED, start(Why::Silent)),
+            (Some(ON), Some(ON), unmet, start(Why::Silent)),
+            (Some(down), Some(ON), STOPPED, start(Why::Silent)),
+            (Some(OFF), Some(OFF), FAILED, None),
             // systemd has closed it.
-            (
-                Some(ON),
-                Some(ON),
-                zombie,
-                Some((Step::Rebind, Why::Closed)),
-            ),
-            (None, Some(ON), zombie, Some((Step::Rebind, Why::Closed))),
-            (
-                Some(OFF),
-                Some(OFF),
-                zombie,
-                Some((Step::Rebind, Why::Closed)),
-            ),
-            (
-                Some(ON),
-                Some(OFF),
-                zombie,
-                Some((Step::Stop, Why::Disabled)),
-            ),
+            (Some(ON), Some(ON), zombie, rebind(Why::Closed)),
+            (None, Some(ON), zombie, rebind(Why::Closed)),
+            (Some(OFF), Some(OFF), zombie, rebind(Why::Closed)),
+            (Some(ON), Some(OFF), zombie, stop(Why::Disabled)),
         ];
         for (before, wanted, live, expected) in rows {
-            let found = of(before.as_ref(), wanted.as_ref(), live);
+            let found = step(before, wanted, live);
             assert_eq!(found, expected, "{before:?} {wanted:?} {live:?}");
         }
     }
 
     #[test]
+    fn where_nothing_was_applied_nothing_is_started_that_systemd_has_not_tried_to() {
+        let wanted = Record::of([("a".to_owned(), ON)]);
+        for (live, expected) in [
+            (STOPPED, Some(Step::Keep)),
+            (LISTENS, None),
+            (FAILED, Some(Step::Start)),
+        ] {
+            let live = Live::of([("a".to_owned(), live)]);
+            let steps = plan(None, &wanted, &live);
+            assert_eq!(steps.first().map(|action| action.step), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_started_while_all_are_stopped() {
+        let wanted = Record::of([("a".to_owned(), ON)]);
+        let mut live = Live::default();
+        live.stopped = true;
+        let before = Record::default();
+        let steps = plan(Some(&before), &wanted, &live);
+        assert_eq!((steps[0].step, steps[0].why), (Step::Keep, Why::AllStopped));
+        // It is not forgotten.
+        let before = settle(Some(&before), &wanted, &live, &outcomes(steps, |_| true));
+        live.stopped = false;
+        let steps = plan(Some(&before), &wanted, &live);
+        assert_eq!((steps[0].step, steps[0].why), (Step::Start, Why::Silent));
+    }
+
+    #[test]
     fn ports_are_freed_before_they_are_taken() {
-        let before = Record::of([("old", ON), ("moved", ON)]);
-        let wanted = Record::of([("moved", Applied { socket: 9, ..ON }), ("new", ON)]);
-        let live = Live::of([("old", SERVES), ("moved", SERVES)]);
-        let steps: Vec<_> = plan(&before, &wanted, &live)
+        let name = str::to_owned;
+        let moved = Applied { socket: 9, ..ON };
+        let before = Record::of([(name("old"), ON), (name("moved"), ON)]);
+        let wanted = Record::of([(name("moved"), moved), (name("new"), ON)]);
+        let live = Live::of([(name("old"), SERVES), (name("moved"), SERVES)]);
+        let steps: Vec<_> = plan(Some(&before), &wanted, &live)
             .into_iter()
             .map(|action| (action.unit, action.step))
             .collect();
         let expected = [
-            ("old".to_owned(), Step::Stop),
-            ("moved".to_owned(), Step::Rebind),
-            ("new".to_owned(), Step::Start),
+            (name("old"), Step::Stop),
+            (name("moved"), Step::Rebind),
+            (name("new"), Step::Start),
         ];
         assert_eq!(steps, expected);
+    }
+
+    /// What came of actions: `works` says of which unit they succeed.
+    fn outcomes(actions: Vec<Action>, works: impl Fn(&str) -> bool) -> Vec<Outcome> {
+        let outcome = |action: Action| {
+            let fault = (!works(&action.unit)).then(|| Fault::Told("no".to_owned()));
+            Outcome { action, fault }
+        };
+        actions.into_iter().map(outcome).collect()
+    }
+
+    /// What systemd is like when the steps have been taken.
+    fn take(live: &mut Live, outcomes: &[Outcome]) {
+        for Outcome { action, fault } in outcomes {
+            let unit = live.get(&action.unit);
+            let now = match (action.step, fault) {
+                (Step::Stop, None) => STOPPED,
+                (Step::Rebind | Step::Start, None) => Unit {
+                    socket: Socket::On(Seen::Yes),
+                    ..unit
+                },
+                (Step::Rebind | Step::Start, Some(_)) => Unit {
+                    socket: Socket::Failed,
+                    ..unit
+                },
+                _ => unit,
+            };
+            live.put(&action.unit, now);
+        }
+    }
+
+    fn applied() -> impl Strategy<Value = Applied> {
+        let stand = prop_oneof![
+            Just(Stand::Up),
+            Just(Stand::Stopped),
+            Just(Stand::Down),
+            Just(Stand::Leaving)
+        ];
+        (0_u64..2, 0_u64..2, 0_u64..2, any::<bool>(), stand).prop_map(
+            |(socket, service, spec, enabled, stand)| Applied {
+                socket,
+                service,
+                spec,
+                enabled,
+                stand,
+            },
+        )
+    }
+
+    fn unit() -> impl Strategy<Value = Unit> {
+        let socket = prop_oneof![
+            Just(Socket::Off),
+            Just(Socket::Unmet),
+            Just(Socket::Failed),
+            Just(Socket::On(Seen::Yes)),
+            Just(Socket::On(Seen::No)),
+            Just(Socket::On(Seen::Hidden))
+        ];
+        let service = prop_oneof![Just(Service::Off), Just(Service::Failed), Just(Service::On)];
+        (socket, service).prop_map(|(socket, service)| Unit { socket, service })
+    }
+
+    const NAMES: &str = "[abc]";
+
+    proptest! {
+        /// Whatever was, is and is wanted: when the steps have been taken, all that is switched on
+        /// listens or is stopped by an administrator, no other is left, and nothing is to be done.
+        #[test]
+        fn one_run_is_enough(
+            before in proptest::option::of(btree_map(NAMES, applied(), 0..4)),
+            wanted in btree_map(NAMES, applied(), 0..4),
+            units in btree_map(NAMES, unit(), 0..4),
+            stopped: bool,
+        ) {
+            let (before, wanted) = (before.map(Record::of), Record::of(wanted));
+            let mut live = Live::of(units);
+            live.stopped = stopped;
+            let untouched = live.clone();
+            let steps = plan(before.as_ref(), &wanted, &live);
+            let done = outcomes(steps.clone(), |_| true);
+            take(&mut live, &done);
+            let after = settle(before.as_ref(), &wanted, &live, &done);
+            let again = plan(Some(&after), &wanted, &live);
+            prop_assert!(again.iter().all(|one| one.step == Step::Keep), "{steps:?} {again:?}");
+            for unit in wanted.names() {
+                let is_kept = again.iter().any(|one| one.unit == unit);
+                let is_on = matches!(live.get(unit).socket, Socket::On(Seen::Yes | Seen::Hidden));
+                let is_enabled = wanted.get(unit).is_some_and(|wanted| wanted.enabled);
+                prop_assert!(is_on || is_kept || !is_enabled, "{unit}: {steps:?} {again:?}");
+            }
+            // What listens as it should was not touched.
+            for action in steps.iter().filter(|action| action.step != Step::Keep) {
+                let was = before.as_ref().and_then(|before| before.get(&action.unit));
+                let wanted = wanted.get(&action.unit);
+                let is_same = was.is_none_or(|was| {
+                    let hashes = |one: &Applied| (one.socket, one.service, one.spec, one.enabled);
+                    wanted.is_some_and(|wanted| hashes(wanted) == hashes(was))
+                });
+                let listened = untouched.get(&action.unit).socket == Socket::On(Seen::Yes);
+                prop_assert!(!(wanted.is_some() && is_same && listened), "{action:?}");
+            }
+        }
+
+        /// What has failed is tried again at the next run.
+        #[test]
+        fn nothing_that_failed_is_forgotten(
+            before in btree_map(NAMES, applied(), 0..4),
+            wanted in btree_map(NAMES, applied(), 0..4),
+            units in btree_map(NAMES, unit(), 0..4),
+        ) {
+            let (before, wanted) = (Record::of(before), Record::of(wanted));
+            let mut live = Live::of(units);
+            let steps = plan(Some(&before), &wanted, &live);
+            let done = outcomes(steps, |_| false);
+            take(&mut live, &done);
+            let after = settle(Some(&before), &wanted, &live, &done);
+            let again = plan(Some(&after), &wanted, &live);
+            let of = |actions: &[Action]| {
+                let tried = actions.iter().filter(|action| action.step != Step::Keep);
+                tried.map(|action| action.unit.clone()).collect::<BTreeSet<_>>()
+            };
+            let failed: Vec<_> = done.into_iter().map(|outcome| outcome.action).collect();
+            prop_assert_eq!(of(&failed), of(&again));
+        }
     }
 }
