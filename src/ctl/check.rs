@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::listening::{missing_servers, silent};
 use super::machine::{MAIN, Reading};
 use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
 use crate::problem::{Problem, Severity};
@@ -63,17 +64,18 @@ impl Counts {
 
 /// Checks /etc/xinetd.conf of the root, or each of `files` in its place.
 pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
+    let is_machine = root.is_none();
     let tree = DiskTree::new(root);
     let databases = Databases::read(&tree);
     if files.is_empty() {
-        return vec![check(&tree, Path::new(MAIN), &databases)];
+        return vec![check(&tree, Path::new(MAIN), &databases, is_machine)];
     }
     let in_place = |file: &PathBuf| {
         let tree = WithMain {
             tree: &tree,
             main: file,
         };
-        check(&tree, file, &databases)
+        check(&tree, file, &databases, is_machine)
     };
     files.iter().map(in_place).collect()
 }
@@ -102,7 +104,16 @@ impl FileTree for WithMain<'_> {
     }
 }
 
-fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
+/// Adds which services do not listen on this machine, and why.
+pub(super) fn ask_systemd(checks: &mut [Check]) {
+    for check in checks {
+        check.problems.extend(silent(&check.services));
+        check.problems.sort_by(|a, b| a.place.cmp(&b.place));
+    }
+}
+
+/// `is_machine` is whether the servers are looked for, as the tree is this machine's own.
+fn check(tree: &dyn FileTree, main: &Path, databases: &Databases, is_machine: bool) -> Check {
     let Reading {
         options,
         mut configuration,
@@ -119,6 +130,9 @@ fn check(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Check {
         &configuration.services,
         &mut configuration.sources,
     ));
+    if is_machine {
+        problems.extend(missing_servers(&configuration.services));
+    }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     Check {
         main: main.to_owned(),
@@ -233,7 +247,7 @@ pub(super) mod tests {
                 .file("/etc/xinetd.conf", words.join(&b' '))
                 .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
             let main = Path::new("/etc/xinetd.conf");
-            let checks = [check(&tree, main, &Databases::default())];
+            let checks = [check(&tree, main, &Databases::default(), false)];
             let (mut text, mut json) = (Vec::new(), Vec::new());
             super::super::text::print(&checks, &mut text).unwrap();
             super::super::json::print(&checks, &mut json).unwrap();

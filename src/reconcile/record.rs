@@ -95,12 +95,11 @@ impl Record {
         let mut units = BTreeMap::new();
         for unit in generated::units()? {
             let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
-            let link = format!("xinetd.target.wants/{unit}.socket");
             let applied = Applied {
                 socket: hash(section(&read(".socket")?, b"[Socket]")),
                 service: hash(section(&read(".service")?, b"[Service]")),
                 spec: hash(&fs::read(specs.spec(&unit))?),
-                enabled: fs::symlink_metadata(directory.join(link)).is_ok(),
+                enabled: generated::is_enabled(&unit),
                 stand: Stand::default(),
             };
             units.insert(unit, applied);

@@ -192,7 +192,7 @@ fn start(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
 fn may_pass(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Taken { passes, .. } => *passes,
-        Trouble::Unmet { .. } => false,
+        Trouble::Unmet { .. } | Trouble::Unapplied => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use super::kernel::{Holder, Seen, Sockets};
 use super::live::{Live, Socket, addresses};
 use crate::bus::systemd::{Loaded, Property, Systemd};
+use crate::translate::SpecDirectory;
 
 /// Why the socket of a unit does not listen; its words follow on the name of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Trouble {
         /// systemd's sockets for a moment.
         passes: bool,
     },
+    /// The generator has not written it yet.
+    Unapplied,
     /// systemd has closed it, and calls it active.
     Closed,
     /// systemd could not start it.
@@ -66,6 +69,9 @@ impl fmt::Display for Trouble {
                     f,
                     "{address} is taken by a process that can't be seen from here"
                 )
+            }
+            Self::Unapplied => {
+                f.write_str("its file is not applied yet; `xinetdctl reload` does it")
             }
             Self::Closed => {
                 f.write_str("systemd has closed its socket; `xinetdctl reload` opens it")
@@ -114,6 +120,7 @@ pub(super) fn of(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble>
         let name = format!("{unit}.socket");
         let trouble = match loaded.get(&name) {
             Some(socket) => of_one(systemd, &sockets, unit, socket),
+            None if !SpecDirectory::usual().spec(unit).exists() => Trouble::Unapplied,
             None => Trouble::Stopped {
                 unit: (*unit).to_owned(),
             },
