@@ -10,6 +10,7 @@ mod farewell;
 mod kernel;
 mod live;
 mod plan;
+mod problems;
 mod record;
 mod steps;
 mod trouble;
@@ -29,6 +30,7 @@ use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
 
 use live::Live;
 use plan::{Fault, Outcome, Step, plan};
+use problems::Problems;
 use record::{Record, settle};
 
 pub use record::{Done, LAST, read_done};
@@ -77,7 +79,14 @@ fn follow(systemd: &mut Systemd) -> Result<bool, String> {
     let live = Live::look(systemd, &units)?;
     let actions = plan(before.as_ref(), &wanted, &live);
     let outcomes = steps::take(systemd, &actions);
-    settle(before.as_ref(), &wanted, &live, &outcomes).write(path)?;
+    let problems = Problems::read();
+    let mut applied = settle(before.as_ref(), &wanted, &live, &outcomes);
+    applied.problems = problems.print();
+    applied.write(path)?;
+    // Once, and not at each reload.
+    if before.is_none_or(|before| before.problems != applied.problems) {
+        problems.say();
+    }
     outcomes.iter().for_each(say);
     let is_complete = outcomes.iter().all(is_as_it_can_be);
     if !outcomes.is_empty() {

@@ -58,6 +58,8 @@ pub(super) enum Why {
     Service,
     /// The settings are others now.
     Settings,
+    /// Something has changed that the next helper has by itself.
+    Idle,
     /// The administrator has stopped it, or has never started it.
     Stopped,
     /// The administrator has stopped all services.
@@ -90,6 +92,7 @@ impl fmt::Display for Why {
             Self::Closed => "systemd had closed its socket",
             Self::Service => "how its helper runs has changed",
             Self::Settings => "its settings have changed",
+            Self::Idle => "no helper runs: the next one takes what has changed",
             Self::Stopped => "its socket was stopped, or never started, with systemctl",
             Self::AllStopped => "xinetd.target is stopped",
         })
@@ -197,13 +200,17 @@ fn of(was: Was<'_>, wanted: &Applied, live: Unit, stopped: bool) -> Option<(Step
     if seen == Seen::No {
         return Some((Step::Rebind, Why::Closed));
     }
-    let runs = live.service == Service::On;
-    if differs(|applied| applied.service) {
-        // The next helper has it by itself.
-        return Some((if runs { Step::Respawn } else { Step::Keep }, Why::Service));
-    }
-    differs(|applied| applied.spec)
-        .then_some((if runs { Step::Reload } else { Step::Keep }, Why::Settings))
+    let (step, why) = if differs(|applied| applied.service) {
+        (Step::Respawn, Why::Service)
+    } else if differs(|applied| applied.spec) {
+        (Step::Reload, Why::Settings)
+    } else {
+        return None;
+    };
+    Some(match live.service {
+        Service::On => (step, why),
+        Service::Off | Service::Failed => (Step::Keep, Why::Idle),
+    })
 }
 
 /// Whether it was left without the socket that it should have.
@@ -340,14 +347,14 @@ mod tests {
                 SERVES,
                 Some((Step::Respawn, Why::Service)),
             ),
-            (Some(ON), Some(service), LISTENS, keep(Why::Service)),
+            (Some(ON), Some(service), LISTENS, keep(Why::Idle)),
             (
                 Some(ON),
                 Some(spec),
                 SERVES,
                 Some((Step::Reload, Why::Settings)),
             ),
-            (Some(ON), Some(spec), LISTENS, keep(Why::Settings)),
+            (Some(ON), Some(spec), LISTENS, keep(Why::Idle)),
             // It should listen, and does not.
             (Some(ON), Some(ON), FAILED, start(Why::Silent)),
             (Some(ON), Some(ON), unmet, start(Why::Silent)),

@@ -25,6 +25,9 @@ pub const LAST: &str = "/run/xinetd-reconcile/last.toml";
 /// The units of all services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
+    /// What was wrong with the files ([`Problems::print`](super::problems::Problems::print)).
+    #[serde(default, with = "hexadecimal")]
+    pub(super) problems: u64,
     units: BTreeMap<String, Applied>,
 }
 
@@ -104,7 +107,7 @@ impl Record {
             };
             units.insert(unit, applied);
         }
-        Ok(Self { units })
+        Ok(Self { problems: 0, units })
     }
 
     /// What a predecessor has written; none if there is nothing that can be read.
@@ -135,6 +138,7 @@ impl Record {
     /// These units.
     pub(super) fn of(units: impl IntoIterator<Item = (String, Applied)>) -> Self {
         Self {
+            problems: 0,
             units: units.into_iter().collect(),
         }
     }
@@ -181,7 +185,7 @@ pub(super) fn settle(
             units.insert(action.unit.clone(), left);
         }
     }
-    Record { units }
+    Record { problems: 0, units }
 }
 
 /// What was done the last times that something was.
