@@ -36,6 +36,9 @@ use record::{Record, settle};
 pub use record::{Done, LAST, read_done};
 pub use trouble::{Trouble, troubles};
 
+/// How often sockets are opened that fail again while this program runs.
+const ROUNDS: u32 = 3;
+
 /// How long the generator may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -57,20 +60,39 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether all was done. What a reload has brought meanwhile is done as well: whoever waits for us
-/// waits for that.
+/// Whether all was done. What a reload has brought meanwhile is done as well, and so are sockets that have
+/// failed meanwhile: a start of this program that comes while it runs is lost.
 fn run() -> Result<bool, String> {
     let stamp = SpecDirectory::usual().path().join(STAMP);
     let mut systemd = Systemd::connect()?;
-    let mut is_complete = follow(&mut systemd)?;
-    while stamp.exists() {
-        is_complete = follow(&mut systemd)?;
+    let mut run = follow(&mut systemd)?;
+    let mut rounds = 0;
+    while stamp.exists() || rounds < ROUNDS && run.is_outdated(&systemd)? {
+        run = follow(&mut systemd)?;
+        rounds += 1;
     }
-    Ok(is_complete)
+    Ok(run.is_complete)
 }
 
-/// Does what is to be done after one reload; whether all of it could be done.
-fn follow(systemd: &mut Systemd) -> Result<bool, String> {
+/// What came of a run.
+struct Run {
+    is_complete: bool,
+    /// The units that should listen, but for those that could not be opened.
+    listening: Vec<String>,
+}
+
+impl Run {
+    /// Whether one of the sockets has failed since.
+    fn is_outdated(&self, systemd: &Systemd) -> Result<bool, String> {
+        let loaded = systemd.units()?;
+        let state = |unit: &String| loaded.get(&format!("{unit}.socket"));
+        let mut states = self.listening.iter().filter_map(state);
+        Ok(states.any(|socket| socket.active == "failed"))
+    }
+}
+
+/// Does what is to be done after one reload.
+fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     let wanted = wanted()?;
     let path = Path::new(APPLIED);
     let before = Record::read(path);
@@ -88,11 +110,13 @@ fn follow(systemd: &mut Systemd) -> Result<bool, String> {
         problems.say();
     }
     outcomes.iter().for_each(say);
-    let is_complete = outcomes.iter().all(is_as_it_can_be);
     if !outcomes.is_empty() {
         record::write_done(&outcomes)?;
     }
-    Ok(is_complete)
+    Ok(Run {
+        is_complete: outcomes.iter().all(is_as_it_can_be),
+        listening: applied.listening().map(str::to_owned).collect(),
+    })
 }
 
 /// Whether it was done, or waits for a server that is not there: many machines have such files, and are

@@ -128,6 +128,13 @@ impl Record {
         self.units.keys().map(String::as_str)
     }
 
+    /// Those of them that were left with an active socket.
+    pub(super) fn listening(&self) -> impl Iterator<Item = &str> {
+        let up = self.units.iter();
+        let up = up.filter(|(_, applied)| applied.stand == Stand::Up);
+        up.map(|(unit, _)| unit.as_str())
+    }
+
     pub(super) fn get(&self, unit: &str) -> Option<&Applied> {
         self.units.get(unit)
     }

@@ -159,7 +159,9 @@ fn missing(bed: &Bed) -> Result<()> {
             server,
         )?;
     }
-    let line = bed.container.sh("journalctl -o cat -u xinetd-reconcile")?;
+    let line = bed
+        .container
+        .sh("journalctl --sync; journalctl -o cat -u xinetd-reconcile")?;
     contains(&line, &format!("its server {server} is not there"))?;
     nothing_has_failed(bed, "serverless")?;
     bed.script("not-yet", "echo here")?;
