@@ -173,6 +173,16 @@ fn endangered(checks: &[Check], served: &[Served]) -> Vec<String> {
 fn left_out(checks: &[Check]) -> Vec<String> {
     let dropped = checks.iter().flat_map(|check| &check.dropped);
     let mut ids: Vec<_> = dropped.map(|dropped| dropped.id.to_text()).collect();
+    for check in checks {
+        let has_error = |file: &Arc<Path>| {
+            let mut problems = check.problems.iter();
+            problems.any(|one| one.severity == Severity::Error && one.place.file == *file)
+        };
+        let unserved = check.services.iter().filter(|service| {
+            matches!(service.standing, Standing::NotServed(_)) && has_error(&service.place.file)
+        });
+        ids.extend(unserved.map(|service| service.id.to_text()));
+    }
     ids.sort();
     ids.dedup();
     ids

@@ -329,7 +329,7 @@ mod tests {
         let missing = stream("[::]:25");
         let both = [own.clone(), other.clone()];
         let seen = Sockets::of(&there, false);
-        assert_eq!(seen.has(&[own.clone()]), Seen::Yes);
+        assert_eq!(seen.has(std::slice::from_ref(&own)), Seen::Yes);
         assert_eq!(seen.has(&both), Seen::No);
         let hidden = Sockets::of(&there, true);
         assert_eq!(hidden.has(&both), Seen::Hidden);

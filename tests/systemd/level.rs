@@ -33,6 +33,12 @@ fn nothing_has_failed(bed: &Bed, id: &str) -> Result<()> {
     equal("failed units", failed.lines().find(ours), None)
 }
 
+/// A text without the ends of its lines, wherever they are.
+fn unfolded(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
 fn back(bed: &Bed) -> Result<()> {
     let served = place(bed, "back", CAT)?;
     let broken = format!("{CAT}\n\tinstances = many");
@@ -96,12 +102,12 @@ fn tried_again(bed: &Bed) -> Result<()> {
     let _alone = bed.no_reloads();
     other_listener(bed, "other-listener", served.port)?;
     bed.write("taken", served.port, CAT)?;
-    let why = format!("taken by perl (process ");
+    let why = "taken by perl (process ";
     for _ in 0..2 {
         let (done, said) = bed.container.try_sh("xinetdctl reload")?;
         equal("a reload with a port that is taken", done, false)?;
         contains(&said, "taken: start failed: ")?;
-        contains(&said, &why)?;
+        contains(&said, why)?;
     }
     // By each command that says what is served.
     for command in [
@@ -112,14 +118,7 @@ fn tried_again(bed: &Bed) -> Result<()> {
         "check",
     ] {
         let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
-        contains(
-            &said
-                .replace("\n", " ")
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
-            &why,
-        )?;
+        contains(&unfolded(&said), why)?;
     }
     bed.container.sh("systemctl stop other-listener")?;
     let (_, said) = bed.container.try_sh("xinetdctl reload")?;
@@ -150,14 +149,7 @@ fn missing(bed: &Bed) -> Result<()> {
     contains(&said, "/etc/xinetd.d/serverless:8:2: warning: ")?;
     for command in ["list", "status", "status serverless"] {
         let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
-        contains(
-            &said
-                .replace("\n", " ")
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
-            server,
-        )?;
+        contains(&unfolded(&said), server)?;
     }
     let line = bed
         .container
