@@ -19,7 +19,7 @@ use crate::reconcile::Trouble;
 ///
 /// STATE is `serving` while a helper runs, `listening` while nobody needs one, `paused` after cps has
 /// tripped, `stopped` or `failed` where systemd does not listen, and `silent` where the helper does
-/// not answer.
+/// not answer. Why a service does not listen that is switched on stands below.
 ///
 /// Exit status: 0, or 1 if the coordinator can't be asked or there is no such service.
 #[derive(Debug, Args)]

@@ -156,7 +156,7 @@ fn start(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
         faults.remove(*unit);
     }
     all(systemd, JobVerb::Start, ".socket", units);
-    let mut troubles = trouble::of(systemd, &inactive(systemd, units));
+    let mut troubles = silent(systemd, units);
     for attempt in 1..ATTEMPTS {
         let again: Vec<&str> = units
             .iter()
@@ -167,10 +167,12 @@ fn start(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
             break;
         }
         thread::sleep(PAUSE * attempt * attempt);
-        // systemd refuses to start it while its helper runs.
+        // systemd refuses to start a socket while its helper runs, and one that it calls active.
         let loaded = systemd.units().unwrap_or_default();
-        let (busy, free): (Vec<&str>, Vec<&str>) =
-            again.iter().partition(|unit| is_running(&loaded, unit));
+        let is_closed = |unit: &str| troubles.get(unit) == Some(&Trouble::Closed);
+        let is_in_the_way = |unit: &&str| is_running(&loaded, unit) || is_closed(unit);
+        let tried = again.clone();
+        let (busy, free): (Vec<&str>, Vec<&str>) = again.into_iter().partition(is_in_the_way);
         if attempt + 1 == ATTEMPTS && !busy.is_empty() {
             for unit in &busy {
                 log::warn!("{unit}: the socket can't be opened beside its sessions: they end");
@@ -179,10 +181,12 @@ fn start(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
             all(systemd, JobVerb::Start, ".socket", &free);
         } else {
             close(systemd, &busy, &mut Faults::new());
-            all(systemd, JobVerb::Start, ".socket", &again);
+            all(systemd, JobVerb::Start, ".socket", &tried);
         }
         // The next helper brings its socket along: then that is the new one already.
-        troubles = trouble::of(systemd, &inactive(systemd, units));
+        let left = silent(systemd, &tried);
+        troubles.retain(|unit, _| !tried.contains(&unit.as_str()));
+        troubles.extend(left);
     }
     let silent = troubles.into_iter();
     faults.extend(silent.map(|(unit, trouble)| (unit, Fault::Silent(trouble))));
@@ -197,15 +201,21 @@ fn may_pass(trouble: &Trouble) -> bool {
     }
 }
 
-/// Those whose socket is not active.
-fn inactive<'a>(systemd: &Systemd, units: &[&'a str]) -> Vec<&'a str> {
-    let loaded = systemd.units().unwrap_or_default();
-    let is_active = |unit: &str| {
-        let socket = loaded.get(&socket(unit));
-        socket.is_some_and(|socket| socket.active == "active")
+/// Those that do not listen, with the reason.
+fn silent(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble> {
+    let unknown = |error: String| {
+        let failed = |unit: &&str| {
+            log::warn!("{unit}: whether it listens is not known: {error}");
+            (
+                (*unit).to_owned(),
+                Trouble::Failed {
+                    unit: (*unit).to_owned(),
+                },
+            )
+        };
+        units.iter().map(failed).collect()
     };
-    let inactive = units.iter().copied().filter(|unit| !is_active(unit));
-    inactive.collect()
+    trouble::among(systemd, &units.iter().copied().collect()).unwrap_or_else(unknown)
 }
 
 /// Has helpers take their new specs; what no running helper can take, another one can.

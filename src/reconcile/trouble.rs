@@ -94,8 +94,18 @@ const EXECUTABLE: &str = "ConditionFileIsExecutable";
 /// # Errors
 /// In words, if systemd or the kernel does not tell.
 pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
-    let systemd = Systemd::connect()?;
-    let live = Live::look(&systemd, units)?;
+    among(&Systemd::connect()?, units)
+}
+
+/// The same, by this connection.
+///
+/// # Errors
+/// As [`troubles`].
+pub(super) fn among(
+    systemd: &Systemd,
+    units: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Trouble>, String> {
+    let live = Live::look(systemd, units)?;
     let mut silent = Vec::new();
     let mut closed = BTreeMap::new();
     for unit in units {
@@ -105,12 +115,12 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
             Socket::Off | Socket::Unmet | Socket::Failed => silent.push(*unit),
         }
     }
-    closed.extend(of(&systemd, &silent));
+    closed.extend(of(systemd, &silent));
     Ok(closed)
 }
 
 /// Why these units, without suffix, do not listen, whose sockets are not active.
-pub(super) fn of(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble> {
+fn of(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble> {
     if units.is_empty() {
         return BTreeMap::new();
     }

@@ -133,6 +133,7 @@ fn alone(suite: Suite) -> Vec<Alone> {
                 own::taken_at_boot,
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
+            ("a_thousand_new_services_start_at_once", scale::thousand),
         ]);
     }
     all
