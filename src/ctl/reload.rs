@@ -27,8 +27,8 @@ use crate::translate::{SEEN, STAMP, SpecDirectory, Standing};
 /// change at once. Services with errors are left out, and named. If one of them listens now, nothing is
 /// applied, as it would be stopped: `--force` does that.
 ///
-/// Exit status: 0 if all was done, 1 if something could not be done or was left out, 2 if nothing was applied,
-/// for errors in the files.
+/// Exit status: 0 if all was done, 1 if something could not be done or there are errors in the files, 2 if
+/// nothing was applied for such errors.
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
     /// Stop services that listen now and have errors in their files.
@@ -98,7 +98,8 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         complete?;
     }
     let left_out = left_out(&checks);
-    let is_complete = done.iter().all(|done| done.error.is_none()) && left_out.is_empty();
+    let is_complete = done.iter().all(|done| done.error.is_none());
+    let has_errors = check::Counts::of(&checks).errors > 0;
     match arguments.json {
         true => out.json(&Answer {
             format: 1,
@@ -109,7 +110,7 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         })?,
         false => print(&done, &left_out, out)?,
     }
-    Ok(u8::from(!is_complete))
+    Ok(u8::from(!is_complete || has_errors))
 }
 
 /// What is served now, and where it stands in the files: unit, id and file.

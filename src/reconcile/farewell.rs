@@ -11,6 +11,9 @@ use crate::translate::runtime_directory;
 
 /// Ends the sessions of units without suffix; their helpers log them, and live on.
 pub(super) fn end_sessions(systemd: &Systemd, units: &[&str]) {
+    if units.is_empty() {
+        return;
+    }
     let Ok(loaded) = systemd.units() else {
         return;
     };

@@ -58,18 +58,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Live {
-    /// Looks at the units with these names without suffix.
+    /// Looks at the units with these names without suffix. Whether a condition has kept a socket from being
+    /// started is asked for those alone that are `known`, as it takes a call each.
     ///
     /// # Errors
     /// In words, if systemd or the kernel does not tell.
-    pub(super) fn look(systemd: &Systemd, units: &BTreeSet<&str>) -> Result<Self, String> {
-        let first = Self::look_once(systemd, units)?;
+    pub(super) fn look(
+        systemd: &Systemd,
+        units: &BTreeSet<&str>,
+        known: &BTreeSet<&str>,
+    ) -> Result<Self, String> {
+        let first = Self::look_once(systemd, units, known)?;
         let is_doubtful = |unit: &Unit| unit.socket == Socket::On(Seen::No);
         if !first.units.values().any(is_doubtful) {
             return Ok(first);
         }
         thread::sleep(DOUBT);
-        let mut second = Self::look_once(systemd, units)?;
+        let mut second = Self::look_once(systemd, units, known)?;
         for (name, unit) in &mut second.units {
             if is_doubtful(unit) && !is_doubtful(&first.get(name)) {
                 unit.socket = Socket::On(Seen::Hidden);
@@ -78,7 +83,11 @@ impl Live {
         Ok(second)
     }
 
-    fn look_once(systemd: &Systemd, units: &BTreeSet<&str>) -> Result<Self, String> {
+    fn look_once(
+        systemd: &Systemd,
+        units: &BTreeSet<&str>,
+        known: &BTreeSet<&str>,
+    ) -> Result<Self, String> {
         let loaded = at_rest(systemd, units)?;
         let sockets = Sockets::look().map_err(|error| format!("/proc/net: {error}"))?;
         let socket = |unit: &str| loaded.get(&format!("{unit}.socket"));
@@ -96,7 +105,7 @@ impl Live {
         let seen: HashMap<&str, Seen> = active.zip(seen).collect();
         let idle: Vec<(&str, &Loaded)> = units
             .iter()
-            .filter(|unit| !seen.contains_key(*unit))
+            .filter(|unit| !seen.contains_key(*unit) && known.contains(*unit))
             .filter_map(|unit| Some((*unit, socket(unit)?)))
             .collect();
         let unmet = unmet(systemd, idle.iter().map(|(_, loaded)| *loaded));
@@ -109,6 +118,7 @@ impl Live {
             (*unit, socket)
         });
         let idle: HashMap<&str, Socket> = idle.collect();
+        let is_failed = |unit: &str| socket(unit).is_some_and(|loaded| loaded.active == "failed");
         let state = |unit: &&str| {
             let service = match loaded.get(&format!("{unit}.service")) {
                 Some(loaded) if loaded.active == "failed" => Service::Failed,
@@ -117,7 +127,11 @@ impl Live {
             };
             let socket = match seen.get(unit) {
                 Some(seen) => Socket::On(*seen),
-                None => idle.get(unit).copied().unwrap_or_default(),
+                None => match idle.get(unit) {
+                    Some(socket) => *socket,
+                    None if is_failed(unit) => Socket::Failed,
+                    None => Socket::Off,
+                },
             };
             ((*unit).to_owned(), Unit { socket, service })
         };

@@ -36,6 +36,10 @@ use record::{Record, settle};
 pub use record::{Done, LAST, read_done};
 pub use trouble::{Trouble, troubles};
 
+/// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
+/// line, and finds none for a process that has gone by then.
+const LINGER: Duration = Duration::from_millis(50);
+
 /// How often sockets are opened that fail again while this program runs.
 const ROUNDS: u32 = 3;
 
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
         log::error!("{error}");
     }
     journal.flush();
+    thread::sleep(LINGER);
     match ran {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,
@@ -96,11 +101,15 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     let wanted = wanted()?;
     let path = Path::new(APPLIED);
     let before = Record::read(path);
-    let known = before.iter().flat_map(Record::names);
-    let units: BTreeSet<&str> = known.chain(wanted.names()).collect();
-    let live = Live::look(systemd, &units)?;
+    let known: BTreeSet<&str> = match &before {
+        Some(before) => before.names().collect(),
+        None => wanted.names().collect(),
+    };
+    let units: BTreeSet<&str> = known.iter().copied().chain(wanted.names()).collect();
+    let live = Live::look(systemd, &units, &known)?;
     let actions = plan(before.as_ref(), &wanted, &live);
     let outcomes = steps::take(systemd, &actions);
+    outcomes.iter().for_each(say);
     let problems = Problems::read();
     let mut applied = settle(before.as_ref(), &wanted, &live, &outcomes);
     applied.problems = problems.print();
@@ -109,7 +118,6 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     if before.is_none_or(|before| before.problems != applied.problems) {
         problems.say();
     }
-    outcomes.iter().for_each(say);
     if !outcomes.is_empty() {
         record::write_done(&outcomes)?;
     }

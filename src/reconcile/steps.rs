@@ -37,8 +37,8 @@ pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
     // All sockets are closed before one is opened: services may have changed places.
     let rebound = units(Step::Rebind);
     close(systemd, &rebound, &mut faults);
-    let opened = [units(Step::Start), rebound].concat();
-    start(systemd, &opened, &mut faults);
+    let opened = [units(Step::Start), rebound.clone()].concat();
+    start(systemd, &opened, &rebound, &mut faults);
     for unit in units(Step::Respawn) {
         note(&mut faults, unit, leave(systemd, unit));
     }
@@ -75,6 +75,9 @@ fn all(
 
 /// Stops sockets and services, as far as systemd has them, and leaves none of them failed.
 fn stop(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
+    if units.is_empty() {
+        return;
+    }
     let loaded = match systemd.units() {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -147,8 +150,9 @@ fn close(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
 }
 
 /// Starts sockets, and tries again where that may help: a helper may be back before its socket is open,
-/// and a process that systemd is about to start has its old sockets for a moment.
-fn start(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
+/// and a process that systemd is about to start has its old sockets for a moment. Of those that were `closed`
+/// before, systemd may call some active all the same.
+fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Faults) {
     if units.is_empty() {
         return;
     }
@@ -156,7 +160,7 @@ fn start(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
         faults.remove(*unit);
     }
     all(systemd, JobVerb::Start, ".socket", units);
-    let mut troubles = silent(systemd, units);
+    let mut troubles = silent(systemd, units, closed);
     for attempt in 1..ATTEMPTS {
         let again: Vec<&str> = units
             .iter()
@@ -184,7 +188,7 @@ fn start(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
             all(systemd, JobVerb::Start, ".socket", &tried);
         }
         // The next helper brings its socket along: then that is the new one already.
-        let left = silent(systemd, &tried);
+        let left = silent(systemd, &tried, closed);
         troubles.retain(|unit, _| !tried.contains(&unit.as_str()));
         troubles.extend(left);
     }
@@ -201,21 +205,24 @@ fn may_pass(trouble: &Trouble) -> bool {
     }
 }
 
-/// Those that do not listen, with the reason.
-fn silent(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble> {
-    let unknown = |error: String| {
-        let failed = |unit: &&str| {
-            log::warn!("{unit}: whether it listens is not known: {error}");
-            (
-                (*unit).to_owned(),
-                Trouble::Failed {
-                    unit: (*unit).to_owned(),
-                },
-            )
-        };
-        units.iter().map(failed).collect()
+/// Those that do not listen, with the reason; of `closed` alone it is not enough that they are active.
+fn silent(systemd: &Systemd, units: &[&str], closed: &[&str]) -> BTreeMap<String, Trouble> {
+    let loaded = systemd.units().unwrap_or_default();
+    let is_active = |unit: &str| {
+        let socket = loaded.get(&socket(unit));
+        socket.is_some_and(|socket| socket.active == "active")
     };
-    trouble::among(systemd, &units.iter().copied().collect()).unwrap_or_else(unknown)
+    let is_doubtful = |unit: &&str| closed.contains(unit) || !is_active(unit);
+    let doubtful: Vec<&str> = units.iter().copied().filter(is_doubtful).collect();
+    let unknown = |error: String| {
+        log::warn!("whether sockets listen is not known: {error}");
+        let failed = |unit: &&str| {
+            let unit = (*unit).to_owned();
+            (unit.clone(), Trouble::Failed { unit })
+        };
+        doubtful.iter().map(failed).collect()
+    };
+    trouble::among(systemd, &doubtful.iter().copied().collect()).unwrap_or_else(unknown)
 }
 
 /// Has helpers take their new specs; what no running helper can take, another one can.

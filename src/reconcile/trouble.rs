@@ -105,7 +105,7 @@ pub(super) fn among(
     systemd: &Systemd,
     units: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Trouble>, String> {
-    let live = Live::look(systemd, units)?;
+    let live = Live::look(systemd, units, &BTreeSet::new())?;
     let mut silent = Vec::new();
     let mut closed = BTreeMap::new();
     for unit in units {

@@ -244,11 +244,7 @@ fn checked(bed: &Bed) -> Result<()> {
     // What did not listen before holds up nothing.
     bed.write("applied", port, CAT)?;
     let more = bed.port();
-    bed.write(
-        "never-right",
-        more,
-        &format!("{CAT}\n\tonly_from = 300.1.2.3"),
-    )?;
+    bed.write("never-right", more, &format!("{CAT}\n\tinstances = many"))?;
     bed.write("beside-it", more, CAT)?;
     let (done, said) = bed.container.try_sh("xinetdctl reload")?;
     equal("a new file that is broken", done, false)?;
