@@ -232,7 +232,7 @@ fn checked(bed: &Bed) -> Result<()> {
     let (_, said) = bed.container.try_sh("xinetdctl reload")?;
     contains(&said, "applied: started, as it is new")?;
     await_port(port, true)?;
-    bed.write("applied", port, &format!("{CAT}\n\tonly_from = 300.1.2.3"))?;
+    bed.write("applied", port, &format!("{CAT}\n\tinstances = many"))?;
     let (done, said) = bed.container.try_sh("xinetdctl reload")?;
     equal("a broken file", done, false)?;
     contains(&said, "/etc/xinetd.d/applied:9:")?;
