@@ -1,6 +1,6 @@
 //! What is: the state of units, and whether systemd really listens.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -109,29 +109,20 @@ impl Live {
             .filter_map(|unit| Some((*unit, socket(unit)?)))
             .collect();
         let unmet = unmet(systemd, idle.iter().map(|(_, loaded)| *loaded));
-        let idle = idle.iter().zip(unmet).map(|((unit, loaded), unmet)| {
-            let socket = match (loaded.active.as_str(), unmet) {
-                ("failed", _) => Socket::Failed,
-                (_, true) => Socket::Unmet,
-                (_, false) => Socket::Off,
-            };
-            (*unit, socket)
-        });
-        let idle: HashMap<&str, Socket> = idle.collect();
-        let is_failed = |unit: &str| socket(unit).is_some_and(|loaded| loaded.active == "failed");
+        let unmet = idle.iter().zip(unmet).filter(|(_, unmet)| *unmet);
+        let unmet: HashSet<&str> = unmet.map(|((unit, _), _)| *unit).collect();
         let state = |unit: &&str| {
-            let service = match loaded.get(&format!("{unit}.service")) {
-                Some(loaded) if loaded.active == "failed" => Service::Failed,
-                Some(loaded) if loaded.active != "inactive" => Service::On,
-                _ => Service::Off,
+            let active = |name: &str| loaded.get(name).map(|loaded| loaded.active.as_str());
+            let service = match active(&format!("{unit}.service")) {
+                Some("failed") => Service::Failed,
+                Some("inactive") | None => Service::Off,
+                Some(_) => Service::On,
             };
-            let socket = match seen.get(unit) {
-                Some(seen) => Socket::On(*seen),
-                None => match idle.get(unit) {
-                    Some(socket) => *socket,
-                    None if is_failed(unit) => Socket::Failed,
-                    None => Socket::Off,
-                },
+            let socket = match (seen.get(unit), active(&format!("{unit}.socket"))) {
+                (Some(seen), _) => Socket::On(*seen),
+                (None, Some("failed")) => Socket::Failed,
+                (None, _) if unmet.contains(unit) => Socket::Unmet,
+                (None, _) => Socket::Off,
             };
             ((*unit).to_owned(), Unit { socket, service })
         };
