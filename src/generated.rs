@@ -42,6 +42,14 @@ pub fn spec(unit: &str) -> Result<Spec, String> {
     toml::from_str(&text).map_err(|error| format!("{unit}: {}", error.message()))
 }
 
+/// Whether xinetd.target starts the socket of a unit, by the unit's name without suffix.
+pub fn is_enabled(unit: &str) -> bool {
+    let specs = SpecDirectory::usual();
+    let link = format!("xinetd.target.wants/{unit}.socket");
+    let generated = specs.path().parent();
+    generated.is_some_and(|directory| fs::symlink_metadata(directory.join(link)).is_ok())
+}
+
 /// What the coordinator may write (`ReadWritePaths=`), if there are log files: the drop-in as it is
 /// now.
 pub fn log_directories() -> Option<Vec<u8>> {

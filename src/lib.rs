@@ -28,14 +28,14 @@ pub mod options;
 pub mod policy;
 pub mod portmap;
 pub mod problem;
-#[cfg(feature = "accept")]
+#[cfg(feature = "bus")]
 pub mod reconcile;
 pub mod service;
 pub mod spec;
 pub mod status;
 #[cfg(feature = "accept")]
 pub mod sys;
-#[cfg(feature = "accept")]
-pub mod systemctl;
+#[cfg(feature = "bus")]
+mod systemctl;
 pub mod translate;
 mod visible;

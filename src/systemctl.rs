@@ -8,7 +8,7 @@ use std::process::Command;
 ///
 /// # Errors
 /// What it says, or that it is not there.
-pub fn systemctl<A: AsRef<OsStr>>(
+pub(crate) fn systemctl<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
 ) -> Result<String, String> {
     let said = Command::new("systemctl").args(arguments).output();

@@ -27,15 +27,19 @@ pub(super) fn unit_groups(text: &str) -> impl Iterator<Item = &Path> {
 
 /// The folder of the control group that systemd made for the unit of this process.
 pub(super) fn control_group() -> Option<PathBuf> {
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    unit_groups(&text).find_map(folder)
+}
+
+/// The folder of a control group, by its path from the root group.
+pub(crate) fn folder(path: &Path) -> Option<PathBuf> {
     const MOUNTS: [&str; 3] = [
         "/sys/fs/cgroup",
         "/sys/fs/cgroup/unified",
         "/sys/fs/cgroup/systemd",
     ];
-    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
-    unit_groups(&text)
-        .flat_map(|path| MOUNTS.iter().map(move |mount| Path::new(mount).join(path)))
-        .find(|group| group.join(PROCESSES).exists())
+    let mut folders = MOUNTS.iter().map(|mount| Path::new(mount).join(path));
+    folders.find(|group| group.join(PROCESSES).exists())
 }
 
 /// The numbers of the processes of a group and of those below it.

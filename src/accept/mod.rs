@@ -30,7 +30,7 @@ pub(crate) mod load;
 mod log_file;
 mod log_lines;
 mod mailbox;
-mod membership;
+pub(crate) mod membership;
 pub(crate) mod names;
 mod notify;
 mod pause;
@@ -47,7 +47,7 @@ mod sessions;
 mod settings;
 mod slab;
 mod state;
-mod stop;
+pub(crate) mod stop;
 mod tally;
 mod tcpmux;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,10 @@ pub(super) fn reload(unit: &str, file: &Path) -> Result<(), String> {
     await_file(file);
     let text = settings::read(file)?;
     settings::parse(&text)?;
-    match request(&[RELOAD.as_bytes(), &text].concat()) {
+    let directory = runtime_directory()
+        .ok_or("RUNTIME_DIRECTORY is not set: systemd calls this for its units")?;
+    let helper = main_pid().ok_or_else(|| format!("{unit} has no helper that runs"))?;
+    match request(&directory, helper, &[RELOAD.as_bytes(), &text].concat()) {
         Ok(answer) if answer == OK => Ok(()),
         Ok(answer) => Err(answer),
         Err(error) => Err(format!("{unit} can't be reloaded: {error}")),
@@ -45,18 +48,15 @@ fn await_file(file: &Path) {
     }
 }
 
-/// Sends a request to the helper of the unit that systemd calls this for, and returns its answer.
+/// Sends a request to a helper by the socket in its RuntimeDirectory, and returns its answer.
 ///
 /// # Errors
-/// If there is none, or if the socket belongs to another process than the unit's main process:
-/// the unit's user could have put it there.
-pub(super) fn request(request: &[u8]) -> io::Result<String> {
-    let directory = env::var_os("RUNTIME_DIRECTORY").ok_or_else(|| {
-        io::Error::other("RUNTIME_DIRECTORY is not set: systemd calls this for its units")
-    })?;
-    let mut stream = connect(&control_socket(Path::new(&directory)))?;
+/// If there is none, or if the socket belongs to another process than the `helper`: the unit's user
+/// could have put it there.
+pub(super) fn request(directory: &Path, helper: i32, request: &[u8]) -> io::Result<String> {
+    let mut stream = connect(&control_socket(directory))?;
     let (pid, _) = peer(&stream)?;
-    if main_pid() != Some(pid) {
+    if pid != helper {
         return Err(io::Error::other(format!(
             "the control socket belongs to process {pid}, which is not the unit's main process"
         )));
@@ -75,6 +75,11 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
     socket.set_write_timeout(Some(TIME))?;
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(UnixStream::from(OwnedFd::from(socket)))
+}
+
+/// The RuntimeDirectory of the unit that systemd calls this for.
+pub(super) fn runtime_directory() -> Option<PathBuf> {
+    env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from)
 }
 
 /// The unit's main process; none where it has ended.

@@ -18,7 +18,7 @@ use crate::status::STOP;
 use crate::sys::process::Process;
 
 use super::membership::{PROCESSES, control_group, members};
-use super::reload::{main_pid, request};
+use super::reload::{main_pid, request, runtime_directory};
 
 /// How long servers may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -29,6 +29,19 @@ const LAST: Duration = Duration::from_secs(3);
 /// How often processes are looked for that were made in the meantime.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// The processes of a unit whose servers are to end.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    /// The unit, without suffix.
+    pub(crate) unit: String,
+    /// The helper, which lives on.
+    pub(crate) helper: i32,
+    /// The folder of the unit's control group.
+    pub(crate) group: PathBuf,
+    /// The helper's RuntimeDirectory.
+    pub(crate) runtime: PathBuf,
+}
+
 /// Ends all processes of the unit's control group but the helper and this one.
 ///
 /// A helper that ended by itself has left no process behind: it stays as long as there are some.
@@ -36,44 +49,65 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// # Errors
 /// In words, if the processes can't be found or do not end.
 pub(super) fn stop(unit: &str) -> Result<(), String> {
-    let Some(main) = main_pid() else {
+    let Some(helper) = main_pid() else {
         return Ok(());
     };
-    // Else it would go on to make servers. If it does not answer, it makes none either.
-    if let Err(error) = request(STOP.as_bytes()) {
-        log::info!("the helper of {unit} does not answer: {error}");
-    }
-    let own = i32::try_from(std::process::id()).unwrap_or_default();
-    let spare = [main, own];
-    let group = control_group().ok_or("the control group of the unit can't be found")?;
-    let mut told = HashSet::new();
-    let terminate = |process: &Process| match told.insert(process.pid()) {
-        true => process.kill(Signal::SIGTERM),
-        false => Ok(()),
+    let servers = Servers {
+        unit: unit.to_owned(),
+        helper,
+        group: control_group().ok_or("the control group of the unit can't be found")?,
+        runtime: runtime_directory().unwrap_or_default(),
     };
-    if rounds(&group, spare, GRACE, terminate) == 0 {
-        return Ok(());
-    }
-    if let Err(error) = kill(&group, spare) {
-        log::info!("{unit}: the processes are killed one by one: {error}");
-    }
-    match rounds(&group, spare, LAST, |process| process.kill(Signal::SIGKILL)) {
+    match end(&[servers]) {
         0 => Ok(()),
         count => Err(format!("{count} processes of {unit} do not end")),
     }
 }
 
-/// Signals the processes of a group again and again, until there are none or the time is over; how
-/// many there are then.
+/// Ends the servers of several units at once; how many processes do not end.
+pub(crate) fn end(units: &[Servers]) -> usize {
+    for Servers {
+        unit,
+        helper,
+        runtime,
+        ..
+    } in units
+    {
+        // Else it would go on to make servers. If it does not answer, it makes none either.
+        if let Err(error) = request(runtime, *helper, STOP.as_bytes()) {
+            log::info!("the helper of {unit} does not answer: {error}");
+        }
+    }
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let mut told = HashSet::new();
+    let terminate = |process: &Process| match told.insert(process.pid()) {
+        true => process.kill(Signal::SIGTERM),
+        false => Ok(()),
+    };
+    if rounds(units, own, GRACE, terminate) == 0 {
+        return 0;
+    }
+    for servers in units {
+        if let Err(error) = kill(&servers.group, [servers.helper, own]) {
+            let unit = &servers.unit;
+            log::info!("{unit}: the processes are killed one by one: {error}");
+        }
+    }
+    rounds(units, own, LAST, |process| process.kill(Signal::SIGKILL))
+}
+
+/// Signals the processes of the units again and again, until there are none or the time is over; how
+/// many there are then. The helpers and the process `own` are spared.
 fn rounds(
-    group: &Path,
-    spare: [i32; 2],
+    units: &[Servers],
+    own: i32,
     time: Duration,
     mut signal: impl FnMut(&Process) -> io::Result<()>,
 ) -> usize {
     let deadline = Instant::now() + time;
     loop {
-        let processes = processes(group, &spare);
+        let of_unit = |servers: &Servers| processes(&servers.group, &[servers.helper, own]);
+        let processes: Vec<Process> = units.iter().flat_map(of_unit).collect();
         if processes.is_empty() || Instant::now() >= deadline {
             return processes.len();
         }

@@ -1,5 +1,8 @@
 //! systemd's own manager of units, as far as we ask something of it.
 
+mod direct;
+mod relay;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -7,6 +10,9 @@ use std::pin::Pin;
 use futures_core::Stream;
 use zbus::{Connection, OwnedObjectPath, proxy};
 use zruntime::block_on;
+
+pub use direct::Verb as JobVerb;
+pub use direct::{Job, Loaded, Property, Systemd};
 
 #[proxy(
     interface = "org.freedesktop.systemd1.Manager",

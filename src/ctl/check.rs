@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::listening::{missing_servers, silent};
 use super::machine::{MAIN, Reading};
 use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
 use crate::problem::{Problem, Severity};
@@ -63,17 +64,18 @@ impl Counts {
 
 /// Checks /etc/xinetd.conf of the root, or each of `files` in its place.
 pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
+    let is_machine = root.is_none();
     let tree = DiskTree::new(root);
     let databases = Databases::read(&tree);
     if files.is_empty() {
-        return vec![check(&tree, &tree, Path::new(MAIN), &databases)];
+        return vec![check(&tree, &tree, Path::new(MAIN), &databases, is_machine)];
     }
     let in_place = |file: &PathBuf| {
         let with_main = WithMain {
             tree: &tree,
             main: file,
         };
-        check(&with_main, &tree, file, &databases)
+        check(&with_main, &tree, file, &databases, is_machine)
     };
     files.iter().map(in_place).collect()
 }
@@ -102,8 +104,23 @@ impl FileTree for WithMain<'_> {
     }
 }
 
-/// Checks what begins with the file `main` of `tree`, and the banners that lie in `disk`.
-fn check(tree: &dyn FileTree, disk: &DiskTree, main: &Path, databases: &Databases) -> Check {
+/// Adds which services do not listen on this machine, and why.
+pub(super) fn ask_systemd(checks: &mut [Check]) {
+    for check in checks {
+        check.problems.extend(silent(&check.services));
+        check.problems.sort_by(|a, b| a.place.cmp(&b.place));
+    }
+}
+
+/// Checks what begins with the file `main` of `tree`, and the banners that lie in `disk`;
+/// `is_machine` is whether the servers are looked for, as the tree is this machine's own.
+fn check(
+    tree: &dyn FileTree,
+    disk: &DiskTree,
+    main: &Path,
+    databases: &Databases,
+    is_machine: bool,
+) -> Check {
     let Reading {
         options,
         mut configuration,
@@ -125,6 +142,9 @@ fn check(tree: &dyn FileTree, disk: &DiskTree, main: &Path, databases: &Database
         &configuration.services,
         databases,
     ));
+    if is_machine {
+        problems.extend(missing_servers(&configuration.services));
+    }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     Check {
         main: main.to_owned(),
@@ -240,7 +260,7 @@ pub(super) mod tests {
                 .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
             let main = Path::new("/etc/xinetd.conf");
             let disk = DiskTree::new(None);
-            let checks = [check(&tree, &disk, main, &Databases::default())];
+            let checks = [check(&tree, &disk, main, &Databases::default(), false)];
             let (mut text, mut json) = (Vec::new(), Vec::new());
             super::super::text::print(&checks, &mut text).unwrap();
             super::super::json::print(&checks, &mut json).unwrap();

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::arguments::View;
 use super::layout::{fold, head, tail, width};
+use super::listening::{Listening, enabled_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use crate::config::Dropped;
@@ -31,6 +32,7 @@ pub(super) struct Row {
     listens: Option<String>,
     pub(super) standing: &'static str,
     enabled: bool,
+    listening: Option<bool>,
     pub(super) reason: Option<String>,
     server: Option<String>,
     unit: Option<String>,
@@ -39,7 +41,10 @@ pub(super) struct Row {
 /// Prints the list.
 pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
     let machine = Machine::read(view.root.clone())?;
-    let served = machine.services().map(|found| row(&found));
+    let found = || machine.services();
+    let units = found().filter_map(|found| enabled_unit(found.standing()));
+    let listening = Listening::look(view.root.as_deref(), units);
+    let served = found().map(|found| with_listening(row(&found), &listening));
     let dropped = machine.configuration.dropped.iter().map(dropped_row);
     let services: Vec<_> = served.chain(dropped).collect();
     if view.json {
@@ -51,6 +56,19 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         print(&services, out)?;
     }
     Ok(0)
+}
+
+/// The row with what is known of the socket.
+fn with_listening(row: Row, listening: &Listening) -> Row {
+    let unit = row.unit.as_deref().filter(|_| row.enabled);
+    let Some(unit) = unit.filter(|_| row.standing == "served") else {
+        return row;
+    };
+    Row {
+        listening: listening.listens(unit),
+        reason: listening.trouble(unit).map(ToString::to_string),
+        ..row
+    }
 }
 
 /// The row of a service.
@@ -75,6 +93,7 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         listens: Some(listens(service, chosen)),
         standing,
         enabled: service.enabled,
+        listening: None,
         reason,
         server: Some(server(service)),
         unit: found.unit().map(str::to_owned),
@@ -89,6 +108,7 @@ fn dropped_row(dropped: &Dropped) -> Row {
         listens: None,
         standing: "dropped",
         enabled: false,
+        listening: None,
         reason: Some("it has errors, see `xinetdctl check`".to_owned()),
         server: None,
         unit: None,
@@ -169,6 +189,7 @@ impl Row {
     /// The word for people.
     fn state(&self) -> &'static str {
         match (self.standing, self.enabled) {
+            ("served", true) if self.listening == Some(false) => "silent",
             ("served", true) => "on",
             ("served", false) => "off",
             ("native", _) => "native",
@@ -215,7 +236,7 @@ fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
         let begin = format!("{name:id$}  {place:listens$}  {word}");
         let before = id + listens + state + 6;
         match (&row.reason, row.standing) {
-            (Some(reason), "not_served" | "dropped") => {
+            (Some(reason), "not_served" | "dropped" | "served") => {
                 let reason = fold(&printable(reason), WIDTH - before);
                 let indent = format!("\n{:before$}", "");
                 writeln!(out, "{begin}  {}", reason.join(&indent))?;

@@ -12,6 +12,7 @@ pub(crate) mod fuzzing;
 mod json;
 mod layout;
 mod list;
+mod listening;
 mod machine;
 mod manual;
 mod metrics;
@@ -84,7 +85,10 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
 
 /// `xinetdctl check`: prints the report.
 fn check(arguments: &CheckArgs, out: &mut Output<'_>) -> Done {
-    let checks = check::run(arguments.view.root.clone(), &arguments.files);
+    let mut checks = check::run(arguments.view.root.clone(), &arguments.files);
+    if arguments.view.root.is_none() && arguments.files.is_empty() {
+        check::ask_systemd(&mut checks);
+    }
     if arguments.view.json {
         json::print(&checks, out)?;
     } else {

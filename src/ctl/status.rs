@@ -6,18 +6,20 @@ use std::io::Write;
 use clap::Args;
 use serde::Serialize;
 
-use super::layout::{head, width};
+use super::layout::{fold, head, width};
+use super::listening::Listening;
 use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
 use super::time::span;
 use crate::bus::client::{self, ServiceRow, SessionInfo, Sessions};
 use crate::problem::printable;
+use crate::reconcile::Trouble;
 
 /// Print what the services are doing: sessions, pauses, and what was counted since the machine was
 /// started.
 ///
 /// STATE is `serving` while a helper runs, `listening` while nobody needs one, `paused` after cps has
 /// tripped, `stopped` or `failed` where systemd does not listen, and `silent` where the helper does
-/// not answer.
+/// not answer. Why a service does not listen that is switched on stands below.
 ///
 /// Exit status: 0, or 1 if the coordinator can't be asked or there is no such service.
 #[derive(Debug, Args)]
@@ -63,6 +65,8 @@ struct Service<'a> {
     pause: Option<u64>,
     served: u64,
     refused: &'a BTreeMap<String, u64>,
+    /// Why it does not listen.
+    reason: Option<String>,
     /// Of one service alone; null where the caller may not see them.
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<Option<&'a [SessionInfo]>>,
@@ -72,9 +76,13 @@ struct Service<'a> {
 pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
     let (rows, _) = client::list_services().map_err(Failure::undone)?;
     let Some(name) = &arguments.id else {
+        let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
         match arguments.json {
-            true => json(rows.iter().map(|row| (row, None)), out)?,
-            false => print(&rows, out)?,
+            true => json(rows.iter().map(|row| (row, None)), &listening, out)?,
+            false => {
+                print(&rows, out)?;
+                print_troubles(&rows, &listening, out)?;
+            }
         }
         return Ok(0);
     };
@@ -82,12 +90,13 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
     let Some(row) = rows.iter().find(|row| row.unit == unit) else {
         return Err(Failure::undone(format!("{} is gone", printable(&unit))));
     };
+    let listening = Listening::look_at_enabled([unit.as_str()]);
     match arguments.json {
         true => {
             let sessions = sessions.as_deref().ok();
-            json(std::iter::once((row, Some(sessions))), out)?;
+            json(std::iter::once((row, Some(sessions))), &listening, out)?;
         }
-        false => detail(row, &sessions, out)?,
+        false => detail(row, &sessions, listening.trouble(&unit), out)?,
     }
     Ok(0)
 }
@@ -100,6 +109,7 @@ pub(super) fn kick(arguments: &KickArgs) -> Done {
 
 fn json<'a>(
     rows: impl Iterator<Item = (&'a ServiceRow, Option<Option<&'a [SessionInfo]>>)>,
+    listening: &Listening,
     out: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let services = rows.map(|(row, sessions)| Service {
@@ -112,6 +122,7 @@ fn json<'a>(
         pause: (row.state == "paused").then_some(row.pause),
         served: row.served,
         refused: &row.refused,
+        reason: listening.trouble(&row.unit).map(ToString::to_string),
         sessions,
     });
     out.json(&Answer {
@@ -145,6 +156,24 @@ pub(super) fn print(rows: &[ServiceRow], out: &mut Output<'_>) -> Result<(), Fai
     Ok(())
 }
 
+/// Those that should listen and do not, with the reason.
+fn print_troubles(
+    rows: &[ServiceRow],
+    listening: &Listening,
+    out: &mut Output<'_>,
+) -> Result<(), Failure> {
+    for row in rows {
+        if let Some(trouble) = listening.trouble(&row.unit) {
+            let id = printable(&row.id);
+            let text = printable(&format!("{id} does not listen: {trouble}"));
+            for line in fold(&text, WIDTH) {
+                writeln!(out, "{}", out.paint(BAD, line))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn style(state: &str) -> anstyle::Style {
     match state {
         "serving" => GOOD,
@@ -154,7 +183,12 @@ fn style(state: &str) -> anstyle::Style {
 }
 
 /// One service with its sessions.
-fn detail(row: &ServiceRow, sessions: &Sessions, out: &mut Output<'_>) -> Result<(), Failure> {
+fn detail(
+    row: &ServiceRow,
+    sessions: &Sessions,
+    trouble: Option<&Trouble>,
+    out: &mut Output<'_>,
+) -> Result<(), Failure> {
     let title = format!("{} ({})", printable(&row.id), printable(&row.source));
     writeln!(out, "{}", out.paint(HEAD, title))?;
     let state = out.paint(style(&row.state), &row.state);
@@ -163,6 +197,12 @@ fn detail(row: &ServiceRow, sessions: &Sessions, out: &mut Output<'_>) -> Result
         left => format!(", for {} more", span(left)),
     };
     writeln!(out, "  {}.socket: {state}{pause}", printable(&row.unit))?;
+    if let Some(trouble) = trouble {
+        let text = printable(&format!("it does not listen: {trouble}"));
+        for line in fold(&text, WIDTH - 2) {
+            writeln!(out, "  {}", out.paint(BAD, line))?;
+        }
+    }
     writeln!(
         out,
         "  {} running, {} waiting, {} served",
@@ -257,7 +297,7 @@ mod tests {
             age: 61,
         };
         let sessions = vec![session(4711, "192.0.2.7:40000"), session(0, "0.0.0.0:0")];
-        let text = printed(|out| detail(&row(), &Ok(sessions), out));
+        let text = printed(|out| detail(&row(), &Ok(sessions), None, out));
         let wanted = "\
 telnet (/etc/xinetd.d/telnet:1:9)
   telnet.socket: paused, for 7s more
@@ -271,7 +311,7 @@ telnet (/etc/xinetd.d/telnet:1:9)
 ";
         assert_eq!(text, wanted);
         let denied = Err("only root may see them".to_owned());
-        let text = printed(|out| detail(&row(), &denied, out));
+        let text = printed(|out| detail(&row(), &denied, None, out));
         assert!(
             text.ends_with("  the sessions are not shown: only root may see them\n"),
             "{text}"

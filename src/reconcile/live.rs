@@ -1,257 +1,236 @@
 //! What is: the state of units, and whether systemd really listens.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::systemctl::systemctl;
+use super::kernel::{Listener, Seen, Sockets};
+use crate::bus::systemd::{Loaded, Property, Systemd};
 
 /// What a service's units are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unit {
-    /// The socket is active.
-    pub(super) socket: bool,
-    /// The socket has failed.
-    pub(super) failed: bool,
-    /// systemd has the sockets that it should have.
-    pub(super) listens: bool,
-    /// A helper runs.
-    pub(super) service: bool,
+    pub(super) socket: Socket,
+    pub(super) service: Service,
+}
+
+/// What a socket is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Socket {
+    /// It is stopped, or was never started.
+    #[default]
+    Off,
+    /// A condition of the unit kept it from being started.
+    Unmet,
+    /// It could not be started, or has broken down.
+    Failed,
+    /// systemd calls it active; whether it listens.
+    On(Seen),
+}
+
+/// What a service is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Service {
+    #[default]
+    Off,
+    /// Its last helper has failed.
+    Failed,
+    /// A helper runs, or is about to.
+    On,
 }
 
 /// The units of all services.
-#[derive(Debug, Default)]
-pub(super) struct Live(BTreeMap<String, Unit>);
-
-/// A socket that listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Listener {
-    Stream(SocketAddr),
-    Datagram(SocketAddr),
-    Unix(String),
+#[derive(Clone, Debug, Default)]
+pub(super) struct Live {
+    units: BTreeMap<String, Unit>,
+    /// xinetd.target has been stopped: what is new is not started before it is.
+    pub(super) stopped: bool,
 }
 
 /// A socket without its descriptors may be one that was just started or stopped: then it is looked
 /// at again after this time.
 const DOUBT: Duration = Duration::from_millis(200);
 
+/// How long jobs of others are waited for: what they are about to change is not judged.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether they have ended.
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl Live {
-    /// Looks at the units with these names without suffix.
+    /// Looks at the units with these names without suffix. Whether a condition has kept a socket from being
+    /// started is asked for those alone that are `known`, as it takes a call each.
     ///
     /// # Errors
     /// In words, if systemd or the kernel does not tell.
-    pub(super) fn look(units: &BTreeSet<&str>) -> Result<Self, String> {
-        let first = Self::look_once(units)?;
-        let is_doubtful = |unit: &Unit| unit.socket && !unit.listens;
-        if !first.0.values().any(is_doubtful) {
+    pub(super) fn look(
+        systemd: &Systemd,
+        units: &BTreeSet<&str>,
+        known: &BTreeSet<&str>,
+    ) -> Result<Self, String> {
+        let first = Self::look_once(systemd, units, known)?;
+        let is_doubtful = |unit: &Unit| unit.socket == Socket::On(Seen::No);
+        if !first.units.values().any(is_doubtful) {
             return Ok(first);
         }
         thread::sleep(DOUBT);
-        let mut second = Self::look_once(units)?;
-        for (name, unit) in &mut second.0 {
-            unit.listens |= !is_doubtful(&first.get(name));
+        let mut second = Self::look_once(systemd, units, known)?;
+        for (name, unit) in &mut second.units {
+            if is_doubtful(unit) && !is_doubtful(&first.get(name)) {
+                unit.socket = Socket::On(Seen::Hidden);
+            }
         }
         Ok(second)
     }
 
-    fn look_once(units: &BTreeSet<&str>) -> Result<Self, String> {
-        let units: Vec<_> = units.iter().copied().collect();
-        let mut paragraphs = String::new();
-        // A command line has room for some thousand names.
-        for units in units.chunks(500) {
-            let names = units
-                .iter()
-                .flat_map(|unit| [format!("{unit}.socket"), format!("{unit}.service")]);
-            let options = ["show", "--property=Id,ActiveState,Listen", "--"];
-            let said = systemctl(options.map(str::to_owned).into_iter().chain(names))?;
-            paragraphs.push_str(&said);
-            paragraphs.push_str("\n\n");
-        }
-        let listeners = listeners().map_err(|error| format!("/proc/1/fd: {error}"))?;
-        Ok(Self(take(&paragraphs, &listeners)))
+    fn look_once(
+        systemd: &Systemd,
+        units: &BTreeSet<&str>,
+        known: &BTreeSet<&str>,
+    ) -> Result<Self, String> {
+        let loaded = at_rest(systemd, units)?;
+        let sockets = Sockets::look().map_err(|error| format!("/proc/net: {error}"))?;
+        let socket = |unit: &str| loaded.get(&format!("{unit}.socket"));
+        let active: Vec<(&str, &Loaded)> = units
+            .iter()
+            .filter_map(|unit| Some((*unit, socket(unit)?)))
+            .filter(|(_, loaded)| runs(loaded))
+            .collect();
+        let wanted = addresses(systemd, active.iter().map(|(_, loaded)| *loaded));
+        let active = active.iter().map(|(unit, _)| *unit);
+        let seen = wanted.iter().map(|wanted| match wanted {
+            Some(wanted) => sockets.has(wanted),
+            None => Seen::Hidden,
+        });
+        let seen: HashMap<&str, Seen> = active.zip(seen).collect();
+        let idle: Vec<(&str, &Loaded)> = units
+            .iter()
+            .filter(|unit| !seen.contains_key(*unit) && known.contains(*unit))
+            .filter_map(|unit| Some((*unit, socket(unit)?)))
+            .collect();
+        let unmet = unmet(systemd, idle.iter().map(|(_, loaded)| *loaded));
+        let unmet = idle.iter().zip(unmet).filter(|(_, unmet)| *unmet);
+        let unmet: HashSet<&str> = unmet.map(|((unit, _), _)| *unit).collect();
+        let state = |unit: &&str| {
+            let active = |name: &str| loaded.get(name).map(|loaded| loaded.active.as_str());
+            let service = match active(&format!("{unit}.service")) {
+                Some("failed") => Service::Failed,
+                Some("inactive") | None => Service::Off,
+                Some(_) => Service::On,
+            };
+            let socket = match (seen.get(unit), active(&format!("{unit}.socket"))) {
+                (Some(seen), _) => Socket::On(*seen),
+                (None, Some("failed")) => Socket::Failed,
+                (None, _) if unmet.contains(unit) => Socket::Unmet,
+                (None, _) => Socket::Off,
+            };
+            ((*unit).to_owned(), Unit { socket, service })
+        };
+        let target = loaded.get(TARGET);
+        Ok(Self {
+            units: units.iter().map(state).collect(),
+            stopped: target.is_some_and(|target| has_been_stopped(systemd, target)),
+        })
     }
 
     /// What a service's units are doing.
     pub(super) fn get(&self, unit: &str) -> Unit {
-        self.0.get(unit).copied().unwrap_or_default()
+        self.units.get(unit).copied().unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 impl Live {
     /// These units.
-    pub(super) fn of<const N: usize>(units: [(&str, Unit); N]) -> Self {
-        Self(units.map(|(unit, live)| (unit.to_owned(), live)).into())
-    }
-}
-
-/// What the answer of `systemctl show` says, which has a paragraph for each unit.
-fn take(said: &str, listeners: &HashSet<Listener>) -> BTreeMap<String, Unit> {
-    let mut live: BTreeMap<String, Unit> = BTreeMap::new();
-    for paragraph in said.split("\n\n") {
-        let value = |key: &str| {
-            let mut lines = paragraph.lines();
-            lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-        };
-        let (Some(id), Some(state)) = (value("Id"), value("ActiveState")) else {
-            continue;
-        };
-        let runs = matches!(state, "active" | "activating" | "reloading");
-        if let Some(name) = id.strip_suffix(".socket") {
-            let unit = live.entry(name.to_owned()).or_default();
-            unit.socket = state == "active";
-            unit.failed = state == "failed";
-            let wanted = paragraph
-                .lines()
-                .filter_map(|line| line.strip_prefix("Listen="));
-            // What is none of ours may be of any kind.
-            let mut known = wanted.filter_map(listener);
-            unit.listens = known.all(|one| listeners.contains(&one));
-        } else if let Some(name) = id.strip_suffix(".service") {
-            live.entry(name.to_owned()).or_default().service = runs || state == "deactivating";
+    pub(super) fn of(units: impl IntoIterator<Item = (String, Unit)>) -> Self {
+        Self {
+            units: units.into_iter().collect(),
+            stopped: false,
         }
     }
-    live
-}
 
-/// A listener as systemctl shows it: `[::]:23 (Stream)`.
-fn listener(text: &str) -> Option<Listener> {
-    let (address, kind) = text.rsplit_once(' ')?;
-    if address.starts_with('/') {
-        return Some(Listener::Unix(address.to_owned()));
-    }
-    // The zone of a link-local address: the kernel's list has none.
-    let address = match address.split_once('%') {
-        Some((before, zone)) => match zone.split_once("]:") {
-            Some((_, port)) => format!("{before}]:{port}"),
-            None => before.to_owned(),
-        },
-        None => address.to_owned(),
-    };
-    let address = address.parse().ok()?;
-    match kind {
-        "(Stream)" => Some(Listener::Stream(address)),
-        "(Datagram)" => Some(Listener::Datagram(address)),
-        _ => None,
+    /// A unit as it is from now on.
+    pub(super) fn put(&mut self, unit: &str, now: Unit) {
+        self.units.insert(unit.to_owned(), now);
     }
 }
 
-/// The listening sockets of systemd.
-fn listeners() -> std::io::Result<HashSet<Listener>> {
-    let mut inodes = HashSet::new();
-    for entry in fs::read_dir("/proc/1/fd")? {
-        // Some may be closed meanwhile.
-        if let Ok(target) = fs::read_link(entry?.path())
-            && let Some(text) = target.to_str()
-            && let Some(inode) = text.strip_prefix("socket:[")
-        {
-            inodes.insert(inode.trim_end_matches(']').to_owned());
+/// What binds all sockets together.
+const TARGET: &str = "xinetd.target";
+
+/// All that systemd has in memory, once it has nothing more to do with these units.
+fn at_rest(systemd: &Systemd, units: &BTreeSet<&str>) -> Result<HashMap<String, Loaded>, String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let loaded = systemd.units()?;
+        let is_busy = |unit: &&str| {
+            let socket = loaded.get(&format!("{unit}.socket"));
+            socket.is_some_and(|socket| socket.has_job || socket.active.ends_with("activating"))
+        };
+        if !units.iter().any(is_busy) || Instant::now() >= deadline {
+            return Ok(loaded);
         }
+        thread::sleep(PAUSE);
     }
-    let mut listeners = HashSet::new();
-    for (file, kind) in [
-        ("tcp", Listener::Stream as fn(SocketAddr) -> Listener),
-        ("tcp6", Listener::Stream),
-        ("udp", Listener::Datagram),
-        ("udp6", Listener::Datagram),
-    ] {
-        let text = fs::read_to_string(format!("/proc/net/{file}")).unwrap_or_default();
-        let rows = text
-            .lines()
-            .filter_map(inet)
-            .filter(|(inode, _)| inodes.contains(*inode));
-        listeners.extend(rows.map(|(_, address)| kind(address)));
-    }
-    let text = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    let rows = text.lines().filter_map(|line| {
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        let &[.., inode, path] = words.as_slice() else {
-            return None;
-        };
-        inodes
-            .contains(inode)
-            .then(|| Listener::Unix(path.to_owned()))
-    });
-    listeners.extend(rows);
-    Ok(listeners)
 }
 
-/// The inode and the local address of a line of /proc/net/tcp and its like (proc_net_tcp.txt).
-fn inet(line: &str) -> Option<(&str, SocketAddr)> {
-    let mut words = line.split_ascii_whitespace();
-    let (address, port) = words.nth(1)?.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let inode = words.nth(7)?;
-    // Words of 32 bits, each in the order of the machine.
-    let word = |index: usize| {
-        let text = address.get(index * 8..index * 8 + 8)?;
-        u32::from_str_radix(text, 16).ok().map(u32::to_ne_bytes)
-    };
-    let address: IpAddr = match address.len() {
-        8 => Ipv4Addr::from(word(0)?).into(),
-        32 => {
-            let words = [word(0)?, word(1)?, word(2)?, word(3)?];
-            let mut bytes = [0; 16];
-            for (place, byte) in bytes.iter_mut().zip(words.into_iter().flatten()) {
-                *place = byte;
-            }
-            Ipv6Addr::from(bytes).into()
-        }
-        _ => return None,
-    };
-    Some((inode, SocketAddr::new(address, port)))
+/// Whether systemd takes it for one that listens.
+fn runs(socket: &Loaded) -> bool {
+    matches!(
+        socket.active.as_str(),
+        "active" | "activating" | "reloading"
+    )
 }
 
-#[cfg(test)]
-mod tests {
-    use std::net::{TcpListener, UdpSocket};
+/// Where these sockets should listen; none for one that is gone meanwhile.
+pub(super) fn addresses<'a>(
+    systemd: &Systemd,
+    sockets: impl Iterator<Item = &'a Loaded>,
+) -> Vec<Option<Vec<Listener>>> {
+    let property = |of| Property {
+        of,
+        interface: "Socket",
+        name: "Listen",
+    };
+    let wanted: Vec<_> = sockets.map(property).collect();
+    let values = systemd.properties::<Vec<(String, String)>>(&wanted);
+    // What is none of ours may be of any kind.
+    let known = |rows: Vec<(String, String)>| {
+        let known = rows.iter();
+        let known = known.filter_map(|(kind, address)| Listener::parse(kind, address));
+        known.collect()
+    };
+    values.into_iter().map(|rows| rows.map(known)).collect()
+}
 
-    use super::*;
+/// Whether a condition has kept these from being started.
+fn unmet<'a>(systemd: &Systemd, units: impl Iterator<Item = &'a Loaded>) -> Vec<bool> {
+    let units: Vec<_> = units.collect();
+    let property = |name| move |of: &&'a Loaded| unit_property(of, name);
+    let asked: Vec<_> = units
+        .iter()
+        .map(property("ConditionTimestampMonotonic"))
+        .collect();
+    let asked = systemd.properties::<u64>(&asked);
+    let met: Vec<_> = units.iter().map(property("ConditionResult")).collect();
+    let met = systemd.properties::<bool>(&met);
+    let unmet = |(asked, met): (Option<u64>, Option<bool>)| {
+        asked.is_some_and(|time| time > 0) && met == Some(false)
+    };
+    asked.into_iter().zip(met).map(unmet).collect()
+}
 
-    #[test]
-    fn units_are_read_as_systemctl_shows_them() {
-        let said = "Listen=[::]:23 (Stream)\nId=a.socket\nActiveState=active\n\n\
-                    Id=a.service\nActiveState=deactivating\n\n\
-                    Listen=127.0.0.1:37 (Datagram)\nListen=/run/x (Stream)\nId=b.socket\nActiveState=active\n\n\
-                    Id=b.service\nActiveState=inactive\n\nId=c.socket\nActiveState=failed\n";
-        let there = |text: &str| listener(text).unwrap();
-        let listeners =
-            HashSet::from([there("[::]:23 (Stream)"), there("127.0.0.1:37 (Datagram)")]);
-        let live = take(said, &listeners);
-        let unit = |socket, failed, listens, service| Unit {
-            socket,
-            failed,
-            listens,
-            service,
-        };
-        assert_eq!(live["a"], unit(true, false, true, true));
-        assert_eq!(live["b"], unit(true, false, false, false));
-        assert_eq!(live["c"], unit(false, true, true, false));
+fn unit_property<'a>(of: &'a Loaded, name: &'static str) -> Property<'a> {
+    Property {
+        of,
+        interface: "Unit",
+        name,
     }
+}
 
-    #[test]
-    fn a_zone_is_left_out() {
-        let plain = listener("[fe80::1]:23 (Stream)");
-        assert!(plain.is_some());
-        assert_eq!(listener("[fe80::1%eth0]:23 (Stream)"), plain);
-        assert_eq!(listener("[fe80::1]:23%eth0 (Stream)"), plain);
-        assert_eq!(listener("fifo (FIFO)"), None);
-    }
-
-    #[test]
-    fn the_kernels_list_has_what_listens() {
-        let inodes = |file: &str| {
-            let text = fs::read_to_string(format!("/proc/net/{file}")).unwrap();
-            let rows = text
-                .lines()
-                .filter_map(|line| inet(line).map(|(_, address)| address));
-            rows.collect::<Vec<_>>()
-        };
-        let four = TcpListener::bind("127.0.0.1:0").unwrap();
-        let six = UdpSocket::bind("[::1]:0").unwrap();
-        assert!(inodes("tcp").contains(&four.local_addr().unwrap()));
-        assert!(inodes("udp6").contains(&six.local_addr().unwrap()));
-    }
+/// Whether a unit was active once, and is no longer.
+fn has_been_stopped(systemd: &Systemd, unit: &Loaded) -> bool {
+    let ended = [unit_property(unit, "InactiveEnterTimestampMonotonic")];
+    let ended = systemd.properties::<u64>(&ended).pop().flatten();
+    unit.active == "inactive" && !unit.has_job && ended.is_some_and(|time| time > 0)
 }

@@ -6,10 +6,14 @@
 //! path unit starts this program when the generator has run.
 #![forbid(unsafe_code)]
 
+mod farewell;
+mod kernel;
 mod live;
 mod plan;
+mod problems;
 mod record;
 mod steps;
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,14 +24,24 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bus::systemd::Systemd;
 use crate::journal::Journal;
 use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
 
 use live::Live;
-use plan::plan;
-use record::Record;
+use plan::{Fault, Outcome, Step, plan};
+use problems::Problems;
+use record::{Record, settle};
 
 pub use record::{Done, LAST, read_done};
+pub use trouble::{Trouble, troubles};
+
+/// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
+/// line, and finds none for a process that has gone by then.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// How often sockets are opened that fail again while this program runs.
+const ROUNDS: u32 = 3;
 
 /// How long the generator may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,48 +58,92 @@ pub fn main() -> ExitCode {
         log::error!("{error}");
     }
     journal.flush();
+    thread::sleep(LINGER);
     match ran {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// Whether all was done. What a reload has brought meanwhile is done as well: whoever waits for us
-/// waits for that.
+/// Whether all was done. What a reload has brought meanwhile is done as well, and so are sockets that have
+/// failed meanwhile: a start of this program that comes while it runs is lost.
 fn run() -> Result<bool, String> {
     let stamp = SpecDirectory::usual().path().join(STAMP);
-    let mut is_complete = follow()?;
-    while stamp.exists() {
-        is_complete = follow()?;
+    let mut systemd = Systemd::connect()?;
+    let mut run = follow(&mut systemd)?;
+    let mut rounds = 0;
+    while stamp.exists() || rounds < ROUNDS && run.is_outdated(&systemd)? {
+        run = follow(&mut systemd)?;
+        rounds += 1;
     }
-    Ok(is_complete)
+    Ok(run.is_complete)
 }
 
-/// Does what is to be done after one reload; whether all of it could be done.
-fn follow() -> Result<bool, String> {
+/// What came of a run.
+struct Run {
+    is_complete: bool,
+    /// The units that should listen, but for those that could not be opened.
+    listening: Vec<String>,
+}
+
+impl Run {
+    /// Whether one of the sockets has failed since.
+    fn is_outdated(&self, systemd: &Systemd) -> Result<bool, String> {
+        let loaded = systemd.units()?;
+        let state = |unit: &String| loaded.get(&format!("{unit}.socket"));
+        let mut states = self.listening.iter().filter_map(state);
+        Ok(states.any(|socket| socket.active == "failed"))
+    }
+}
+
+/// Does what is to be done after one reload.
+fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     let wanted = wanted()?;
     let path = Path::new(APPLIED);
-    let Some(before) = Record::read(path) else {
-        // At boot, or just installed: systemd and the administrator start what is to be started.
-        return wanted.write(path).map(|()| true);
+    let before = Record::read(path);
+    let known: BTreeSet<&str> = match &before {
+        Some(before) => before.names().collect(),
+        None => wanted.names().collect(),
     };
-    let units: BTreeSet<&str> = before.names().chain(wanted.names()).collect();
-    let live = Live::look(&units)?;
-    let actions = plan(&before, &wanted, &live);
-    if actions.is_empty() {
-        return wanted.write(path).map(|()| true);
-    }
-    let done = steps::take(&actions);
-    let failed: Vec<_> = done.iter().filter(|done| done.error.is_some()).collect();
-    // What has failed is tried again the next time.
-    let mut applied = wanted;
-    for done in &failed {
-        applied.put_back(&done.unit, &before);
-    }
+    let units: BTreeSet<&str> = known.iter().copied().chain(wanted.names()).collect();
+    let live = Live::look(systemd, &units, &known)?;
+    let actions = plan(before.as_ref(), &wanted, &live);
+    let outcomes = steps::take(systemd, &actions);
+    outcomes.iter().for_each(say);
+    let problems = Problems::read();
+    let mut applied = settle(before.as_ref(), &wanted, &live, &outcomes);
+    applied.problems = problems.print();
     applied.write(path)?;
-    let is_complete = failed.is_empty();
-    record::write_done(&done)?;
-    Ok(is_complete)
+    // Once, and not at each reload.
+    if before.is_none_or(|before| before.problems != applied.problems) {
+        problems.say();
+    }
+    if !outcomes.is_empty() {
+        record::write_done(&outcomes)?;
+    }
+    Ok(Run {
+        is_complete: outcomes.iter().all(is_as_it_can_be),
+        listening: applied.listening().map(str::to_owned).collect(),
+    })
+}
+
+/// Whether it was done, or waits for a server that is not there: many machines have such files, and are
+/// not to be called degraded for it.
+fn is_as_it_can_be(outcome: &Outcome) -> bool {
+    matches!(
+        outcome.fault,
+        None | Some(Fault::Silent(Trouble::Unmet { .. }))
+    )
+}
+
+fn say(Outcome { action, fault }: &Outcome) {
+    let plan::Action { unit, step, why } = action;
+    match fault {
+        // At each reload.
+        None if *step == Step::Keep => log::debug!("{unit}: {step}, as {why}"),
+        None => log::info!("{unit}: {step}, as {why}"),
+        Some(fault) => log::error!("{unit}: {step}, as {why}, failed: {fault}"),
+    }
 }
 
 /// What the generator has written, once it is not at work.

@@ -1,9 +1,15 @@
 //! What is to be done, of what was, what is wanted and what is.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::live::{Live, Unit};
-use super::record::{Applied, Record};
+use super::kernel::Seen;
+use super::live::{Live, Service, Socket, Unit};
+use super::record::{Applied, Record, Stand};
+use super::trouble::Trouble;
 
 /// Something to do with the units of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub(super) enum Step {
     Respawn,
     /// The helper takes its new spec.
     Reload,
+    /// Nothing is touched, which is worth a word.
+    Keep,
 }
 
 /// Why it is done.
@@ -43,6 +51,8 @@ pub(super) enum Why {
     Enabled,
     /// There were no such units before.
     New,
+    /// It should have listened before, and did not.
+    Silent,
     /// The socket is another one now.
     Socket,
     /// systemd has closed it without saying so.
@@ -51,6 +61,12 @@ pub(super) enum Why {
     Service,
     /// The settings are others now.
     Settings,
+    /// Something has changed that the next helper has by itself.
+    Idle,
+    /// The administrator has stopped it, or has never started it.
+    Stopped,
+    /// The administrator has stopped all services.
+    AllStopped,
 }
 
 impl fmt::Display for Step {
@@ -61,6 +77,7 @@ impl fmt::Display for Step {
             Self::Start => "start",
             Self::Respawn => "respawn",
             Self::Reload => "reload",
+            Self::Keep => "keep",
         })
     }
 }
@@ -73,24 +90,39 @@ impl fmt::Display for Why {
             Self::Disabled => "it is switched off now",
             Self::Enabled => "it is switched on now",
             Self::New => "it is new",
+            Self::Silent => "it did not listen",
             Self::Socket => "its socket has changed",
             Self::Closed => "systemd had closed its socket",
             Self::Service => "how its helper runs has changed",
             Self::Settings => "its settings have changed",
+            Self::Idle => "no helper runs: the next one takes what has changed",
+            Self::Stopped => "its socket was stopped, or never started, with systemctl",
+            Self::AllStopped => "xinetd.target is stopped",
         })
     }
 }
 
 /// All that is to be done, in the order in which it is to be done.
-pub(super) fn plan(before: &Record, wanted: &Record, live: &Live) -> Vec<Action> {
-    let names = before.names().chain(wanted.names());
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names.dedup();
+///
+/// `before` is none where nothing was ever applied: at boot, or where the bridge was just installed. There
+/// systemd and the administrator start what is to be started.
+pub(super) fn plan(before: Option<&Record>, wanted: &Record, live: &Live) -> Vec<Action> {
+    let known = before.into_iter().flat_map(Record::names);
+    let names: BTreeSet<&str> = known.chain(wanted.names()).collect();
     let mut actions: Vec<Action> = names
         .into_iter()
         .filter_map(|unit| {
-            let (step, why) = of(before.get(unit), wanted.get(unit), live.get(unit))?;
+            let was = match before {
+                None => Was::Unknown,
+                Some(before) => match before.get(unit) {
+                    Some(applied) if applied.stand != Stand::Leaving => Was::Applied(applied),
+                    _ => Was::Missing,
+                },
+            };
+            let (step, why) = match wanted.get(unit) {
+                None => gone(live.get(unit)),
+                Some(wanted) => of(was, wanted, live.get(unit), live.stopped),
+            }?;
             let unit = unit.to_owned();
             Some(Action { unit, step, why })
         })
@@ -99,205 +131,105 @@ pub(super) fn plan(before: &Record, wanted: &Record, live: &Live) -> Vec<Action>
     actions
 }
 
-/// What is to be done with one service.
-fn of(before: Option<&Applied>, wanted: Option<&Applied>, live: Unit) -> Option<(Step, Why)> {
-    let Some(wanted) = wanted else {
-        let runs = live.socket || live.service;
-        return runs.then_some((Step::Stop, Why::Gone));
-    };
-    let was_enabled = before.is_some_and(|before| before.enabled);
-    if was_enabled && !wanted.enabled && live.socket {
-        return Some((Step::Stop, Why::Disabled));
-    }
-    if !live.socket {
-        // One that an administrator has stopped stays so.
-        let why = match before {
-            None => Why::New,
-            Some(before) if !before.enabled => Why::Enabled,
-            // It could not listen, and it is said where to now.
-            Some(before) if live.failed && before.socket != wanted.socket => Why::Socket,
-            Some(_) => return None,
-        };
-        return wanted.enabled.then_some((Step::Start, why));
-    }
-    if !live.listens {
-        return Some((Step::Rebind, Why::Closed));
-    }
-    let before = before?;
-    if before.socket != wanted.socket {
-        return Some((Step::Rebind, Why::Socket));
-    }
-    if !live.service {
-        return None;
-    }
-    if before.service != wanted.service {
-        return Some((Step::Respawn, Why::Service));
-    }
-    (before.spec != wanted.spec).then_some((Step::Reload, Why::Settings))
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// What was to be done.
+    pub(super) action: Action,
+    /// Why it was not.
+    pub(super) fault: Option<Fault>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Why an action was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// systemd says this.
+    Told(String),
+    /// The socket does not listen.
+    Silent(Trouble),
+}
 
-    const ON: Applied = Applied {
-        socket: 1,
-        service: 2,
-        spec: 3,
-        enabled: true,
-    };
-    const OFF: Applied = Applied {
-        enabled: false,
-        ..ON
-    };
-    const STOPPED: Unit = Unit {
-        socket: false,
-        failed: false,
-        listens: false,
-        service: false,
-    };
-    const LISTENS: Unit = Unit {
-        socket: true,
-        listens: true,
-        ..STOPPED
-    };
-    const SERVES: Unit = Unit {
-        service: true,
-        ..LISTENS
-    };
-
-    #[test]
-    fn the_matrix_of_reloads() {
-        let socket = Applied { socket: 9, ..ON };
-        let service = Applied { service: 9, ..ON };
-        let spec = Applied { spec: 9, ..ON };
-        let all = Applied {
-            socket: 9,
-            service: 9,
-            spec: 9,
-            enabled: true,
-        };
-        let zombie = Unit {
-            listens: false,
-            ..SERVES
-        };
-        let failed = Unit {
-            failed: true,
-            ..STOPPED
-        };
-        let left = Unit {
-            service: true,
-            ..STOPPED
-        };
-        let rows = [
-            // Nothing has changed: nothing is touched.
-            (Some(ON), Some(ON), SERVES, None),
-            (Some(ON), Some(ON), LISTENS, None),
-            (Some(ON), Some(ON), STOPPED, None),
-            (Some(OFF), Some(OFF), LISTENS, None),
-            (None, None, STOPPED, None),
-            // New and gone, on and off.
-            (None, Some(ON), STOPPED, Some((Step::Start, Why::New))),
-            (None, Some(OFF), STOPPED, None),
-            (
-                Some(OFF),
-                Some(ON),
-                STOPPED,
-                Some((Step::Start, Why::Enabled)),
-            ),
-            (Some(OFF), Some(ON), LISTENS, None),
-            (
-                Some(ON),
-                Some(OFF),
-                SERVES,
-                Some((Step::Stop, Why::Disabled)),
-            ),
-            (Some(ON), Some(OFF), STOPPED, None),
-            (Some(ON), None, SERVES, Some((Step::Stop, Why::Gone))),
-            (Some(ON), None, left, Some((Step::Stop, Why::Gone))),
-            (Some(ON), None, STOPPED, None),
-            // Something has changed.
-            (
-                Some(ON),
-                Some(socket),
-                SERVES,
-                Some((Step::Rebind, Why::Socket)),
-            ),
-            (
-                Some(ON),
-                Some(socket),
-                LISTENS,
-                Some((Step::Rebind, Why::Socket)),
-            ),
-            (Some(ON), Some(socket), STOPPED, None),
-            (
-                Some(ON),
-                Some(socket),
-                failed,
-                Some((Step::Start, Why::Socket)),
-            ),
-            (Some(ON), Some(ON), failed, None),
-            (
-                Some(ON),
-                Some(service),
-                SERVES,
-                Some((Step::Respawn, Why::Service)),
-            ),
-            (Some(ON), Some(service), LISTENS, None),
-            (
-                Some(ON),
-                Some(spec),
-                SERVES,
-                Some((Step::Reload, Why::Settings)),
-            ),
-            (Some(ON), Some(spec), LISTENS, None),
-            (
-                Some(ON),
-                Some(all),
-                SERVES,
-                Some((Step::Rebind, Why::Socket)),
-            ),
-            // systemd has closed it.
-            (
-                Some(ON),
-                Some(ON),
-                zombie,
-                Some((Step::Rebind, Why::Closed)),
-            ),
-            (None, Some(ON), zombie, Some((Step::Rebind, Why::Closed))),
-            (
-                Some(OFF),
-                Some(OFF),
-                zombie,
-                Some((Step::Rebind, Why::Closed)),
-            ),
-            (
-                Some(ON),
-                Some(OFF),
-                zombie,
-                Some((Step::Stop, Why::Disabled)),
-            ),
-        ];
-        for (before, wanted, live, expected) in rows {
-            let found = of(before.as_ref(), wanted.as_ref(), live);
-            assert_eq!(found, expected, "{before:?} {wanted:?} {live:?}");
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(error) => f.write_str(error),
+            Self::Silent(trouble) => trouble.fmt(f),
         }
     }
+}
 
-    #[test]
-    fn ports_are_freed_before_they_are_taken() {
-        let before = Record::of([("old", ON), ("moved", ON)]);
-        let wanted = Record::of([("moved", Applied { socket: 9, ..ON }), ("new", ON)]);
-        let live = Live::of([("old", SERVES), ("moved", SERVES)]);
-        let steps: Vec<_> = plan(&before, &wanted, &live)
-            .into_iter()
-            .map(|action| (action.unit, action.step))
-            .collect();
-        let expected = [
-            ("old".to_owned(), Step::Stop),
-            ("moved".to_owned(), Step::Rebind),
-            ("new".to_owned(), Step::Start),
-        ];
-        assert_eq!(steps, expected);
+/// What was applied of a service.
+#[derive(Clone, Copy, Debug)]
+enum Was<'a> {
+    /// Nothing was ever applied, of any service.
+    Unknown,
+    /// It was not there.
+    Missing,
+    /// This.
+    Applied(&'a Applied),
+}
+
+/// What is to be done with units that no service has any more.
+fn gone(live: Unit) -> Option<(Step, Why)> {
+    let is_left = matches!(live.socket, Socket::On(_) | Socket::Failed)
+        || matches!(live.service, Service::On | Service::Failed);
+    is_left.then_some((Step::Stop, Why::Gone))
+}
+
+/// What is to be done with one service; `stopped` is whether all services are.
+fn of(was: Was<'_>, wanted: &Applied, live: Unit, stopped: bool) -> Option<(Step, Why)> {
+    let Socket::On(seen) = live.socket else {
+        return match was {
+            Was::Applied(before) if before.enabled && !wanted.enabled => {
+                (live.socket == Socket::Failed).then_some((Step::Stop, Why::Disabled))
+            }
+            _ if !wanted.enabled && !is_down(was) => None,
+            _ if stopped => Some((Step::Keep, Why::AllStopped)),
+            _ => Some(off(was, live.socket)),
+        };
+    };
+    let before = match was {
+        Was::Applied(before) => Some(before),
+        Was::Unknown | Was::Missing => None,
+    };
+    if before.is_some_and(|before| before.enabled) && !wanted.enabled {
+        return Some((Step::Stop, Why::Disabled));
+    }
+    let differs =
+        |part: fn(&Applied) -> u64| before.is_some_and(|before| part(before) != part(wanted));
+    if differs(|applied| applied.socket) {
+        return Some((Step::Rebind, Why::Socket));
+    }
+    if seen == Seen::No {
+        return Some((Step::Rebind, Why::Closed));
+    }
+    let (step, why) = if differs(|applied| applied.service) {
+        (Step::Respawn, Why::Service)
+    } else if differs(|applied| applied.spec) {
+        (Step::Reload, Why::Settings)
+    } else {
+        return None;
+    };
+    Some(match live.service {
+        Service::On => (step, why),
+        Service::Off | Service::Failed => (Step::Keep, Why::Idle),
+    })
+}
+
+/// Whether it was left without the socket that it should have.
+fn is_down(was: Was<'_>) -> bool {
+    matches!(was, Was::Applied(before) if before.stand == Stand::Down)
+}
+
+/// What is to be done with a service that is switched on and whose socket is not active.
+fn off(was: Was<'_>, socket: Socket) -> (Step, Why) {
+    let keep = (Step::Keep, Why::Stopped);
+    match (was, socket) {
+        (Was::Missing, _) => (Step::Start, Why::New),
+        _ if is_down(was) => (Step::Start, Why::Silent),
+        (Was::Applied(before), _) if !before.enabled => (Step::Start, Why::Enabled),
+        (_, Socket::Failed | Socket::Unmet) => (Step::Start, Why::Silent),
+        // One that an administrator has stopped stays so.
+        (Was::Unknown | Was::Applied(_), _) => keep,
     }
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 
+use super::live::{Live, Socket};
+use super::plan::{Outcome, Step, Why};
 use crate::generated;
 use crate::translate::SpecDirectory;
 
@@ -23,6 +25,9 @@ pub const LAST: &str = "/run/xinetd-reconcile/last.toml";
 /// The units of all services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
+    /// What was wrong with the files ([`Problems::print`](super::problems::Problems::print)).
+    #[serde(default, with = "hexadecimal")]
+    pub(super) problems: u64,
     units: BTreeMap<String, Applied>,
 }
 
@@ -40,6 +45,24 @@ pub(super) struct Applied {
     pub(super) spec: u64,
     /// Whether xinetd.target starts it.
     pub(super) enabled: bool,
+    /// How it was left.
+    #[serde(default)]
+    pub(super) stand: Stand,
+}
+
+/// How a service was left: what it does now may have other reasons then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stand {
+    /// Its socket was active: if it is stopped now, the administrator has stopped it.
+    #[default]
+    Up,
+    /// The administrator had stopped its socket, or it is switched off.
+    Stopped,
+    /// It should listen, and does not.
+    Down,
+    /// It has gone, but its units could not be stopped.
+    Leaving,
 }
 
 /// Something that was done.
@@ -47,7 +70,7 @@ pub(super) struct Applied {
 pub struct Done {
     /// The unit without suffix.
     pub unit: String,
-    /// `stop`, `rebind`, `start`, `respawn` or `reload`.
+    /// `stop`, `rebind`, `start`, `respawn`, `reload` or `keep`.
     pub step: String,
     /// What for, in words.
     pub why: String,
@@ -75,16 +98,16 @@ impl Record {
         let mut units = BTreeMap::new();
         for unit in generated::units()? {
             let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
-            let link = format!("xinetd.target.wants/{unit}.socket");
             let applied = Applied {
                 socket: hash(section(&read(".socket")?, b"[Socket]")),
                 service: hash(section(&read(".service")?, b"[Service]")),
                 spec: hash(&fs::read(specs.spec(&unit))?),
-                enabled: fs::symlink_metadata(directory.join(link)).is_ok(),
+                enabled: generated::is_enabled(&unit),
+                stand: Stand::default(),
             };
             units.insert(unit, applied);
         }
-        Ok(Self { units })
+        Ok(Self { problems: 0, units })
     }
 
     /// What a predecessor has written; none if there is nothing that can be read.
@@ -105,28 +128,71 @@ impl Record {
         self.units.keys().map(String::as_str)
     }
 
-    pub(super) fn get(&self, unit: &str) -> Option<&Applied> {
-        self.units.get(unit)
+    /// Those of them that were left with an active socket.
+    pub(super) fn listening(&self) -> impl Iterator<Item = &str> {
+        let up = self.units.iter();
+        let up = up.filter(|(_, applied)| applied.stand == Stand::Up);
+        up.map(|(unit, _)| unit.as_str())
     }
 
-    /// Has a unit as it was before, if it was there.
-    pub(super) fn put_back(&mut self, unit: &str, before: &Self) {
-        match before.units.get(unit) {
-            Some(applied) => self.units.insert(unit.to_owned(), *applied),
-            None => self.units.remove(unit),
-        };
+    pub(super) fn get(&self, unit: &str) -> Option<&Applied> {
+        self.units.get(unit)
     }
 }
 
 #[cfg(test)]
 impl Record {
     /// These units.
-    pub(super) fn of<const N: usize>(units: [(&str, Applied); N]) -> Self {
-        let units = units.map(|(unit, applied)| (unit.to_owned(), applied));
+    pub(super) fn of(units: impl IntoIterator<Item = (String, Applied)>) -> Self {
         Self {
-            units: units.into(),
+            problems: 0,
+            units: units.into_iter().collect(),
         }
     }
+}
+
+/// What is applied when all that was planned has been tried; `live` is what was before.
+///
+/// What has failed stands as it was, so that it is tried again the next time.
+pub(super) fn settle(
+    before: Option<&Record>,
+    wanted: &Record,
+    live: &Live,
+    outcomes: &[Outcome],
+) -> Record {
+    let was = |unit: &str| before.and_then(|before| before.get(unit)).copied();
+    let mut units: BTreeMap<String, Applied> = BTreeMap::new();
+    for (unit, applied) in &wanted.units {
+        let stand = match live.get(unit).socket {
+            Socket::On(_) => Stand::Up,
+            Socket::Off | Socket::Unmet | Socket::Failed => Stand::Stopped,
+        };
+        units.insert(unit.clone(), Applied { stand, ..*applied });
+    }
+    for Outcome { action, fault } in outcomes {
+        let has_failed = fault.is_some();
+        let applied = wanted.get(&action.unit).copied();
+        let is_left = |stand| applied.map(|applied| Applied { stand, ..applied });
+        let left = match (action.step, action.why) {
+            (Step::Start | Step::Rebind, _) if has_failed => is_left(Stand::Down),
+            (Step::Start | Step::Rebind, _) => is_left(Stand::Up),
+            (Step::Stop, Why::Gone) if has_failed => {
+                let leaving = |applied| Applied {
+                    stand: Stand::Leaving,
+                    ..applied
+                };
+                was(&action.unit).map(leaving)
+            }
+            (_, Why::AllStopped) => is_left(Stand::Down),
+            (_, _) if has_failed => was(&action.unit),
+            (Step::Stop, _) => is_left(Stand::Stopped),
+            (Step::Respawn | Step::Reload | Step::Keep, _) => continue,
+        };
+        if let Some(left) = left {
+            units.insert(action.unit.clone(), left);
+        }
+    }
+    Record { problems: 0, units }
 }
 
 /// What was done the last times that something was.
@@ -148,11 +214,16 @@ pub fn read_done(path: &Path) -> io::Result<Vec<Done>> {
 ///
 /// # Errors
 /// In words.
-pub(super) fn write_done(new: &[Done]) -> Result<(), String> {
+pub(super) fn write_done(new: &[Outcome]) -> Result<(), String> {
     let path = Path::new(LAST);
     // One that can't be read is none of ours.
     let mut done = read_done(path).unwrap_or_default();
-    done.extend_from_slice(new);
+    done.extend(new.iter().map(|Outcome { action, fault }| Done {
+        unit: action.unit.clone(),
+        step: action.step.to_string(),
+        why: action.why.to_string(),
+        error: fault.as_ref().map(ToString::to_string),
+    }));
     let surplus = done.len().saturating_sub(MOST_DONE.max(new.len()));
     done.drain(..surplus);
     write(path, &AllDone { done })
@@ -214,8 +285,9 @@ mod tests {
             service: 0,
             spec: 7,
             enabled: true,
+            stand: Stand::Down,
         };
-        let record = Record::of([(r"a\x20b", applied)]);
+        let record = Record::of([(r"a\x20b".to_owned(), applied)]);
         let path = std::env::temp_dir().join(format!("record-{}.toml", std::process::id()));
         record.write(&path).unwrap();
         assert_eq!(Record::read(&path), Some(record));

@@ -1,112 +1,251 @@
-//! The doing.
-//!
-//! systemctl does it, which needs no bus for root.
+//! The doing: by jobs of systemd, as many at once as can be.
 
+use std::collections::{BTreeMap, HashMap};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::plan::{Action, Step};
-use super::record::Done;
-use crate::systemctl::systemctl;
+use nix::sys::signal::Signal;
 
-/// How long a helper may take to leave.
+use super::farewell;
+use super::plan::{Action, Fault, Outcome, Step, Why};
+use super::trouble::{self, Trouble};
+use crate::bus::systemd::{Job, JobVerb, Loaded, Systemd};
+
+/// How long helpers may take to leave.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often a race with a helper that comes back is run.
-const ATTEMPTS: usize = 5;
+/// How often it is looked whether they have, and the first pause before another try.
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// Takes all steps; tells what came of each.
-pub(super) fn take(actions: &[Action]) -> Vec<Done> {
+/// How often a socket is tried to be opened: about a second.
+const ATTEMPTS: u32 = 8;
+
+/// What has come of units so far: those that failed, with what went wrong.
+type Faults = BTreeMap<String, Fault>;
+
+/// Takes all steps; tells what came of each, in the order of the actions.
+pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
+    let units = |step: Step| {
+        let those = actions.iter().filter(move |action| action.step == step);
+        those.map(|action| action.unit.as_str()).collect::<Vec<_>>()
+    };
+    let mut faults = Faults::new();
+    let gone = actions.iter().filter(|action| action.why == Why::Gone);
+    let gone: Vec<&str> = gone.map(|action| action.unit.as_str()).collect();
+    farewell::end_sessions(systemd, &gone);
+    stop(systemd, &units(Step::Stop), &mut faults);
     // All sockets are closed before one is opened: services may have changed places.
-    for action in actions.iter().filter(|action| action.step == Step::Rebind) {
-        // What can't be closed is said when it can't be opened.
-        let _ = close(&action.unit);
+    let rebound = units(Step::Rebind);
+    close(systemd, &rebound, &mut faults);
+    let opened = [units(Step::Start), rebound.clone()].concat();
+    start(systemd, &opened, &rebound, &mut faults);
+    for unit in units(Step::Respawn) {
+        note(&mut faults, unit, leave(systemd, unit));
     }
-    actions.iter().map(one).collect()
+    reload(systemd, &units(Step::Reload), &mut faults);
+    let outcome = |action: &Action| Outcome {
+        action: action.clone(),
+        fault: faults.get(&action.unit).cloned(),
+    };
+    actions.iter().map(outcome).collect()
 }
 
-fn one(action: &Action) -> Done {
-    let Action { unit, step, why } = action;
-    let taken = match step {
-        Step::Stop => command(&["stop", &socket(unit), &service(unit)]),
-        Step::Rebind => rebind(unit),
-        Step::Start => command(&["start", &socket(unit)]),
-        Step::Respawn => leave(unit),
-        // What no running helper can take, another one can.
-        Step::Reload => command(&["reload", &service(unit)]).or_else(|_| leave(unit)),
-    };
-    match &taken {
-        Ok(()) => log::info!("{unit}: {step}, as {why}"),
-        Err(error) => log::error!("{unit}: {step}, as {why}, failed: {error}"),
+fn note(faults: &mut Faults, unit: &str, result: Result<(), String>) {
+    match result {
+        Ok(()) => drop(faults.remove(unit)),
+        Err(error) => drop(faults.insert(unit.to_owned(), Fault::Told(error))),
     }
-    Done {
-        unit: unit.clone(),
-        step: step.to_string(),
-        why: why.to_string(),
-        error: taken.err(),
+}
+
+/// Has systemd do the same with all of these units; what it says of those that failed.
+fn all(
+    systemd: &mut Systemd,
+    verb: JobVerb,
+    suffix: &str,
+    units: &[&str],
+) -> BTreeMap<String, String> {
+    let jobs: Vec<Job> = units
+        .iter()
+        .map(|unit| (verb, format!("{unit}{suffix}")))
+        .collect();
+    let results = units.iter().zip(systemd.run(&jobs));
+    let failed = results.filter_map(|(unit, result)| Some(((*unit).to_owned(), result.err()?)));
+    failed.collect()
+}
+
+/// Stops sockets and services, as far as systemd has them, and leaves none of them failed.
+fn stop(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
+    if units.is_empty() {
+        return;
+    }
+    let loaded = match systemd.units() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            for unit in units {
+                note(faults, unit, Err(error.clone()));
+            }
+            return;
+        }
+    };
+    let names = units.iter().flat_map(|unit| [socket(unit), service(unit)]);
+    let names: Vec<String> = names.filter(|name| loaded.contains_key(name)).collect();
+    let jobs: Vec<Job> = names
+        .iter()
+        .map(|name| (JobVerb::Stop, name.clone()))
+        .collect();
+    let results = systemd.run(&jobs);
+    let after = systemd.units().unwrap_or_default();
+    for (name, result) in names.iter().zip(results) {
+        let active = after.get(name).map_or("inactive", |unit| &unit.active);
+        if active == "failed" {
+            // One that is gone has left memory by now.
+            let _ = systemd.forget_failure(name);
+        }
+        // One that left memory in between can't be stopped, and need not be.
+        if let Err(error) = result
+            && !matches!(active, "inactive" | "failed")
+        {
+            let unit = name
+                .rsplit_once('.')
+                .map_or(name.as_str(), |(unit, _)| unit);
+            note(faults, unit, Err(error));
+        }
+    }
+}
+
+/// Closes sockets, and leaves their sessions alone.
+///
+/// systemd does not start a socket whose service runs, and stops the service with its socket. So the
+/// helper leaves first: while systemd waits to start the next one, the socket may come and go.
+fn close(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
+    if units.is_empty() {
+        return;
+    }
+    let mut told: Vec<&str> = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let loaded = systemd.units().unwrap_or_default();
+        let running = units.iter().filter(|unit| is_running(&loaded, unit));
+        let running: Vec<&str> = running.copied().collect();
+        if running.is_empty() {
+            break;
+        }
+        if Instant::now() >= deadline {
+            for unit in &running {
+                note(faults, unit, Err("the helper does not leave".to_owned()));
+            }
+            break;
+        }
+        for unit in running {
+            if !told.contains(&unit) {
+                // It may have left just now.
+                let _ = leave(systemd, unit);
+                told.push(unit);
+            }
+        }
+        thread::sleep(PAUSE);
+    }
+    // What can't be closed is said when it can't be opened.
+    all(systemd, JobVerb::StopAlone, ".socket", units);
+}
+
+/// Starts sockets, and tries again where that may help: a helper may be back before its socket is open,
+/// and a process that systemd is about to start has its old sockets for a moment. Of those that were `closed`
+/// before, systemd may call some active all the same.
+fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Faults) {
+    if units.is_empty() {
+        return;
+    }
+    for unit in units {
+        faults.remove(*unit);
+    }
+    all(systemd, JobVerb::Start, ".socket", units);
+    let mut troubles = silent(systemd, units, closed);
+    for attempt in 1..ATTEMPTS {
+        let again: Vec<&str> = units
+            .iter()
+            .copied()
+            .filter(|unit| troubles.get(*unit).is_some_and(may_pass))
+            .collect();
+        if again.is_empty() {
+            break;
+        }
+        thread::sleep(PAUSE * attempt * attempt);
+        // systemd refuses to start a socket while its helper runs, and one that it calls active.
+        let loaded = systemd.units().unwrap_or_default();
+        let is_closed = |unit: &str| troubles.get(unit) == Some(&Trouble::Closed);
+        let is_in_the_way = |unit: &&str| is_running(&loaded, unit) || is_closed(unit);
+        let tried = again.clone();
+        let (busy, free): (Vec<&str>, Vec<&str>) = again.into_iter().partition(is_in_the_way);
+        if attempt + 1 == ATTEMPTS && !busy.is_empty() {
+            for unit in &busy {
+                log::warn!("{unit}: the socket can't be opened beside its sessions: they end");
+            }
+            all(systemd, JobVerb::Restart, ".socket", &busy);
+            all(systemd, JobVerb::Start, ".socket", &free);
+        } else {
+            close(systemd, &busy, &mut Faults::new());
+            all(systemd, JobVerb::Start, ".socket", &tried);
+        }
+        // The next helper brings its socket along: then that is the new one already.
+        let left = silent(systemd, &tried, closed);
+        troubles.retain(|unit, _| !tried.contains(&unit.as_str()));
+        troubles.extend(left);
+    }
+    let silent = troubles.into_iter();
+    faults.extend(silent.map(|(unit, trouble)| (unit, Fault::Silent(trouble))));
+}
+
+/// Whether it may be over in a moment.
+fn may_pass(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Taken { passes, .. } => *passes,
+        Trouble::Unmet { .. } | Trouble::Unapplied => false,
+        Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
+    }
+}
+
+/// Those that do not listen, with the reason; of `closed` alone it is not enough that they are active.
+fn silent(systemd: &Systemd, units: &[&str], closed: &[&str]) -> BTreeMap<String, Trouble> {
+    let loaded = systemd.units().unwrap_or_default();
+    let is_active = |unit: &str| {
+        let socket = loaded.get(&socket(unit));
+        socket.is_some_and(|socket| socket.active == "active")
+    };
+    let is_doubtful = |unit: &&str| closed.contains(unit) || !is_active(unit);
+    let doubtful: Vec<&str> = units.iter().copied().filter(is_doubtful).collect();
+    let unknown = |error: String| {
+        log::warn!("whether sockets listen is not known: {error}");
+        let failed = |unit: &&str| {
+            let unit = (*unit).to_owned();
+            (unit.clone(), Trouble::Failed { unit })
+        };
+        doubtful.iter().map(failed).collect()
+    };
+    trouble::among(systemd, &doubtful.iter().copied().collect()).unwrap_or_else(unknown)
+}
+
+/// Has helpers take their new specs; what no running helper can take, another one can.
+fn reload(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
+    for (unit, _) in all(systemd, JobVerb::Reload, ".service", units) {
+        let left = leave(systemd, &unit);
+        note(faults, &unit, left);
     }
 }
 
 /// Has the helper leave: one with sessions comes back after a second, and finds them again.
-fn leave(unit: &str) -> Result<(), String> {
-    command(&["kill", "--kill-whom=main", "--signal=TERM", &service(unit)])
-}
-
-/// Closes the socket, and leaves the sessions alone.
-///
-/// systemd does not start a socket whose service runs, and stops the service with its socket. So the
-/// helper leaves first: while systemd waits to start the next one, the socket may come and go.
-fn close(unit: &str) -> Result<(), String> {
-    if is_running(unit)? {
-        leave(unit)?;
-        let deadline = Instant::now() + PATIENCE;
-        while is_running(unit)? {
-            if Instant::now() >= deadline {
-                return Err("the helper does not leave".to_owned());
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-    command(&["stop", "--job-mode=ignore-dependencies", &socket(unit)])
-}
-
-/// Opens a socket that has been closed; once more from the beginning where a helper was faster.
-fn rebind(unit: &str) -> Result<(), String> {
-    let mut result = Ok(());
-    for _ in 0..ATTEMPTS {
-        result = command(&["start", &socket(unit)]);
-        // The next helper brings its socket along: then that is the new one already.
-        if result.is_ok() || command(&["is-active", &socket(unit)]).is_ok() {
-            return Ok(());
-        }
-        close(unit)?;
-    }
-    log::warn!("{unit}: the socket can't be changed beside its sessions: they end");
-    command(&["restart", &socket(unit)]).or(result)
+fn leave(systemd: &Systemd, unit: &str) -> Result<(), String> {
+    systemd.signal_main(&service(unit), Signal::SIGTERM as i32)
 }
 
 /// Whether a helper runs, or is about to.
-fn is_running(unit: &str) -> Result<bool, String> {
-    let state = systemctl([
-        "show",
-        "--property=SubState",
-        "--value",
-        "--",
-        &service(unit),
-    ])?;
-    Ok(!matches!(state.trim(), "dead" | "failed" | "auto-restart"))
-}
-
-/// Has systemd do something with units.
-fn command(arguments: &[&str]) -> Result<(), String> {
-    let said = systemctl(arguments).map(drop);
-    // The others tell where to read more.
-    said.map_err(|error| {
-        error
-            .lines()
-            .next()
-            .unwrap_or("systemctl failed")
-            .to_owned()
+fn is_running(loaded: &HashMap<String, Loaded>, unit: &str) -> bool {
+    let service = loaded.get(&service(unit));
+    service.is_some_and(|service| {
+        !matches!(
+            service.sub.as_str(),
+            "dead" | "failed" | "auto-restart" | "auto-restart-queued"
+        )
     })
 }
 

@@ -24,6 +24,9 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
         Directive::new("PartOf", Value::Literal("xinetd.target")),
         // From the first start on, daemon-reloads are followed.
         Directive::new("Wants", Value::Literal("xinetd-reconcile.path")),
+        // systemd does not try again to open a socket, also where a process that it was about to start
+        // still had the one of before.
+        Directive::new("OnFailure", Value::Literal("xinetd-reconcile.timer")),
         // The only starts are the administrator's: the sixth restart in 10 s is no reason to refuse.
         Directive::new("StartLimitIntervalSec", Value::Number(0)),
     ]);

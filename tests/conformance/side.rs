@@ -55,7 +55,14 @@ pub(crate) struct Side {
 
 impl Side {
     pub(crate) fn boot(which: Which) -> Result<Self> {
-        let container = Container::boot(Suite::Conformance, prepare)?;
+        let container = Container::boot(Suite::Conformance, |tree| {
+            // The units that the generator makes there beside real xinetd are not to be started.
+            match which {
+                Which::Xinetd => testbed::without_reconcile(tree)?,
+                Which::Bridge => {}
+            }
+            prepare(tree)
+        })?;
         for address in ADDRESSES {
             container.sh(&format!("ip address add {address} dev lo nodad"))?;
         }
@@ -88,12 +95,9 @@ impl Side {
 
     /// Has it read this configuration while it goes on, and waits until it has done so.
     pub(crate) fn reload(&self, configuration: &str) -> Result<()> {
-        // On this machine nothing follows a daemon-reload by itself. Without a record the program
-        // writes down what there is, and does nothing.
-        let before = "rm -f /run/xinetd-reconcile/applied.toml; systemctl start xinetd-reconcile";
         let cursor = match self.which {
             Which::Xinetd => self.cursor()?,
-            Which::Bridge => self.container.sh(before)?,
+            Which::Bridge => String::new(),
         };
         self.configure(configuration)?;
         match self.which {
@@ -103,10 +107,10 @@ impl Side {
                     "journalctl --sync; journalctl -q -o cat --after-cursor='{cursor}' | grep '^Reconfigured: '"
                 ))
             }
-            Which::Bridge => self
-                .container
-                .sh("systemctl daemon-reload && systemctl start xinetd-reconcile")
-                .map(drop),
+            Which::Bridge => {
+                self.container.sh("systemctl daemon-reload")?;
+                self.followed()
+            }
         }
     }
 
@@ -135,8 +139,22 @@ impl Side {
             Which::Bridge => self
                 .container
                 .sh("systemctl daemon-reload && systemctl start xinetd.target"),
+        }?;
+        match self.which {
+            Which::Xinetd => Ok(()),
+            Which::Bridge => self.followed(),
         }
-        .map(drop)
+    }
+
+    /// Waits until what follows a daemon-reload has been done.
+    fn followed(&self) -> Result<()> {
+        self.container
+            .sh(
+                "while test -e /run/systemd/generator.late/xinetd-bridge/changed || \
+                 systemctl is-active xinetd-reconcile.service | grep -q activating; \
+                 do sleep 0.05; done",
+            )
+            .map(drop)
     }
 
     /// Servers of both sides end with it: the next scenario begins with an empty machine.
@@ -201,7 +219,6 @@ impl Side {
 
 /// The probe, under all its names.
 fn prepare(tree: &Path) -> Result<()> {
-    testbed::without_reconcile(tree)?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/probe.c");
     let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("probe");
     let built = program.with_extension(format!("{:?}", std::thread::current().id()));

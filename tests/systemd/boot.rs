@@ -52,6 +52,13 @@ pub(crate) fn prepare(tree: &Path) -> Result<()> {
     let main = "defaults\n{\n\tlog_on_success = HOST PID EXIT DURATION\n\tlog_on_failure = HOST\n}\n\
                 includedir /etc/xinetd.d\n";
     write(tree, "/etc/xinetd.conf", main, 0o644)?;
+    without_real(tree)?;
+    write(tree, "/etc/hosts", HOSTS, 0o644)
+}
+
+/// Makes room for the unit xinetd.service of the generator, and keeps others from serving what the
+/// tests serve.
+pub(crate) fn without_real(tree: &Path) -> Result<()> {
     // Debian's rstatd brings an inetd along, which would serve it.
     for name in ["inetd", "openbsd-inetd"] {
         let mask = tree.join(format!("etc/systemd/system/{name}.service"));
@@ -65,7 +72,7 @@ pub(crate) fn prepare(tree: &Path) -> Result<()> {
     ] {
         let _ = std::fs::remove_file(tree.join(real));
     }
-    write(tree, "/etc/hosts", HOSTS, 0o644)
+    Ok(())
 }
 
 fn hear(port: u16) -> Result<(String, Close)> {

@@ -14,6 +14,7 @@ mod ident;
 mod inetd;
 mod internal;
 mod kills;
+mod level;
 mod libwrap;
 mod lifecycle;
 mod limits;
@@ -21,6 +22,7 @@ mod log_files;
 mod matrix;
 mod mux;
 mod names;
+mod own;
 mod process;
 mod reboot;
 mod redirect;
@@ -74,6 +76,7 @@ fn main() {
         mux::SCENARIOS,
         redirect::SCENARIOS,
         reload::SCENARIOS,
+        level::SCENARIOS,
         matrix::SCENARIOS,
         rpc::SCENARIOS,
         lifecycle::SCENARIOS,
@@ -102,9 +105,11 @@ fn main() {
     ];
     for (suite, groups) in plan {
         let lazy = Lazy::default();
-        let booted = move || reboot::bans_outlive_it(suite).map_err(Failed::from);
-        let trial = Trial::test(format!("{}::bans_outlive_a_boot", suite.name()), booted);
-        trials.push(trial.with_ignored_flag(missing.is_some()));
+        for (name, play) in alone(suite) {
+            let booted = move || play(suite).map_err(Failed::from);
+            let trial = Trial::test(format!("{}::{name}", suite.name()), booted);
+            trials.push(trial.with_ignored_flag(missing.is_some()));
+        }
         for &(name, scenario) in groups.iter().copied().flatten() {
             let lazy = Arc::clone(&lazy);
             let name = format!("{}::{name}", suite.name());
@@ -114,6 +119,28 @@ fn main() {
     }
     // The trials own the beds: they are gone, and the containers with them, when this returns.
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// What needs a machine of its own.
+type Alone = (&'static str, fn(Suite) -> Result<()>);
+
+fn alone(suite: Suite) -> Vec<Alone> {
+    let mut all: Vec<Alone> = vec![("bans_outlive_a_boot", reboot::bans_outlive_it)];
+    if suite != Suite::Broker {
+        all.extend([
+            (
+                "restarts_leave_no_socket_closed",
+                own::restarts as fn(Suite) -> Result<()>,
+            ),
+            (
+                "a_port_that_is_taken_at_boot_is_served_later",
+                own::taken_at_boot,
+            ),
+            ("hidden_sockets_are_left_alone", own::hidden),
+            ("a_thousand_new_services_start_at_once", scale::thousand),
+        ]);
+    }
+    all
 }
 
 fn run(

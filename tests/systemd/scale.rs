@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use testbed::{Result, say};
+use testbed::{Container, Result, Suite, say};
 
 use crate::Scenario;
 use crate::bed::{Bed, Served, entry, equal};
@@ -51,6 +51,52 @@ fn bounded(bed: &Bed, what: &str, commands: &[&str]) -> Result<()> {
     let memory = memory(bed)?;
     say(&format!("{what}: the coordinator has {memory} KiB"));
     equal("the memory is bounded", memory < MUCH, true)
+}
+
+/// New services that one reload starts.
+const NEW: u16 = 1000;
+
+/// How many times longer a reload with them may take than `systemctl start` of their sockets: the reload makes
+/// and reads all units first. Two is what is measured.
+const FACTOR: f64 = 6.0;
+
+/// A reload starts many services with little more than systemd needs itself; both are measured in turns.
+pub(crate) fn thousand(suite: Suite) -> Result<()> {
+    let container = Container::boot(suite, super::boot::without_real)?;
+    let ports = 10_000..10_000 + NEW;
+    let lines = "\tuser = nobody\n\tserver = /bin/cat";
+    let text: String = ports
+        .clone()
+        .map(|port| entry(&format!("new-{port}"), port, lines))
+        .collect();
+    let sockets: Vec<_> = ports.map(|port| format!("new-{port}.socket")).collect();
+    let sockets = sockets.join(" ");
+    let time = |command: &str| -> Result<f64> {
+        let begin = Instant::now();
+        container.sh(command)?;
+        Ok(begin.elapsed().as_secs_f64())
+    };
+    let mut pairs = Vec::new();
+    for _ in 0..3 {
+        container.write("/etc/xinetd.d/new", &text, 0o644)?;
+        let reload = time("xinetdctl reload")?;
+        let active = container
+            .sh("systemctl list-units --plain --no-legend --state=active 'new-*.socket' | wc -l")?;
+        equal("active sockets", active.trim(), &NEW.to_string())?;
+        container.sh(&format!("systemctl stop {sockets}"))?;
+        pairs.push((reload, time(&format!("systemctl start {sockets}"))?));
+        container.sh("rm /etc/xinetd.d/new; xinetdctl reload")?;
+    }
+    for (reload, start) in &pairs {
+        say(&format!(
+            "{NEW} new services: reload {:.0} ms, systemctl start {:.0} ms",
+            reload * 1e3,
+            start * 1e3
+        ));
+    }
+    let mut factors: Vec<f64> = pairs.iter().map(|(reload, start)| reload / start).collect();
+    factors.sort_unstable_by(f64::total_cmp);
+    equal("the reload is no slower", factors[1] < FACTOR, true)
 }
 
 fn helpers(bed: &Bed) -> Result<()> {

@@ -132,8 +132,8 @@ fn exposed(bed: &Bed, unit: &str, tenths: u8) -> Result<()> {
 
 fn helpers_confined(bed: &Bed) -> Result<()> {
     let rows = [
-        ("echo", "\ttype = INTERNAL UNLISTED", 19),
-        ("tcpmux", "\ttype = INTERNAL UNLISTED\n\tuser = root", 19),
+        ("echo", "\ttype = INTERNAL UNLISTED", 22),
+        ("tcpmux", "\ttype = INTERNAL UNLISTED\n\tuser = root", 22),
         (
             "relay",
             "\ttype = UNLISTED\n\tuser = games\n\tredirect = localhost 1",

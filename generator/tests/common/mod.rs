@@ -84,12 +84,16 @@ pub(crate) fn verify(directory: &Path) -> Result<(), Failed> {
     let root = Scratch::new()?;
     let units = root.path().join("usr/lib/systemd/system");
     fs::create_dir_all(&units)?;
-    for unit in ["xinetd.target", "xinetd-reconcile.path"] {
+    for unit in [
+        "xinetd.target",
+        "xinetd-reconcile.path",
+        "xinetd-reconcile.timer",
+    ] {
         fs::copy(repository().join("units").join(unit), units.join(unit))?;
     }
     let service = "[Service]\nExecStart=/bin/true\n";
     fs::write(units.join("xinetd-reconcile.service"), service)?;
-    for target in ["sockets", "paths", "sysinit", "basic", "shutdown"] {
+    for target in ["sockets", "paths", "timers", "sysinit", "basic", "shutdown"] {
         fs::write(
             units.join(format!("{target}.target")),
             "[Unit]\nDescription=stub\n",

@@ -17,12 +17,14 @@ use serde::Serialize;
 
 use super::arguments::View;
 use super::layout::fold;
+use super::listening::{Listening, enabled_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, Failure, GOOD, Output, WIDTH};
 use super::show::heading;
 use crate::config::DiskTree;
 use crate::policy::HostName;
 use crate::problem::printable;
+use crate::reconcile::Trouble;
 use crate::service::MinuteOfDay;
 use crate::translate::Standing;
 
@@ -132,8 +134,15 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
     let mut client = Client::new(arguments, bans)?;
     let tree = DiskTree::new(root.clone());
     let mut verdicts = Vec::new();
+    let units = found.iter();
+    let units = units.filter_map(|found| enabled_unit(found.standing()));
+    let listening = Listening::look(root.as_deref(), units);
     for found in &found {
-        verdicts.push(walk(found, &machine, &tree, &mut client)?);
+        let trouble = found.unit().and_then(|unit| listening.trouble(unit));
+        verdicts.push(match trouble {
+            Some(trouble) => silent(trouble),
+            None => walk(found, &machine, &tree, &mut client)?,
+        });
     }
     if arguments.view.json {
         let services = found.iter().zip(&verdicts);
@@ -152,6 +161,14 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
     }
     let admitted = verdicts.iter().all(Verdict::admits);
     Ok(u8::from(!admitted))
+}
+
+/// What becomes of a client where no socket listens.
+fn silent(trouble: &Trouble) -> Verdict {
+    let mut verdict = Verdict::default();
+    verdict.note("listener", Outcome::Refused, trouble.to_string(), None);
+    verdict.refused = Some("no connection");
+    verdict
 }
 
 fn explained(found: &Found<'_>, verdict: &Verdict, client: &Client) -> Explained {

@@ -22,6 +22,8 @@ pub struct Container {
     /// Holds the overlay's parts and the console's log.
     dir: PathBuf,
     nspawn: Child,
+    /// What its root can't do.
+    dropped: Option<&'static str>,
     /// Its PID 1, as this machine numbers it.
     leader: u32,
 }
@@ -33,6 +35,18 @@ impl Container {
     /// # Errors
     /// What kept it from booting.
     pub fn boot(suite: Suite, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        Self::boot_without(suite, None, prepare)
+    }
+
+    /// The same, without a capability, such as `CAP_SYS_PTRACE`.
+    ///
+    /// # Errors
+    /// As [`boot`](Self::boot).
+    pub fn boot_without(
+        suite: Suite,
+        dropped: Option<&'static str>,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let root = suite.root()?;
@@ -61,11 +75,12 @@ impl Container {
             .and_then(|()| tree::make_user(&tree))
             .and_then(|()| tree::without_xinetd(&tree))
             .and_then(|()| prepare(&tree))
-            .and_then(|()| start(&dir));
+            .and_then(|()| start(&dir, dropped));
         let (nspawn, leader) = booted.inspect_err(|_| remove(&dir))?;
         let container = Self {
             dir,
             nspawn,
+            dropped,
             leader,
         };
         container.await_boot()?;
@@ -86,7 +101,7 @@ impl Container {
             }
             sleep(Duration::from_millis(20));
         }
-        (self.nspawn, self.leader) = start(&self.dir)?;
+        (self.nspawn, self.leader) = start(&self.dir, self.dropped)?;
         self.await_boot()
     }
 
@@ -242,7 +257,7 @@ impl Drop for Container {
     }
 }
 
-fn start(dir: &Path) -> Result<(Child, u32)> {
+fn start(dir: &Path, dropped: Option<&str>) -> Result<(Child, u32)> {
     let console = context(File::create(dir.join("console")), "console")?;
     let errors = context(console.try_clone(), "console")?;
     // It moves itself into its groups before it becomes systemd-nspawn.
@@ -259,6 +274,7 @@ fn start(dir: &Path) -> Result<(Child, u32)> {
         .arg(format!("--machine={machine}"))
         .args(["--register=no", "--keep-unit", "-b", "--private-network"])
         .args(["--capability=all", "--console=pipe", "--quiet"])
+        .args(dropped.map(|capability| format!("--drop-capability={capability}")))
         .stdin(Stdio::null())
         .stdout(console)
         .stderr(errors)

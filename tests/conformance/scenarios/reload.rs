@@ -102,6 +102,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..Scenario::SAME
     },
     Scenario {
+        name: "reload-back",
+        section: "6.3",
+        claim: "a service that was gone for a while, or broken, is served again",
+        configuration: KEPT,
+        act: |stage| {
+            stage.reload(ANOTHER)?;
+            stage.hear("127.0.0.1", 7001)?;
+            stage.reload(KEPT)?;
+            stage.client("127.0.0.1", 7001)?.echo(b"back\n")?;
+            stage.note("it is back");
+            stage.reload(&KEPT.replace("wait = no", "wait = maybe"))?;
+            stage.hear("127.0.0.1", 7001)?;
+            stage.reload(KEPT)?;
+            stage.client("127.0.0.1", 7001)?.echo(b"mended\n")?;
+            stage.note("it is mended");
+            Ok(())
+        },
+        ..Scenario::SAME
+    },
+    Scenario {
         name: "reload-disabled",
         section: "6.3",
         claim: "a service that was disabled has its sessions ended and its port closed",

@@ -1,0 +1,288 @@
+//! systemd by its private socket, which is there without a bus; many jobs go at once.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::num::NonZeroUsize;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+
+use futures_core::Stream;
+use zbus::connection::Builder;
+use zbus::message::Type;
+use zbus::names::InterfaceName;
+use zbus::{
+    Connection, MatchRule, Message, MessageStream, ObjectPath, OwnedObjectPath, OwnedVariant,
+};
+use zruntime::{block_on, spawn};
+
+use super::relay::relay;
+use super::{UnitRow, said};
+
+/// The socket that systemctl uses for root, too.
+const SOCKET: &str = "/run/systemd/private";
+
+const DESTINATION: &str = "org.freedesktop.systemd1";
+const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// Ends of jobs that may wait until they are read: more than a machine has units, as a full queue would
+/// hold up the answers behind it.
+const QUEUE: NonZeroUsize = NonZeroUsize::new(1 << 17).unwrap();
+
+/// A connection to systemd itself.
+#[derive(Debug)]
+pub struct Systemd {
+    connection: Connection,
+    /// The ends of jobs.
+    ended: MessageStream,
+}
+
+/// A unit that systemd has in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// `ActiveState`, such as `active`.
+    pub active: String,
+    /// `SubState`, such as `auto-restart`.
+    pub sub: String,
+    /// Whether a job for it waits or runs.
+    pub has_job: bool,
+    /// Its object.
+    path: OwnedObjectPath,
+}
+
+/// A property of a unit that systemd has in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Property<'a> {
+    /// The unit.
+    pub of: &'a Loaded,
+    /// `Unit`, `Socket` or `Service`.
+    pub interface: &'static str,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// What systemd is to do with a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// It is started.
+    Start,
+    /// It is stopped.
+    Stop,
+    /// It is stopped, and no unit that depends on it.
+    StopAlone,
+    /// It is stopped and started.
+    Restart,
+    /// It takes its configuration anew.
+    Reload,
+}
+
+impl Verb {
+    fn method(self) -> &'static str {
+        match self {
+            Self::Start => "StartUnit",
+            Self::Stop | Self::StopAlone => "StopUnit",
+            Self::Restart => "RestartUnit",
+            Self::Reload => "ReloadUnit",
+        }
+    }
+
+    fn mode(self) -> &'static str {
+        match self {
+            Self::StopAlone => "ignore-dependencies",
+            _ => "replace",
+        }
+    }
+}
+
+/// A job for systemd: a verb, and a unit with its suffix.
+pub type Job = (Verb, String);
+
+/// A call that waits for its answer.
+type Answer = zruntime::Task<zbus::Result<Message>, zruntime::Shared>;
+
+impl Systemd {
+    /// Connects; over the bus where the private socket is not for the caller.
+    ///
+    /// # Errors
+    /// In words, as of all calls here: what systemd says, or that it can't be asked.
+    pub fn connect() -> Result<Self, String> {
+        let connect = async {
+            let builder = match UnixStream::connect(SOCKET).and_then(relay) {
+                Ok(stream) => Builder::unix_stream(stream).p2p(),
+                Err(_) => Builder::system(),
+            };
+            let connection = builder.build().await?;
+            let rule = MatchRule::builder()
+                .msg_type(Type::Signal)
+                .interface(MANAGER)
+                .member("JobRemoved")
+                .build()?;
+            let ended = MessageStream::for_match_rule(rule, &connection, Some(QUEUE)).await?;
+            let this = Self { connection, ended };
+            // Without it systemd may not tell of the end of jobs.
+            this.call("Subscribe", ()).await?;
+            Ok(this)
+        };
+        block_on(connect).map_err(unreachable)
+    }
+
+    /// All units that systemd has in memory, by their names.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn units(&self) -> Result<HashMap<String, Loaded>, String> {
+        let ask = async {
+            let answer = self.call("ListUnits", ()).await?;
+            let rows: Vec<UnitRow> = answer.body().deserialize()?;
+            Ok(rows)
+        };
+        let rows = block_on(ask).map_err(unreachable)?;
+        let loaded = |row: UnitRow| {
+            let loaded = Loaded {
+                active: row.3,
+                sub: row.4,
+                has_job: row.7 != 0,
+                path: row.6,
+            };
+            (row.0, loaded)
+        };
+        Ok(rows.into_iter().map(loaded).collect())
+    }
+
+    /// The values of properties, each in its place; none where a unit is gone meanwhile or the value is
+    /// of another type.
+    pub fn properties<T>(&self, wanted: &[Property<'_>]) -> Vec<Option<T>>
+    where
+        T: TryFrom<OwnedVariant>,
+    {
+        let ask = |property: &Property<'_>| {
+            let interface = format!("{DESTINATION}.{}", property.interface);
+            let path = property.of.path.clone().into_inner();
+            self.begin(path, PROPERTIES, "Get", (interface, property.name))
+        };
+        let answers: Vec<Answer> = wanted.iter().map(ask).collect();
+        block_on(async {
+            let mut values = Vec::with_capacity(answers.len());
+            for answer in answers {
+                let value = answered(answer).await.ok();
+                let value = value.and_then(|message| message.body().deserialize().ok());
+                let value = value.and_then(|value: OwnedVariant| T::try_from(value).ok());
+                values.push(value);
+            }
+            values
+        })
+    }
+
+    /// Has systemd do all of them at once, and waits for their ends; what came of each, in its place.
+    pub fn run(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
+        let begin = |(verb, unit): &Job| {
+            let body = (unit.clone(), verb.mode());
+            self.begin(MANAGER_PATH, MANAGER, verb.method(), body)
+        };
+        let answers: Vec<_> = jobs.iter().map(begin).collect();
+        block_on(async {
+            let mut begun = Vec::with_capacity(jobs.len());
+            for answer in answers {
+                let job = answered(answer).await.and_then(|message| {
+                    let job: OwnedObjectPath = message.body().deserialize()?;
+                    Ok(job)
+                });
+                begun.push(job.map_err(said));
+            }
+            let mut results: HashMap<OwnedObjectPath, Option<String>> = HashMap::new();
+            let paths = begun.iter().flatten();
+            results.extend(paths.map(|path| (path.clone(), None)));
+            let mut left = results.len();
+            while left > 0 {
+                let Some(Ok(message)) =
+                    poll_fn(|context| Pin::new(&mut self.ended).poll_next(context)).await
+                else {
+                    break;
+                };
+                let removed = message.body().deserialize();
+                let Ok((_, path, _, result)) = removed as zbus::Result<Removed> else {
+                    continue;
+                };
+                if let Some(place @ None) = results.get_mut(&path) {
+                    *place = Some(result);
+                    left -= 1;
+                }
+            }
+            let end = |path: OwnedObjectPath| match results.get(&path) {
+                Some(Some(result)) if result == "done" => Ok(()),
+                Some(Some(result)) => Err(format!("systemd's job ended as {result}")),
+                _ => Err("systemd has closed the connection".to_owned()),
+            };
+            begun.into_iter().map(|path| path.and_then(end)).collect()
+        })
+    }
+
+    /// Has systemd make all units anew; returns when it is done.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn reload(&self) -> Result<(), String> {
+        block_on(self.call("Reload", ())).map_err(said).map(drop)
+    }
+
+    /// Sends a signal to the main process of a service.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); also if there is no such process.
+    pub fn signal_main(&self, unit: &str, signal: i32) -> Result<(), String> {
+        let call = self.call("KillUnit", (unit.to_owned(), "main", signal));
+        block_on(call).map_err(said).map(drop)
+    }
+
+    /// Has a unit be no longer called failed.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); also if systemd does not have it in memory.
+    pub fn forget_failure(&self, unit: &str) -> Result<(), String> {
+        let call = self.call("ResetFailedUnit", (unit.to_owned(),));
+        block_on(call).map_err(said).map(drop)
+    }
+
+    /// Calls a method of the manager.
+    async fn call<B>(&self, method: &'static str, body: B) -> zbus::Result<Message>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+    {
+        let to = Some(DESTINATION);
+        let manager = Some(MANAGER);
+        self.connection
+            .call_method(to, MANAGER_PATH, manager, method, &body)
+            .await
+    }
+
+    /// Calls a method without waiting for the answer.
+    fn begin<P, I, B>(&self, path: P, interface: I, method: &'static str, body: B) -> Answer
+    where
+        P: TryInto<ObjectPath<'static>> + Send + 'static,
+        P::Error: Into<zbus::Error>,
+        I: TryInto<InterfaceName<'static>> + Send + 'static,
+        I::Error: Into<zbus::Error>,
+        B: serde::Serialize + zbus::DynamicType + Send + Sync + 'static,
+    {
+        let connection = self.connection.clone();
+        spawn(async move {
+            let to = Some(DESTINATION);
+            connection
+                .call_method(to, path, Some(interface), method, &body)
+                .await
+        })
+    }
+}
+
+/// The signal JobRemoved: number, object, unit and result of a job.
+type Removed = (u32, OwnedObjectPath, String, String);
+
+/// The answer to a call, once it is there.
+async fn answered(answer: Answer) -> zbus::Result<Message> {
+    answer.await?
+}
+
+fn unreachable(error: zbus::Error) -> String {
+    format!("systemd can't be asked: {}", said(error))
+}

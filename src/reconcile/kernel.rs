@@ -1,0 +1,360 @@
+//! The sockets that the kernel has, and which process has them.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Where a socket takes clients.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Listener {
+    Stream(SocketAddr),
+    Datagram(SocketAddr),
+    Unix(String),
+}
+
+/// All that listen, and those of systemd among them.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    /// The inodes of each: two may listen at one address (`SO_REUSEPORT`).
+    all: HashMap<Listener, Vec<String>>,
+    /// The inodes of systemd's descriptors; none where they are hidden.
+    systemd: Option<HashSet<String>>,
+}
+
+/// Whether systemd listens where it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// At all addresses.
+    Yes,
+    /// Not at all of them.
+    No,
+    /// There are listeners at all of them, but whose they are is hidden.
+    Hidden,
+}
+
+/// A process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pid: i32,
+    name: String,
+}
+
+impl Sockets {
+    /// Looks at those of this network namespace.
+    ///
+    /// Without CAP_SYS_PTRACE, as in most containers, the descriptors of systemd can't be seen.
+    ///
+    /// # Errors
+    /// If the kernel does not tell what listens.
+    pub(super) fn look() -> io::Result<Self> {
+        Ok(Self {
+            // Before the others: a socket that is opened in between is missing in both, and one that
+            // is closed in between is in the first alone.
+            systemd: inodes("/proc/1/fd")?,
+            all: listening()?,
+        })
+    }
+
+    /// Whether systemd has all of these.
+    pub(super) fn has(&self, wanted: &[Listener]) -> Seen {
+        let mut seen = Seen::Yes;
+        for listener in wanted {
+            let Some(inodes) = self.all.get(listener) else {
+                return Seen::No;
+            };
+            match &self.systemd {
+                Some(own) if inodes.iter().any(|inode| own.contains(inode)) => {}
+                Some(_) => return Seen::No,
+                None => seen = Seen::Hidden,
+            }
+        }
+        seen
+    }
+
+    /// What keeps systemd from listening there, and the processes that have it, as far as they may be
+    /// seen.
+    pub(super) fn in_the_way(&self, wanted: &Listener) -> Option<(&Listener, Vec<Holder>)> {
+        let (found, inodes) = self.all.iter().find(|(there, _)| clash(wanted, there))?;
+        Some((found, holders(inodes)))
+    }
+}
+
+#[cfg(test)]
+impl Sockets {
+    /// These, of which systemd has those that are marked; its descriptors may be hidden.
+    pub(super) fn of(all: &[(Listener, bool)], hidden: bool) -> Self {
+        let inode = |number: usize| number.to_string();
+        let own = (0..all.len()).filter(|number| all[*number].1).map(inode);
+        Self {
+            systemd: (!hidden).then(|| own.collect()),
+            all: (0..all.len())
+                .map(|number| (all[number].0.clone(), vec![inode(number)]))
+                .collect(),
+        }
+    }
+}
+
+impl Holder {
+    /// Whether it is systemd, or what it has made and is not another program yet.
+    pub(super) fn is_systemd(&self) -> bool {
+        self.pid == 1 || self.name.starts_with('(')
+    }
+}
+
+impl Listener {
+    /// One as systemd's property `Listen` has it: `Stream` and `[::]:23`.
+    pub(super) fn parse(kind: &str, address: &str) -> Option<Self> {
+        if address.starts_with('/') {
+            return Some(Self::Unix(address.to_owned()));
+        }
+        // The zone of a link-local address: the kernel's list has none.
+        let address = match address.split_once('%') {
+            Some((before, zone)) => match zone.split_once("]:") {
+                Some((_, port)) => format!("{before}]:{port}"),
+                None => before.to_owned(),
+            },
+            None => address.to_owned(),
+        };
+        let address = address.parse().ok()?;
+        match kind {
+            "Stream" => Some(Self::Stream(address)),
+            "Datagram" => Some(Self::Datagram(address)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(address) => write!(f, "{address}/tcp"),
+            Self::Datagram(address) => write!(f, "{address}/udp"),
+            Self::Unix(path) => f.write_str(path),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.name, self.pid)
+    }
+}
+
+/// Whether the kernel refuses the first while the second is there. Which IPv6 wildcards leave IPv4 alone
+/// is not to be seen, so that all are taken to have both.
+fn clash(wanted: &Listener, there: &Listener) -> bool {
+    match (wanted, there) {
+        (Listener::Stream(one), Listener::Stream(other))
+        | (Listener::Datagram(one), Listener::Datagram(other)) => {
+            let is_dual = |address: &SocketAddr| address.ip() == Ipv6Addr::UNSPECIFIED;
+            let of_one_family = one.is_ipv4() == other.is_ipv4();
+            let is_any = |address: &SocketAddr| address.ip().is_unspecified();
+            one.port() == other.port()
+                && (one.ip() == other.ip()
+                    || is_dual(one)
+                    || is_dual(other)
+                    || of_one_family && (is_any(one) || is_any(other)))
+        }
+        _ => wanted == there,
+    }
+}
+
+/// The processes that have one of these sockets open, but for those that only wait for the client.
+fn holders(inodes: &[String]) -> Vec<Holder> {
+    let mut holders = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let path = entry.path();
+        let Ok(Some(own)) = inodes_of(path.join("fd").as_path()) else {
+            continue;
+        };
+        if inodes.iter().any(|inode| own.contains(inode)) {
+            let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+            let name = name.trim_end().to_owned();
+            holders.push(Holder { pid, name });
+        }
+    }
+    holders.sort_by_key(|holder| holder.pid);
+    holders
+}
+
+fn inodes(directory: &str) -> io::Result<Option<HashSet<String>>> {
+    inodes_of(directory.as_ref())
+}
+
+/// The inodes of the sockets among the descriptors in a directory of /proc; none where they are hidden.
+fn inodes_of(directory: &std::path::Path) -> io::Result<Option<HashSet<String>>> {
+    let is_hidden = |error: &io::Error| error.kind() == ErrorKind::PermissionDenied;
+    let entries = match fs::read_dir(directory) {
+        Err(error) if is_hidden(&error) => return Ok(None),
+        entries => entries?,
+    };
+    let mut inodes = HashSet::new();
+    for entry in entries {
+        match fs::read_link(entry?.path()) {
+            Ok(target) => {
+                let inode = target
+                    .to_str()
+                    .and_then(|text| text.strip_prefix("socket:["));
+                inodes.extend(inode.map(|inode| inode.trim_end_matches(']').to_owned()));
+            }
+            Err(error) if is_hidden(&error) => return Ok(None),
+            // It was closed meanwhile.
+            Err(_) => {}
+        }
+    }
+    Ok(Some(inodes))
+}
+
+/// All sockets that listen, by the kernel's lists.
+fn listening() -> io::Result<HashMap<Listener, Vec<String>>> {
+    let mut all: HashMap<Listener, Vec<String>> = HashMap::new();
+    for (file, kind) in [
+        ("tcp", Listener::Stream as fn(SocketAddr) -> Listener),
+        ("tcp6", Listener::Stream),
+        ("udp", Listener::Datagram),
+        ("udp6", Listener::Datagram),
+    ] {
+        let text = match fs::read_to_string(format!("/proc/net/{file}")) {
+            // A kernel without IPv6.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            text => text?,
+        };
+        for row in text.lines().filter_map(inet) {
+            let listener = kind(row.address);
+            let is_connection = matches!(listener, Listener::Stream(_)) && row.state != LISTEN;
+            if !is_connection {
+                all.entry(listener).or_default().push(row.inode.to_owned());
+            }
+        }
+    }
+    let text = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        if let &[.., inode, path] = words.as_slice() {
+            let listener = Listener::Unix(path.to_owned());
+            all.entry(listener).or_default().push(inode.to_owned());
+        }
+    }
+    Ok(all)
+}
+
+/// TCP_LISTEN (net/tcp_states.h).
+const LISTEN: &str = "0A";
+
+/// A line of /proc/net/tcp and its like.
+struct Row<'a> {
+    /// The local one.
+    address: SocketAddr,
+    state: &'a str,
+    inode: &'a str,
+}
+
+/// Reads a line (proc_net_tcp.txt).
+fn inet(line: &str) -> Option<Row<'_>> {
+    let mut words = line.split_ascii_whitespace();
+    let (address, port) = words.nth(1)?.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let state = words.nth(1)?;
+    let inode = words.nth(5)?;
+    // Words of 32 bits, each in the order of the machine.
+    let word = |index: usize| {
+        let text = address.get(index * 8..index * 8 + 8)?;
+        u32::from_str_radix(text, 16).ok().map(u32::to_ne_bytes)
+    };
+    let address: IpAddr = match address.len() {
+        8 => Ipv4Addr::from(word(0)?).into(),
+        32 => {
+            let words = [word(0)?, word(1)?, word(2)?, word(3)?];
+            let mut bytes = [0; 16];
+            for (place, byte) in bytes.iter_mut().zip(words.into_iter().flatten()) {
+                *place = byte;
+            }
+            Ipv6Addr::from(bytes).into()
+        }
+        _ => return None,
+    };
+    let address = SocketAddr::new(address, port);
+    Some(Row {
+        address,
+        state,
+        inode,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+
+    use super::*;
+
+    fn stream(address: &str) -> Listener {
+        Listener::parse("Stream", address).unwrap()
+    }
+
+    #[test]
+    fn a_zone_is_left_out() {
+        let plain = stream("[fe80::1]:23");
+        assert_eq!(stream("[fe80::1%eth0]:23"), plain);
+        assert_eq!(stream("[fe80::1]:23%eth0"), plain);
+        assert_eq!(Listener::parse("FIFO", "fifo"), None);
+    }
+
+    #[test]
+    fn the_kernels_list_has_what_listens_and_no_connections() {
+        let four = TcpListener::bind("127.0.0.1:0").unwrap();
+        let six = UdpSocket::bind("[::1]:0").unwrap();
+        let client = TcpStream::connect(four.local_addr().unwrap()).unwrap();
+        let sockets = Sockets::look().unwrap();
+        let four = Listener::Stream(four.local_addr().unwrap());
+        let (found, holders) = sockets.in_the_way(&four).unwrap();
+        assert_eq!(found, &four);
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(holders.iter().any(|holder| holder.pid == own));
+        let six = Listener::Datagram(six.local_addr().unwrap());
+        assert!(sockets.all.contains_key(&six));
+        let client = Listener::Stream(client.local_addr().unwrap());
+        assert!(!sockets.all.contains_key(&client));
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_taken_for_closed() {
+        let (own, other) = (stream("[::]:23"), stream("127.0.0.1:24"));
+        let there = [(own.clone(), true), (other.clone(), false)];
+        let missing = stream("[::]:25");
+        let both = [own.clone(), other.clone()];
+        let seen = Sockets::of(&there, false);
+        assert_eq!(seen.has(std::slice::from_ref(&own)), Seen::Yes);
+        assert_eq!(seen.has(&both), Seen::No);
+        let hidden = Sockets::of(&there, true);
+        assert_eq!(hidden.has(&both), Seen::Hidden);
+        assert_eq!(hidden.has(&[own, missing]), Seen::No);
+    }
+
+    #[test]
+    fn wildcards_are_in_the_way_of_addresses() {
+        let clashes = [
+            ("[::]:23", "127.0.0.1:23"),
+            ("0.0.0.0:23", "127.0.0.1:23"),
+            ("127.0.0.1:23", "127.0.0.1:23"),
+            ("[::1]:23", "[::]:23"),
+        ];
+        for (one, other) in clashes {
+            assert!(clash(&stream(one), &stream(other)), "{one} {other}");
+        }
+        for (one, other) in [
+            ("[::]:23", "[::]:24"),
+            ("127.0.0.2:23", "127.0.0.1:23"),
+            ("0.0.0.0:23", "[::1]:23"),
+        ] {
+            assert!(!clash(&stream(one), &stream(other)), "{one} {other}");
+        }
+        let datagram = Listener::parse("Datagram", "[::]:23").unwrap();
+        assert!(!clash(&datagram, &stream("[::]:23")));
+    }
+}

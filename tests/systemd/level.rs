@@ -1,0 +1,166 @@
+//! Whatever differs from the files is mended or named, at every reload and by every way.
+
+use testbed::{Close, Result};
+
+use crate::Scenario;
+use crate::bed::{Bed, Served, contains, equal};
+use crate::reload::{await_port, place};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("a_service_that_was_gone_or_broken_comes_back", back),
+    (
+        "sessions_of_a_service_that_is_gone_end_in_good_order",
+        farewell,
+    ),
+    ("a_socket_that_could_not_listen_is_tried_again", tried_again),
+    (
+        "a_server_that_is_missing_is_named_until_it_is_there",
+        missing,
+    ),
+];
+
+const CAT: &str = "\tuser = nobody\n\tserver = /bin/cat";
+
+/// Fails if systemd calls a unit of the service failed.
+fn nothing_has_failed(bed: &Bed, id: &str) -> Result<()> {
+    let failed = bed
+        .container
+        .sh("systemctl list-units --all --failed --plain --no-legend")?;
+    let ours = |line: &&str| {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        name.starts_with(&format!("{id}."))
+    };
+    equal("failed units", failed.lines().find(ours), None)
+}
+
+/// A text without the ends of its lines, wherever they are.
+fn unfolded(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
+fn back(bed: &Bed) -> Result<()> {
+    let served = place(bed, "back", CAT)?;
+    let broken = format!("{CAT}\n\tinstances = many");
+    for attempt in ["removed", "broken"] {
+        match attempt {
+            "removed" => bed.container.sh("rm /etc/xinetd.d/back").map(drop)?,
+            _ => bed.write("back", served.port, &broken)?,
+        }
+        bed.daemon_reload()?;
+        equal(attempt, served.hear()?.close, Close::Refused)?;
+        nothing_has_failed(bed, "back")?;
+        served.rewrite(CAT)?;
+        served.connect()?.echo(b"back")?;
+        nothing_has_failed(bed, "back")?;
+    }
+    Ok(())
+}
+
+fn farewell(bed: &Bed) -> Result<()> {
+    let stubborn = bed.script("stubborn", "trap '' TERM; cat; sleep 100")?;
+    let rows = [
+        ("leaves", CAT.to_owned(), "EXIT: leaves signal=15 pid="),
+        (
+            "leaves-late",
+            format!("\tuser = root\n\tserver = {stubborn}"),
+            "EXIT: leaves-late signal=9 pid=",
+        ),
+    ];
+    for (id, lines, line) in rows {
+        let served = place(bed, id, &lines)?;
+        let mut session = served.connect()?;
+        session.echo(b"there")?;
+        bed.container.sh(&format!("rm /etc/xinetd.d/{id}"))?;
+        bed.daemon_reload()?;
+        session.read_to_end()?;
+        contains(served.await_line(line)?.message(), " duration=")?;
+        nothing_has_failed(bed, id)?;
+        equal("the port", served.hear()?.close, Close::Refused)?;
+    }
+    Ok(())
+}
+
+/// Another program that listens on a port.
+fn other_listener(bed: &Bed, unit: &str, port: u16) -> Result<()> {
+    let program = format!(
+        "use Socket; socket(S, PF_INET, SOCK_STREAM, 0); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); \
+         bind(S, sockaddr_in({port}, INADDR_ANY)) or die; listen(S, 5); sleep 1000"
+    );
+    bed.container.sh(&format!(
+        "systemd-run -q --collect --uid=nobody --unit={unit} perl -e '{program}'"
+    ))?;
+    await_port(port, true)
+}
+
+fn tried_again(bed: &Bed) -> Result<()> {
+    let served = Served {
+        bed,
+        id: "taken".to_owned(),
+        port: bed.port(),
+    };
+    let _alone = bed.no_reloads();
+    other_listener(bed, "other-listener", served.port)?;
+    bed.write("taken", served.port, CAT)?;
+    let why = "taken by perl (process ";
+    for _ in 0..2 {
+        let (done, said) = bed.container.try_sh("xinetdctl reload")?;
+        equal("a reload with a port that is taken", done, false)?;
+        contains(&said, "taken: start failed: ")?;
+        contains(&said, why)?;
+    }
+    // By each command that says what is served.
+    for command in [
+        "list",
+        "status",
+        "status taken",
+        "explain taken 127.0.0.1",
+        "check",
+    ] {
+        let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
+        contains(&unfolded(&said), why)?;
+    }
+    bed.container.sh("systemctl stop other-listener")?;
+    let (_, said) = bed.container.try_sh("xinetdctl reload")?;
+    contains(&said, "taken: started, as it did not listen")?;
+    served.connect()?.echo(b"at last")
+}
+
+fn missing(bed: &Bed) -> Result<()> {
+    let served = Served {
+        bed,
+        id: "serverless".to_owned(),
+        port: bed.port(),
+    };
+    let _alone = bed.no_reloads();
+    let server = "/usr/local/bin/not-yet";
+    bed.write(
+        "serverless",
+        served.port,
+        &format!("\tuser = nobody\n\tserver = {server}"),
+    )?;
+    let (done, said) = bed.container.try_sh("xinetdctl reload")?;
+    equal("a reload without the server", done, false)?;
+    contains(
+        &said,
+        &format!("serverless: start failed: its server {server} is not there"),
+    )?;
+    let (_, said) = bed.container.try_sh("xinetdctl check")?;
+    contains(&said, "/etc/xinetd.d/serverless:8:2: warning: ")?;
+    for command in ["list", "status", "status serverless"] {
+        let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
+        contains(&unfolded(&said), server)?;
+    }
+    let line = bed
+        .container
+        .sh("journalctl --sync; journalctl -o cat -u xinetd-reconcile")?;
+    contains(&line, &format!("its server {server} is not there"))?;
+    nothing_has_failed(bed, "serverless")?;
+    bed.script("not-yet", "echo here")?;
+    bed.container.sh("systemctl daemon-reload")?;
+    bed.followed()?;
+    equal("the server", served.hear()?.text().as_str(), "here\n")?;
+    bed.container
+        .sh("rm /etc/xinetd.d/serverless /usr/local/bin/not-yet")
+        .map(drop)
+}
