@@ -40,8 +40,8 @@ pub use trouble::{Trouble, troubles};
 /// line, and finds none for a process that has gone by then.
 const LINGER: Duration = Duration::from_millis(50);
 
-/// How often sockets are opened that fail again while this program runs.
-const ROUNDS: u32 = 3;
+/// How often sockets are opened that fail while this program runs.
+const ROUNDS: u32 = 4;
 
 /// How long the generator may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,12 +53,11 @@ pub fn main() -> ExitCode {
     let Some(journal) = Journal::start() else {
         return ExitCode::FAILURE;
     };
-    let ran = run();
+    let ran = run(journal);
     if let Err(error) = &ran {
         log::error!("{error}");
+        linger(journal);
     }
-    journal.flush();
-    thread::sleep(LINGER);
     match ran {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,
@@ -67,16 +66,26 @@ pub fn main() -> ExitCode {
 
 /// Whether all was done. What a reload has brought meanwhile is done as well, and so are sockets that have
 /// failed meanwhile: a start of this program that comes while it runs is lost.
-fn run() -> Result<bool, String> {
+fn run(journal: &Journal) -> Result<bool, String> {
     let stamp = SpecDirectory::usual().path().join(STAMP);
     let mut systemd = Systemd::connect()?;
-    let mut run = follow(&mut systemd)?;
     let mut rounds = 0;
-    while stamp.exists() || rounds < ROUNDS && run.is_outdated(&systemd)? {
-        run = follow(&mut systemd)?;
+    loop {
+        let run = follow(&mut systemd)?;
+        // Before the last look, as no start of this program is to be lost behind it.
+        linger(journal);
         rounds += 1;
+        let is_outdated = stamp.exists() || rounds < ROUNDS && run.is_outdated(&systemd)?;
+        if !is_outdated {
+            return Ok(run.is_complete);
+        }
     }
-    Ok(run.is_complete)
+}
+
+/// Lets journald read what was said.
+fn linger(journal: &Journal) {
+    journal.flush();
+    thread::sleep(LINGER);
 }
 
 /// What came of a run.

@@ -50,6 +50,12 @@ fn back(bed: &Bed) -> Result<()> {
         bed.daemon_reload()?;
         equal(attempt, served.hear()?.close, Close::Refused)?;
         nothing_has_failed(bed, "back")?;
+        if attempt == "broken" {
+            let said = bed
+                .container
+                .sh("journalctl --sync; journalctl -o cat -u xinetd-reconcile")?;
+            contains(&said, "/etc/xinetd.d/back:9:")?;
+        }
         served.rewrite(CAT)?;
         served.connect()?.echo(b"back")?;
         nothing_has_failed(bed, "back")?;
