@@ -31,7 +31,10 @@ impl Helper {
                 // A ban for ever can't be extended.
                 if known < Some(until) {
                     let stream = connection.stream.try_clone().ok();
-                    self.door.report(peer.to_canonical(), stream);
+                    // One address stands for all that the ban hits: a network of many addresses is
+                    // one report.
+                    let one = subject.network().addr().to_canonical();
+                    self.door.report(one, stream);
                     self.serve_door(now);
                 }
             }
