@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use nix::unistd::getresuid;
+
 /// The file of a control group that has the numbers of its processes.
 pub(super) const PROCESSES: &str = "cgroup.procs";
 
@@ -67,26 +69,40 @@ pub(super) fn has_others() -> bool {
 /// `units`, names without suffix.
 ///
 /// Its number may have come to mean another process since it was told, so that its user has to be
-/// the same still: no process but root's can be both.
+/// the same still: no process but root's can be both. And it has to be the unit's helper: a command
+/// that a rule of hosts.allow runs for the unit is none.
 pub(super) fn is_of(pid: i32, uid: u32, units: &[String]) -> bool {
     let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}"));
     let (Ok(group), Ok(status)) = (read("cgroup"), read("status")) else {
         return false;
     };
-    has_user(&status, uid)
+    let Ok(own) = getresuid() else {
+        return false;
+    };
+    let own = (own.real.as_raw(), own.effective.as_raw());
+    is_helper(&status, uid, own)
         && unit_groups(&group).any(|group| units.iter().any(|unit| is_group_of(group, unit)))
 }
 
-/// Whether a process has this effective user, by its real, effective, saved and file system's uid in
-/// /proc/PID/status. The real and the saved one are the helpers' own, or that user too.
-fn has_user(status: &str, uid: u32) -> bool {
+/// Whether a process is a helper with this effective user, by its real, effective, saved and file
+/// system's uid in /proc/PID/status. `own` is the real and the effective uid of this helper.
+///
+/// A helper has the helpers' own user as its real and saved one, which no command has that it runs.
+/// Where a drop-in has `User=`, or the machine lacks the helpers' user, the two can't be told apart.
+fn is_helper(status: &str, uid: u32, own: (u32, u32)) -> bool {
+    const ROOT: u32 = 0;
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     let words = line.unwrap_or_default().split_ascii_whitespace();
     let uids: Vec<u32> = words.map_while(|word| word.parse().ok()).collect();
     let [real, effective, saved, file_system] = uids[..] else {
         return false;
     };
-    real == saved && effective == uid && file_system == uid
+    let has_shape = match own {
+        (helpers, effective) if helpers != effective => real == helpers,
+        (_, ROOT) => real != effective || real == ROOT,
+        _ => true,
+    };
+    has_shape && real == saved && effective == uid && file_system == uid
 }
 
 /// Whether it is the group that systemd makes for a service of the system. All above it are slices:
@@ -157,16 +173,21 @@ mod tests {
     #[test]
     fn a_process_that_was_another_users_is_another_one() {
         let status = "Name:\tx\nUid:\t17\t17\t17\t17\nGid:\t5\t5\t5\t5\n";
-        assert!(has_user(status, 17));
-        assert!(!has_user(status, 5));
-        assert!(has_user("Uid:\t9\t17\t9\t17\n", 17), "a helper");
-        assert!(!has_user("Uid:\t9\t17\t9\t17\n", 9));
-        assert!(!has_user("Uid:\t17\t0\t17\t17\n", 17));
+        let plain = (17, 17);
+        assert!(is_helper(status, 17, plain));
+        assert!(!is_helper(status, 5, plain));
+        assert!(!is_helper("Uid:\t17\t0\t17\t17\n", 17, plain));
         assert!(
-            !has_user("Uid:\t0\t17\t17\t17\n", 17),
+            !is_helper("Uid:\t0\t17\t17\t17\n", 17, plain),
             "a set-user-ID program"
         );
-        assert!(!has_user("Name:\tx\n", 17));
-        assert!(!has_user("Uid:\n", 17));
+        assert!(!is_helper("Name:\tx\n", 17, plain));
+        assert!(!is_helper("Uid:\n", 17, plain));
+        let helper = "Uid:\t9\t17\t9\t17\n";
+        for own in [(9, 33), (0, 0)] {
+            assert!(is_helper(helper, 17, own));
+            assert!(!is_helper(helper, 9, own));
+            assert!(!is_helper(status, 17, own), "a command of the unit's rules");
+        }
     }
 }

@@ -219,6 +219,8 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         // missed.
         let _ = scheduling.as_ref().map(Scheduling::reserve);
         if let Err(denied) = account::assume(&account) {
+            // A reload would wait for its answer.
+            drop(control);
             let never = || Err(denied.clone());
             turn_away::until_known(&activation, &spec.place, &denied, idle, never)?;
             return Ok(ExitCode::SUCCESS);

@@ -96,6 +96,24 @@ pub(crate) fn end(units: &[Servers]) -> usize {
     rounds(units, own, LAST, |process| process.kill(Signal::SIGKILL))
 }
 
+/// How many processes of the units are left, without the helpers and the process `own`.
+///
+/// One that makes another and ends can be missed by a look at the list, and hardly by several.
+fn left(units: &[Servers], own: i32) -> usize {
+    const LOOKS: usize = 4;
+    let of_unit = |servers: &Servers| {
+        let members = members(&servers.group).into_iter();
+        members
+            .filter(|pid| ![servers.helper, own].contains(pid))
+            .count()
+    };
+    let look = || units.iter().map(of_unit).sum();
+    std::iter::repeat_with(look)
+        .take(LOOKS)
+        .find(|&count: &usize| count > 0)
+        .unwrap_or_default()
+}
+
 /// Signals the processes of the units again and again, until there are none or the time is over; how
 /// many there are then. The helpers and the process `own` are spared.
 fn rounds(
@@ -108,8 +126,10 @@ fn rounds(
     loop {
         let of_unit = |servers: &Servers| processes(&servers.group, &[servers.helper, own]);
         let processes: Vec<Process> = units.iter().flat_map(of_unit).collect();
-        if processes.is_empty() || Instant::now() >= deadline {
-            return processes.len();
+        // None that could be opened does not mean none: each may have made the next one meanwhile.
+        let count = left(units, own);
+        if count == 0 || Instant::now() >= deadline {
+            return count;
         }
         for process in &processes {
             // It may have ended just now.
@@ -118,7 +138,7 @@ fn rounds(
         let next = Instant::now() + LOOK_AGAIN;
         wait(&processes, next.min(deadline));
         // Processes that make others and end would have us look for them without a pause.
-        if processes.len() > 1 {
+        if processes.len() != 1 {
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
     }

@@ -23,7 +23,7 @@ use super::clock::Moment;
 use super::notify::Notifier;
 
 /// How often the name services are asked again, where clients come.
-const RETRY: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Clients that are turned away before anything else is looked at.
 const BATCH: usize = 1024;
@@ -80,9 +80,12 @@ pub(super) fn until_known(
             next_try = now.plus(RETRY);
         }
     };
-    log::info!("{count} clients were turned away: {unknown}");
-    if account.is_none() {
-        notifier.stopping();
+    match account {
+        Some(_) => log::info!("the account is known now; {count} clients were turned away before"),
+        None => {
+            log::info!("{count} clients were turned away: {unknown}");
+            notifier.stopping();
+        }
     }
     Ok(account)
 }

@@ -21,9 +21,12 @@ pub(super) struct Caller {
     pub(super) unit: String,
     /// The process itself: the helper, or a server that it runs.
     pub(super) process: Process,
-    /// For how long it bans, if it is a sensor. A sensor runs no servers, so that no process but its
-    /// helper can be the caller.
+    /// For how long it bans, if it is a sensor.
     pub(super) deny_time: Option<DenyTime>,
+    /// Whether its uids alone show that it is a helper, and no process that servers have left in the
+    /// group before the service became a sensor: a helper's real and saved uid is the helpers' own, and
+    /// root's processes may do anything.
+    pub(super) is_helper: bool,
 }
 
 /// The process at the other end of `socket`.
@@ -41,7 +44,7 @@ pub(super) fn caller(socket: BorrowedFd<'_>) -> Result<Caller, String> {
     let unknown = |error: std::io::Error| format!("the caller: {error}");
     let (_, uid) = peer(socket).map_err(unknown)?;
     let process = peer_process(socket).map_err(unknown)?;
-    let unit = unit_of(&process, uid)?;
+    let (unit, is_helper) = unit_of(&process, uid)?;
     let spec = generated::spec(&unit)?;
     Ok(Caller {
         id: spec.id.to_text(),
@@ -51,14 +54,16 @@ pub(super) fn caller(socket: BorrowedFd<'_>) -> Result<Caller, String> {
             Task::Sensor(sensor) => Some(sensor.deny_time),
             _ => None,
         },
+        is_helper,
     })
 }
 
-/// The unit, without suffix, whose control group has `process`, which has the effective uid `uid`.
+/// The unit, without suffix, whose control group has `process`, which has the effective uid `uid`; and
+/// whether its other uids are those of a helper.
 ///
 /// # Errors
 /// In words, if that can't be seen, the process has ended or has another uid, or there is none.
-fn unit_of(process: &Process, uid: u32) -> Result<String, String> {
+fn unit_of(process: &Process, uid: u32) -> Result<(String, bool), String> {
     let pid = process.pid();
     let read = |file| {
         fs::read_to_string(format!("/proc/{pid}/{file}"))
@@ -67,11 +72,13 @@ fn unit_of(process: &Process, uid: u32) -> Result<String, String> {
     let (status, groups) = (read("status")?, read("cgroup")?);
     // What was read is that process's only if it still runs.
     is_running(process)?;
-    if effective_uid(&status) != Some(uid) {
+    let [real, effective, saved] = uids(&status).ok_or("it has no uids")?;
+    if effective != uid {
         return Err(format!("process {pid} is not the one that has connected"));
     }
     let unit = unit(&groups).ok_or_else(|| format!("process {pid} is no service's"))?;
-    Ok(unit.to_owned())
+    let is_helper = real == saved && (real != effective || effective == 0);
+    Ok((unit.to_owned(), is_helper))
 }
 
 /// Whether `process` is one of this unit, whatever its user is.
@@ -94,10 +101,12 @@ pub(super) fn is_running(process: &Process) -> Result<(), String> {
     }
 }
 
-/// The second of the uids in /proc/PID/status: real, effective, saved, file system's.
-fn effective_uid(status: &str) -> Option<u32> {
+/// The real, the effective and the saved uid in /proc/PID/status.
+fn uids(status: &str) -> Option<[u32; 3]> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
+    let mut words = line.split_ascii_whitespace().map(str::parse);
+    let mut next = || words.next()?.ok();
+    Some([next()?, next()?, next()?])
 }
 
 /// The system service, without suffix, that a process belongs to whose /proc/PID/cgroup this is.
@@ -139,13 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn the_effective_uid_is_that_of_the_connection() {
+    fn the_uids_are_those_of_the_process() {
         let status = |uids: &str| format!("Name:\tx\nUid:\t{uids}\nGid:\t5\t5\t5\t5\n");
         // A helper with an identity of its own behind the service's, and one without.
-        assert_eq!(effective_uid(&status("990\t17\t990\t17")), Some(17));
-        assert_eq!(effective_uid(&status("17\t17\t17\t17")), Some(17));
-        assert_eq!(effective_uid("Name:\tx\n"), None);
-        assert_eq!(effective_uid("Uid:\t17\n"), None);
+        assert_eq!(uids(&status("990\t17\t990\t17")), Some([990, 17, 990]));
+        assert_eq!(uids("Name:\tx\n"), None);
+        assert_eq!(uids("Uid:\t17\n"), None);
     }
 
     /// As on kernels that tell a number alone: the process that has it now is another user's.

@@ -22,6 +22,7 @@ use crate::sys::socket::{accept, peer};
 
 use super::Shared;
 use super::caller::{self, Caller};
+use super::mains::not_main;
 use super::questions::{Asked, Request};
 use super::strangers::Strangers;
 
@@ -199,9 +200,12 @@ fn hear(client: &Client, shared: &Shared, strangers: &mut Strangers) -> Result<(
         let (Some(Report(peer)), Some(deny_time)) = (Report::decode(packet), *deny_time) else {
             return Err(Errno::EBADMSG);
         };
-        let answered = match shared.change(|keeper| keeper.hit(peer, deny_time, id)) {
-            Ok(()) => Answer::Done,
-            Err(why) => Answer::Refused(why.to_string()),
+        let answered = match shared.questions.is_helper(&client.caller) {
+            false => Answer::Refused(not_main(&client.caller)),
+            true => match shared.change(|keeper| keeper.hit(peer, deny_time, id)) {
+                Ok(()) => Answer::Done,
+                Err(why) => Answer::Refused(why.to_string()),
+            },
         };
         answer(&client.socket, &answered)?;
     }

@@ -18,11 +18,27 @@ use nix::sys::stat::Mode;
 /// Links on the way to a file: as many as the kernel follows.
 const LINKS: usize = 40;
 
+/// What is no place for a log file: the coordinator's own files, which it may write, and file systems
+/// whose files are the kernel's.
+const OTHERS: [&str; 6] = [
+    "/run/xinetd-coordinator",
+    "/run/xinetd-bridge",
+    "/var/lib/xinetd-coordinator",
+    "/proc",
+    "/sys",
+    "/dev",
+];
+
 /// Opens the log file at an absolute path for appending; makes it where it is missing, mode 0644.
 ///
 /// # Errors
 /// As open(2), and if there is something else or a trap.
 pub(super) fn log_file(path: &Path) -> io::Result<File> {
+    if let Some(other) = OTHERS.iter().find(|other| path.starts_with(other)) {
+        return Err(io::Error::other(format!(
+            "log files do not lie below {other}: write another path"
+        )));
+    }
     let (directory, name) = walk(path)?;
     let flags = OFlag::O_WRONLY
         | OFlag::O_APPEND

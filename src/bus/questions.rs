@@ -96,6 +96,20 @@ impl Questions {
         true
     }
 
+    /// Whether a caller is its unit's helper. Where its uids do not show it, as with `User=` in a
+    /// drop-in, systemd is asked, once for each helper.
+    pub(super) fn is_helper(&self, caller: &Arc<Caller>) -> bool {
+        if caller.is_helper {
+            return true;
+        }
+        if self.mains.known(caller).is_none()
+            && let Err(error) = self.mains.learn(std::iter::once(caller))
+        {
+            log::warn!("{error}");
+        }
+        self.mains.known(caller) == Some(true)
+    }
+
     fn taken(&self, asked: &Asked<Request>) {
         let mut waiting = self.lock();
         if let Some(questions) = waiting.get_mut(&asked.caller.unit) {

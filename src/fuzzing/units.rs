@@ -16,6 +16,7 @@ const DIRECTIVES: &[(&str, &[&str])] = &[
             "ConditionFileIsExecutable",
             "Description",
             "Documentation",
+            "OnFailure",
             "PartOf",
             "Requires",
             "Requisite",

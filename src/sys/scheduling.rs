@@ -27,6 +27,7 @@ impl Scheduling {
     pub fn now() -> io::Result<Self> {
         // SAFETY: no pointers.
         let policy = Errno::result(unsafe { libc::sched_getscheduler(0) })?;
+        let policy = policy & !libc::SCHED_RESET_ON_FORK;
         // SAFETY: no pointers; only arguments that are not ours could fail.
         let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
         let cpus = sched_getaffinity(Pid::from_raw(0))?;
@@ -66,8 +67,11 @@ impl Scheduling {
         if now != self.policy {
             // Of the other policies, which only root sets, each has a priority that is not ours.
             let none = libc::sched_param { sched_priority: 0 };
+            // The flag can be set by whoever changed the policy, and taken back by root alone: it does
+            // no harm, as the children of it are scheduled as before.
+            let policy = self.policy | libc::SCHED_RESET_ON_FORK;
             // SAFETY: `none` outlives the call.
-            Errno::result(unsafe { libc::sched_setscheduler(0, self.policy, &raw const none) })?;
+            Errno::result(unsafe { libc::sched_setscheduler(0, policy, &raw const none) })?;
         }
         // SAFETY: no pointers.
         Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, self.nice) })?;

@@ -102,6 +102,33 @@ impl Machine {
         Ok(())
     }
 
+    /// A session with a shell of a service that has become a sensor since.
+    pub(crate) fn turn_into_a_sensor(&self) -> Result<Peer> {
+        const PORT: u16 = 4004;
+        let file = "/etc/xinetd.d/turned";
+        let text = |more: &str| {
+            format!(
+                "service turned\n{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\twait = no\n\
+                 \tport = {PORT}\n\tuser = attacker\n\tserver = /bin/sh\n{more}}}\n"
+            )
+        };
+        self.container.write(file, text(""), 0o644)?;
+        self.container
+            .sh("systemctl daemon-reload; systemctl start turned.socket")?;
+        let mut session = connect(PORT)?;
+        session.send(b"echo ready\n")?;
+        session.read(6)?;
+        let sensor = text("\tflags = SENSOR\n\tdeny_time = FOREVER\n");
+        self.container.write(file, sensor, 0o644)?;
+        self.container.sh("systemctl daemon-reload")?;
+        self.await_text(
+            "systemctl is-active xinetd-reconcile.service; \
+             ls /run/systemd/generator.late/xinetd-bridge/changed 2>&1 | grep -c cannot",
+            "inactive\n1",
+        )?;
+        Ok(session)
+    }
+
     /// Fails unless a client that the attacker's service refuses is told so at once.
     pub(crate) fn refused_at_once(&self) -> Result<()> {
         let begin = Instant::now();

@@ -14,11 +14,32 @@ pub(crate) const ALL: &[Attack] = &[
         run: priority,
     },
     Attack {
+        sentence: "T8",
+        name: "a_hit_by_a_server_of_before",
+        run: old_session,
+    },
+    Attack {
         sentence: "T1",
         name: "all_of_the_user_stopped_in_a_loop",
         run: stopped,
     },
 ];
+
+/// A server of a service that becomes a sensor stays in its control group.
+fn old_session(machine: &Machine) -> Result<()> {
+    const HIT: &str = "perl -MSocket -e 'socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or die; \
+        connect(S, sockaddr_un(\"/run/xinetd-coordinator/helpers\")) or die; \
+        send(S, \"hit 192.0.2.50\", 0); recv(S, $answer, 256, 0); print \"$answer \\n\"'\n";
+    let mut session = machine.turn_into_a_sensor()?;
+    session.send(HIT.as_bytes())?;
+    session.finish()?;
+    let said = session.read_to_end()?.text();
+    let bans = machine.container.sh("xinetdctl bans list")?;
+    if bans.contains("192.0.2.50") {
+        return Err(format!("the hit counts: {said}"));
+    }
+    Ok(())
+}
 
 /// It can be changed, as setpriority(2) looks at the effective uid, and is put back.
 fn priority(machine: &Machine) -> Result<()> {

@@ -29,7 +29,7 @@ tenth.
 
 strace counts the system calls: a run of 220 connections less one of 20, divided by 200. Those between the start of a
 server's process and its `execve` are among them; the server's own are not. Instructions are those of the helper outside the
-kernel, one step of ptrace each; the middle one of nine connections counts, as a few have what is done once a second.
+kernel, one step of ptrace each; the third lowest of nine connections counts, as some have what is done once a second.
 One client comes after the other, so that nothing is shared between them.
 
 `cargo test -p xinetd-bridge-tests --test counts` counts, as root; `UPDATE_GOLDEN=1` writes tests/counts/table.toml and this

@@ -114,5 +114,7 @@ fn powerless(bed: &Bed) -> Result<()> {
             .property("powerless.service", "NRestarts")?
             .as_str(),
         "0",
-    )
+    )?;
+    bed.container.sh("rm /etc/xinetd.d/powerless")?;
+    bed.daemon_reload()
 }

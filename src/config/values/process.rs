@@ -200,9 +200,11 @@ pub(crate) fn env(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     for word in given.words {
         let name = word.bytes.iter().position(|byte| *byte == b'=');
         let Some(name) = name else {
+            // The word is not shown: it may be the rest of a password with a blank, and the journal
+            // is read by more users than the file.
             return Err(given.fault(
                 word,
-                format!("{} is not NAME=VALUE", quoted(word.bytes)),
+                "a word is not NAME=VALUE",
                 "write NAME=VALUE without blanks: there are no quotes",
             ));
         };
@@ -342,7 +344,10 @@ mod tests {
         );
         assert_eq!(environment("passenv =").environment.pass, Some(Vec::new()));
         assert_eq!(environment("").environment.pass, None);
-        assert!(telnet("env = A").services.is_empty());
+        let secret = telnet("env = PASSWORD=correct horse");
+        assert!(secret.services.is_empty());
+        let told = secret.problems.iter().map(|problem| &problem.message);
+        assert!(told.clone().all(|message| !message.contains("horse")));
         assert!(telnet("env = A=1\nenv -= A=1").services.is_empty());
         assert_eq!(codes(&telnet("env = REMOTE_HOST=x")), ["W 7 env-replaced"]);
         assert_eq!(
