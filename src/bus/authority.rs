@@ -1,4 +1,4 @@
-//! Which callers may change or see what: root, and those whom polkit lets.
+//! What callers may change or see: root everything, others what polkit allows.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

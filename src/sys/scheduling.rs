@@ -67,8 +67,8 @@ impl Scheduling {
         if now != self.policy {
             // Of the other policies, which only root sets, each has a priority that is not ours.
             let none = libc::sched_param { sched_priority: 0 };
-            // The flag can be set by whoever changed the policy, and taken back by root alone: it does
-            // no harm, as the children of it are scheduled as before.
+            // Any process of the user can set this flag, and root alone can take it back. It does no
+            // harm: children are scheduled as if the policy had never been changed.
             let policy = self.policy | libc::SCHED_RESET_ON_FORK;
             // SAFETY: `none` outlives the call.
             Errno::result(unsafe { libc::sched_setscheduler(0, policy, &raw const none) })?;

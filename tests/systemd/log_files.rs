@@ -258,6 +258,8 @@ fn hostile(bed: &Bed) -> Result<()> {
     let program = "\tserver = /bin/echo\n\tserver_args = in";
     let asking = lines(&file).replace(program, &format!("\tserver = {ask}"));
     let served = bed.serve("asking", &asking)?;
+    // While all units are made anew there is no spec, by which the coordinator knows the service.
+    let _still = bed.no_reloads();
     served.hear()?;
     await_lines(bed, &file, "START: asking", 1)?;
     let said = served.hear()?.text();
