@@ -17,10 +17,8 @@ use super::banner::Banner;
 use super::clock::Moment;
 use super::helper::{Helper, Token};
 use super::ident::Failure;
-use super::libwrap::Known;
 use super::names::{Asked, Names};
-use super::peer::Remote;
-use super::pending::{Connection, Next, Outbox, Place, Released, Wait};
+use super::pending::{Connection, Next, Place, Released, Wait};
 use super::settings::Work;
 use super::slab::Key;
 
@@ -88,14 +86,7 @@ impl Helper {
             reset(stream);
             return;
         }
-        let mut connection = Connection {
-            stream,
-            remote: Remote::new(address),
-            outbox: Outbox::default(),
-            next: Next::Close,
-            known: Known::default(),
-            changes: None,
-        };
+        let mut connection = Connection::accepted(stream, address);
         if let Some(greeting) = self.greeting() {
             connection.outbox.push(greeting);
         }

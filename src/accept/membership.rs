@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::getresuid;
 
+use crate::sys::process::uids;
+
 /// The file of a control group that has the numbers of its processes.
 pub(super) const PROCESSES: &str = "cgroup.procs";
 
@@ -91,10 +93,7 @@ pub(super) fn is_of(pid: i32, uid: u32, units: &[String]) -> bool {
 /// Where a drop-in has `User=`, or the machine lacks the helpers' user, the two can't be told apart.
 fn is_helper(status: &str, uid: u32, own: (u32, u32)) -> bool {
     const ROOT: u32 = 0;
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    let words = line.unwrap_or_default().split_ascii_whitespace();
-    let uids: Vec<u32> = words.map_while(|word| word.parse().ok()).collect();
-    let [real, effective, saved, file_system] = uids[..] else {
+    let Some([real, effective, saved, file_system]) = uids(status) else {
         return false;
     };
     let has_shape = match own {

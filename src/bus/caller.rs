@@ -4,12 +4,10 @@
 use std::fs;
 use std::os::fd::BorrowedFd;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
 use crate::generated;
 use crate::service::DenyTime;
 use crate::spec::Task;
-use crate::sys::process::Process;
+use crate::sys::process::{Process, uids};
 use crate::sys::socket::{peer, peer_process};
 
 /// A process of one of our services.
@@ -72,7 +70,7 @@ fn unit_of(process: &Process, uid: u32) -> Result<(String, bool), String> {
     let (status, groups) = (read("status")?, read("cgroup")?);
     // What was read is that process's only if it still runs.
     is_running(process)?;
-    let [real, effective, saved] = uids(&status).ok_or("it has no uids")?;
+    let [real, effective, saved, _] = uids(&status).ok_or("it has no uids")?;
     if effective != uid {
         return Err(format!("process {pid} is not the one that has connected"));
     }
@@ -94,19 +92,10 @@ pub(super) fn is_of(process: &Process, of: &str) -> Result<bool, String> {
 /// # Errors
 /// In words, if the process has ended: others may have its number by now.
 pub(super) fn is_running(process: &Process) -> Result<(), String> {
-    let mut ended = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
-    match poll(&mut ended, PollTimeout::ZERO) {
-        Ok(0) => Ok(()),
-        _ => Err(format!("process {} has ended", process.pid())),
+    match process.has_ended() {
+        Ok(false) => Ok(()),
+        Ok(true) | Err(_) => Err(format!("process {} has ended", process.pid())),
     }
-}
-
-/// The real, the effective and the saved uid in /proc/PID/status.
-fn uids(status: &str) -> Option<[u32; 3]> {
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    let mut words = line.split_ascii_whitespace().map(str::parse);
-    let mut next = || words.next()?.ok();
-    Some([next()?, next()?, next()?])
 }
 
 /// The system service, without suffix, that a process belongs to whose /proc/PID/cgroup this is.
@@ -151,7 +140,7 @@ mod tests {
     fn the_uids_are_those_of_the_process() {
         let status = |uids: &str| format!("Name:\tx\nUid:\t{uids}\nGid:\t5\t5\t5\t5\n");
         // A helper with an identity of its own behind the service's, and one without.
-        assert_eq!(uids(&status("990\t17\t990\t17")), Some([990, 17, 990]));
+        assert_eq!(uids(&status("990\t17\t990\t17")), Some([990, 17, 990, 17]));
         assert_eq!(uids("Name:\tx\n"), None);
         assert_eq!(uids("Uid:\t17\n"), None);
     }

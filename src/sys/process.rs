@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitPidFlag;
 
@@ -68,6 +69,15 @@ impl Process {
         Ok(())
     }
 
+    /// Whether it has ended; a child that has is not reaped.
+    ///
+    /// # Errors
+    /// As poll(2).
+    pub fn has_ended(&self) -> io::Result<bool> {
+        let mut descriptors = [PollFd::new(self.pidfd(), PollFlags::POLLIN)];
+        Ok(poll(&mut descriptors, PollTimeout::ZERO)? > 0)
+    }
+
     /// Waits until it has ended, and reaps it. Only for a child.
     pub fn wait(&self) -> io::Result<Option<Ended>> {
         self.reap(WaitPidFlag::WEXITED)
@@ -99,6 +109,13 @@ impl Process {
             _ => Some(Ended::Killed(status)),
         })
     }
+}
+
+/// The real, effective, saved and file system's uid in the text of /proc/PID/status (proc(5)).
+pub fn uids(status: &str) -> Option<[u32; 4]> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let words = line.split_ascii_whitespace().map(|word| word.parse().ok());
+    words.collect::<Option<Vec<_>>>()?.try_into().ok()
 }
 
 /// When the process started, in clock ticks since boot: field 22 of /proc/PID/stat.

@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::Resource;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::time::TimeSpec;
@@ -225,7 +224,8 @@ fn clone_into(order: &mut Order, stack: &mut [u8]) -> Result<Process, Errno> {
     let process = Process::new(pid, pidfd);
     while memory.load(Ordering::Acquire) == BORROWED {
         if wait_for_change(&memory) == Err(Errno::ETIMEDOUT) {
-            if has_ended(&process) {
+            // A kernel that dumps the core of a child leaves the futex as it was.
+            if process.has_ended().is_ok_and(|ended| ended) {
                 break;
             }
             // SIGSTOP can't be blocked. We may always send this: the child has our own real uid,
@@ -251,12 +251,6 @@ fn wait_for_change(memory: &AtomicU32) -> Result<(), Errno> {
         )
     };
     Errno::result(result).map(drop)
-}
-
-/// Whether a child has ended: a kernel that dumps its core leaves the futex as it was.
-fn has_ended(process: &Process) -> bool {
-    let mut descriptors = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
-    poll(&mut descriptors, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 /// The child, from clone to execve: system calls alone. It must not allocate, lock or unwind.

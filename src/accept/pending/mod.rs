@@ -8,7 +8,7 @@ mod outbox;
 mod wait;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use crate::policy::Slot;
 
@@ -38,6 +38,20 @@ pub(super) struct Connection {
     pub(super) known: Known,
     /// What rules change about its server.
     pub(super) changes: Option<Box<Changes>>,
+}
+
+impl Connection {
+    /// One that has just been accepted, of which nothing is known and to which nothing was sent.
+    pub(super) fn accepted(stream: TcpStream, address: SocketAddr) -> Self {
+        Self {
+            stream,
+            remote: Remote::new(address),
+            outbox: Outbox::default(),
+            next: Next::Close,
+            known: Known::default(),
+            changes: None,
+        }
+    }
 }
 
 /// What is to be done with a connection.
@@ -254,14 +268,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
-        let connection = Connection {
-            stream,
-            remote: Remote::new(address),
-            outbox: Outbox::default(),
-            next: Next::Close,
-            known: Known::default(),
-            changes: None,
-        };
+        let connection = Connection::accepted(stream, address);
         (client, connection)
     }
 

@@ -11,10 +11,9 @@ use crate::policy::NameAnswer;
 use super::super::clock::Moment;
 use super::super::helper::Token;
 use super::super::ident::Failure;
-use super::super::libwrap::{Files, Known};
+use super::super::libwrap::Files;
 use super::super::names::Names;
-use super::super::peer::Remote;
-use super::super::pending::{Connection, Next, Outbox, Wait};
+use super::super::pending::{Connection, Next, Wait};
 use super::{CAT, LOGGED, Scene, TASK, file, shell};
 
 const SERVED: &str = "echo served";
@@ -115,14 +114,7 @@ impl Scene {
     fn accepted(&mut self) -> (std::net::TcpStream, Connection) {
         let client = self.connect();
         let (stream, address) = self.until(|helper| helper.listeners[0].accept().ok());
-        let connection = Connection {
-            stream,
-            remote: Remote::new(address),
-            outbox: Outbox::default(),
-            next: Next::Close,
-            known: Known::default(),
-            changes: None,
-        };
+        let connection = Connection::accepted(stream, address);
         (client, connection)
     }
 
