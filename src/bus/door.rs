@@ -2,8 +2,7 @@
 //!
 //! All may connect, as helpers run as any user. What keeps a local user from holding helpers up:
 //! connections that wait are taken in batches, a process that is no helper is found out once and then
-//! closed unseen ([`Strangers`]), and each unit has so many places that its servers can take no other
-//! unit's.
+//! closed unseen ([`Strangers`]), and the places are bounded ([`places`]).
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -23,18 +22,12 @@ use crate::sys::socket::{accept, peer};
 use super::Shared;
 use super::caller::{self, Caller};
 use super::mains::not_main;
+use super::places::{self, Place, Room};
 use super::questions::{Asked, Request};
 use super::strangers::Strangers;
 
 /// How long it stays when nobody wants anything.
 const IDLE: Duration = Duration::from_secs(30);
-/// Helpers at once: more sensors than a machine has, and the others stay for one answer. One that comes
-/// then is turned away, and comes again.
-const CLIENTS: usize = 1024;
-/// Connections of one process at once: a helper needs two. Then its first one makes room.
-const OWN: usize = 2;
-/// Connections of one service at once, as its servers may connect, too. Then the first one makes room.
-const CROWD: usize = 32;
 /// Packets of one helper before the others have their turn.
 const BATCH: usize = 64;
 /// Connections that are taken before the helpers that are there have their turn.
@@ -46,6 +39,16 @@ const NO_DESCRIPTORS: Duration = Duration::from_millis(10);
 struct Client {
     socket: OwnedFd,
     caller: Arc<Caller>,
+}
+
+impl Client {
+    fn place(&self) -> Place<'_> {
+        Place {
+            unit: &self.caller.unit,
+            pid: self.caller.process.pid(),
+            is_helper: self.caller.is_helper,
+        }
+    }
 }
 
 /// Serves helpers until there is nothing more to do, or SIGTERM comes.
@@ -109,10 +112,9 @@ fn enter(
                 return;
             }
         };
-        if clients.len() < CLIENTS
-            && let Some(client) = admit(socket, strangers)
+        if let Some(client) = admit(socket, strangers)
+            && make_room(clients, &client)
         {
-            make_room(clients, &client.caller);
             // Most have said by now what they want.
             if hear(&client, shared, strangers).is_ok() {
                 clients.push(client);
@@ -150,23 +152,13 @@ fn admit(socket: OwnedFd, strangers: &mut Strangers) -> Option<Client> {
     }
 }
 
-/// Keeps servers from taking the places of other services, or that of their helper.
-fn make_room(clients: &mut Vec<Client>, caller: &Caller) {
-    let same_unit = |client: &Client| client.caller.unit == caller.unit;
-    let same_process =
-        |client: &Client| same_unit(client) && client.caller.process.pid() == caller.process.pid();
-    let count =
-        |is_same: &dyn Fn(&Client) -> bool| clients.iter().filter(|one| is_same(one)).count();
-    let first = if count(&same_process) >= OWN {
-        clients.iter().position(same_process)
-    } else if count(&same_unit) >= CROWD {
-        clients.iter().position(same_unit)
-    } else {
-        None
-    };
-    if let Some(first) = first {
+/// Whether there is a place for a client, by the end of another one's connection where that is needed.
+fn make_room(clients: &mut Vec<Client>, client: &Client) -> bool {
+    let room = places::find(clients.iter().map(Client::place), &client.place());
+    if let Room::After(first) = room {
         clients.remove(first);
     }
+    room != Room::None
 }
 
 /// Takes what a helper says; an error where it has gone, does not take its answers, or is done with.

@@ -57,7 +57,9 @@ impl LogFiles {
     pub(super) fn serve(&self, questions: &Receiver<Asked<Question>>, shared: &Shared) {
         let rights = generated::log_directories();
         for asked in questions {
-            if generated::log_directories() != rights {
+            let granted = generated::log_directories();
+            // They are not there while the generator runs, or where no service has a log file any more.
+            if granted.is_some() && granted != rights {
                 log::info!("started anew, as the directories of log files have changed");
                 let _ = kill(Pid::this(), Signal::SIGTERM);
                 return;

@@ -17,6 +17,7 @@ mod log_files;
 mod mains;
 mod manager;
 mod open;
+mod places;
 mod questions;
 mod saved;
 mod saver;

@@ -83,8 +83,9 @@ impl Questions {
         let (unit, key) = (asked.caller.unit.clone(), key(&asked));
         let mut waiting = self.lock();
         let questions = waiting.entry(unit.clone()).or_default();
-        // One without an answer is asked again by the helper that needs it.
-        if questions.len() < CROWD
+        // One without an answer is asked again by the helper that needs it. Servers take no place of a
+        // process that is known to be their helper.
+        if (questions.len() < CROWD || asked.caller.is_helper)
             && !questions.contains(&key)
             && self.sender.try_send(asked).is_ok()
         {
