@@ -30,6 +30,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(1);
 /// And a coordinator that has none to give, up to this.
 const LONGEST_RETRY: Duration = Duration::from_secs(32);
+/// How long coordinators may end before they answer: one that gets other rights is started anew, more
+/// than once where units are made anew in a row.
+const STARTS: Duration = Duration::from_secs(10);
 /// How long a helper stays for lines that can't be written.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the last lines may take.
@@ -47,6 +50,8 @@ pub(super) struct LogFile {
     asked: Option<(OwnedFd, Moment)>,
     retry: Option<Moment>,
     backoff: Duration,
+    /// When the first of the coordinators ended that have not answered.
+    ended_since: Option<Moment>,
     failing_since: Option<Moment>,
 }
 
@@ -61,6 +66,7 @@ impl LogFile {
             asked: None,
             retry: None,
             backoff: RETRY,
+            ended_since: None,
             failing_since: None,
         }
     }
@@ -158,7 +164,10 @@ impl LogFile {
                 Err("it takes too long".to_owned())
             }
             // It has ended in the middle, and another one takes its place at once.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.backoff == RETRY => {
+            Err(error)
+                if error.kind() == ErrorKind::UnexpectedEof
+                    && now.since(*self.ended_since.get_or_insert(now)) < STARTS =>
+            {
                 self.asked = None;
                 self.put_off(now);
                 return;
@@ -171,6 +180,7 @@ impl LogFile {
                 .map_err(|error| error.to_string()),
         };
         self.asked = None;
+        self.ended_since = None;
         match answer {
             Ok(Some(held)) => self.held = Some(held),
             Ok(None) => match &mut self.held {
@@ -276,4 +286,47 @@ fn send_question(door: &Path, question: Question) -> io::Result<OwnedFd> {
     connect(socket.as_raw_fd(), &UnixAddr::new(door)?)?;
     send_now(socket.as_fd(), question.encode().as_bytes())?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use nix::sys::socket::{Backlog, bind, listen};
+
+    use super::super::settings::parse;
+    use super::super::settings::tests::MINIMAL;
+    use super::*;
+    use crate::sys::socket::accept;
+
+    #[test]
+    fn coordinators_that_end_in_a_row_are_no_fault_of_the_file_for_a_while() {
+        let path = std::env::temp_dir().join(format!("log-file-door-{}", std::process::id()));
+        let _ = fs::remove_file(&path);
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let door = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
+        bind(door.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        listen(&door, Backlog::new(1).unwrap()).unwrap();
+        let spec = parse(MINIMAL.as_bytes()).unwrap();
+        let mut log_file = LogFile::new(path.clone(), &spec);
+        log_file.target = Some(Target {
+            id: "x".to_owned(),
+            path: "/var/log/x".into(),
+            limits: None,
+        });
+        log_file.lines.get_mut().push(b"a line".to_vec());
+        let begin = Moment::default();
+        let mut now = begin;
+        let mut ended = 0;
+        while log_file.failing_since.is_none() {
+            assert!(now.since(begin) < 3 * STARTS, "it is never said");
+            if log_file.advance(now) {
+                ended += 1;
+                drop(accept(door.as_fd()).unwrap());
+            }
+            now = now.plus(RETRY);
+        }
+        assert!(ended > 2 && now.since(begin) >= STARTS, "{ended} ended");
+        fs::remove_file(path).unwrap();
+    }
 }

@@ -113,7 +113,7 @@ impl LogLines {
         }
     }
 
-    fn push(&mut self, line: Vec<u8>) {
+    pub(super) fn push(&mut self, line: Vec<u8>) {
         if self.bytes + line.len() > ROOM {
             self.lost += 1;
             return;
