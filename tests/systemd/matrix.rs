@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use testbed::{Peer, Result};
 
@@ -29,6 +30,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 const CAT: &str = "\tuser = nobody\n\tserver = /bin/cat";
 
+/// Between clients: there are fewer ports than a fast machine has clients in a minute.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Makes changes, while one client after the other comes to a service that they do not concern.
 fn beside_clients(bed: &Bed, id: &str, changes: impl FnOnce() -> Result<()>) -> Result<()> {
     let quiet = place(bed, id, &format!("{CAT}\n\tcps = 0 0"))?;
@@ -42,6 +46,7 @@ fn beside_clients(bed: &Bed, id: &str, changes: impl FnOnce() -> Result<()>) -> 
                 quiet.connect()?.echo(b"one of many")?;
                 session.echo(b"the same all the time")?;
                 count += 1;
+                thread::sleep(PAUSE);
             }
             Ok(count)
         });

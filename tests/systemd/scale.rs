@@ -16,9 +16,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 /// dbus-daemon lets a user have 256 connections: helpers must have none.
 const SERVICES: u16 = 400;
 
-/// How long a status may take, and how much memory the coordinator: ten times what is measured on a
-/// machine that has nothing else to do, so that only another order fails.
-const SLOW: f64 = 1.0;
+/// How much memory the coordinator may have, in KiB: far more than is measured, so that only another order
+/// fails. How long a command takes is said and decides nothing, as machines differ.
 const MUCH: u64 = 64 << 10;
 
 /// What a command takes that runs inside, in seconds: the median of a few times.
@@ -46,7 +45,6 @@ fn bounded(bed: &Bed, what: &str, commands: &[&str]) -> Result<()> {
     for command in commands {
         let time = time(bed, &format!("{command} >/dev/null"))?;
         say(&format!("{what}: `{command}` takes {:.0} ms", time * 1e3));
-        equal(command, time < SLOW, true)?;
     }
     let memory = memory(bed)?;
     say(&format!("{what}: the coordinator has {memory} KiB"));
@@ -56,11 +54,8 @@ fn bounded(bed: &Bed, what: &str, commands: &[&str]) -> Result<()> {
 /// New services that one reload starts.
 const NEW: u16 = 1000;
 
-/// How many times longer a reload with them may take than `systemctl start` of their sockets: the reload makes
-/// and reads all units first. Two is what is measured.
-const FACTOR: f64 = 6.0;
-
-/// A reload starts many services with little more than systemd needs itself; both are measured in turns.
+/// A reload starts many services. How long it takes is said, beside `systemctl start` of the same sockets, which
+/// needs no units made and read first.
 pub(crate) fn thousand(suite: Suite) -> Result<()> {
     let container = Container::boot(suite, super::boot::without_real)?;
     let ports = 10_000..10_000 + NEW;
@@ -94,9 +89,7 @@ pub(crate) fn thousand(suite: Suite) -> Result<()> {
             start * 1e3
         ));
     }
-    let mut factors: Vec<f64> = pairs.iter().map(|(reload, start)| reload / start).collect();
-    factors.sort_unstable_by(f64::total_cmp);
-    equal("the reload is no slower", factors[1] < FACTOR, true)
+    Ok(())
 }
 
 fn helpers(bed: &Bed) -> Result<()> {
