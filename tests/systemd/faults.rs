@@ -57,7 +57,11 @@ fn stopped_helper(bed: &Bed) -> Result<()> {
 }
 
 fn hostile_server(bed: &Bed) -> Result<()> {
-    let script = bed.script("hostile", "kill -$1 $PPID 2>/dev/null; exec cat")?;
+    // Where the helper has gone by then, its parent is systemd, for which SIGINT is a reboot.
+    let script = bed.script(
+        "hostile",
+        "test $PPID -eq 1 || kill -$1 $PPID 2>/dev/null; exec cat",
+    )?;
     for signal in ["KILL", "TERM", "HUP", "INT", "USR1", "QUIT"] {
         let id = format!("hostile-{}", signal.to_lowercase());
         let lines = format!("\tuser = root\n\tserver = {script}\n\tserver_args = {signal}");

@@ -1,4 +1,4 @@
-//! The whole product on a real systemd, 252 and 257: files in, clients served. What goes over the bus is
+//! The whole product on a real systemd, 252, 257 and that of Debian testing: files in, clients served. What goes over the bus is
 //! played with dbus-broker in the place of dbus-daemon, too.
 //!
 //! One container for each suite serves all scenarios; each has services and ports of its own.
@@ -78,7 +78,6 @@ fn main() {
         reload::SCENARIOS,
         level::SCENARIOS,
         matrix::SCENARIOS,
-        rpc::SCENARIOS,
         lifecycle::SCENARIOS,
         sensor::SCENARIOS,
         kills::SCENARIOS,
@@ -89,6 +88,8 @@ fn main() {
         switch::SCENARIOS,
         faults::SCENARIOS,
     ];
+    // Debian testing has no rstatd any more.
+    let and_rpc: Vec<_> = all.iter().copied().chain([rpc::SCENARIOS]).collect();
     // What goes over the bus goes over the other one as well.
     let over_the_bus = [
         sensor::SCENARIOS,
@@ -99,8 +100,9 @@ fn main() {
         bus::BROKER,
     ];
     let plan = [
-        (Suite::Bookworm, all.as_slice()),
-        (Suite::Trixie, all.as_slice()),
+        (Suite::Bookworm, and_rpc.as_slice()),
+        (Suite::Trixie, and_rpc.as_slice()),
+        (Suite::Testing, all.as_slice()),
         (Suite::Broker, over_the_bus.as_slice()),
     ];
     for (suite, groups) in plan {

@@ -17,6 +17,8 @@ pub enum Suite {
     Bookworm,
     /// Debian 13: systemd 257.
     Trixie,
+    /// Debian testing, or the distribution in `XINETD_BRIDGE_TESTING`: the next systemd.
+    Testing,
     /// Debian 13 with dbus-broker in the place of dbus-daemon, and with polkit.
     Broker,
     /// Debian 12 with the servers and clients of the software tests.
@@ -33,6 +35,7 @@ impl Suite {
         match self {
             Self::Bookworm => "systemd-252",
             Self::Trixie => "systemd-257",
+            Self::Testing => "systemd-testing",
             Self::Broker => "dbus-broker",
             Self::Software => "software",
             Self::Conformance => "conformance",
@@ -40,10 +43,13 @@ impl Suite {
         }
     }
 
-    fn distribution(self) -> &'static str {
+    fn distribution(self) -> String {
         match self {
-            Self::Bookworm | Self::Software | Self::Conformance | Self::Bench => "bookworm",
-            Self::Trixie | Self::Broker => "trixie",
+            Self::Bookworm | Self::Software | Self::Conformance | Self::Bench => "bookworm".into(),
+            Self::Trixie | Self::Broker => "trixie".into(),
+            Self::Testing => {
+                std::env::var("XINETD_BRIDGE_TESTING").unwrap_or_else(|_| "testing".into())
+            }
         }
     }
 
@@ -56,6 +62,8 @@ impl Suite {
             Self::Trixie => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rpcbind,rstatd,rstat-client"
             }
+            // It has no rstatd any more.
+            Self::Testing => "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rpcbind",
             Self::Broker => {
                 "systemd,systemd-sysv,dbus-broker,polkitd,iproute2,procps,netbase,tzdata"
             }
@@ -75,21 +83,33 @@ impl Suite {
         }
     }
 
+    /// A mirror's copy of testing may be older than it says it may be.
+    fn without_expiry(self) -> Option<&'static str> {
+        (self == Self::Testing).then_some("--aptopt=Acquire::Check-Valid-Until \"false\"")
+    }
+
     /// A package that can't be installed beside the others; its files are in /opt.
     fn unpacked(self) -> Option<&'static str> {
         match self {
             // It and xinetd exclude each other.
             Self::Bench => Some("openbsd-inetd"),
-            Self::Bookworm | Self::Trixie | Self::Broker | Self::Software | Self::Conformance => {
-                None
-            }
+            Self::Bookworm
+            | Self::Trixie
+            | Self::Testing
+            | Self::Broker
+            | Self::Software
+            | Self::Conformance => None,
         }
     }
 
-    /// The pristine root of the suite, made if it is absent.
+    /// The pristine root of the suite, made if it is absent. That of Debian testing stays what it was on the day
+    /// when it was made, until it is removed.
     pub(crate) fn root(self) -> Result<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.packages().hash(&mut hasher);
+        if self == Self::Testing {
+            self.distribution().hash(&mut hasher);
+        }
         let roots = cache().join("roots");
         context(fs::create_dir_all(&roots), roots.display())?;
         let root = roots.join(format!(
@@ -126,6 +146,7 @@ impl Suite {
             Command::new("mmdebstrap")
                 .args(["--variant=minbase", "--quiet"])
                 .arg("--aptopt=Acquire::Retries \"5\"")
+                .args(self.without_expiry())
                 .arg(format!("--include={}", self.packages()))
                 .arg(format!("--essential-hook={no_starts}"))
                 .args(unpack)
