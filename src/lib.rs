@@ -35,7 +35,5 @@ pub mod spec;
 pub mod status;
 #[cfg(feature = "accept")]
 pub mod sys;
-#[cfg(feature = "bus")]
-mod systemctl;
 pub mod translate;
 mod visible;

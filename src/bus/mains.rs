@@ -1,17 +1,17 @@
 //! Which process is a unit's helper: its main process, as systemd says.
 //!
 //! A server has the control group of its helper, and may have its user. What is for the helper alone,
-//! a log file or the table of bans, is for the main process. systemd is asked once for each helper, by
-//! systemctl(1), which for root needs no bus: that may be away, and comes later at boot than the first
-//! client. All helpers whose questions wait are asked about at once.
+//! a log file or the table of bans, is for the main process. systemd is asked once for each helper, by its
+//! private socket: the bus may be away, and comes later at boot than the first client. All helpers whose
+//! questions wait are asked about at once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::sys::process::Process;
-use crate::systemctl::systemctl;
 
 use super::caller::{self, Caller};
+use super::systemd::{Property, Systemd};
 
 /// The main processes that are known, by unit.
 #[derive(Debug, Default)]
@@ -57,19 +57,15 @@ impl Mains {
         callers: impl Iterator<Item = &'a Arc<Caller>>,
     ) -> Result<(), String> {
         let unknown: Vec<_> = callers.filter(|one| self.known(one).is_none()).collect();
-        let units: BTreeSet<String> = unknown
-            .iter()
-            .map(|caller| format!("{}{SUFFIX}", caller.unit))
-            .collect();
+        let units: BTreeSet<&str> = unknown.iter().map(|caller| caller.unit.as_str()).collect();
         if units.is_empty() {
             return Ok(());
         }
-        let question = ["show", "--property=Id", "--property=MainPID", "--"].map(str::to_owned);
-        let told = systemctl(question.into_iter().chain(units))
+        let pids = main_pids(&units)
             .map_err(|error| format!("systemd does not tell the main process: {error}"))?;
         let mut known = self.lock();
         known.retain(|_, main| caller::is_running(main.process()).is_ok());
-        for (unit, pid) in parse(&told) {
+        for (unit, pid) in pids {
             let is_it = |caller: &&&Arc<Caller>| {
                 let process = &caller.process;
                 // It had the number all the time if it runs now.
@@ -85,20 +81,29 @@ impl Mains {
     }
 }
 
-const SUFFIX: &str = ".service";
-
-/// The units, without suffix, and their main processes in what `systemctl show` prints: a paragraph of
-/// properties for each.
-fn parse(told: &str) -> impl Iterator<Item = (&str, i32)> {
-    told.split("\n\n").filter_map(|unit| {
-        let property = |name| {
-            let mut lines = unit.lines();
-            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-        };
-        let id = property("Id")?.strip_suffix(SUFFIX)?;
-        let pid = property("MainPID")?.parse().ok()?;
-        (pid != 0).then_some((id, pid))
-    })
+/// The main processes of those of these services, without suffix, that have one.
+///
+/// # Errors
+/// In words, if systemd can't be asked.
+fn main_pids<'a>(units: &BTreeSet<&'a str>) -> Result<Vec<(&'a str, i32)>, String> {
+    let systemd = Systemd::connect()?;
+    let loaded = systemd.units()?;
+    let services: Vec<_> = units
+        .iter()
+        .filter_map(|unit| Some((*unit, loaded.get(&format!("{unit}.service"))?)))
+        .collect();
+    let main_pid = |&(_, of): &(_, _)| Property {
+        of,
+        interface: "Service",
+        name: "MainPID",
+    };
+    let wanted: Vec<_> = services.iter().map(main_pid).collect();
+    let pids = systemd.properties::<u32>(&wanted);
+    let pid = |(&(unit, _), pid): (&(&'a str, _), Option<u32>)| {
+        let pid = i32::try_from(pid?).ok()?;
+        (pid != 0).then_some((unit, pid))
+    };
+    Ok(services.iter().zip(pids).filter_map(pid).collect())
 }
 
 /// Why a caller gets nothing.
@@ -112,18 +117,4 @@ fn found(pid: i32, unit: &str) -> Option<Main> {
     let process = Process::open(pid).ok()?;
     let is_of = caller::is_of(&process, unit).unwrap_or(false);
     is_of.then_some(Main::Found(process))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_unit_has_a_paragraph() {
-        let told = "MainPID=17\nId=telnet.service\n\nId=a-b.service\nMainPID=4711\n\n\
-                    MainPID=0\nId=idle.service\n\nMainPID=x\nId=other.service\n\nId=x.socket\n";
-        let mains: Vec<_> = parse(told).collect();
-        assert_eq!(mains, [("telnet", 17), ("a-b", 4711)]);
-        assert_eq!(parse("").count(), 0);
-    }
 }
