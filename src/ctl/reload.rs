@@ -11,7 +11,6 @@ use clap::Args;
 use serde::Serialize;
 
 use super::check::{self, Check};
-use super::machine::MAIN;
 use super::output::{BAD, Done, Failure, Output};
 use super::text;
 use crate::bus::systemd::{JobVerb, Systemd};
@@ -159,9 +158,10 @@ fn endangered(checks: &[Check], served: &[Served]) -> Vec<String> {
         let mut dropped = dropped.map(|dropped| dropped.id.as_bytes());
         dropped.any(|id| id.eq_ignore_ascii_case(served.id.as_bytes()))
     };
+    let is_main = |file: &Path| checks.iter().any(|check| check.main == file);
     let has_errors = |served: &Served| {
         let files = errors.iter().map(|error| &error.place.file);
-        let mut files = files.filter(|file| **file == served.file || ***file == *Path::new(MAIN));
+        let mut files = files.filter(|file| **file == served.file || is_main(file));
         files.next().is_some()
     };
     let lost = served

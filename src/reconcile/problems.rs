@@ -2,17 +2,13 @@
 //! containers lack.
 
 use std::hash::{Hash, Hasher};
-use std::path::Path;
 
 use fnv::FnvHasher;
 
-use crate::config::{self, Databases, DiskTree, Roots};
-use crate::options::Options;
+use crate::config::{self, Databases, DiskTree};
 use crate::problem::{Problem, Severity};
+use crate::startup::Startup;
 use crate::translate::{SpecDirectory, Surroundings, translate};
-
-/// The file that the configuration begins with.
-const MAIN: &str = "/etc/xinetd.conf";
 
 /// How many are told one by one.
 const MOST: usize = 50;
@@ -26,16 +22,13 @@ impl Problems {
     pub(super) fn read() -> Self {
         let tree = DiskTree::new(None);
         let databases = Databases::read(&tree);
-        let options = Options::read(&tree);
-        let roots = Roots {
-            main: Path::new(MAIN),
-            inetd: options.inetd(),
-        };
+        let startup = Startup::read(&tree);
+        let roots = startup.roots();
         if roots.are_missing(&tree) {
             return Self(Vec::new());
         }
         let configuration = config::load(&tree, roots, &databases);
-        let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), options);
+        let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), startup);
         let translation = translate(&configuration, &surroundings);
         let problems = configuration.problems.into_iter();
         let told = problems

@@ -20,10 +20,10 @@ use proptest::prelude::*;
 use xinetd_bridge::bans;
 use xinetd_bridge::config::{Databases, MemoryTree, Roots, Sources, convert_inetd, load};
 use xinetd_bridge::libwrap::{Endpoint, Facts, File, ListFile, Rules, Tables, User, expand};
-use xinetd_bridge::options::Options;
 use xinetd_bridge::policy::NameAnswer;
 use xinetd_bridge::problem::Problem;
 use xinetd_bridge::spec::Spec;
+use xinetd_bridge::startup::Startup;
 use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
 
 use mutation::mutated;
@@ -48,7 +48,7 @@ fn generate(tree: &MemoryTree, inetd: bool) {
     };
     let configuration = load(tree, roots, &databases);
     let specs = SpecDirectory::usual();
-    let surroundings = Surroundings::read(tree, specs, Options::read(tree));
+    let surroundings = Surroundings::read(tree, specs, Startup::read(tree));
     let translation = translate(&configuration, &surroundings);
     show(&configuration.problems, &configuration.sources);
     show(&translation.problems, &configuration.sources);
