@@ -10,6 +10,7 @@ use super::listening::{missing_servers, silent};
 use super::machine::Reading;
 use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
 use crate::problem::{Problem, Severity};
+use crate::reconcile::Real;
 use crate::translate::ServiceReport;
 
 /// What there is to say about one main file and all that it includes.
@@ -147,6 +148,8 @@ fn check(
     ));
     if is_machine {
         problems.extend(missing_servers(&configuration.services));
+        let real = Real::look();
+        problems.extend(real.map(|real| real.problem(&configuration.services)));
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     Check {

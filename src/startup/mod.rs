@@ -218,13 +218,14 @@ impl Startup {
     /// Says that real xinetd serves.
     fn occupied(&mut self) {
         if let Some(link) = &self.real {
-            let place = start_of(&link.as_path().into());
-            self.add(
-                Severity::Warning,
-                place,
-                format!("{XINETD} starts at boot and serves these files: the bridge does not"),
-                "`xinetdctl migrate --dry-run` says what would change, and `xinetdctl migrate` goes over",
-            );
+            self.problems.push(Problem {
+                severity: Severity::Warning,
+                code: "real-xinetd",
+                place: start_of(&link.as_path().into()),
+                message: format!("{XINETD} starts at boot and serves these files: the bridge does not"),
+                help: "`xinetdctl migrate --dry-run` says what would change, and `xinetdctl migrate` goes over"
+                    .to_owned(),
+            });
         }
     }
 

@@ -20,6 +20,7 @@ use proptest::prelude::*;
 use xinetd_bridge::bans;
 use xinetd_bridge::config::{Databases, MemoryTree, Roots, Sources, convert_inetd, load};
 use xinetd_bridge::libwrap::{Endpoint, Facts, File, ListFile, Rules, Tables, User, expand};
+use xinetd_bridge::options::Options;
 use xinetd_bridge::policy::NameAnswer;
 use xinetd_bridge::problem::Problem;
 use xinetd_bridge::spec::Spec;
