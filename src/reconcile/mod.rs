@@ -120,7 +120,7 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     let units: BTreeSet<&str> = known.iter().copied().chain(wanted.names()).collect();
     let problems = Problems::read();
     let mut live = Live::look(systemd, &units, &known)?;
-    if live.halt.is_none() && !live.is_started && problems.has_real() {
+    if !live.is_started && problems.has_real() {
         live.halt = Some(Halt::Real);
     }
     let actions = plan(before.as_ref(), &wanted, &live);

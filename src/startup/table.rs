@@ -158,7 +158,7 @@ impl Row {
             Effect::Main => {
                 "The configuration begins with that file, for all programs here.".to_owned()
             }
-            Effect::Inetd => "/etc/inetd.conf is served too, see below.".to_owned(),
+            Effect::Inetd => "/etc/inetd.conf is served too, see above.".to_owned(),
             Effect::Moot(why) => format!("Nothing is lost: {why}."),
             Effect::Missing {
                 consequence,
@@ -166,5 +166,20 @@ impl Row {
             } => format!("**Not done**, and `check` warns: {consequence}. Instead: {instead}."),
         };
         format!("| `{}` | {here} |", option.trim_end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_each_option() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/migration.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        for row in TABLE {
+            let line = row.markdown();
+            assert!(document.lines().any(|other| other == line), "{line}");
+        }
     }
 }

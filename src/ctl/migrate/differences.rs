@@ -31,7 +31,11 @@ const TABLE: &[Row] = &[
     Row {
         numbers: "S2",
         attribute: Some(Attribute::Cps),
-        touches: |service| is_stream(service) && has(service, Attribute::Cps),
+        touches: |service| {
+            service.protocol == Protocol::Tcp
+                && has(service, Attribute::Cps)
+                && service.limits.rate.is_some()
+        },
         consequence: "while cps pauses the service, clients are accepted and reset, not refused",
     },
     Row {
@@ -157,10 +161,6 @@ const TABLE: &[Row] = &[
 ];
 
 const BANNER: &str = "the file is opened as the service's user, and is sent if it is a regular file of 1 MiB at most";
-
-fn is_stream(service: &Service) -> bool {
-    service.protocol == Protocol::Tcp
-}
 
 fn has(service: &Service, attribute: Attribute) -> bool {
     let mut written = service.attributes.iter();

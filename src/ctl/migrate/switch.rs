@@ -34,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked whether it has.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// For how long real xinetd opens no port when it is done.
+const QUIET: Duration = Duration::from_secs(3);
+
 /// How often sockets are opened that fail because a port is not free yet.
 const ATTEMPTS: u32 = 20;
 
@@ -299,7 +302,12 @@ fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
         .filter(|unit| loaded.contains_key(unit))
         .map(|unit| (JobVerb::Stop, unit))
         .collect();
-    systemd.run(&jobs).into_iter().collect()
+    let stopped = systemd.run(&jobs).into_iter().collect();
+    for (_, unit) in &jobs {
+        // One that has not failed need not be told.
+        let _ = systemd.forget_failure(unit);
+    }
+    stopped
 }
 
 /// The ports at which the bridge listens now.
@@ -314,6 +322,7 @@ fn listening(survey: &Survey) -> Result<BTreeSet<Endpoint>, String> {
 /// Waits until real xinetd has these ports; those that it does not have in the end.
 fn await_real(wanted: &BTreeSet<Endpoint>) -> Result<BTreeSet<Endpoint>, String> {
     let end = Instant::now() + PATIENCE;
+    let mut before = (wanted.clone(), Instant::now());
     loop {
         let real = Real::look();
         let has = real.as_ref().and_then(Real::ports);
@@ -324,11 +333,16 @@ fn await_real(wanted: &BTreeSet<Endpoint>) -> Result<BTreeSet<Endpoint>, String>
         if real.is_some() && missing.is_empty() {
             return Ok(missing);
         }
-        if Instant::now() >= end {
-            return match real {
-                Some(_) => Ok(missing),
-                None => Err("real xinetd does not run, though it was started".to_owned()),
-            };
+        if before.0 != missing {
+            before = (missing.clone(), Instant::now());
+        }
+        match real {
+            // It opens one port after the other, with a second in between for each RPC service.
+            Some(_) if before.1.elapsed() >= QUIET => return Ok(missing),
+            None if Instant::now() >= end => {
+                return Err("real xinetd does not run, though it was started".to_owned());
+            }
+            _ => {}
         }
         thread::sleep(Duration::from_millis(50));
     }

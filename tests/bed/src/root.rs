@@ -80,9 +80,9 @@ impl Suite {
         match self {
             // It and xinetd exclude each other.
             Self::Bench => Some("openbsd-inetd"),
-            Self::Bookworm | Self::Trixie | Self::Broker | Self::Software | Self::Conformance => {
-                None
-            }
+            // It and the inetd that rstatd brings along exclude each other.
+            Self::Trixie => Some("xinetd"),
+            Self::Bookworm | Self::Broker | Self::Software | Self::Conformance => None,
         }
     }
 
@@ -90,6 +90,9 @@ impl Suite {
     pub(crate) fn root(self) -> Result<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.packages().hash(&mut hasher);
+        if let Some(package) = self.unpacked() {
+            package.hash(&mut hasher);
+        }
         let roots = cache().join("roots");
         context(fs::create_dir_all(&roots), roots.display())?;
         let root = roots.join(format!(
