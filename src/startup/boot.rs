@@ -24,6 +24,9 @@ const SCRIPTS: [&str; 2] = [
     "/lib/systemd/system-generators/systemd-sysv-generator",
 ];
 
+/// What the bridge's own unit calls: where an init script of real xinetd is there, that one is called in turn.
+const OURS: &str = "/xinetdctl daemon start";
+
 /// What has `program` started at boot as the service `name`: the link of a unit, or of an init script.
 ///
 /// A unit of that name that runs something else counts as little as a masked one.
@@ -32,18 +35,20 @@ pub(super) fn starts(tree: &dyn FileTree, program: &str, name: &str) -> Option<P
         return None;
     }
     let unit = format!("{name}.service");
+    let script = tree.read(&Path::new("/etc/init.d").join(name));
     let files = UNITS
         .iter()
         .map(|directory| Path::new(directory).join(&unit));
     match files.into_iter().find(|file| exists(tree, file)) {
         // /dev/null of a masked one can't be read.
         Some(file) => {
-            let runs = tree.read(&file).is_ok_and(|text| contains(&text, program));
+            let text = tree.read(&file).unwrap_or_default();
+            let calls_script = contains(&text, OURS) && script.is_ok();
+            let runs = contains(&text, program) || calls_script;
             runs.then(|| wanted(tree, &unit)).flatten()
         }
         None => {
             let scripts = SCRIPTS.iter().any(|path| exists(tree, Path::new(path)));
-            let script = tree.read(&Path::new("/etc/init.d").join(name));
             let runs = scripts && script.is_ok();
             runs.then(|| in_runlevels(tree, name)).flatten()
         }

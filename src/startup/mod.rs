@@ -351,7 +351,9 @@ mod tests {
             .file("/lib/systemd/system-generators/systemd-sysv-generator", "");
         let real = |tree: &MemoryTree| Startup::read(tree).real().map(Path::to_owned);
         assert_eq!(real(&script), Some("/etc/rc2.d/S01xinetd".into()));
-        let masked = script.entry("/etc/systemd/system/xinetd.service", Entry::Other);
+        let masked = script
+            .clone()
+            .entry("/etc/systemd/system/xinetd.service", Entry::Other);
         assert_eq!(real(&masked), None);
         let link = "/etc/systemd/system/multi-user.target.wants/xinetd.service";
         let unit = |exec: &str| {
@@ -362,6 +364,10 @@ mod tests {
             real(&unit.file(link, ""))
         };
         assert_eq!(unit("/usr/sbin/xinetd -dontfork"), Some(link.into()));
-        assert_eq!(unit("/bin/true"), None, "one that is ours");
+        assert_eq!(unit("/bin/true"), None, "another program");
+        let ours = "ExecStart=/usr/bin/xinetdctl daemon start\n";
+        let ours = script.file("/usr/lib/systemd/system/xinetd.service", ours);
+        assert_eq!(real(&ours), None, "ours is not enabled");
+        assert_eq!(real(&ours.file(link, "")), Some(link.into()));
     }
 }
