@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Databases, MemoryTree, Roots, load};
-    use crate::options::Options;
+    use crate::startup::Startup;
     use crate::translate::{SpecDirectory, Surroundings, translate};
 
     fn service(name: &str, port: u16) -> String {
@@ -94,7 +94,7 @@ mod tests {
         };
         let configuration = load(tree, roots, &databases);
         let specs = SpecDirectory::usual();
-        let surroundings = Surroundings::read(tree, specs, Options::default());
+        let surroundings = Surroundings::read(tree, specs, Startup::default());
         let translation = translate(&configuration, &surroundings);
         let served = translation.services.iter();
         let served = served.filter(|service| service.files.len() == 3);

@@ -32,6 +32,7 @@ pub mod problem;
 pub mod reconcile;
 pub mod service;
 pub mod spec;
+pub mod startup;
 pub mod status;
 #[cfg(feature = "accept")]
 pub mod sys;

@@ -20,14 +20,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xinetd_bridge::config::{self, Databases, DiskTree, FileTree, Roots};
-use xinetd_bridge::options::Options;
+use xinetd_bridge::config::{self, Databases, DiskTree, FileTree};
+use xinetd_bridge::startup::Startup;
 use xinetd_bridge::translate::{APPLIED, SpecDirectory, Surroundings, Translation, translate};
 
 use crate::output::Output;
-
-/// The file that the configuration begins with.
-const MAIN: &str = "/etc/xinetd.conf";
 
 /// Stands for `/` in front of every path that is read, where it is set.
 const ROOT: &str = "XINETD_BRIDGE_ROOT";
@@ -79,11 +76,8 @@ fn is_restricted(virtualization: Option<&str>) -> bool {
 
 /// Reads the tree and writes into the directory.
 fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
-    let options = Options::read(tree);
-    let roots = Roots {
-        main: Path::new(MAIN),
-        inetd: options.inetd(),
-    };
+    let startup = Startup::read(tree);
+    let roots = startup.roots();
     let is_empty = roots.are_missing(tree);
     // Where there were services before, somebody waits to hear that they are gone.
     if is_empty && tree.read(Path::new(APPLIED)).is_err() {
@@ -102,7 +96,7 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
     };
     let databases = Databases::read(tree);
     let configuration = config::load(tree, roots, &databases);
-    let mut surroundings = Surroundings::read(tree, specs, options);
+    let mut surroundings = Surroundings::read(tree, specs, startup);
     let virtualization = env::var("SYSTEMD_VIRTUALIZATION").ok();
     surroundings.confinement.restricted = is_restricted(virtualization.as_deref());
     let translation = translate(&configuration, &surroundings);

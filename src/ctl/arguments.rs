@@ -8,6 +8,7 @@ use super::bans::BansCommand;
 use super::convert::ConvertArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
+use super::migrate::MigrateArgs;
 use super::reload::ReloadArgs;
 use super::status::{KickArgs, StatusArgs};
 use super::top::TopArgs;
@@ -68,6 +69,7 @@ pub(super) enum Command {
     Check(CheckArgs),
     Convert(ConvertArgs),
     Reload(ReloadArgs),
+    Migrate(MigrateArgs),
     Status(StatusArgs),
     Top(TopArgs),
     /// Print the counters in the OpenMetrics text format.

@@ -2,13 +2,15 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::listening::{missing_servers, silent};
-use super::machine::{MAIN, Reading};
+use super::machine::Reading;
 use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
 use crate::problem::{Problem, Severity};
+use crate::reconcile::Real;
 use crate::translate::ServiceReport;
 
 /// What there is to say about one main file and all that it includes.
@@ -68,14 +70,14 @@ pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
     let tree = DiskTree::new(root);
     let databases = Databases::read(&tree);
     if files.is_empty() {
-        return vec![check(&tree, &tree, Path::new(MAIN), &databases, is_machine)];
+        return vec![check(&tree, &tree, None, &databases, is_machine)];
     }
     let in_place = |file: &PathBuf| {
         let with_main = WithMain {
             tree: &tree,
             main: file,
         };
-        check(&with_main, &tree, file, &databases, is_machine)
+        check(&with_main, &tree, Some(file), &databases, is_machine)
     };
     files.iter().map(in_place).collect()
 }
@@ -112,22 +114,24 @@ pub(super) fn ask_systemd(checks: &mut [Check]) {
     }
 }
 
-/// Checks what begins with the file `main` of `tree`, and the banners that lie in `disk`;
+/// Checks `tree`, or what begins with the file `main` of it, and the banners that lie in `disk`;
 /// `is_machine` is whether the servers are looked for, as the tree is this machine's own.
 fn check(
     tree: &dyn FileTree,
     disk: &DiskTree,
-    main: &Path,
+    main: Option<&Path>,
     databases: &Databases,
     is_machine: bool,
 ) -> Check {
     let Reading {
-        options,
+        startup,
         mut configuration,
         translation,
     } = Reading::of(tree, main, databases);
-    if let Some((place, text)) = options.source {
-        configuration.sources.insert(place.file, text);
+    for (place, text) in startup.sources() {
+        configuration
+            .sources
+            .insert(Arc::clone(&place.file), text.clone());
     }
     let services = translation.services.into_iter();
     let mut problems = configuration.problems;
@@ -144,10 +148,12 @@ fn check(
     ));
     if is_machine {
         problems.extend(missing_servers(&configuration.services));
+        let real = Real::look();
+        problems.extend(real.map(|real| real.problem(&configuration.services)));
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     Check {
-        main: main.to_owned(),
+        main: main.unwrap_or(startup.roots().main).to_owned(),
         problems,
         services: services.map(|service| service.report).collect(),
         dropped: configuration.dropped,
@@ -258,9 +264,8 @@ pub(super) mod tests {
             let tree = MemoryTree::default()
                 .file("/etc/xinetd.conf", words.join(&b' '))
                 .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
-            let main = Path::new("/etc/xinetd.conf");
             let disk = DiskTree::new(None);
-            let checks = [check(&tree, &disk, main, &Databases::default(), false)];
+            let checks = [check(&tree, &disk, None, &Databases::default(), false)];
             let (mut text, mut json) = (Vec::new(), Vec::new());
             super::super::text::print(&checks, &mut text).unwrap();
             super::super::json::print(&checks, &mut json).unwrap();

@@ -11,6 +11,7 @@ use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use crate::config::Dropped;
 use crate::problem::printable;
+use crate::reconcile::Real;
 use crate::service::{
     Bind, Family, Internal, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
 };
@@ -54,6 +55,10 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         })?;
     } else {
         print(&services, out)?;
+        let real = Real::look().filter(|_| view.root.is_none());
+        if let Some(real) = real.map(|real| real.problem(&machine.configuration.services)) {
+            writeln!(out, "\n{}", real.render(None))?;
+        }
     }
     Ok(0)
 }

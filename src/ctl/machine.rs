@@ -5,38 +5,36 @@ use std::path::{Path, PathBuf};
 use super::output::Failure;
 use crate::bytes::ByteString;
 use crate::config::{self, Configuration, Databases, DiskTree, Dropped, FileTree, Roots};
-use crate::options::Options;
 use crate::problem::printable;
 use crate::service::Service;
 use crate::spec::Spec;
+use crate::startup::Startup;
 use crate::translate::{
     SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
 };
 
-/// The file that the configuration begins with.
-pub(super) const MAIN: &str = "/etc/xinetd.conf";
-
 /// All that is read of a tree.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) options: Options,
+    pub(super) startup: Startup,
     pub(super) configuration: Configuration,
     pub(super) translation: Translation,
 }
 
 impl Reading {
-    /// Reads what begins with the file `main`.
-    pub(super) fn of(tree: &dyn FileTree, main: &Path, databases: &Databases) -> Self {
-        let options = Options::read(tree);
+    /// Reads the tree, with the file `main` in the place of its own first one where there is such a file.
+    pub(super) fn of(tree: &dyn FileTree, main: Option<&Path>, databases: &Databases) -> Self {
+        let startup = Startup::read(tree);
+        let own = startup.roots();
         let roots = Roots {
-            main,
-            inetd: options.inetd(),
+            main: main.unwrap_or(own.main),
+            ..own
         };
         let configuration = config::load(tree, roots, databases);
-        let surroundings = Surroundings::read(tree, SpecDirectory::usual(), options);
+        let surroundings = Surroundings::read(tree, SpecDirectory::usual(), startup);
         let translation = translate(&configuration, &surroundings);
         Self {
-            options: surroundings.options,
+            startup: surroundings.startup,
             configuration,
             translation,
         }
@@ -66,12 +64,13 @@ impl Machine {
 
     /// Reads the files of a tree.
     pub(super) fn of(tree: &dyn FileTree) -> Result<Self, Failure> {
-        let main = Path::new(MAIN);
-        let reading = Reading::of(tree, main, &Databases::read(tree));
-        if reading.options.inetd().is_none()
-            && let Err(error) = tree.read(main)
+        let reading = Reading::of(tree, None, &Databases::read(tree));
+        let roots = reading.startup.roots();
+        if roots.inetd.is_none()
+            && let Err(error) = tree.read(roots.main)
         {
-            let message = format!("{MAIN} can't be read: {error}; `xinetdctl check` says more");
+            let main = roots.main.display();
+            let message = format!("{main} can't be read: {error}; `xinetdctl check` says more");
             return Err(Failure::unanswered(message));
         }
         Ok(Self {

@@ -16,6 +16,7 @@ mod listening;
 mod machine;
 mod manual;
 mod metrics;
+mod migrate;
 mod output;
 mod reload;
 mod reopen;
@@ -70,6 +71,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
         Command::Units(arguments) => units::run(&arguments, out),
         Command::Convert(arguments) => Ok(convert::run(&arguments, out, &mut std::io::stderr())),
         Command::Reload(arguments) => reload::run(&arguments, out),
+        Command::Migrate(arguments) => migrate::run(&arguments, out),
         Command::Status(arguments) => status::run(&arguments, out),
         Command::Top(arguments) => top::run(&arguments, out),
         Command::Metrics => metrics::run(out),

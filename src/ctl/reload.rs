@@ -11,7 +11,6 @@ use clap::Args;
 use serde::Serialize;
 
 use super::check::{self, Check};
-use super::machine::MAIN;
 use super::output::{BAD, Done, Failure, Output};
 use super::text;
 use crate::bus::systemd::{JobVerb, Systemd};
@@ -159,9 +158,10 @@ fn endangered(checks: &[Check], served: &[Served]) -> Vec<String> {
         let mut dropped = dropped.map(|dropped| dropped.id.as_bytes());
         dropped.any(|id| id.eq_ignore_ascii_case(served.id.as_bytes()))
     };
+    let is_main = |file: &Path| checks.iter().any(|check| check.main == file);
     let has_errors = |served: &Served| {
         let files = errors.iter().map(|error| &error.place.file);
-        let mut files = files.filter(|file| **file == served.file || ***file == *Path::new(MAIN));
+        let mut files = files.filter(|file| **file == served.file || is_main(file));
         files.next().is_some()
     };
     let lost = served
@@ -204,7 +204,7 @@ fn once(done: Vec<reconcile::Done>) -> Vec<reconcile::Done> {
 
 /// Waits until xinetd-reconcile has done what the reload asks for. The path unit starts it as well, and
 /// a run that has begun before the reload goes on for what that has brought.
-fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
+pub(super) fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
     let specs = SpecDirectory::usual();
     let (stamp, seen) = (specs.path().join(STAMP), specs.path().join(SEEN));
     loop {

@@ -7,6 +7,7 @@ use crate::config::{
 };
 use crate::options::{self, Options};
 use crate::problem::Problem;
+use crate::startup::Startup;
 use crate::translate::{SpecDirectory, Standing, Surroundings, Translation, translate};
 
 use super::{files, units};
@@ -49,7 +50,7 @@ fn generate(tree: &MemoryTree, inetd: Option<&Path>) {
     let run = || {
         let configuration = load(tree, roots, &databases);
         let specs = SpecDirectory::usual();
-        let surroundings = Surroundings::read(tree, specs, Options::read(tree));
+        let surroundings = Surroundings::read(tree, specs, Startup::read(tree));
         let translation = translate(&configuration, &surroundings);
         (configuration, translation)
     };

@@ -1,10 +1,12 @@
 //! The sockets that the kernel has, and which process has them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::real::Endpoint;
 
 /// Where a socket takes clients.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +80,34 @@ impl Sockets {
     pub(super) fn in_the_way(&self, wanted: &Listener) -> Option<(&Listener, Vec<Holder>)> {
         let (found, inodes) = self.all.iter().find(|(there, _)| clash(wanted, there))?;
         Some((found, holders(inodes)))
+    }
+
+    /// The ports that these processes have; none where their descriptors are hidden.
+    pub(super) fn ports_of(&self, processes: &[i32]) -> Option<BTreeSet<Endpoint>> {
+        let mut own = HashSet::new();
+        for pid in processes {
+            match inodes(&format!("/proc/{pid}/fd")) {
+                Ok(Some(more)) => own.extend(more),
+                Ok(None) => return None,
+                // It has ended meanwhile.
+                Err(_) => {}
+            }
+        }
+        let has = |(_, inodes): &(&Listener, &Vec<String>)| {
+            inodes.iter().any(|inode| own.contains(inode))
+        };
+        let endpoint = |(listener, _): (&Listener, &Vec<String>)| match listener {
+            Listener::Stream(address) => Some(Endpoint {
+                port: address.port(),
+                is_tcp: true,
+            }),
+            Listener::Datagram(address) => Some(Endpoint {
+                port: address.port(),
+                is_tcp: false,
+            }),
+            Listener::Unix(_) => None,
+        };
+        Some(self.all.iter().filter(has).filter_map(endpoint).collect())
     }
 }
 

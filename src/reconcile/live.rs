@@ -43,8 +43,19 @@ pub(super) enum Service {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Live {
     units: BTreeMap<String, Unit>,
-    /// xinetd.target has been stopped: what is new is not started before it is.
-    pub(super) stopped: bool,
+    /// Why nothing is started for now.
+    pub(super) halt: Option<Halt>,
+    /// Whether xinetd.target is active.
+    pub(super) is_started: bool,
+}
+
+/// Why what is new is not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// xinetd.target has been stopped.
+    Stopped,
+    /// xinetd.target is not active, and real xinetd serves.
+    Real,
 }
 
 /// A socket without its descriptors may be one that was just started or stopped: then it is looked
@@ -129,7 +140,10 @@ impl Live {
         let target = loaded.get(TARGET);
         Ok(Self {
             units: units.iter().map(state).collect(),
-            stopped: target.is_some_and(|target| has_been_stopped(systemd, target)),
+            halt: target
+                .is_some_and(|target| has_been_stopped(systemd, target))
+                .then_some(Halt::Stopped),
+            is_started: target.is_some_and(|target| target.active == "active"),
         })
     }
 
@@ -145,7 +159,8 @@ impl Live {
     pub(super) fn of(units: impl IntoIterator<Item = (String, Unit)>) -> Self {
         Self {
             units: units.into_iter().collect(),
-            stopped: false,
+            halt: None,
+            is_started: true,
         }
     }
 

@@ -11,6 +11,7 @@ mod kernel;
 mod live;
 mod plan;
 mod problems;
+mod real;
 mod record;
 mod steps;
 mod trouble;
@@ -28,11 +29,13 @@ use crate::bus::systemd::Systemd;
 use crate::journal::Journal;
 use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
 
-use live::Live;
+use live::{Halt, Live};
 use plan::{Fault, Outcome, Step, plan};
 use problems::Problems;
 use record::{Record, settle};
 
+pub(crate) use real::listed;
+pub use real::{Endpoint, Real};
 pub use record::{Done, LAST, read_done};
 pub use trouble::{Trouble, troubles};
 
@@ -115,11 +118,14 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
         None => wanted.names().collect(),
     };
     let units: BTreeSet<&str> = known.iter().copied().chain(wanted.names()).collect();
-    let live = Live::look(systemd, &units, &known)?;
+    let problems = Problems::read();
+    let mut live = Live::look(systemd, &units, &known)?;
+    if !live.is_started && problems.has_real() {
+        live.halt = Some(Halt::Real);
+    }
     let actions = plan(before.as_ref(), &wanted, &live);
     let outcomes = steps::take(systemd, &actions);
     outcomes.iter().for_each(say);
-    let problems = Problems::read();
     let mut applied = settle(before.as_ref(), &wanted, &live, &outcomes);
     applied.problems = problems.print();
     applied.write(path)?;

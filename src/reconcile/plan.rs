@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::kernel::Seen;
-use super::live::{Live, Service, Socket, Unit};
+use super::live::{Halt, Live, Service, Socket, Unit};
 use super::record::{Applied, Record, Stand};
 use super::trouble::Trouble;
 
@@ -67,6 +67,8 @@ pub(super) enum Why {
     Stopped,
     /// The administrator has stopped all services.
     AllStopped,
+    /// Real xinetd serves.
+    Real,
 }
 
 impl fmt::Display for Step {
@@ -98,6 +100,7 @@ impl fmt::Display for Why {
             Self::Idle => "no helper runs: the next one takes what has changed",
             Self::Stopped => "its socket was stopped, or never started, with systemctl",
             Self::AllStopped => "xinetd.target is stopped",
+            Self::Real => "real xinetd serves, and `xinetdctl migrate` was not run",
         })
     }
 }
@@ -121,7 +124,7 @@ pub(super) fn plan(before: Option<&Record>, wanted: &Record, live: &Live) -> Vec
             };
             let (step, why) = match wanted.get(unit) {
                 None => gone(live.get(unit)),
-                Some(wanted) => of(was, wanted, live.get(unit), live.stopped),
+                Some(wanted) => of(was, wanted, live.get(unit), live.halt),
             }?;
             let unit = unit.to_owned();
             Some(Action { unit, step, why })
@@ -176,16 +179,19 @@ fn gone(live: Unit) -> Option<(Step, Why)> {
     is_left.then_some((Step::Stop, Why::Gone))
 }
 
-/// What is to be done with one service; `stopped` is whether all services are.
-fn of(was: Was<'_>, wanted: &Applied, live: Unit, stopped: bool) -> Option<(Step, Why)> {
+/// What is to be done with one service; `halt` is why nothing is started at all.
+fn of(was: Was<'_>, wanted: &Applied, live: Unit, halt: Option<Halt>) -> Option<(Step, Why)> {
     let Socket::On(seen) = live.socket else {
         return match was {
             Was::Applied(before) if before.enabled && !wanted.enabled => {
                 (live.socket == Socket::Failed).then_some((Step::Stop, Why::Disabled))
             }
             _ if !wanted.enabled && !is_down(was) => None,
-            _ if stopped => Some((Step::Keep, Why::AllStopped)),
-            _ => Some(off(was, live.socket)),
+            _ => Some(match halt {
+                Some(Halt::Stopped) => (Step::Keep, Why::AllStopped),
+                Some(Halt::Real) => (Step::Keep, Why::Real),
+                None => off(was, live.socket),
+            }),
         };
     };
     let before = match was {

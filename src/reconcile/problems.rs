@@ -2,55 +2,64 @@
 //! containers lack.
 
 use std::hash::{Hash, Hasher};
-use std::path::Path;
 
 use fnv::FnvHasher;
 
-use crate::config::{self, Databases, DiskTree, Roots};
-use crate::options::Options;
+use super::real::Real;
+use crate::config::{self, Databases, DiskTree};
 use crate::problem::{Problem, Severity};
+use crate::startup::Startup;
 use crate::translate::{SpecDirectory, Surroundings, translate};
-
-/// The file that the configuration begins with.
-const MAIN: &str = "/etc/xinetd.conf";
 
 /// How many are told one by one.
 const MOST: usize = 50;
 
-/// What is wrong with the files of this machine.
-#[derive(Debug)]
-pub(super) struct Problems(Vec<Problem>);
+/// What is wrong with the files of this machine, and whether real xinetd serves them.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    list: Vec<Problem>,
+    has_real: bool,
+}
 
 impl Problems {
     /// Reads the files as the generator does.
     pub(super) fn read() -> Self {
         let tree = DiskTree::new(None);
         let databases = Databases::read(&tree);
-        let options = Options::read(&tree);
-        let roots = Roots {
-            main: Path::new(MAIN),
-            inetd: options.inetd(),
-        };
+        let startup = Startup::read(&tree);
+        let roots = startup.roots();
         if roots.are_missing(&tree) {
-            return Self(Vec::new());
+            return Self::default();
         }
         let configuration = config::load(&tree, roots, &databases);
-        let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), options);
+        let real = Real::look();
+        let has_real = real.is_some() || startup.real().is_some();
+        let real = real.map(|real| real.problem(&configuration.services));
+        let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), startup);
         let translation = translate(&configuration, &surroundings);
         let problems = configuration.problems.into_iter();
         let told = problems
             .chain(translation.problems)
+            .chain(real)
             .filter(|problem| problem.severity > Severity::Note);
-        Self(told.collect())
+        Self {
+            list: told.collect(),
+            has_real,
+        }
+    }
+
+    /// Whether real xinetd runs, or starts at boot.
+    pub(super) fn has_real(&self) -> bool {
+        self.has_real
     }
 
     /// A number by which the same problems are known again; 0 where there are none.
     pub(super) fn print(&self) -> u64 {
-        if self.0.is_empty() {
+        if self.list.is_empty() {
             return 0;
         }
         let mut hasher = FnvHasher::default();
-        for problem in &self.0 {
+        for problem in &self.list {
             problem.place.hash(&mut hasher);
             problem.message.hash(&mut hasher);
         }
@@ -59,7 +68,7 @@ impl Problems {
 
     /// Says them, errors first.
     pub(super) fn say(&self) {
-        let of = |severity| self.0.iter().filter(move |one| one.severity == severity);
+        let of = |severity| self.list.iter().filter(move |one| one.severity == severity);
         for (number, problem) in of(Severity::Error).chain(of(Severity::Warning)).enumerate() {
             let Problem {
                 place,
@@ -69,7 +78,7 @@ impl Problems {
             } = problem;
             match problem.severity {
                 _ if number == MOST => {
-                    let more = self.0.len() - MOST;
+                    let more = self.list.len() - MOST;
                     log::warn!("and {more} more; run `xinetdctl check`");
                     return;
                 }

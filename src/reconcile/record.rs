@@ -183,7 +183,7 @@ pub(super) fn settle(
                 };
                 was(&action.unit).map(leaving)
             }
-            (_, Why::AllStopped) => is_left(Stand::Down),
+            (_, Why::AllStopped | Why::Real) => is_left(Stand::Down),
             (_, _) if has_failed => was(&action.unit),
             (Step::Stop, _) => is_left(Stand::Stopped),
             (Step::Respawn | Step::Reload | Step::Keep, _) => continue,

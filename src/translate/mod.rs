@@ -142,7 +142,7 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
     let served = configuration.services.iter().zip(&services);
     let served = served.filter(|(_, translated)| !translated.files.is_empty());
     let log_files = log_files::drop_in(served.map(|(service, _)| service));
-    problems.options(configuration, &surroundings.options);
+    problems.startup(configuration, &surroundings.startup);
     let is_enabled = |service: &TranslatedService| {
         matches!(
             service.report.standing,
@@ -160,9 +160,8 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
     };
     Translation {
         files,
-        links: services
-            .iter()
-            .any(is_enabled)
+        // Where real xinetd starts at boot, its ports are left to it.
+        links: (surroundings.startup.real().is_none() && services.iter().any(is_enabled))
             .then_some(target)
             .into_iter()
             .collect(),
@@ -185,7 +184,10 @@ impl<'a> Prepared<'a> {
         surroundings: &Surroundings,
         names: &mut Names<'_>,
     ) -> Self {
-        let options = surroundings.options.service(&service.id.to_text());
+        let options = surroundings
+            .startup
+            .options()
+            .service(&service.id.to_text());
         let mut servable = servable::servable(service, options, &surroundings.bans, rpc_port);
         let port = match &service.reach {
             Reach::Listen(listen) => Some(listen.port),

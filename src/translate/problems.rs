@@ -7,9 +7,9 @@ use super::report::{ServiceReport, Standing};
 use super::servable::place_of;
 use crate::bytes::ByteString;
 use crate::config::{Attribute, Configuration};
-use crate::options::Options;
 use crate::problem::{Problem, Severity};
 use crate::service::{Service, Serving};
+use crate::startup::Startup;
 
 /// Problems as they are found.
 #[derive(Debug, Default)]
@@ -32,10 +32,10 @@ impl Problems {
         self.list.push(problem);
     }
 
-    /// What is wrong in /etc/xinetd-bridge.toml, and what there has no effect.
-    pub(super) fn options(&mut self, configuration: &Configuration, options: &Options) {
-        self.list.extend_from_slice(&options.problems);
-        for (id, section) in options.services() {
+    /// What is wrong beside xinetd's files, and what has no effect in /etc/xinetd-bridge.toml.
+    pub(super) fn startup(&mut self, configuration: &Configuration, startup: &Startup) {
+        self.list.extend(startup.problems().cloned());
+        for (id, section) in startup.options().services() {
             let is_it = |other: &ByteString| other.to_text() == id;
             let service = configuration.services.iter().find(|s| is_it(&s.id));
             let dropped = configuration.dropped.iter().any(|other| is_it(&other.id));

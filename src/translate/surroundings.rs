@@ -9,7 +9,7 @@ use super::sandbox::Confinement;
 use super::unit::{Plain, Value};
 use crate::bans;
 use crate::config::FileTree;
-use crate::options::Options;
+use crate::startup::Startup;
 
 /// Where below /run each unit has a RuntimeDirectory.
 pub(super) const RUNTIME_DIRECTORY: &str = "xinetd-bridge";
@@ -26,8 +26,8 @@ pub struct Surroundings {
     pub specs: SpecDirectory,
     /// The units of others.
     pub existing: ExistingUnits,
-    /// What xinetd's files have no word for.
-    pub options: Options,
+    /// What else than xinetd's files says what is served.
+    pub startup: Startup,
     /// What sandboxes may take away.
     pub confinement: Confinement,
     /// What the administrator says of bans; nothing where that can't be understood, as the coordinator
@@ -36,14 +36,14 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Looks at a tree, whose options are read already.
-    pub fn read(tree: &dyn FileTree, specs: SpecDirectory, options: Options) -> Self {
+    /// Looks at a tree, of which `startup` is read already.
+    pub fn read(tree: &dyn FileTree, specs: SpecDirectory, startup: Startup) -> Self {
         Self {
             specs,
             existing: ExistingUnits::read(tree),
             confinement: Confinement::read(tree),
-            bans: options.bans().unwrap_or_default(),
-            options,
+            bans: startup.options().bans().unwrap_or_default(),
+            startup,
         }
     }
 }

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use super::*;
 use crate::config::{MemoryTree, Sources};
-use crate::options::Options;
 use crate::problem::{Place, Severity};
 use crate::service::*;
 use crate::spec::{MuxClient, MuxTarget, ProxyProtocol, Redirect, Spec, Target, Task};
+use crate::startup::Startup;
 
 fn place(line: u32) -> Place {
     Place {
@@ -71,7 +71,7 @@ fn translation(tree: &MemoryTree, services: Vec<Service>) -> Translation {
         sources: Sources::default(),
     };
     let specs = SpecDirectory::inside(Path::new("/run/systemd/generator.late")).unwrap();
-    let surroundings = Surroundings::read(tree, specs, Options::read(tree));
+    let surroundings = Surroundings::read(tree, specs, Startup::read(tree));
     translate(&configuration, &surroundings)
 }
 

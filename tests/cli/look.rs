@@ -171,3 +171,35 @@ fn colours_are_for_terminals_alone() {
     assert!(!list("TERM").contains('\x1b'));
     assert!(list("CLICOLOR_FORCE").contains('\x1b'));
 }
+
+#[test]
+fn the_options_of_xinetd_hold_for_all_commands() {
+    let root = tests().join("golden/42-startup/root");
+    let list = xinetdctl(&root, &["list", "--json"]).ends_with(0).json();
+    let ids = list["services"].as_array().unwrap().iter();
+    let found: Vec<_> = ids.map(|row| (&row["id"], &row["file"])).collect();
+    assert_eq!(found[0].0, "telnet");
+    assert_eq!(found[0].1, "/etc/other.conf");
+    assert_eq!(found[1].1, "/etc/inetd.conf");
+    let check = xinetdctl(&root, &["check"]).ends_with(1).out;
+    for part in [
+        "/etc/default/xinetd:4:36: warning: `-limit` has no effect",
+        "   | XINETD_OPTS=\"-stayalive -f $CONFIG -limit 40\"",
+        "/etc/default/xinetd:5:1: warning: this is no assignment",
+        "/etc/default/xinetd:2:14: note: /etc/inetd.conf is served too",
+    ] {
+        assert!(check.contains(part), "{part}\n{check}");
+    }
+    // The file that -f names is the one that is edited.
+    let tree = Tree::new();
+    for file in [
+        "etc/other.conf",
+        "etc/default/xinetd",
+        "etc/services",
+        "etc/passwd",
+    ] {
+        tree.write(file, fs::read(root.join(file)).unwrap());
+    }
+    tree.run(&["disable", "telnet"]).ends_with(0);
+    assert!(tree.read("etc/other.conf").contains("disable"));
+}

@@ -19,7 +19,7 @@ use testbed::{Peer, Result};
 use xinetd_bridge::bans::table::{self, Header, Slot};
 use xinetd_bridge::bans::{BootId, Ipv6Prefix, Subject, TABLE, Until};
 use xinetd_bridge::config::{Databases, MemoryTree, Roots, load};
-use xinetd_bridge::options::Options;
+use xinetd_bridge::startup::Startup;
 use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
 
 use crate::kind::{Kind, Manner};
@@ -223,8 +223,8 @@ fn spec(configuration: &str) -> Result<Vec<u8>> {
         inetd: None,
     };
     let configuration = load(&tree, roots, &databases);
-    let options = Options::read(&tree);
-    let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), options);
+    let startup = Startup::read(&tree);
+    let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), startup);
     let translation = translate(&configuration, &surroundings);
     let mut files = translation.services.iter().flat_map(|found| &found.files);
     let spec = files.find(|file| file.path.extension().is_some_and(|end| end == "toml"));

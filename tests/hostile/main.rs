@@ -24,6 +24,7 @@ use xinetd_bridge::options::Options;
 use xinetd_bridge::policy::NameAnswer;
 use xinetd_bridge::problem::Problem;
 use xinetd_bridge::spec::Spec;
+use xinetd_bridge::startup::Startup;
 use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
 
 use mutation::mutated;
@@ -48,7 +49,7 @@ fn generate(tree: &MemoryTree, inetd: bool) {
     };
     let configuration = load(tree, roots, &databases);
     let specs = SpecDirectory::usual();
-    let surroundings = Surroundings::read(tree, specs, Options::read(tree));
+    let surroundings = Surroundings::read(tree, specs, Startup::read(tree));
     let translation = translate(&configuration, &surroundings);
     show(&configuration.problems, &configuration.sources);
     show(&translation.problems, &configuration.sources);

@@ -20,6 +20,7 @@ mod lifecycle;
 mod limits;
 mod log_files;
 mod matrix;
+mod migrate;
 mod mux;
 mod names;
 mod own;
@@ -140,6 +141,10 @@ fn alone(suite: Suite) -> Vec<Alone> {
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
             ("a_thousand_new_services_start_at_once", scale::thousand),
+            (
+                "real_xinetd_is_left_and_returned_to",
+                migrate::there_and_back,
+            ),
         ]);
     }
     all

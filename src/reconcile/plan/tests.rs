@@ -156,16 +156,18 @@ fn where_nothing_was_applied_nothing_is_started_that_systemd_has_not_tried_to() 
 #[test]
 fn nothing_is_started_while_all_are_stopped() {
     let wanted = Record::of([("a".to_owned(), ON)]);
-    let mut live = Live::default();
-    live.stopped = true;
-    let before = Record::default();
-    let steps = plan(Some(&before), &wanted, &live);
-    assert_eq!((steps[0].step, steps[0].why), (Step::Keep, Why::AllStopped));
-    // It is not forgotten.
-    let before = settle(Some(&before), &wanted, &live, &outcomes(steps, |_| true));
-    live.stopped = false;
-    let steps = plan(Some(&before), &wanted, &live);
-    assert_eq!((steps[0].step, steps[0].why), (Step::Start, Why::Silent));
+    for (halt, why) in [(Halt::Stopped, Why::AllStopped), (Halt::Real, Why::Real)] {
+        let mut live = Live::default();
+        live.halt = Some(halt);
+        let before = Record::default();
+        let steps = plan(Some(&before), &wanted, &live);
+        assert_eq!((steps[0].step, steps[0].why), (Step::Keep, why));
+        // It is not forgotten.
+        let before = settle(Some(&before), &wanted, &live, &outcomes(steps, |_| true));
+        live.halt = None;
+        let steps = plan(Some(&before), &wanted, &live);
+        assert_eq!((steps[0].step, steps[0].why), (Step::Start, Why::Silent));
+    }
 }
 
 #[test]
@@ -261,7 +263,7 @@ proptest! {
     ) {
         let (before, wanted) = (before.map(Record::of), Record::of(wanted));
         let mut live = Live::of(units);
-        live.stopped = stopped;
+        live.halt = stopped.then_some(Halt::Stopped);
         let untouched = live.clone();
         let steps = plan(before.as_ref(), &wanted, &live);
         let done = outcomes(steps.clone(), |_| true);

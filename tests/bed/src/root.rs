@@ -93,12 +93,9 @@ impl Suite {
         match self {
             // It and xinetd exclude each other.
             Self::Bench => Some("openbsd-inetd"),
-            Self::Bookworm
-            | Self::Trixie
-            | Self::Testing
-            | Self::Broker
-            | Self::Software
-            | Self::Conformance => None,
+            // It and the inetd that rstatd brings along exclude each other.
+            Self::Trixie | Self::Testing => Some("xinetd"),
+            Self::Bookworm | Self::Broker | Self::Software | Self::Conformance => None,
         }
     }
 
@@ -109,6 +106,9 @@ impl Suite {
         self.packages().hash(&mut hasher);
         if self == Self::Testing {
             self.distribution().hash(&mut hasher);
+        }
+        if let Some(package) = self.unpacked() {
+            package.hash(&mut hasher);
         }
         let roots = cache().join("roots");
         context(fs::create_dir_all(&roots), roots.display())?;

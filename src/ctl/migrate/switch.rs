@@ -1,0 +1,349 @@
+//! The switch itself: what serves is stopped, and the other one is started at once.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::survey::Survey;
+use crate::bus::systemd::{JobVerb, Systemd};
+use crate::config::DiskTree;
+use crate::ctl::output::Failure;
+use crate::ctl::reload;
+use crate::reconcile::{Endpoint, Real, Trouble, troubles};
+use crate::startup::Startup;
+use crate::sys::process::Process;
+use crate::systemctl::systemctl;
+
+/// The unit of real xinetd.
+const REAL: &str = "xinetd.service";
+
+/// What pulls in all sockets.
+const TARGET: &str = "xinetd.target";
+
+/// The drop-in with which a stop of real xinetd leaves its sessions alone. Debian's init script does that by
+/// itself; units don't.
+const DROP_IN: &str = "/run/systemd/system/xinetd.service.d/xinetd-bridge-migrate.conf";
+
+/// How long real xinetd may take to end or to open its ports.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether it has.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// For how long real xinetd opens no port when it is done.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// How often sockets are opened that fail because a port is not free yet.
+const ATTEMPTS: u32 = 20;
+
+/// The pause before the next attempt.
+const BETWEEN: Duration = Duration::from_millis(50);
+
+/// How a switch ended.
+#[derive(Debug)]
+pub(super) enum Switched {
+    /// The bridge serves.
+    Over {
+        /// What does not listen, with the reason; real xinetd did not have it either.
+        silent: Vec<String>,
+    },
+    /// Real xinetd serves.
+    Back {
+        /// The ports that it has not, though the bridge had them.
+        missing: BTreeSet<Endpoint>,
+    },
+    /// It is as it was before.
+    Undone {
+        /// What went wrong.
+        why: String,
+        /// How it was undone, or what to type.
+        undo: String,
+    },
+}
+
+/// What [`over`] does, in words.
+pub(super) fn over_steps(survey: &Survey) -> Vec<String> {
+    let disable = survey
+        .link()
+        .map(|_| format!("systemctl disable {REAL}; systemctl daemon-reload"));
+    let stop = match survey.processes().is_empty() {
+        true => None,
+        false => Some(format!("systemctl stop {REAL}   (its sessions go on)")),
+    };
+    let start = format!("systemctl start {TARGET}");
+    disable.into_iter().chain(stop).chain([start]).collect()
+}
+
+/// What [`back`] does, in words.
+pub(super) fn back_steps(survey: &Survey) -> Vec<String> {
+    let enable = match survey.link() {
+        Some(_) => None,
+        None => Some(format!("systemctl enable {REAL}; systemctl daemon-reload")),
+    };
+    let others = [
+        format!("systemctl stop {TARGET}   (its sessions end)"),
+        format!("systemctl start {REAL}"),
+    ];
+    enable.into_iter().chain(others).collect()
+}
+
+/// Goes over to the bridge.
+///
+/// # Errors
+/// In words, if nothing was changed.
+pub(super) fn over(survey: &Survey) -> Result<Switched, String> {
+    let mut systemd = Systemd::connect()?;
+    let kept: Vec<String> = survey.kept().into_iter().map(str::to_owned).collect();
+    write_drop_in().map_err(|error| format!("{DROP_IN}: {error}; run it as root"))?;
+    let prepared = boot("disable", false).and_then(|()| settle(&mut systemd));
+    if let Err(why) = prepared {
+        let undo = undo(&[restore_boot(survey), remove_drop_in()]);
+        return Ok(Switched::Undone { why, undo });
+    }
+    let stopped = stop_real(&mut systemd, survey);
+    let started = stopped.and_then(|()| start_target(&mut systemd, survey.units()));
+    let (why, silent) = match started {
+        Err(why) => (Some(why), Vec::new()),
+        Ok(silent) => {
+            let (lost, others): (Vec<_>, Vec<_>) = silent
+                .into_iter()
+                .partition(|(unit, _)| kept.contains(unit));
+            let lost: Vec<String> = lost.iter().map(in_words).collect();
+            let why = (!lost.is_empty())
+                .then(|| format!("what real xinetd had can't be opened: {}", lost.join("; ")));
+            (why, others.iter().map(in_words).collect())
+        }
+    };
+    let Some(why) = why else {
+        remove_drop_in().and_then(|()| systemd.reload())?;
+        return Ok(Switched::Over { silent });
+    };
+    let undo = undo(&[
+        stop_bridge(&mut systemd, survey),
+        restore_boot(survey),
+        remove_drop_in(),
+        settle(&mut systemd),
+        job(&mut systemd, JobVerb::Start, REAL),
+    ]);
+    Ok(Switched::Undone { why, undo })
+}
+
+/// Goes back to real xinetd.
+///
+/// # Errors
+/// In words, if nothing was changed.
+pub(super) fn back(survey: &Survey) -> Result<Switched, String> {
+    let mut systemd = Systemd::connect()?;
+    let had = listening(survey)?;
+    boot("enable", true).and_then(|()| settle(&mut systemd))?;
+    let started = stop_bridge(&mut systemd, survey)
+        .and_then(|()| job(&mut systemd, JobVerb::Restart, REAL))
+        .and_then(|()| await_real(&had));
+    match started {
+        Ok(missing) => Ok(Switched::Back { missing }),
+        Err(why) => {
+            let undo = undo(&[
+                boot("disable", false),
+                settle(&mut systemd),
+                job(&mut systemd, JobVerb::Stop, REAL),
+                start_target(&mut systemd, survey.units()).map(drop),
+            ]);
+            Ok(Switched::Undone { why, undo })
+        }
+    }
+}
+
+fn in_words((unit, trouble): &(String, Trouble)) -> String {
+    format!("{unit}: {trouble}")
+}
+
+/// What came of going back: each step is taken whatever becomes of the others.
+fn undo(steps: &[Result<(), String>]) -> String {
+    let failed: Vec<&str> = steps
+        .iter()
+        .filter_map(|step| step.as_ref().err().map(String::as_str))
+        .collect();
+    match failed.as_slice() {
+        [] => "everything is as it was before".to_owned(),
+        failed => format!(
+            "to go back failed as well ({}): `systemctl stop {TARGET}; systemctl enable --now {REAL}` has real \
+             xinetd serve, `systemctl disable --now {REAL}; systemctl start {TARGET}` the bridge",
+            failed.join("; ")
+        ),
+    }
+}
+
+fn write_drop_in() -> std::io::Result<()> {
+    let path = Path::new(DROP_IN);
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(path, "[Service]\nKillMode=process\n")
+}
+
+fn remove_drop_in() -> Result<(), String> {
+    let removed = fs::remove_file(DROP_IN);
+    // An administrator's own drop-ins may be beside it.
+    let _ = Path::new(DROP_IN).parent().map(fs::remove_dir);
+    removed.map_err(|error| format!("{DROP_IN}: {error}"))
+}
+
+/// Has real xinetd start at boot or not, by unit or by init script, and looks whether it took effect.
+fn boot(verb: &str, starts: bool) -> Result<(), String> {
+    let link = || -> Option<PathBuf> {
+        let startup = Startup::read(&DiskTree::new(None));
+        startup.real().map(Path::to_owned)
+    };
+    if link().is_some() == starts {
+        return Ok(());
+    }
+    systemctl([verb, REAL]).map_err(|error| format!("systemctl {verb} {REAL}: {error}"))?;
+    match link() {
+        Some(link) if !starts => Err(format!(
+            "real xinetd still starts at boot, by {}; `systemctl mask {REAL}` prevents that",
+            link.display()
+        )),
+        None if starts => Err(format!(
+            "`systemctl enable {REAL}` has no effect; is it masked? `systemctl unmask {REAL}` ends that"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the boot back as it was before.
+fn restore_boot(survey: &Survey) -> Result<(), String> {
+    match survey.link() {
+        Some(_) => boot("enable", true),
+        None => Ok(()),
+    }
+}
+
+/// Has systemd read all units anew, and waits until what follows is done.
+fn settle(systemd: &mut Systemd) -> Result<(), String> {
+    systemd.reload()?;
+    match reload::follow(systemd) {
+        Ok(()) => Ok(()),
+        // What could not be opened is looked at later.
+        Err(Failure::Said(..)) => Ok(()),
+        Err(Failure::Print(error)) => Err(error.to_string()),
+    }
+}
+
+fn job(systemd: &mut Systemd, verb: JobVerb, unit: &str) -> Result<(), String> {
+    let done = systemd.run(&[(verb, unit.to_owned())]).pop();
+    let done = done.unwrap_or_else(|| Err("no answer".to_owned()));
+    done.map_err(|error| format!("{unit}: {error}; `journalctl -u {unit}` says more"))
+}
+
+/// Stops real xinetd, and returns as soon as its daemon has ended: to wait for the init script would keep the
+/// ports closed.
+fn stop_real(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
+    let Some(&daemon) = survey.processes().first() else {
+        return Ok(());
+    };
+    let process = Process::open(daemon).map_err(|error| format!("process {daemon}: {error}"))?;
+    let units = systemd.units()?;
+    let is_unit = units.get(REAL).is_some_and(|unit| unit.active == "active");
+    if is_unit {
+        // It goes on while the sockets are opened.
+        thread::spawn(|| {
+            Systemd::connect().map(|mut systemd| job(&mut systemd, JobVerb::Stop, REAL))
+        });
+    } else {
+        let signalled = process.kill(Signal::SIGQUIT);
+        signalled.map_err(|error| format!("process {daemon}: {error}"))?;
+    }
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        match process.has_ended() {
+            Ok(true) => return Ok(()),
+            Ok(false) => thread::sleep(PAUSE),
+            Err(error) => return Err(format!("process {daemon}: {error}")),
+        }
+    }
+    Err(format!("real xinetd (process {daemon}) does not end"))
+}
+
+/// Starts the sockets, again where a port is not free yet; those that do not listen, and why.
+fn start_target(
+    systemd: &mut Systemd,
+    units: &BTreeSet<String>,
+) -> Result<Vec<(String, Trouble)>, String> {
+    job(systemd, JobVerb::Start, TARGET)?;
+    let units: BTreeSet<&str> = units.iter().map(String::as_str).collect();
+    let mut attempts = 0;
+    loop {
+        let silent = troubles(&units)?;
+        let again: Vec<_> = silent
+            .iter()
+            .filter(|(_, trouble)| !matches!(trouble, Trouble::Unmet { .. }))
+            .map(|(unit, _)| (JobVerb::Start, format!("{unit}.socket")))
+            .collect();
+        if again.is_empty() || attempts == ATTEMPTS {
+            return Ok(silent.into_iter().collect());
+        }
+        attempts += 1;
+        thread::sleep(BETWEEN);
+        systemd.run(&again);
+    }
+}
+
+/// Stops the target and all sockets, and waits until they are closed: the end of the target's job alone does not
+/// say so.
+fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
+    let loaded = systemd.units()?;
+    let sockets = survey.units().iter().map(|unit| format!("{unit}.socket"));
+    let all = [TARGET.to_owned()].into_iter().chain(sockets);
+    let jobs: Vec<_> = all
+        .filter(|unit| loaded.contains_key(unit))
+        .map(|unit| (JobVerb::Stop, unit))
+        .collect();
+    let stopped = systemd.run(&jobs).into_iter().collect();
+    for (_, unit) in &jobs {
+        // One that has not failed need not be told.
+        let _ = systemd.forget_failure(unit);
+    }
+    stopped
+}
+
+/// The ports at which the bridge listens now.
+fn listening(survey: &Survey) -> Result<BTreeSet<Endpoint>, String> {
+    let units: BTreeSet<&str> = survey.units().iter().map(String::as_str).collect();
+    let silent = troubles(&units)?;
+    let ours = survey.ours().iter();
+    let listening = ours.filter(|(_, unit)| !silent.contains_key(*unit));
+    Ok(listening.map(|(endpoint, _)| *endpoint).collect())
+}
+
+/// Waits until real xinetd has these ports; those that it does not have in the end.
+fn await_real(wanted: &BTreeSet<Endpoint>) -> Result<BTreeSet<Endpoint>, String> {
+    let end = Instant::now() + PATIENCE;
+    let mut before = (wanted.clone(), Instant::now());
+    loop {
+        let real = Real::look();
+        let has = real.as_ref().and_then(Real::ports);
+        let missing: BTreeSet<Endpoint> = match has {
+            Some(has) => wanted.difference(has).copied().collect(),
+            None => wanted.clone(),
+        };
+        if real.is_some() && missing.is_empty() {
+            return Ok(missing);
+        }
+        if before.0 != missing {
+            before = (missing.clone(), Instant::now());
+        }
+        match real {
+            // It opens one port after the other, with a second in between for each RPC service.
+            Some(_) if before.1.elapsed() >= QUIET => return Ok(missing),
+            None if Instant::now() >= end => {
+                return Err("real xinetd does not run, though it was started".to_owned());
+            }
+            _ => {}
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
