@@ -66,7 +66,10 @@ sanitize:
 audit:
 	tests/audit
 
-demo: build
+# In this order: the first brings what the second needs.
+demo:
+	tests/setup
+	$(MAKE) build
 	tests/demo
 
 bench: build
