@@ -37,6 +37,13 @@ const GENERATED: [(&str, &str); 6] = [
     ),
 ];
 
+/// Names of real xinetd's pages, and ours that man(1) finds by them.
+const PAGES: [(&str, &str); 3] = [
+    ("xinetd.conf", "man5/xinetd.conf.5bridge"),
+    ("xinetd.log", "man5/xinetd.log.5bridge"),
+    ("xinetd", "man8/xinetd.service.8"),
+];
+
 /// A folder that goes with the test.
 struct Scratch(PathBuf);
 
@@ -92,6 +99,20 @@ fn paths_of_this_machine(program: &[u8]) -> Vec<String> {
         .filter(|text| is_ours(text))
         .map(std::borrow::Cow::into_owned)
         .collect()
+}
+
+/// What man(1) shows by a name that people know from xinetd.
+fn page_of(root: &Path, name: &str) -> String {
+    let pages = root.join("usr/share/man");
+    let output = Command::new("man")
+        .arg("-M")
+        .arg(&pages)
+        .args(["-w", name])
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("man: {error}; tests/setup installs it"));
+    let path = String::from_utf8(output.stdout).unwrap();
+    let below = path.trim().strip_prefix(pages.to_str().unwrap());
+    below.unwrap_or_default().trim_start_matches('/').to_owned()
 }
 
 /// What the two programs that show manual pages find wrong in one.
@@ -153,6 +174,14 @@ fn uninstall_removes_all_but_the_configuration() {
             "{page}"
         );
     }
+    for (name, page) in PAGES {
+        assert_eq!(page_of(root, name), page, "{name}");
+    }
+    // Where real xinetd is installed, its own page has the name.
+    let real = root.join("usr/share/man/man5/xinetd.conf.5");
+    fs::write(&real, ".TH XINETD.CONF 5\n").unwrap();
+    assert_eq!(page_of(root, "xinetd.conf"), "man5/xinetd.conf.5");
+    fs::remove_file(&real).unwrap();
     assert!(root.join("etc/xinetd.d").is_dir());
     let kept = BTreeSet::from(["etc/xinetd.conf".to_owned()]);
     assert!(files(root).is_superset(&kept));

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use crate::config::{Configuration, Databases, MemoryTree, Roots, TABLE, load};
 use crate::journal::Kind;
+use crate::options::{FILE, Options};
 
 use super::*;
 
@@ -135,5 +136,25 @@ fn every_event_is_in_the_page_of_the_log_as_it_is_logged() {
         "no_access wins, whichever entry is narrower",
     ] {
         assert!(page.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn every_key_of_the_bridges_own_file_is_in_its_page() {
+    let page = plain(include_str!("../../../docs/man/xinetd-bridge.toml.5"));
+    for section in ["", "[bans]", "[inetd]", "[service.x.redirect]"] {
+        let text = format!("{section}\nunknown = 1\n");
+        let tree = MemoryTree::default().file(FILE, text);
+        let options = Options::read(&tree);
+        // "unknown field `unknown`, expected one of `service`, `bans`, `inetd`"
+        let (_, expected) = options.problems[0]
+            .message
+            .split_once(", expected ")
+            .unwrap();
+        let keys: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        assert!(!keys.is_empty());
+        for key in keys {
+            assert!(page.contains(key), "{section} {key}");
+        }
     }
 }
