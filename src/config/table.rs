@@ -164,7 +164,8 @@ pub static TABLE: &[Row] = table! {
         [];
     Group ["group"], Fixed(1), Service, true, process::group,
         "<name> | <number>",
-        "The group of the server. Without it, the one that /etc/passwd has for its user.",
+        "The group of the server. Without it, the user's own; if the user is a number, the group of that \
+         number.",
         "",
         [];
     Groups ["groups"], Fixed(1), Both, false, switches::groups,

@@ -9,16 +9,20 @@ use crate::config::{Class, Row, Sections, TABLE};
 
 /// All that a service may have.
 pub(super) fn of_services(out: &mut dyn Write) -> io::Result<()> {
-    let rows = TABLE.iter();
-    let rows = rows.filter(|row| row.sections != Sections::Defaults);
-    rows.into_iter().try_for_each(|row| attribute(row, out))
+    let mut rows = TABLE.iter();
+    rows.try_for_each(|row| match row.sections {
+        Sections::Defaults => Ok(()),
+        Sections::Service | Sections::Both => attribute(row, out),
+    })
 }
 
 /// Those that stand in `defaults` alone.
 pub(super) fn of_defaults(out: &mut dyn Write) -> io::Result<()> {
-    let rows = TABLE.iter();
-    let rows = rows.filter(|row| row.sections == Sections::Defaults);
-    rows.into_iter().try_for_each(|row| attribute(row, out))
+    let mut rows = TABLE.iter();
+    rows.try_for_each(|row| match row.sections {
+        Sections::Defaults => attribute(row, out),
+        Sections::Service | Sections::Both => Ok(()),
+    })
 }
 
 /// The names of those that services take from `defaults`.
