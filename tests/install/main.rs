@@ -118,7 +118,8 @@ fn page_of(root: &Path, name: &str) -> String {
 /// What the two programs that show manual pages find wrong in one.
 fn faults_of_page(page: &Path) -> String {
     let text = fs::read_to_string(page).unwrap();
-    let filled = if text.contains('@') {
+    let is_place = |line: &str| line.starts_with('@') || line.contains("@libexecdir@");
+    let filled = if text.lines().any(is_place) {
         "a place is not filled in\n"
     } else {
         ""
