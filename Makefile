@@ -16,6 +16,7 @@ dbusdir = $(prefix)/share/dbus-1
 polkitdir = $(prefix)/share/polkit-1/actions
 sysusersdir = $(prefix)/lib/sysusers.d
 mandir = $(prefix)/share/man
+docdir = $(prefix)/share/doc/xinetd-bridge
 bashdir = $(prefix)/share/bash-completion/completions
 # Debian's zsh looks into vendor-completions as well, and into this one below /usr/local alone.
 zshdir = $(prefix)/share/zsh/site-functions
@@ -43,14 +44,14 @@ build:
 install: build
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
 	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
+	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' docdir='$(docdir)' \
 	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
 	packaging/install '$(RELEASE)'
 
 uninstall:
 	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
 	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' \
+	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' docdir='$(docdir)' \
 	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
 	packaging/uninstall
 
@@ -66,7 +67,10 @@ sanitize:
 audit:
 	tests/audit
 
-demo: build
+# In this order: the first brings what the second needs.
+demo:
+	tests/setup
+	$(MAKE) build
 	tests/demo
 
 bench: build

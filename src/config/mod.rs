@@ -27,7 +27,7 @@ pub use databases::{Databases, User};
 pub use edit::{Unfit, set_disable};
 pub use inetd::{Conversion, Converted, convert as convert_inetd};
 pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
-pub use table::{Class, Row, Sections, Served, TABLE};
+pub use table::{Class, Row, Sections, TABLE};
 
 use std::io::ErrorKind;
 use std::path::Path;

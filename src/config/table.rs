@@ -1,4 +1,5 @@
-//! The table of attributes: it drives the parser, the checker, the report and the documentation.
+//! The table of attributes: parser, checker and the manual page xinetd.conf(5) go by it. It is long as it
+//! is the whole language, with its words.
 
 use super::attribute::Attribute;
 use super::values::{Given, Parsed, Values, access, logging, process, resources, socket, switches};
@@ -19,10 +20,15 @@ pub struct Row {
     pub restricts: bool,
     /// Reads the values.
     pub(super) parse: fn(&mut Values, &mut Given<'_>) -> Parsed,
-    /// What serves it here.
-    pub served: Served,
-    /// What it means, and in which unit: one sentence without a full stop.
-    pub summary: &'static str,
+    /// What stands behind the operator, as in a synopsis: names of values in `<>`.
+    pub values: &'static str,
+    /// What it means, in which unit, and what holds without it: xinetd's own meaning.
+    pub meaning: &'static str,
+    /// What the bridge does with it, and where that is not what xinetd does; empty where the meaning
+    /// says it all.
+    pub here: &'static str,
+    /// The words that it takes, each with what it does here. xinetd compares them without case.
+    pub words: &'static [(&'static str, &'static str)],
 }
 
 /// How many values an attribute takes, and how often it may be written (semantics, section 1.3).
@@ -47,28 +53,12 @@ pub enum Sections {
     Defaults,
 }
 
-/// What serves an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
-    /// A directive of the units.
-    Unit(&'static str),
-    /// The helper, which does this.
-    Helper(&'static str),
-    /// The generator, which does this.
-    Generator(&'static str),
-    /// Nothing so far, for this reason.
-    NotYet(&'static str),
-    /// Nothing, as in xinetd, for this reason.
-    Ignored(&'static str),
-}
-
 use Class::{Fixed, List, Modifiable};
 use Sections::{Both, Defaults, Service};
-use Served::{Generator, Helper, Ignored, NotYet, Unit};
 
 macro_rules! table {
-    ($($attribute:ident $names:expr, $class:expr, $sections:ident, $restricts:literal,
-        $parse:path, $served:expr, $summary:literal;)*) => {
+    ($($attribute:ident $names:expr, $class:expr, $sections:ident, $restricts:literal, $parse:path,
+        $values:literal, $meaning:literal, $here:literal, $words:expr;)*) => {
         &[$(Row {
             attribute: Attribute::$attribute,
             names: &$names,
@@ -76,152 +66,341 @@ macro_rules! table {
             sections: $sections,
             restricts: $restricts,
             parse: $parse,
-            served: $served,
-            summary: $summary,
+            values: $values,
+            meaning: $meaning,
+            here: $here,
+            words: &$words,
         }),*]
     };
 }
 
-/// All attributes, in the order of [`Attribute`].
+/// All attributes, in the order of [`Attribute`]. The texts are read by people, in xinetd.conf(5):
+/// what stands in backquotes is bold there, and what stands in `<>` underlined.
 pub static TABLE: &[Row] = table! {
     Id ["id"], Fixed(1), Service, false, process::id,
-        Generator("names the units and the log lines"),
-        "the name of the service in logs, `enabled` and `disabled`; the word after `service` if absent";
+        "<name>",
+        "The name of the service in log lines, in `enabled` and in `disabled`. Without it, the word \
+         behind `service`.",
+        "It also names the units, <id>.socket and <id>.service, and has at most 60 bytes and no \
+         control characters. Where a package has units of that name, they are called `xinetd-`<id>.",
+        [];
     Type ["type"], List, Service, true, socket::kind,
-        Generator("chooses how the service is reached and who serves it"),
-        "any of RPC INTERNAL UNLISTED SPECIAL TCPMUX TCPMUXPLUS";
+        "<word> ...",
+        "What kind of service it is.",
+        "",
+        [
+            ("RPC", "An RPC program, which is registered with rpcbind(8). Its port is `port`, or a free \
+                one. hosts.allow and hosts.deny are not asked if it uses TCP."),
+            ("INTERNAL", "The helper itself is the server, without a process for each client: `echo`, \
+                `discard`, `time`, `daytime` and `chargen` by stream and dgram, and `tcpmux` by stream. \
+                Without `user` it runs as a user that owns nothing."),
+            ("UNLISTED", "The service is not looked up in /etc/services, or /etc/rpc: write `port` and \
+                `protocol`, or `rpc_number`."),
+            ("SPECIAL", "No effect, as in xinetd."),
+            ("TCPMUX", "Clients of the service `tcpmux` reach it by its name (RFC 1078), and its server \
+                answers them. All its own limits and lists hold."),
+            ("TCPMUXPLUS", "As TCPMUX, and `+Go` is sent before the server runs."),
+        ];
     Flags ["flags"], List, Service, true, socket::flags,
-        Generator("NODELAY, KEEPALIVE, IPv4 and IPv6 become directives of the socket unit, NAMEINARGS makes the argv"),
-        "any of REUSE INTERCEPT NORETRY IDONLY NAMEINARGS NODELAY KEEPALIVE NOLIBWRAP SENSOR IPv4 IPv6 LABELED";
+        "<word> ...",
+        "Any number of switches.",
+        "",
+        [
+            ("REUSE", "No effect: SO_REUSEADDR is always set, as in xinetd."),
+            ("INTERCEPT", "The service is not served: it does not work in xinetd."),
+            ("NORETRY", "When no process can be made for a server, its client is refused at once. \
+                Otherwise it is tried again, five times in 20 seconds."),
+            ("IDONLY", "With USERID in `log_on_success`, clients are refused whose machine does not \
+                say which user they are (RFC 1413); 30 seconds are the limit."),
+            ("NAMEINARGS", "`server_args` begins with argv[0], the server's own name. The order of the two \
+                lines does not matter."),
+            ("NODELAY", "Small pieces of data are sent at once: `NoDelay=` of the socket unit."),
+            ("KEEPALIVE", "Silent peers are asked whether they are still there: `KeepAlive=` of the socket \
+                unit, and for `redirect` the same towards the backend."),
+            ("NOLIBWRAP", "hosts.allow and hosts.deny are not asked."),
+            ("SENSOR", "There is no server: see `deny_time`."),
+            ("IPv4", "IPv4 alone. Log lines then have addresses without `::ffff:`."),
+            ("IPv6", "IPv6, and IPv4 through it unless `v6only` is set. Without both flags it is the same, \
+                and IPv4 alone on a machine without IPv6."),
+            ("LABELED", "The service is not served: write a socket unit with Accept=yes and \
+                SELinuxContextFromNet=yes."),
+        ];
     Disable ["disable"], Fixed(1), Service, false, switches::disable,
-        Generator("the socket unit exists and is not started at boot"),
-        "yes switches the service off; no if absent";
+        "yes | no",
+        "Whether the service is switched off. Without it, no.",
+        "A service that is switched off has units, too, which are not started at boot; \
+         `systemctl start` <id>.socket works on it. xinetd stops reading the service at this line: \
+         here the whole is read, and faults in it are notes. See `xinetdctl enable` and `disable`.",
+        [];
     SocketType ["socket_type"], Fixed(1), Service, false, socket::socket_type,
-        Unit("ListenStream="),
-        "stream, dgram, raw or seqpacket; follows from protocol if absent";
+        "<word>",
+        "The type of the socket. Without it, stream for tcp and dgram for udp.",
+        "",
+        [
+            ("stream", "TCP: `ListenStream=` of the socket unit."),
+            ("dgram", "UDP: `ListenDatagram=` of the socket unit. It needs `wait = yes`, unless the \
+                service is internal."),
+            ("raw", "The service is not served."),
+            ("seqpacket", "The service is not served."),
+        ];
     Protocol ["protocol"], Fixed(1), Service, false, socket::protocol,
-        Unit("ListenStream="),
-        "a name of /etc/protocols; follows from socket_type if absent";
+        "<name>",
+        "A protocol of /etc/protocols. Without it, tcp for stream and udp for dgram.",
+        "A service with another protocol than tcp and udp is not served.",
+        [];
     Wait ["wait"], Fixed(1), Service, false, switches::wait,
-        Generator("chooses between a server for each connection and one for the socket"),
-        "yes hands the listening socket to one server at a time, no starts a server for each connection";
+        "yes | no",
+        "Whether the server gets the listening socket itself, one server at a time (yes), or each \
+         connection gets a server of its own (no). Needed in each service.",
+        "The helper accepts the connections. With yes it does not, and so can't send banners, ask who the \
+         client is, or look at the addresses of stream clients. What has been queued for a server of \
+         datagrams is kept when the server ends.",
+        [];
     User ["user"], Fixed(1), Service, true, process::user,
-        Helper("looks the user up, and runs the server as that user"),
-        "the user of the server, by name or number";
+        "<name> | <number>",
+        "The user of the server. Needed in each service that is not internal.",
+        "A name is looked up when the helper starts. As long as there is no such user, clients are \
+         reset at once, and the journal says why.",
+        [];
     Group ["group"], Fixed(1), Service, true, process::group,
-        Helper("looks the group up, and runs the server in that group"),
-        "the group of the server, by name or number; the user's own if absent";
+        "<name> | <number>",
+        "The group of the server. Without it, the user's own; if the user is a number, the group of that \
+         number.",
+        "",
+        [];
     Groups ["groups"], Fixed(1), Both, false, switches::groups,
-        Helper("gives the server the supplementary groups of its user, or none"),
-        "whether the server has the user's supplementary groups; no if absent";
+        "yes | no",
+        "Whether the server has the supplementary groups of its user. Without it, no.",
+        "",
+        [];
     Instances ["instances"], Fixed(1), Both, true, resources::instances,
-        Helper("refuses connections beyond it"),
-        "how many servers run at once: a number or UNLIMITED, which it is if absent";
+        "<number> | UNLIMITED",
+        "How many servers of the service run at once. Further clients are refused with the reason \
+         `service_limit`. Without it, UNLIMITED.",
+        "",
+        [("UNLIMITED", "No limit.")];
     PerSource ["per_source"], Fixed(1), Both, true, resources::per_source,
-        Helper("refuses connections beyond it"),
-        "how many servers run at once for one address: a number or UNLIMITED, which it is if absent";
+        "<number> | UNLIMITED",
+        "How many servers of the service run at once for one address. Further clients from there are refused \
+         with the reason `per_source_limit`. Without it, UNLIMITED.",
+        "",
+        [("UNLIMITED", "No limit.")];
     Cps ["cps"], Fixed(2), Both, true, resources::rate,
-        Helper("pauses the service when it is exceeded"),
-        "connections per second, and the seconds of the pause when there are more; 50 10 if absent";
+        "<connections> <seconds>",
+        "How many connections are taken in a second, and for how many seconds the service pauses when \
+         there are more. Without it, `50 10`; `0` as the first number switches it off.",
+        "In the pause connections are reset, where xinetd closes the socket; the journal has their \
+         number. To set the time of day does not disturb it.",
+        [];
     MaxLoad ["max_load"], Fixed(1), Both, true, resources::load,
-        Helper("refuses connections while the load is as high"),
-        "the load average of one minute at which connections are refused; none if absent";
+        "<number>",
+        "The load average of one minute at which clients are refused, with the reason `load`.",
+        "",
+        [];
     Nice ["nice"], Fixed(1), Service, false, process::nice,
-        Unit("Nice="),
-        "what is added to the priority of the server, -20 to 19";
+        "<number>",
+        "What is added to the priority of the server, -20 to 19.",
+        "`Nice=` of the service unit. A negative number counts for root's services alone, as in xinetd.",
+        [];
     Server ["server"], Fixed(1), Service, false, process::server,
-        Helper("executes it for each connection"),
-        "the program, by its absolute path";
+        "<path>",
+        "The program that serves the clients. Needed in each service that is neither internal nor \
+         redirected.",
+        "The path must begin with `/`. While there is no such program, the socket is not started \
+         (`ConditionFileIsExecutable=`), and `xinetdctl reload` and `list` say so.",
+        [];
     ServerArgs ["server_args"], List, Service, true, process::server_args,
-        Helper("gives them to the server"),
-        "the arguments of the server; with the flag NAMEINARGS from argv[0] on";
+        "<word> ...",
+        "The arguments of the server, without its own name unless NAMEINARGS is set. There are no \
+         quotation marks, so that no argument can have a blank.",
+        "",
+        [];
     Libwrap ["libwrap"], Fixed(1), Service, true, process::libwrap,
-        Helper("asks hosts.allow and hosts.deny about that daemon"),
-        "the daemon name for hosts.allow and hosts.deny";
+        "<name>",
+        "The daemon name in hosts.allow and hosts.deny. Without it, the last part of `server`, of argv[0] \
+         with NAMEINARGS; for internal services and redirects, the word behind `service`.",
+        "The helper reads both files itself, and anew whenever they change: see hosts_access(5).",
+        [];
     OnlyFrom ["only_from"], Modifiable, Both, true, access::only_from,
-        Helper("refuses everyone else"),
-        "the addresses, networks and hosts that may connect; everyone if absent, no one if empty";
+        "<address> ...",
+        "The addresses that may connect; all others are refused with the reason `address`. Without it, \
+         all may; with an empty list, none.",
+        "See `ADDRESSES`. A service with `wait = yes` and socket_type stream can't have it.",
+        [];
     NoAccess ["no_access"], Modifiable, Both, true, access::no_access,
-        Helper("refuses them"),
-        "the addresses, networks and hosts that may not connect, whatever only_from says";
+        "<address> ...",
+        "The addresses that may not connect, even if `only_from` has them too.",
+        "As `only_from`. A word that can't be read keeps the service from being served.",
+        [];
     AccessTimes ["access_times"], List, Service, true, access::times,
-        Helper("refuses connections at other times"),
-        "the times of the day, in local time, at which connections are served: HH:MM-HH:MM";
+        "<hour>:<minute>-<hour>:<minute> ...",
+        "The times of the day, in local time, at which clients are served, the last minute included. \
+         Others are refused with the reason `time`.",
+        "24:00 is taken, and so is `22:00-06:00`, which xinetd refuses.",
+        [];
     LogType ["log_type"], List, Both, false, logging::log_type,
-        Helper("gives the journal lines this facility and level; FILE is not served"),
-        "SYSLOG facility [level], or FILE path [soft limit [hard limit]]";
+        "SYSLOG <facility> [<level>] | FILE <path> [<soft> [<hard>]]",
+        "Where the lines go that `log_on_success` and `log_on_failure` ask for.",
+        "All of them go to the journal in any case: see xinetd.log(5). Without it, xinetd logs nothing; \
+         here the refusals are in the journal.",
+        [
+            ("SYSLOG", "The lines have this facility, one of `daemon auth authpriv user mail lpr news uucp \
+                ftp` and `local0 local1 local2 local3 local4 local5 local6 local7`, and this level, one of \
+                `emerg alert crit err warning notice info debug`; without one, `info`."),
+            ("FILE", "The lines are written to this file as well. Its sizes are in bytes, with `k` or `m` \
+                for KiB or MiB. The journal says when the file is larger than the soft limit, and above the \
+                hard one lines are left out until it is smaller. Without a hard limit, a hundredth more \
+                than the soft one, but 5 KiB at least and 20 KiB at most. A file that was renamed is \
+                noticed within a second of the next line."),
+        ];
     LogOnSuccess ["log_on_success"], Modifiable, Both, false, logging::on_success,
-        Helper("writes the lines START and EXIT with these fields"),
-        "any of PID HOST USERID EXIT DURATION TRAFFIC";
+        "<word> ...",
+        "What the lines START and EXIT have. Without any word there are none.",
+        "",
+        [
+            ("PID", "The process of the server; 0 for what the helper serves itself."),
+            ("HOST", "The address of the client, in START."),
+            ("USERID", "Which user the client's machine says that the connection belongs to (RFC 1413): \
+                the line USERID. It is asked for before the server starts, and for 30 seconds at most."),
+            ("EXIT", "The exit status of the server, or the signal that ended it."),
+            ("DURATION", "How many seconds the session lasted."),
+            ("TRAFFIC", "How many bytes a redirect has passed on: the line TRAFFIC. For other services it \
+                is an error."),
+        ];
     LogOnFailure ["log_on_failure"], Modifiable, Both, false, logging::on_failure,
-        Helper("writes the line FAIL with these fields"),
-        "any of HOST USERID ATTEMPT";
+        "<word> ...",
+        "What the lines FAIL have. With any word there is a line for each refusal.",
+        "Without any word the journal has lines, too, with addresses; in a flood, a part of them and the \
+         number of the others.",
+        [
+            ("HOST", "The address of the client."),
+            ("USERID", "As in `log_on_success`, for each refusal."),
+            ("ATTEMPT", "The line itself, and nothing more."),
+        ];
     RpcVersion ["rpc_version"], Fixed(1), Service, false, socket::rpc_version,
-        Generator("has them registered with rpcbind"),
-        "the version of the RPC program, or a range of them: 2-4";
+        "<number>[-<number>]",
+        "The version of an RPC program, or all from one to another. Needed for the type RPC.",
+        "It is registered with rpcbind(8) when the socket is started.",
+        [];
     RpcNumber ["rpc_number"], Fixed(1), Service, false, socket::rpc_number,
-        Generator("has it registered with rpcbind"),
-        "the number of an RPC program that /etc/rpc does not list";
+        "<number>",
+        "The number of an RPC program that is UNLISTED. Others have the one of /etc/rpc.",
+        "",
+        [];
     Env ["env"], Modifiable, Service, true, process::env,
-        Helper("sets them for the server"),
-        "environment variables of the server: NAME=VALUE";
+        "<name>=<value> ...",
+        "Variables that the server has in its environment. `-=` is an error.",
+        "The values are kept from other users. REMOTE_HOST, the client's address, is always set, and here \
+         REMOTE_ADDR (without `::ffff:`) and REMOTE_PORT are, too.",
+        [];
     Passenv ["passenv"], Modifiable, Both, false, process::passenv,
-        Helper("leaves out all others"),
-        "the inherited environment variables that the server gets; all if absent";
+        "<name> ...",
+        "Which variables of its own environment the helper passes on to the server. Without it, all.",
+        "That is systemd's environment for services, without the variables for the helper itself. USER, \
+         LOGNAME, HOME and SHELL are passed on only if they are named.",
+        [];
     Port ["port"], Fixed(1), Service, false, socket::port,
-        Unit("ListenStream="),
-        "the port; the one of /etc/services if absent";
+        "<number>",
+        "The port. Without it, the one of /etc/services; for a service that is not UNLISTED, both must \
+         agree.",
+        "`ListenStream=` or `ListenDatagram=` of the socket unit. A service with the port 0 is not \
+         served.",
+        [];
     Redirect ["redirect"], Fixed(2), Service, true, socket::redirect,
-        NotYet("redirection is not served"),
-        "the host and the port to which connections are passed on";
+        "<host> <port>",
+        "The helper passes the bytes of each client on to this TCP server and back.",
+        "The host is an address or a name, and several hosts and the PROXY protocol can be written in \
+         xinetd-bridge.toml(5). When one side has no more to say, the other may still go on.",
+        [];
     Bind ["bind", "interface"], Fixed(1), Both, true, socket::bind,
-        Unit("ListenStream="),
-        "the local address to listen on; all if absent";
+        "<address> | <host>",
+        "The address of this machine that the service listens on. Without it, all of them.",
+        "It may be one that the machine gets later (`FreeBind=`). A host name must be in /etc/hosts. It is no \
+         name of an interface, as in xinetd: use `BindToDevice=` in a drop-in of the socket unit.",
+        [];
     Banner ["banner"], Fixed(1), Both, false, logging::banner,
-        Helper("sends it"),
-        "a file that is sent to every client";
+        "<path>",
+        "A file that is sent to each client before anything else.",
+        "A regular file of up to 1 MiB, which the user of the service must be able to read. No effect with \
+         `wait = yes`.",
+        [];
     BannerSuccess ["banner_success"], Fixed(1), Both, false, logging::banner_success,
-        Helper("sends it"),
-        "a file that is sent to clients that are let in";
+        "<path>",
+        "A file that is sent to each client that is let in.",
+        "As `banner`.",
+        [];
     BannerFail ["banner_fail"], Fixed(1), Both, false, logging::banner_fail,
-        Helper("sends it"),
-        "a file that is sent to clients that are refused";
+        "<path>",
+        "A file that is sent to each client that is refused.",
+        "As `banner`.",
+        [];
     V6only ["v6only"], Fixed(1), Both, true, switches::v6only,
-        Unit("BindIPv6Only="),
-        "whether an IPv6 socket leaves IPv4 out; no if absent";
+        "yes | no",
+        "Whether an IPv6 socket leaves IPv4 clients out. Without it, no.",
+        "`BindIPv6Only=` of the socket unit. xinetd takes no for yes, and ignores it in defaults.",
+        [];
     DenyTime ["deny_time"], Fixed(1), Service, false, resources::deny_time,
-        NotYet("SENSOR is not served"),
-        "how long who touches a SENSOR stays out: minutes, FOREVER or NEVER";
+        "<minutes> | FOREVER | NEVER",
+        "How long an address is kept out of all services that has connected to a service with the flag \
+         SENSOR. Without it, NEVER.",
+        "The ban counts at once, for the address alone (of IPv6, for its /64), is prolonged by each \
+         further connection, and outlives restarts. See `xinetdctl bans` and [bans] in \
+         xinetd-bridge.toml(5). A datagram never causes a ban.",
+        [
+            ("FOREVER", "Until it is removed by `xinetdctl bans remove`."),
+            ("NEVER", "The connection is logged, and the address is not banned."),
+        ];
     Umask ["umask"], Fixed(1), Both, true, process::umask,
-        Unit("UMask="),
-        "the file mode creation mask of the server, octal";
+        "<octal number>",
+        "The file mode creation mask of the server.",
+        "`UMask=` of the service unit. Without it, 022.",
+        [];
     Enabled ["enabled"], Modifiable, Defaults, true, switches::enabled,
-        Generator("starts the sockets of these at boot"),
-        "the ids of the only services that are on";
+        "<id> ...",
+        "The only services that are on. An empty list switches all off.",
+        "",
+        [];
     Disabled ["disabled"], Modifiable, Defaults, true, switches::disabled,
-        Generator("does not start the sockets of these at boot"),
-        "the ids of services that are off";
+        "<id> ...",
+        "Services that are off, even if `enabled` names them.",
+        "",
+        [];
     RlimitAs ["rlimit_as"], Fixed(1), Service, true, resources::rlimit_as,
-        Helper("sets it for the server"),
-        "the limit of address space in bytes, with k or m behind it, or UNLIMITED";
+        "<size> | UNLIMITED",
+        "The limit of the server's address space in bytes, or with `k` or `m` in KiB or MiB.",
+        "",
+        [("UNLIMITED", "No limit.")];
     RlimitCpu ["rlimit_cpu"], Fixed(1), Service, true, resources::rlimit_cpu,
-        Helper("sets it for the server"),
-        "the limit of processor time in seconds, or UNLIMITED";
+        "<seconds> | UNLIMITED",
+        "The limit of the server's processor time.",
+        "",
+        [("UNLIMITED", "No limit.")];
     RlimitData ["rlimit_data"], Fixed(1), Service, true, resources::rlimit_data,
-        Helper("sets it for the server"),
-        "the limit of data in bytes, with k or m behind it, or UNLIMITED";
+        "<size> | UNLIMITED",
+        "The limit of the server's data, as for `rlimit_as`.",
+        "",
+        [("UNLIMITED", "No limit.")];
     RlimitRss ["rlimit_rss"], Fixed(1), Service, true, resources::rlimit_rss,
-        Helper("sets it for the server"),
-        "the limit of resident memory in bytes, with k or m behind it, or UNLIMITED";
+        "<size> | UNLIMITED",
+        "The limit of the server's resident memory, as for `rlimit_as`. Linux ignores it: use \
+         `MemoryMax=` in a drop-in of the service unit.",
+        "",
+        [("UNLIMITED", "No limit.")];
     RlimitStack ["rlimit_stack"], Fixed(1), Service, true, resources::rlimit_stack,
-        Helper("sets it for the server"),
-        "the limit of stack in bytes, with k or m behind it, or UNLIMITED";
+        "<size> | UNLIMITED",
+        "The limit of the server's stack, as for `rlimit_as`.",
+        "",
+        [("UNLIMITED", "No limit.")];
     RlimitFiles ["rlimit_files"], Fixed(1), Service, true, resources::rlimit_files,
-        Helper("sets it for the server"),
-        "the limit of open files, or UNLIMITED";
+        "<number> | UNLIMITED",
+        "The limit of the server's open files.",
+        "",
+        [("UNLIMITED", "No limit.")];
     Mdns ["mdns"], Fixed(1), Service, false, switches::mdns,
-        Ignored("xinetd 2.3.15.3 does not know it either"),
-        "announcement of the service by multicast DNS";
+        "yes | no",
+        "No effect. It is left from xinetd versions with multicast DNS.",
+        "",
+        [];
 };
 
 #[cfg(test)]
@@ -245,9 +424,16 @@ mod tests {
     }
 
     #[test]
-    fn the_texts_are_for_people() {
+    fn the_texts_are_sentences_with_whole_markup() {
         for row in TABLE {
-            assert!(!row.summary.ends_with('.') && !row.summary.is_empty());
+            let words = row.words.iter().map(|(_, text)| *text);
+            for text in words.chain([row.meaning, row.here]) {
+                let whole = text.matches('`').count() % 2 == 0
+                    && text.matches('<').count() == text.matches('>').count();
+                let ends = text.is_empty() || text.ends_with('.');
+                assert!(whole && ends && !text.contains("  "), "{text}");
+            }
+            assert!(!row.meaning.is_empty() && !row.values.is_empty());
         }
     }
 }

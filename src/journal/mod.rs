@@ -8,6 +8,7 @@
 
 mod entry;
 mod event;
+mod examples;
 mod fields;
 mod file;
 #[cfg(any(test, fuzzing))]
@@ -19,6 +20,7 @@ mod service;
 mod sink;
 
 pub use event::{Ending, Event, PauseCause, Peer};
+pub use examples::{Example, examples};
 pub use file::{Stamp, file_line};
 pub use kind::Kind;
 pub use line::{ErrorText, Line};

@@ -1,6 +1,7 @@
 //! What of a service's events is logged, and as what.
 
 use crate::bytes::ByteString;
+use crate::problem::Place;
 use crate::service::{Facility, FailureFlags, Level, LogTarget, SuccessFlags};
 use crate::spec::Spec;
 
@@ -46,6 +47,33 @@ impl ServiceLog {
             unasked,
             facility,
             level,
+        }
+    }
+
+    /// The log of a telnet service that stands there, with all words that there are.
+    pub(super) fn of_all_words(place: &Place) -> Self {
+        let id = ByteString::from("telnet");
+        Self {
+            fields: fields::of_service(&id, place),
+            name: id.clone(),
+            id,
+            daemon: "in.telnetd".into(),
+            success: SuccessFlags {
+                pid: true,
+                host: true,
+                userid: true,
+                exit: true,
+                duration: true,
+                traffic: true,
+            },
+            failure: FailureFlags {
+                host: true,
+                userid: true,
+                attempt: true,
+            },
+            unasked: false,
+            facility: Facility::Daemon,
+            level: Level::Info,
         }
     }
 

@@ -138,24 +138,13 @@ impl Journal {
         }
         if state.lost > 0 {
             let mut entry = std::mem::take(&mut state.entry);
-            self.report_lost(&mut entry, state.lost);
+            report_lost(&mut entry, &self.sender, state.lost);
             // A report that can't be sent at all must not be tried for ever.
             if !matches!(self.send(state, entry.as_bytes()), Fate::Wait) {
                 state.lost = 0;
             }
             state.entry = entry;
         }
-    }
-
-    fn report_lost(&self, entry: &mut Entry, lost: u64) {
-        entry.begin(
-            format_args!("{lost} log lines were lost because the journal did not take them"),
-            (Facility::Daemon, Level::Warning),
-            &self.sender,
-        );
-        entry.text("MESSAGE_ID", Kind::LinesLost.message_id());
-        entry.text("XINETD_EVENT", Kind::LinesLost.name());
-        entry.text("XINETD_COUNT", lost);
     }
 
     fn send(&self, state: &mut State, datagram: &[u8]) -> Fate {
@@ -227,6 +216,18 @@ impl fmt::Debug for Journal {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
+}
+
+/// Puts into `entry` how many entries were lost.
+pub(super) fn report_lost(entry: &mut Entry, sender: &Sender, lost: u64) {
+    entry.begin(
+        format_args!("{lost} log lines were lost because the journal did not take them"),
+        (Facility::Daemon, Level::Warning),
+        sender,
+    );
+    entry.text("MESSAGE_ID", Kind::LinesLost.message_id());
+    entry.text("XINETD_EVENT", Kind::LinesLost.name());
+    entry.text("XINETD_COUNT", lost);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What `make install` puts where, and what `make uninstall` leaves.
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a panic here is the verdict of the test"
 )]
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use testbed::make;
 
@@ -20,8 +22,10 @@ const PROGRAMS: [&str; 5] = [
 ];
 
 /// What xinetdctl prints of itself, and a part of it.
-const GENERATED: [(&str, &str); 4] = [
+const GENERATED: [(&str, &str); 6] = [
     ("share/man/man8/xinetdctl.8", ".SS \"xinetdctl check\""),
+    ("share/man/man5/xinetd.conf.5bridge", "UNLISTED"),
+    ("share/man/man5/xinetd.log.5bridge", "XINETD_RULE="),
     (
         "share/bash-completion/completions/xinetdctl",
         "complete -F _xinetdctl",
@@ -31,6 +35,13 @@ const GENERATED: [(&str, &str); 4] = [
         "share/fish/vendor_completions.d/xinetdctl.fish",
         "complete -c xinetdctl",
     ),
+];
+
+/// Names of real xinetd's pages, and ours that man(1) finds by them.
+const PAGES: [(&str, &str); 3] = [
+    ("xinetd.conf", "man5/xinetd.conf.5bridge"),
+    ("xinetd.log", "man5/xinetd.log.5bridge"),
+    ("xinetd", "man8/xinetd.service.8"),
 ];
 
 /// A folder that goes with the test.
@@ -90,6 +101,45 @@ fn paths_of_this_machine(program: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// What man(1) shows by a name that people know from xinetd.
+fn page_of(root: &Path, name: &str) -> String {
+    let pages = root.join("usr/share/man");
+    let output = Command::new("man")
+        .arg("-M")
+        .arg(&pages)
+        .args(["-w", name])
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("man: {error}; tests/setup installs it"));
+    let path = String::from_utf8(output.stdout).unwrap();
+    let below = path.trim().strip_prefix(pages.to_str().unwrap());
+    below.unwrap_or_default().trim_start_matches('/').to_owned()
+}
+
+/// What the two programs that show manual pages find wrong in one.
+fn faults_of_page(page: &Path) -> String {
+    let text = fs::read_to_string(page).unwrap();
+    let is_place = |line: &str| line.starts_with('@') || line.contains("@libexecdir@");
+    let filled = if text.lines().any(is_place) {
+        "a place is not filled in\n"
+    } else {
+        ""
+    };
+    let said = |program: &str, options: &[&str]| {
+        let output = Command::new(program).args(options).arg(page).output();
+        let output =
+            output.unwrap_or_else(|error| panic!("{program}: {error}; tests/setup installs it"));
+        [output.stdout, output.stderr].concat()
+    };
+    // mandoc looks at the structure, and groff at the requests. The page that is another one's second name
+    // is found from the folder above alone.
+    let mut faults = filled.as_bytes().to_vec();
+    if !text.starts_with(".so ") {
+        faults.extend(said("mandoc", &["-T", "lint", "-W", "warning"]));
+        faults.extend(said("groff", &["-ww", "-b", "-z", "-man", "-Tutf8"]));
+    }
+    String::from_utf8_lossy(&faults).into_owned()
+}
+
 #[test]
 fn uninstall_removes_all_but_the_configuration() {
     let scratch = Scratch::new();
@@ -118,6 +168,21 @@ fn uninstall_removes_all_but_the_configuration() {
         let found = paths_of_this_machine(&fs::read(root.join("usr").join(program)).unwrap());
         assert_eq!(found, [""; 0], "{program}");
     }
+    for page in files(&root.join("usr/share/man")) {
+        assert_eq!(
+            faults_of_page(&root.join("usr/share/man").join(&page)),
+            "",
+            "{page}"
+        );
+    }
+    for (name, page) in PAGES {
+        assert_eq!(page_of(root, name), page, "{name}");
+    }
+    // Where real xinetd is installed, its own page has the name.
+    let real = root.join("usr/share/man/man5/xinetd.conf.5");
+    fs::write(&real, ".TH XINETD.CONF 5\n").unwrap();
+    assert_eq!(page_of(root, "xinetd.conf"), "man5/xinetd.conf.5");
+    fs::remove_file(&real).unwrap();
     assert!(root.join("etc/xinetd.d").is_dir());
     let kept = BTreeSet::from(["etc/xinetd.conf".to_owned()]);
     assert!(files(root).is_superset(&kept));

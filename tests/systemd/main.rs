@@ -25,6 +25,7 @@ mod mux;
 mod names;
 mod own;
 mod process;
+mod readme;
 mod reboot;
 mod redirect;
 mod reload;
@@ -140,6 +141,7 @@ fn alone(suite: Suite) -> Vec<Alone> {
                 own::taken_at_boot,
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
+            ("the_commands_of_the_readme_work", readme::commands_work),
             ("a_thousand_new_services_start_at_once", scale::thousand),
             (
                 "real_xinetd_is_left_and_returned_to",

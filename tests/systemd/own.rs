@@ -35,7 +35,10 @@ fn prepare(tree: &Path) -> Result<()> {
 }
 
 /// Runs something in the network of a container.
-fn inside(container: &Container, play: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+pub(crate) fn inside(
+    container: &Container,
+    play: impl FnOnce() -> Result<()> + Send,
+) -> Result<()> {
     let run = || container.enter_network().and_then(|()| play());
     let joined = thread::scope(|scope| scope.spawn(run).join());
     joined.map_err(|_| "the scenario panicked")?

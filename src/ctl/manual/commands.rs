@@ -1,47 +1,12 @@
-//! The manual page and the completions, from the table of commands.
+//! xinetdctl(8), from the table of commands.
 
 use std::io::{self, Write};
 
-use clap::{Command, CommandFactory, ValueEnum};
-use clap_complete::Shell;
+use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::arguments::Cli;
-
-/// What packages install beside the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Text {
-    /// The manual page, xinetdctl(8).
-    Man,
-    /// Completions for bash.
-    Bash,
-    /// Completions for zsh.
-    Zsh,
-    /// Completions for fish.
-    Fish,
-}
-
-/// Prints it.
-pub(super) fn print(text: Text, out: &mut dyn Write) -> io::Result<()> {
-    let shell = match text {
-        Text::Man => return manual(out),
-        Text::Bash => Shell::Bash,
-        Text::Zsh => Shell::Zsh,
-        Text::Fish => Shell::Fish,
-    };
-    // clap_complete panics where it can't write.
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut visible(), "xinetdctl", &mut script);
-    out.write_all(&script)
-}
-
-/// The commands that are for people.
-fn visible() -> Command {
-    let whole = Cli::command();
-    let shown = whole.get_subcommands().filter(|one| !one.is_hide_set());
-    Command::new("xinetdctl").subcommands(shown.cloned())
-}
+use super::super::arguments::Cli;
 
 /// The files that the page speaks of, with what is in them.
 const FILES: [(&str, &str); 4] = [
@@ -58,7 +23,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// One page for all commands.
-fn manual(out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn page_of_all(out: &mut dyn Write) -> io::Result<()> {
     let mut root = Cli::command()
         .disable_help_subcommand(true)
         .disable_help_flag(true);
@@ -95,7 +60,7 @@ fn sections(root: &Command, out: &mut dyn Write) -> io::Result<()> {
     heading("SEE ALSO", out)?;
     let mut roff = Roff::new();
     roff.text([roman(
-        "xinetd.conf(5), hosts_access(5), systemctl(1), systemd.socket(5), journalctl(1)",
+        "xinetd.conf(5), xinetd.log(5), xinetd-bridge.toml(5), xinetd.service(8), hosts_access(5), systemctl(1), systemd.socket(5), journalctl(1)",
     )]);
     roff.to_writer(out)
 }
@@ -109,6 +74,8 @@ fn heading(text: &str, out: &mut dyn Write) -> io::Result<()> {
 fn page(command: &Command) -> Man {
     Man::new(command.clone())
         .section("8")
+        .date("2026-11-26")
+        .source("xinetd-bridge")
         .manual("xinetd-bridge")
 }
 
@@ -151,40 +118,4 @@ fn body(
         writeln!(out, "{line}")?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn printed(text: Text) -> String {
-        let mut out = Vec::new();
-        print(text, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn the_table_makes_sense() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_is_in_the_manual_and_in_the_completions() {
-        let root = Cli::command();
-        let names: Vec<_> = root
-            .get_subcommands()
-            .filter(|command| !command.is_hide_set())
-            .map(Command::get_name)
-            .collect();
-        assert!(names.contains(&"check"));
-        let manual = printed(Text::Man);
-        for name in &names {
-            assert!(manual.contains(&format!("\"xinetdctl {name}")), "{name}");
-        }
-        for shell in [Text::Bash, Text::Zsh, Text::Fish] {
-            let script = printed(shell);
-            assert!(names.iter().all(|name| script.contains(name)), "{shell:?}");
-            assert!(!script.contains("generate"), "{shell:?}");
-        }
-    }
 }

@@ -1,0 +1,81 @@
+//! The manual pages that follow from tables of the program, and the completions.
+//!
+//! What the tables don't have stands in docs/man, as do the pages that are text alone.
+
+mod attributes;
+mod commands;
+mod events;
+mod roff;
+
+use std::io::{self, Write};
+
+use clap::{Command, CommandFactory, ValueEnum};
+use clap_complete::Shell;
+
+use super::arguments::Cli;
+
+/// What packages install beside the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Text {
+    /// The manual page of this program.
+    #[value(name = "xinetdctl.8")]
+    Commands,
+    /// The manual page of xinetd's files.
+    #[value(name = "xinetd.conf.5")]
+    Configuration,
+    /// The manual page of the log.
+    #[value(name = "xinetd.log.5")]
+    Log,
+    /// Completions for bash.
+    Bash,
+    /// Completions for zsh.
+    Zsh,
+    /// Completions for fish.
+    Fish,
+}
+
+/// xinetd.conf(5), with a line for each of its tables.
+const CONFIGURATION: &str = include_str!("../../../docs/man/xinetd.conf.5.in");
+
+/// xinetd.log(5), with a line for its table.
+const LOG: &str = include_str!("../../../docs/man/xinetd.log.5.in");
+
+/// Prints it.
+pub(super) fn print(text: Text, out: &mut dyn Write) -> io::Result<()> {
+    let shell = match text {
+        Text::Commands => return commands::page_of_all(out),
+        Text::Configuration => return fill(CONFIGURATION, out),
+        Text::Log => return fill(LOG, out),
+        Text::Bash => Shell::Bash,
+        Text::Zsh => Shell::Zsh,
+        Text::Fish => Shell::Fish,
+    };
+    // clap_complete panics where it can't write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut visible(), "xinetdctl", &mut script);
+    out.write_all(&script)
+}
+
+/// Prints a page with the tables that it has places for.
+fn fill(page: &str, out: &mut dyn Write) -> io::Result<()> {
+    for line in page.lines() {
+        match line {
+            "@attributes of services@" => attributes::of_services(out)?,
+            "@attributes of defaults@" => attributes::of_defaults(out)?,
+            "@attributes in defaults@" => attributes::in_defaults(out)?,
+            "@events@" => events::all(out)?,
+            line => writeln!(out, "{line}")?,
+        }
+    }
+    Ok(())
+}
+
+/// The commands that are for people.
+fn visible() -> Command {
+    let whole = Cli::command();
+    let shown = whole.get_subcommands().filter(|one| !one.is_hide_set());
+    Command::new("xinetdctl").subcommands(shown.cloned())
+}
+
+#[cfg(test)]
+mod tests;

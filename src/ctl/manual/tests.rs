@@ -1,0 +1,160 @@
+use std::path::Path;
+
+use crate::config::{Configuration, Databases, MemoryTree, Roots, TABLE, load};
+use crate::journal::Kind;
+use crate::options::{FILE, Options};
+
+use super::*;
+
+fn printed(text: Text) -> String {
+    let mut out = Vec::new();
+    print(text, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// A page without its markup.
+fn plain(page: &str) -> String {
+    ["\\fB", "\\fI", "\\fR", "\\&", "\\"]
+        .iter()
+        .fold(page.to_owned(), |text, mark| text.replace(mark, ""))
+}
+
+#[test]
+fn the_table_makes_sense() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_is_in_the_manual_and_in_the_completions() {
+    let root = Cli::command();
+    let names: Vec<_> = root
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(Command::get_name)
+        .collect();
+    assert!(names.contains(&"check"));
+    let manual = printed(Text::Commands);
+    for name in &names {
+        assert!(manual.contains(&format!("\"xinetdctl {name}")), "{name}");
+    }
+    for shell in [Text::Bash, Text::Zsh, Text::Fish] {
+        let script = printed(shell);
+        assert!(names.iter().all(|name| script.contains(name)), "{shell:?}");
+        assert!(!script.contains("generate"), "{shell:?}");
+    }
+}
+
+/// A service with one line.
+fn checked(line: &str) -> Configuration {
+    let text = format!("service x\n{{\n{line}\n}}\n");
+    let tree = MemoryTree::default().file("/etc/xinetd.conf", text);
+    let roots = Roots::xinetd(Path::new("/etc/xinetd.conf"));
+    load(&tree, roots, &Databases::read(&tree))
+}
+
+#[test]
+fn every_attribute_is_in_its_page_with_its_meaning() {
+    let page = plain(&printed(Text::Configuration));
+    for row in TABLE {
+        for name in row.names {
+            assert!(page.contains(&format!("\n{name}")) || page.contains(&format!(", {name}")));
+        }
+        let meaning: String = row.meaning.replace(['`', '<', '>'], "");
+        let here: String = row.here.replace(['`', '<', '>'], "");
+        assert!(
+            page.contains(&meaning) && page.contains(&here),
+            "{:?}",
+            row.names
+        );
+    }
+    assert!(!page.contains('@'), "no place is left empty");
+}
+
+#[test]
+fn every_word_that_an_attribute_takes_is_in_its_part_of_the_page() {
+    let page = plain(&printed(Text::Configuration));
+    // What the checker offers in place of a word that it does not know.
+    let offers = [
+        ("type", "?"),
+        ("flags", "?"),
+        ("socket_type", "?"),
+        ("wait", "?"),
+        ("log_type", "? x"),
+        ("log_type", "SYSLOG ?"),
+        ("log_type", "SYSLOG daemon ?"),
+        ("log_on_success", "?"),
+        ("log_on_failure", "?"),
+    ];
+    for (name, value) in offers {
+        let configuration = checked(&format!("{name} = {value}"));
+        let mut helps = configuration.problems.iter().map(|problem| &problem.help);
+        let words = helps.find_map(|help| help.strip_prefix("the values are "));
+        let words: Vec<_> = words.unwrap().split(", ").collect();
+        let part = page.split(&format!("\n.TP\n{name} ")).nth(1).unwrap();
+        let part = part.split("\n.RE").next().unwrap();
+        let on_page: Vec<_> = part.split(|c: char| !c.is_alphanumeric()).collect();
+        for word in &words {
+            assert!(on_page.contains(word), "{name}: {word} of {words:?}");
+        }
+    }
+    // And nothing is there that it does not take.
+    for row in TABLE {
+        for (word, _) in row.words {
+            let value = match *word {
+                "SYSLOG" => "SYSLOG daemon",
+                "FILE" => "FILE /var/log/x",
+                word => word,
+            };
+            let line = format!("{} = {value}", row.names[0]);
+            let configuration = checked(&line);
+            let codes = configuration.problems.iter().map(|problem| problem.code);
+            assert_eq!(
+                codes.filter(|code| *code == "bad-value").count(),
+                0,
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_event_is_in_the_page_of_the_log_as_it_is_logged() {
+    let page = plain(&printed(Text::Log));
+    for kind in Kind::ALL {
+        let heading = format!("\n.SS {}\n", kind.name());
+        let part = page.split(&heading).nth(1).unwrap();
+        let part = part.split("\n.SS").next().unwrap();
+        assert!(part.contains(kind.message_id()), "{}", kind.name());
+    }
+    for line in [
+        "START: telnet pid=4711 from=::ffff:192.0.2.7",
+        "EXIT: telnet status=0 pid=4711 duration=7(sec)",
+        "FAIL: telnet address from=::ffff:192.0.2.7",
+        "XINETD_RULE=/etc/xinetd.d/telnet:9:22",
+        "12 log lines were lost",
+        // The explanation is the catalog's.
+        "no_access wins, whichever entry is narrower",
+    ] {
+        assert!(page.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn every_key_of_the_bridges_own_file_is_in_its_page() {
+    let page = plain(include_str!("../../../docs/man/xinetd-bridge.toml.5"));
+    for section in ["", "[bans]", "[inetd]", "[service.x.redirect]"] {
+        let text = format!("{section}\nunknown = 1\n");
+        let tree = MemoryTree::default().file(FILE, text);
+        let options = Options::read(&tree);
+        // "unknown field `unknown`, expected one of `service`, `bans`, `inetd`"
+        let (_, expected) = options.problems[0]
+            .message
+            .split_once(", expected ")
+            .unwrap();
+        let keys: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        assert!(!keys.is_empty());
+        for key in keys {
+            assert!(page.contains(key), "{section} {key}");
+        }
+    }
+}
