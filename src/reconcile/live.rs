@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::kernel::{Listener, Seen, Sockets};
 use crate::bus::systemd::{Loaded, Property, Systemd};
+use crate::config::DiskTree;
+use crate::translate::Daemon;
 
 /// What a service's units are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub(super) enum Service {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Live {
     units: BTreeMap<String, Unit>,
-    /// xinetd.target has been stopped: what is new is not started before it is.
+    /// xinetd.target has been stopped, or is not to be started: what is new is not started before it is.
     pub(super) stopped: bool,
 }
 
@@ -126,10 +128,17 @@ impl Live {
             };
             ((*unit).to_owned(), Unit { socket, service })
         };
-        let target = loaded.get(TARGET);
+        let stopped = match loaded.get(TARGET) {
+            Some(target) if target.active != "inactive" || target.has_job => false,
+            // Where xinetd is switched off, no start at boot was to be waited for.
+            target => {
+                target.is_some_and(|target| has_been_stopped(systemd, target))
+                    || !Daemon::read(&DiskTree::new(None)).starts_at_boot()
+            }
+        };
         Ok(Self {
             units: units.iter().map(state).collect(),
-            stopped: target.is_some_and(|target| has_been_stopped(systemd, target)),
+            stopped,
         })
     }
 
@@ -228,9 +237,9 @@ fn unit_property<'a>(of: &'a Loaded, name: &'static str) -> Property<'a> {
     }
 }
 
-/// Whether a unit was active once, and is no longer.
+/// Whether a unit that is inactive was active once.
 fn has_been_stopped(systemd: &Systemd, unit: &Loaded) -> bool {
     let ended = [unit_property(unit, "InactiveEnterTimestampMonotonic")];
     let ended = systemd.properties::<u64>(&ended).pop().flatten();
-    unit.active == "inactive" && !unit.has_job && ended.is_some_and(|time| time > 0)
+    ended.is_some_and(|time| time > 0)
 }
