@@ -54,6 +54,13 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         })?;
     } else {
         print(&services, out)?;
+        if let Some(problem) = machine.assumption() {
+            write!(
+                out,
+                "\n{}",
+                problem.render(machine.configuration.sources.line(&problem.place))
+            )?;
+        }
     }
     Ok(0)
 }

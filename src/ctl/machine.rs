@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::output::Failure;
 use crate::bytes::ByteString;
-use crate::config::{self, Configuration, Databases, DiskTree, Dropped, FileTree, Roots};
+use crate::config::{
+    self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots,
+};
 use crate::options::Options;
-use crate::problem::printable;
+use crate::problem::{Problem, printable};
 use crate::service::Service;
 use crate::spec::Spec;
 use crate::translate::{
@@ -68,9 +70,8 @@ impl Machine {
     pub(super) fn of(tree: &dyn FileTree) -> Result<Self, Failure> {
         let main = Path::new(MAIN);
         let reading = Reading::of(tree, main, &Databases::read(tree));
-        if reading.options.inetd().is_none()
-            && let Err(error) = tree.read(main)
-        {
+        let is_needed = reading.options.inetd().is_none() && !Roots::xinetd(main).is_assumed(tree);
+        if is_needed && let Err(error) = tree.read(main) {
             let message = format!("{MAIN} can't be read: {error}; `xinetdctl check` says more");
             return Err(Failure::unanswered(message));
         }
@@ -78,6 +79,12 @@ impl Machine {
             configuration: reading.configuration,
             translated: reading.translation.services,
         })
+    }
+
+    /// What is worth a word wherever services are shown: that the first file is not there.
+    pub(super) fn assumption(&self) -> Option<&Problem> {
+        let mut problems = self.configuration.problems.iter();
+        problems.find(|problem| problem.code == ASSUMED_CODE)
     }
 
     /// All services that can be understood.

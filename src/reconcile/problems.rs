@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fnv::FnvHasher;
 
-use crate::config::{self, Databases, DiskTree, Roots};
+use crate::config::{self, ASSUMED_CODE, Databases, DiskTree, Roots};
 use crate::options::Options;
 use crate::problem::{Problem, Severity};
 use crate::translate::{SpecDirectory, Surroundings, translate};
@@ -40,7 +40,7 @@ impl Problems {
         let problems = configuration.problems.into_iter();
         let told = problems
             .chain(translation.problems)
-            .filter(|problem| problem.severity > Severity::Note);
+            .filter(|problem| problem.severity > Severity::Note || problem.code == ASSUMED_CODE);
         Self(told.collect())
     }
 
@@ -60,7 +60,8 @@ impl Problems {
     /// Says them, errors first.
     pub(super) fn say(&self) {
         let of = |severity| self.0.iter().filter(move |one| one.severity == severity);
-        for (number, problem) in of(Severity::Error).chain(of(Severity::Warning)).enumerate() {
+        let all = [Severity::Error, Severity::Warning, Severity::Note];
+        for (number, problem) in all.into_iter().flat_map(of).enumerate() {
             let Problem {
                 place,
                 message,
@@ -74,7 +75,8 @@ impl Problems {
                     return;
                 }
                 Severity::Error => log::error!("{place}: {message}; {help}"),
-                Severity::Warning | Severity::Note => log::warn!("{place}: {message}; {help}"),
+                Severity::Warning => log::warn!("{place}: {message}; {help}"),
+                Severity::Note => log::info!("{place}: {message}; {help}"),
             }
         }
     }

@@ -8,6 +8,7 @@ mod account;
 mod bed;
 mod boot;
 mod bus;
+mod commands;
 mod compromise;
 mod faults;
 mod ident;
@@ -137,6 +138,8 @@ fn alone(suite: Suite) -> Vec<Alone> {
                 own::taken_at_boot,
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
+            ("calls_do_what_the_page_says", commands::matrix),
+            ("one_unit_is_for_all_services", commands::unit),
             ("a_thousand_new_services_start_at_once", scale::thousand),
         ]);
     }

@@ -86,10 +86,22 @@ impl Suite {
         }
     }
 
+    /// A package that is not installed, but lies in /opt as an archive.
+    fn archive(self) -> Option<&'static str> {
+        match self {
+            // What installs and removes it in a container that runs.
+            Self::Bookworm | Self::Trixie => Some("xinetd"),
+            Self::Broker | Self::Software | Self::Conformance | Self::Bench => None,
+        }
+    }
+
     /// The pristine root of the suite, made if it is absent.
     pub(crate) fn root(self) -> Result<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.packages().hash(&mut hasher);
+        if let Some(package) = self.archive() {
+            package.hash(&mut hasher);
+        }
         let roots = cache().join("roots");
         context(fs::create_dir_all(&roots), roots.display())?;
         let root = roots.join(format!(
@@ -122,6 +134,11 @@ impl Suite {
                  dpkg -x {package}_*.deb /opt/{package}'"
             )
         });
+        let download = self.archive().map(|package| {
+            format!(
+                "--customize-hook=chroot \"$1\" sh -c 'cd /opt && apt-get -q download {package}'"
+            )
+        });
         let output = context(
             Command::new("mmdebstrap")
                 .args(["--variant=minbase", "--quiet"])
@@ -129,6 +146,7 @@ impl Suite {
                 .arg(format!("--include={}", self.packages()))
                 .arg(format!("--essential-hook={no_starts}"))
                 .args(unpack)
+                .args(download)
                 .arg(self.distribution())
                 .arg(&unfinished)
                 .output(),
