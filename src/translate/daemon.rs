@@ -92,7 +92,7 @@ impl Daemon {
     /// What the generator writes: the unit where it is missing, and what binds it to xinetd.target.
     pub(super) fn files(self) -> Vec<File> {
         let unit = match self {
-            Self::Unclaimed => Some(("xinetd.service", TEXT.replace("@bindir@", BINDIR))),
+            Self::Unclaimed => Some(("xinetd.service", generated())),
             Self::Bridge { .. } => None,
             Self::Script | Self::Other => return Vec::new(),
         };
@@ -120,6 +120,17 @@ impl Daemon {
         };
         files.map(file).collect()
     }
+}
+
+/// Our unit, as the generator writes it: what systemd uses of a file that is made at each daemon-reload.
+fn generated() -> String {
+    let text = TEXT
+        .split_once("\n[Install]")
+        .map_or(TEXT, |(text, _)| text);
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut unit = "# Made by xinetd-generator, as nothing else is called xinetd.\n\n".to_owned();
+    unit.extend(lines.flat_map(|line| [line, "\n"]));
+    unit.replace("@bindir@", BINDIR)
 }
 
 /// Whether there is anything by this name, at the price of no more than its name.

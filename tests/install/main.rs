@@ -38,7 +38,8 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("xinetd-bridge-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("xinetd-bridge-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
