@@ -1,13 +1,14 @@
 //! What is said about a configuration: little, as it goes to the kernel's log at each reload.
 
 use log::Level;
+use xinetd_bridge::config::ASSUMED_CODE;
 use xinetd_bridge::problem::{Problem, Severity};
 
 /// How many problems are told one by one.
 const MAX_LINES: usize = 50;
 
-/// The notes that are worth a line: what a service is called is decided here.
-const NAMES: [&str; 2] = ["native-unit", "vendor-unit"];
+/// The notes that are worth a line: what a service is called is decided here, and which files are read.
+const TOLD: [&str; 3] = ["native-unit", "vendor-unit", ASSUMED_CODE];
 
 /// Tells how many problems there are and where to read more, and then each, errors first.
 ///
@@ -15,7 +16,7 @@ const NAMES: [&str; 2] = ["native-unit", "vendor-unit"];
 /// cuts the end.
 pub(crate) fn problems<'a>(problems: impl Iterator<Item = &'a Problem>) {
     let is_told =
-        |problem: &&Problem| problem.severity > Severity::Note || NAMES.contains(&problem.code);
+        |problem: &&Problem| problem.severity > Severity::Note || TOLD.contains(&problem.code);
     let mut told: Vec<&Problem> = problems.filter(is_told).collect();
     told.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
     let count = |severity| {

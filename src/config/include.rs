@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Entry;
 use super::lexer::Word;
 use super::parser::Reader;
 use super::report::{Spot, quoted};
+use super::{ASSUMED, ASSUMED_CODE, Entry};
 use crate::bytes::ByteString;
 use crate::problem::{Place, Severity};
 
@@ -48,6 +48,25 @@ impl Reader<'_> {
             };
             self.report(spot.stretch(1, 0), path, &refused);
         }
+    }
+
+    /// Reads what the first file would say, if it were there.
+    pub(super) fn read_assumed(&mut self, path: &Path) {
+        self.read_text(path, ASSUMED.into());
+        let spot = Spot {
+            file: path.into(),
+            line: 1,
+        };
+        self.complain(
+            Severity::Note,
+            ASSUMED_CODE,
+            spot.stretch(1, 0),
+            format!(
+                "{} is not there: it is read as if it said this",
+                path.display()
+            ),
+            "write the file, if all services are to have something in common",
+        );
     }
 
     /// A line with `include` or `includedir`.
@@ -159,13 +178,18 @@ impl Reader<'_> {
         }
         self.includes.read += 1;
         let text = self.tree.read(path).map_err(Refused::Unreadable)?;
+        self.read_text(path, text);
+        Ok(())
+    }
+
+    /// Reads the text of a file.
+    fn read_text(&mut self, path: &Path, text: Vec<u8>) {
         let file: Arc<Path> = path.into();
         let text = self.sources.insert(Arc::clone(&file), text);
         self.files.push(Arc::clone(&file));
         self.includes.open.push(path.to_owned());
         self.parse(&file, &text);
         self.includes.open.pop();
-        Ok(())
     }
 
     fn report(&mut self, place: Place, path: &Path, refused: &Refused) {
@@ -205,7 +229,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{codes, etc, load_tree};
-    use super::super::{Configuration, MemoryTree};
+    use super::super::{ASSUMED, Configuration, MemoryTree};
     use crate::config::Entry;
 
     fn service(name: &str) -> String {
@@ -258,6 +282,20 @@ mod tests {
             "W 1 not-a-file",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn without_the_first_file_the_folder_of_services_is_read_all_the_same() {
+        let tree = etc().file("/etc/xinetd.d/foo", service("foo"));
+        let configuration = load_tree(&tree);
+        assert_eq!(names(&configuration), ["foo"]);
+        assert_eq!(codes(&configuration), ["N 1 main-assumed"]);
+        // That is what packages bring.
+        let packaged = include_str!("../../packaging/xinetd.conf");
+        let tree = tree.file("/etc/xinetd.conf", packaged);
+        assert_eq!(names(&load_tree(&tree)), ["foo"]);
+        let folder = format!("\n{ASSUMED}\n");
+        assert!(packaged.ends_with(&format!("defaults\n{{\n}}\n{folder}")));
     }
 
     #[test]

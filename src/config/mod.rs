@@ -73,18 +73,40 @@ impl<'a> Roots<'a> {
         Self { main, inetd: None }
     }
 
-    /// Whether none of them is there: then nothing is configured at all.
+    /// Whether nothing is configured at all: none of them is there, and no folder of services.
     pub fn are_missing(&self, tree: &dyn FileTree) -> bool {
-        self.inetd.is_none() && is_missing(tree, self.main)
+        self.inetd.is_none() && is_missing(tree, self.main) && !self.is_assumed(tree)
+    }
+
+    /// Whether xinetd's own file is missing, and read as if it said [`ASSUMED`]: a purge of xinetd's package
+    /// removes the file and leaves the services of others in their folder.
+    pub fn is_assumed(&self, tree: &dyn FileTree) -> bool {
+        self.main == Path::new(MAIN)
+            && is_missing(tree, self.main)
+            && tree.list(Path::new(FOLDER)).is_ok()
     }
 }
+
+/// The file that xinetd begins with.
+const MAIN: &str = "/etc/xinetd.conf";
+
+/// Where packages put services.
+const FOLDER: &str = "/etc/xinetd.d";
+
+/// What the file says that packages bring (packaging/xinetd.conf), comments and empty sections aside.
+const ASSUMED: &str = "includedir /etc/xinetd.d";
+
+/// The code of the note that says so: a note which is worth a line in the journal.
+pub const ASSUMED_CODE: &str = "main-assumed";
 
 /// Reads the configuration that begins with these files of `tree`.
 ///
 /// With an inetd.conf there need not be a file of xinetd.
 pub fn load(tree: &dyn FileTree, roots: Roots<'_>, databases: &Databases) -> Configuration {
     let mut reader = parser::Reader::new(tree, databases);
-    if roots.inetd.is_none() || !is_missing(tree, roots.main) {
+    if roots.is_assumed(tree) {
+        reader.read_assumed(roots.main);
+    } else if roots.inetd.is_none() || !is_missing(tree, roots.main) {
         reader.read_main(roots.main);
     }
     if let Some(path) = roots.inetd {

@@ -234,9 +234,13 @@ impl FileTree for MemoryTree {
         Ok(entries.into_iter().collect())
     }
 
-    fn read_link(&self, _: &Path) -> io::Result<PathBuf> {
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         // A tree in memory has no links.
-        Err(io::ErrorKind::InvalidInput.into())
+        let is_there = self.nodes.contains_key(&Path::new("/").join(path));
+        Err(match is_there {
+            true => io::ErrorKind::InvalidInput.into(),
+            false => io::ErrorKind::NotFound.into(),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::bans::BansCommand;
 use super::convert::ConvertArgs;
+use super::daemon::Call;
 use super::explain::ExplainArgs;
 use super::manual::Text;
 use super::migrate::MigrateArgs;
@@ -86,6 +87,11 @@ pub(super) enum Command {
     ReopenLogs,
     #[command(subcommand)]
     Bans(BansCommand),
+    /// Do what is asked of xinetd.service, which calls it.
+    #[command(hide = true)]
+    Daemon {
+        call: Call,
+    },
     /// Print what packages install beside the program.
     #[command(hide = true)]
     Generate {

@@ -55,6 +55,10 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         })?;
     } else {
         print(&services, out)?;
+        if let Some(problem) = machine.assumption() {
+            let line = machine.configuration.sources.line(&problem.place);
+            write!(out, "\n{}", problem.render(line))?;
+        }
         let real = Real::look().filter(|_| view.root.is_none());
         if let Some(real) = real.map(|real| real.problem(&machine.configuration.services)) {
             writeln!(out, "\n{}", real.render(None))?;

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::output::Failure;
 use crate::bytes::ByteString;
-use crate::config::{self, Configuration, Databases, DiskTree, Dropped, FileTree, Roots};
-use crate::problem::printable;
+use crate::config::{
+    self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots,
+};
+use crate::problem::{Problem, printable};
 use crate::service::Service;
 use crate::spec::Spec;
 use crate::startup::Startup;
@@ -67,6 +69,7 @@ impl Machine {
         let reading = Reading::of(tree, None, &Databases::read(tree));
         let roots = reading.startup.roots();
         if roots.inetd.is_none()
+            && !roots.is_assumed(tree)
             && let Err(error) = tree.read(roots.main)
         {
             let main = roots.main.display();
@@ -77,6 +80,12 @@ impl Machine {
             configuration: reading.configuration,
             translated: reading.translation.services,
         })
+    }
+
+    /// What is worth a word wherever services are shown: that the first file is not there.
+    pub(super) fn assumption(&self) -> Option<&Problem> {
+        let mut problems = self.configuration.problems.iter();
+        problems.find(|problem| problem.code == ASSUMED_CODE)
     }
 
     /// All services that can be understood.

@@ -6,6 +6,7 @@ mod banners;
 mod bans;
 mod check;
 mod convert;
+mod daemon;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -78,6 +79,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
         Command::Kick(arguments) => status::kick(&arguments),
         Command::ReopenLogs => reopen::run(),
         Command::Bans(command) => bans::run(&command, out),
+        Command::Daemon { call } => daemon::run(call, out),
         Command::Generate { what } => {
             manual::print(what, out)?;
             Ok(0)

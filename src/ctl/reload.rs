@@ -28,7 +28,7 @@ use crate::translate::{SEEN, STAMP, SpecDirectory, Standing};
 ///
 /// Exit status: 0 if all was done, 1 if something could not be done or there are errors in the files, 2 if
 /// nothing was applied for such errors.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ReloadArgs {
     /// Stop services that listen now and have errors in their files.
     #[arg(long)]
@@ -40,6 +40,9 @@ pub(super) struct ReloadArgs {
 
 /// What follows a reload.
 const RECONCILE: &str = "xinetd-reconcile.service";
+
+/// The exit status where nothing was applied, for errors in the files.
+pub(super) const REFUSED: u8 = 2;
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
@@ -77,22 +80,12 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
                 endangered.join(", ")
             )?,
         }
-        return Ok(2);
+        return Ok(REFUSED);
     }
-    let last = Path::new(LAST);
-    match fs::remove_file(last) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            let why = format!("{LAST}: {error}; run it as root");
-            return Err(Failure::undone(why));
-        }
-        _ => {}
-    }
-    let reloaded = systemd.reload();
-    reloaded.map_err(|error| Failure::undone(format!("systemctl daemon-reload: {error}")))?;
+    forget_last()?;
+    make_anew(&systemd)?;
     let complete = follow(&mut systemd);
-    let done =
-        reconcile::read_done(last).map_err(|error| Failure::undone(format!("{LAST}: {error}")))?;
-    let done = once(done);
+    let done = last()?;
     if done.iter().all(|done| done.error.is_none()) {
         complete?;
     }
@@ -110,6 +103,30 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         false => print(&done, &left_out, out)?,
     }
     Ok(u8::from(!is_complete || has_errors))
+}
+
+/// Forgets what was done before.
+pub(super) fn forget_last() -> Result<(), Failure> {
+    match fs::remove_file(LAST) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let why = format!("{LAST}: {error}; run it as root");
+            Err(Failure::undone(why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was done since.
+pub(super) fn last() -> Result<Vec<reconcile::Done>, Failure> {
+    let done = reconcile::read_done(Path::new(LAST));
+    let done = done.map_err(|error| Failure::undone(format!("{LAST}: {error}")))?;
+    Ok(once(done))
+}
+
+/// Has systemd make all units anew.
+pub(super) fn make_anew(systemd: &Systemd) -> Result<(), Failure> {
+    let reloaded = systemd.reload();
+    reloaded.map_err(|error| Failure::undone(format!("systemctl daemon-reload: {error}")))
 }
 
 /// What is served now, and where it stands in the files: unit, id and file.
@@ -208,38 +225,61 @@ pub(super) fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
     let specs = SpecDirectory::usual();
     let (stamp, seen) = (specs.path().join(STAMP), specs.path().join(SEEN));
     loop {
-        let units = systemd.units().map_err(Failure::undone)?;
-        let state = units.get(RECONCILE).map_or("inactive", |unit| &unit.active);
-        match state {
-            "activating" | "deactivating" => thread::sleep(Duration::from_millis(10)),
-            // It is done once the stamp has its other name.
-            "failed" if !stamp.exists() => {
-                let why = format!("{RECONCILE} has failed; `journalctl -u {RECONCILE}` says why");
-                return Err(Failure::undone(why));
+        let state = at_rest(systemd)?;
+        // It is done once the stamp has its other name; without files there is neither.
+        if !stamp.exists() {
+            if state == "failed" {
+                return Err(has_failed());
             }
-            _ if !stamp.exists() && seen.exists() => return Ok(()),
-            _ => {
-                let started = systemd.run(&[(JobVerb::Start, RECONCILE.to_owned())]).pop();
-                if let Some(Err(error)) = started
-                    && stamp.exists()
-                {
-                    return Err(Failure::undone(format!("{RECONCILE}: {error}")));
-                }
+            if seen.exists() || !specs.path().exists() {
+                return Ok(());
             }
+        }
+        let started = systemd.run(&[(JobVerb::Start, RECONCILE.to_owned())]).pop();
+        if let Some(Err(error)) = started
+            && stamp.exists()
+        {
+            return Err(Failure::undone(format!("{RECONCILE}: {error}")));
         }
     }
 }
 
+/// Has xinetd-reconcile look once more, after what was done until now. That a single service does not listen is
+/// no failure of it.
+pub(super) fn reconcile(systemd: &mut Systemd) -> Result<(), Failure> {
+    follow(systemd).or_else(|failure| match last()?.is_empty() {
+        true => Err(failure),
+        false => Ok(()),
+    })?;
+    if !SpecDirectory::usual().path().exists() {
+        return Ok(());
+    }
+    let started = systemd.run(&[(JobVerb::Start, RECONCILE.to_owned())]).pop();
+    match started {
+        Some(Err(_)) if last()?.is_empty() => Err(has_failed()),
+        _ => Ok(()),
+    }
+}
+
+/// The state of xinetd-reconcile when it does not run.
+fn at_rest(systemd: &Systemd) -> Result<String, Failure> {
+    loop {
+        let units = systemd.units().map_err(Failure::undone)?;
+        match units.get(RECONCILE).map(|unit| unit.active.as_str()) {
+            Some("activating" | "deactivating") => thread::sleep(Duration::from_millis(10)),
+            state => return Ok(state.unwrap_or("inactive").to_owned()),
+        }
+    }
+}
+
+fn has_failed() -> Failure {
+    let why = format!("{RECONCILE} has failed; `journalctl -u {RECONCILE}` says why");
+    Failure::undone(why)
+}
+
 fn print(done: &[reconcile::Done], left_out: &[String], out: &mut Output<'_>) -> io::Result<()> {
     for done in done {
-        let (unit, step, why) = (&done.unit, past(&done.step), &done.why);
-        match &done.error {
-            None => writeln!(out, "{unit}: {step}, as {why}")?,
-            Some(error) => {
-                let failed = out.paint(BAD, "failed");
-                writeln!(out, "{unit}: {} {failed}: {error}", done.step)?;
-            }
-        }
+        print_done(done, out)?;
     }
     if !left_out.is_empty() {
         let ids = printable(&left_out.join(", "));
@@ -249,6 +289,18 @@ fn print(done: &[reconcile::Done], left_out: &[String], out: &mut Output<'_>) ->
         writeln!(out, "Nothing had to be done.")?;
     }
     Ok(())
+}
+
+/// Prints what was done with a unit.
+pub(super) fn print_done(done: &reconcile::Done, out: &mut Output<'_>) -> io::Result<()> {
+    let (unit, step, why) = (&done.unit, past(&done.step), &done.why);
+    match &done.error {
+        None => writeln!(out, "{unit}: {step}, as {why}"),
+        Some(error) => {
+            let failed = out.paint(BAD, "failed");
+            writeln!(out, "{unit}: {} {failed}: {error}", done.step)
+        }
+    }
 }
 
 /// What was done, in a word.

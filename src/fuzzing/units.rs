@@ -95,7 +95,7 @@ const DIRECTIVES: &[(&str, &[&str])] = &[
 ];
 
 /// The programs that units run, behind the special characters of systemd.service(5).
-const PROGRAMS: &[&str] = &["xinetd-accept", "xinetdctl", "/bin/true"];
+const PROGRAMS: &[&str] = &["xinetd-accept", "xinetdctl"];
 
 /// The longest name of a unit.
 const LONGEST_NAME: usize = 255;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::kernel::{Listener, Seen, Sockets};
 use crate::bus::systemd::{Loaded, Property, Systemd};
+use crate::config::DiskTree;
+use crate::translate::Daemon;
 
 /// What a service's units are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +54,7 @@ pub(super) struct Live {
 /// Why what is new is not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Halt {
-    /// xinetd.target has been stopped.
+    /// xinetd.target has been stopped, or is not to be started at boot.
     Stopped,
     /// xinetd.target is not active, and real xinetd serves.
     Real,
@@ -138,11 +140,17 @@ impl Live {
             ((*unit).to_owned(), Unit { socket, service })
         };
         let target = loaded.get(TARGET);
+        let stopped = match target {
+            Some(target) if target.active != "inactive" || target.has_job => false,
+            // Where xinetd is switched off, no start at boot was to be waited for.
+            target => {
+                target.is_some_and(|target| has_been_stopped(systemd, target))
+                    || !Daemon::read(&DiskTree::new(None)).starts_at_boot()
+            }
+        };
         Ok(Self {
             units: units.iter().map(state).collect(),
-            halt: target
-                .is_some_and(|target| has_been_stopped(systemd, target))
-                .then_some(Halt::Stopped),
+            halt: stopped.then_some(Halt::Stopped),
             is_started: target.is_some_and(|target| target.active == "active"),
         })
     }
@@ -243,9 +251,9 @@ fn unit_property<'a>(of: &'a Loaded, name: &'static str) -> Property<'a> {
     }
 }
 
-/// Whether a unit was active once, and is no longer.
+/// Whether a unit that is inactive was active once.
 fn has_been_stopped(systemd: &Systemd, unit: &Loaded) -> bool {
     let ended = [unit_property(unit, "InactiveEnterTimestampMonotonic")];
     let ended = systemd.properties::<u64>(&ended).pop().flatten();
-    unit.active == "inactive" && !unit.has_job && ended.is_some_and(|time| time > 0)
+    ended.is_some_and(|time| time > 0)
 }

@@ -25,9 +25,10 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bus::systemd::Systemd;
+use crate::bus::systemd::{JobVerb, Systemd};
+use crate::config::DiskTree;
 use crate::journal::Journal;
-use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
+use crate::translate::{APPLIED, Daemon, SEEN, STAMP, SpecDirectory};
 
 use live::{Halt, Live};
 use plan::{Fault, Outcome, Step, plan};
@@ -136,10 +137,34 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     if !outcomes.is_empty() {
         record::write_done(&outcomes)?;
     }
+    take_over(systemd);
     Ok(Run {
         is_complete: outcomes.iter().all(is_as_it_can_be),
         listening: applied.listening().map(str::to_owned).collect(),
     })
+}
+
+/// Has xinetd.service be active where the services are and real xinetd, which had the name, has gone.
+fn take_over(systemd: &Systemd) {
+    let is_ours = match Daemon::read(&DiskTree::new(None)) {
+        Daemon::Bridge { .. } | Daemon::Unclaimed => true,
+        Daemon::Script | Daemon::Other => false,
+    };
+    let Ok(units) = systemd.units() else {
+        return;
+    };
+    let is = |name: &str, state: &str| {
+        let unit = units.get(name);
+        unit.map_or(state == "inactive", |unit| {
+            unit.active == state && !unit.has_job
+        })
+    };
+    if is_ours && is("xinetd.target", "active") && is("xinetd.service", "inactive") {
+        // It waits for the end of this program.
+        if let Err(error) = systemd.begin_job(JobVerb::Start, "xinetd.service") {
+            log::warn!("xinetd.service is not active: {error}");
+        }
+    }
 }
 
 /// Whether it was done, or waits for a server that is not there: many machines have such files, and are

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use fnv::FnvHasher;
 
 use super::real::Real;
-use crate::config::{self, Databases, DiskTree};
+use crate::config::{self, ASSUMED_CODE, Databases, DiskTree};
 use crate::problem::{Problem, Severity};
 use crate::startup::Startup;
 use crate::translate::{SpecDirectory, Surroundings, translate};
@@ -41,7 +41,7 @@ impl Problems {
         let told = problems
             .chain(translation.problems)
             .chain(real)
-            .filter(|problem| problem.severity > Severity::Note);
+            .filter(|problem| problem.severity > Severity::Note || problem.code == ASSUMED_CODE);
         Self {
             list: told.collect(),
             has_real,
@@ -69,7 +69,8 @@ impl Problems {
     /// Says them, errors first.
     pub(super) fn say(&self) {
         let of = |severity| self.list.iter().filter(move |one| one.severity == severity);
-        for (number, problem) in of(Severity::Error).chain(of(Severity::Warning)).enumerate() {
+        let all = [Severity::Error, Severity::Warning, Severity::Note];
+        for (number, problem) in all.into_iter().flat_map(of).enumerate() {
             let Problem {
                 place,
                 message,
@@ -83,7 +84,8 @@ impl Problems {
                     return;
                 }
                 Severity::Error => log::error!("{place}: {message}; {help}"),
-                Severity::Warning | Severity::Note => log::warn!("{place}: {message}; {help}"),
+                Severity::Warning => log::warn!("{place}: {message}; {help}"),
+                Severity::Note => log::info!("{place}: {message}; {help}"),
             }
         }
     }

@@ -22,6 +22,7 @@ mod unit;
 #[cfg(test)]
 mod tests;
 
+pub use daemon::{Daemon, SCRIPT};
 pub use log_files::PATH as LOG_FILES;
 pub use name::ExistingUnits;
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
@@ -130,7 +131,11 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
         Choice::Ours { unit, .. } => unit.as_str() == daemon::UNIT,
         Choice::Native { .. } | Choice::TooLong => false,
     };
-    let is_free = !surroundings.existing.has(daemon::UNIT) && !prepared.iter().any(has_name);
+    // A service of that name has it.
+    let daemon = match surroundings.daemon {
+        Daemon::Unclaimed if prepared.iter().any(has_name) => Daemon::Other,
+        daemon => daemon,
+    };
     let halves = in_halves(&prepared, |prepared| {
         translate_services(prepared, surroundings, &switchboard)
     });
@@ -149,22 +154,18 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
             Standing::Served { enabled: true, .. }
         )
     };
-    let mut files = match is_free {
-        true => daemon::files(),
-        false => Vec::new(),
-    };
+    let mut files = daemon.files();
     files.extend(log_files);
+    // Where real xinetd starts at boot, its ports are left to it.
+    let is_ours = surroundings.startup.real().is_none() && daemon.starts_at_boot();
+    let is_started = is_ours && services.iter().any(is_enabled);
     let target = Link {
         path: "sockets.target.wants/xinetd.target".into(),
         target: Path::new(UNITDIR).join("xinetd.target"),
     };
     Translation {
         files,
-        // Where real xinetd starts at boot, its ports are left to it.
-        links: (surroundings.startup.real().is_none() && services.iter().any(is_enabled))
-            .then_some(target)
-            .into_iter()
-            .collect(),
+        links: is_started.then_some(target).into_iter().collect(),
         services,
         problems: problems.finish(),
     }

@@ -109,11 +109,6 @@ impl ExistingUnits {
         units
     }
 
-    /// Whether somebody has brought a unit of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.owners.contains_key(name)
-    }
-
     /// Adds the file `path`, which may be a link to `target`; what was added earlier is stronger.
     fn add(&mut self, path: PathBuf, target: Option<&Path>) {
         let Some(name) = unit_of(&path).map(str::to_owned) else {

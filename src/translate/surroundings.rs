@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::daemon::Daemon;
 use super::name::{ExistingUnits, UnitName, from_simple, simple};
 use super::sandbox::Confinement;
 use super::unit::{Plain, Value};
@@ -26,6 +27,8 @@ pub struct Surroundings {
     pub specs: SpecDirectory,
     /// The units of others.
     pub existing: ExistingUnits,
+    /// Which program has the name `xinetd`.
+    pub daemon: Daemon,
     /// What else than xinetd's files says what is served.
     pub startup: Startup,
     /// What sandboxes may take away.
@@ -41,6 +44,7 @@ impl Surroundings {
         Self {
             specs,
             existing: ExistingUnits::read(tree),
+            daemon: Daemon::read(tree),
             confinement: Confinement::read(tree),
             bans: startup.options().bans().unwrap_or_default(),
             startup,

@@ -18,7 +18,7 @@ const LIBEXECDIR: &str = match option_env!("XINETD_BRIDGE_LIBEXECDIR") {
 };
 
 /// Where they put xinetdctl.
-const BINDIR: &str = match option_env!("XINETD_BRIDGE_BINDIR") {
+pub(super) const BINDIR: &str = match option_env!("XINETD_BRIDGE_BINDIR") {
     Some(directory) => directory,
     None => "/usr/bin",
 };
@@ -70,8 +70,6 @@ pub(super) enum Value {
     /// A command line of the helper: special characters of systemd.service(5) that stand before
     /// it, and its arguments.
     Helper(&'static str, Vec<Vec<u8>>),
-    /// A command of xinetdctl.
-    Control(&'static str),
 }
 
 /// Text that can be written as it stands, specifiers escaped.
@@ -122,7 +120,6 @@ impl Display for Value {
             Self::Spec(directory, unit) => write!(f, "file:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
             Self::RpcUnit(unit) => f.write_str(&rpc::unit_name(unit)),
-            Self::Control(command) => write!(f, "{BINDIR}/xinetdctl {command}"),
             Self::Helper(prefix, arguments) => {
                 write!(f, "{prefix}{LIBEXECDIR}/xinetd-accept")?;
                 arguments

@@ -141,6 +141,7 @@ fn one_of_several_with_one_id_is_chosen_by_its_unit() {
 fn errors_name_the_next_step() {
     let nothing = Tree::new();
     fs::remove_file(nothing.path("etc/xinetd.conf")).unwrap();
+    fs::remove_dir(nothing.path("etc/xinetd.d")).unwrap();
     let ran = nothing.run(&["list"]).ends_with(2);
     assert!(
         ran.err.contains("xinetdctl check") && ran.out.is_empty(),
@@ -156,6 +157,31 @@ fn errors_name_the_next_step() {
     ] {
         let ran = xinetdctl(&sample(), arguments).ends_with(2);
         assert!(ran.err.contains(next), "{ran:?}");
+    }
+}
+
+/// What a purge of Debian's xinetd leaves where other packages have brought services.
+#[test]
+fn a_folder_of_services_does_without_the_first_file() {
+    let purged = Tree::new();
+    fs::remove_file(purged.path("etc/xinetd.conf")).unwrap();
+    purged.write(
+        "etc/xinetd.d/left",
+        "service left\n{\n\ttype = UNLISTED\n\tport = 7\n\tsocket_type = stream\n\twait = no\n\
+         \tuser = 0\n\tserver = /bin/cat\n\tlog_type = SYSLOG daemon\n}\n",
+    );
+    let note =
+        "/etc/xinetd.conf:1:1: note: /etc/xinetd.conf is not there: it is read as if it said this";
+    for command in ["list", "check"] {
+        let ran = purged.run(&[command]).ends_with(0);
+        assert!(
+            ran.out.contains("left") && ran.out.contains(note),
+            "{ran:?}"
+        );
+        assert!(
+            ran.out.contains("   | includedir /etc/xinetd.d\n"),
+            "{ran:?}"
+        );
     }
 }
 

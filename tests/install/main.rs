@@ -48,9 +48,9 @@ const PAGES: [(&str, &str); 3] = [
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let path =
-            std::env::temp_dir().join(format!("xinetd-bridge-install-{}", std::process::id()));
+            std::env::temp_dir().join(format!("xinetd-bridge-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -140,9 +140,33 @@ fn faults_of_page(page: &Path) -> String {
     String::from_utf8_lossy(&faults).into_owned()
 }
 
+/// The unit by which all services together are started and stopped.
+const UNIT: &str = "usr/lib/systemd/system/xinetd.service";
+
+#[test]
+fn the_files_of_real_xinetd_are_left_alone() {
+    let scratch = Scratch::new("beside");
+    let root = &scratch.0;
+    let package = "[Service]\nExecStart=/usr/sbin/xinetd -stayalive -dontfork\n";
+    let theirs = [(UNIT, package), ("usr/sbin/xinetd", "")];
+    for (path, text) in theirs {
+        fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        fs::write(root.join(path), text).unwrap();
+    }
+    make("install", root).unwrap();
+    make("uninstall", root).unwrap();
+    for (path, text) in theirs {
+        assert_eq!(fs::read_to_string(root.join(path)).unwrap(), text, "{path}");
+    }
+    // An init script's unit would be hidden by ours.
+    fs::remove_file(root.join(UNIT)).unwrap();
+    make("install", root).unwrap();
+    assert!(!root.join(UNIT).exists());
+}
+
 #[test]
 fn uninstall_removes_all_but_the_configuration() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("install");
     let root = &scratch.0;
     make("install", root).unwrap();
     for program in PROGRAMS {
@@ -183,6 +207,10 @@ fn uninstall_removes_all_but_the_configuration() {
     fs::write(&real, ".TH XINETD.CONF 5\n").unwrap();
     assert_eq!(page_of(root, "xinetd.conf"), "man5/xinetd.conf.5");
     fs::remove_file(&real).unwrap();
+    // What `systemctl enable xinetd` needs.
+    let unit = fs::read_to_string(root.join(UNIT)).unwrap();
+    assert!(unit.contains("\n[Install]\nWantedBy=multi-user.target\n"));
+    assert!(unit.contains("\nExecStart=/usr/bin/xinetdctl daemon start\n"));
     assert!(root.join("etc/xinetd.d").is_dir());
     let kept = BTreeSet::from(["etc/xinetd.conf".to_owned()]);
     assert!(files(root).is_superset(&kept));

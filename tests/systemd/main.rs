@@ -8,6 +8,7 @@ mod account;
 mod bed;
 mod boot;
 mod bus;
+mod commands;
 mod compromise;
 mod faults;
 mod ident;
@@ -142,6 +143,8 @@ fn alone(suite: Suite) -> Vec<Alone> {
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
             ("the_commands_of_the_readme_work", readme::commands_work),
+            ("calls_do_what_the_page_says", commands::matrix),
+            ("one_unit_is_for_all_services", commands::unit),
             ("a_thousand_new_services_start_at_once", scale::thousand),
             (
                 "real_xinetd_is_left_and_returned_to",

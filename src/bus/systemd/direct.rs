@@ -174,6 +174,30 @@ impl Systemd {
         })
     }
 
+    /// What systemd is doing with a unit, such as `restart`; none if it has no job for it.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn job(&self, unit: &str) -> Result<Option<String>, String> {
+        let ask = async {
+            let answer = self.call("ListJobs", ()).await?;
+            let rows: Vec<JobRow> = answer.body().deserialize()?;
+            Ok(rows)
+        };
+        let rows = block_on(ask).map_err(unreachable)?;
+        let mut rows = rows.into_iter();
+        Ok(rows.find(|row| row.1 == unit).map(|row| row.2))
+    }
+
+    /// Has systemd do something, and does not wait for the end.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn begin_job(&self, verb: Verb, unit: &str) -> Result<(), String> {
+        let call = self.call(verb.method(), (unit.to_owned(), verb.mode()));
+        block_on(call).map_err(said).map(drop)
+    }
+
     /// Has systemd do all of them at once, and waits for their ends; what came of each, in its place.
     pub fn run(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
         let begin = |(verb, unit): &Job| {
@@ -274,6 +298,16 @@ impl Systemd {
         })
     }
 }
+
+/// A job: number, unit, what it does, state, its object and that of the unit.
+type JobRow = (
+    u32,
+    String,
+    String,
+    String,
+    OwnedObjectPath,
+    OwnedObjectPath,
+);
 
 /// The signal JobRemoved: number, object, unit and result of a job.
 type Removed = (u32, OwnedObjectPath, String, String);

@@ -75,6 +75,7 @@ impl Container {
             .and_then(|()| tree::make_user(&tree))
             .and_then(|()| tree::without_xinetd(&tree))
             .and_then(|()| prepare(&tree))
+            .and_then(|()| tree::enable(&tree))
             .and_then(|()| start(&dir, dropped));
         let (nspawn, leader) = booted.inspect_err(|_| remove(&dir))?;
         let container = Self {

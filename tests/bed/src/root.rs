@@ -99,6 +99,15 @@ impl Suite {
         }
     }
 
+    /// A package that is not installed, but lies in /opt as an archive.
+    fn archive(self) -> Option<&'static str> {
+        match self {
+            // What installs and removes it in a container that runs.
+            Self::Bookworm | Self::Trixie | Self::Testing => Some("xinetd"),
+            Self::Broker | Self::Software | Self::Conformance | Self::Bench => None,
+        }
+    }
+
     /// The pristine root of the suite, made if it is absent. That of Debian testing stays what it was on the day
     /// when it was made, until it is removed.
     pub(crate) fn root(self) -> Result<PathBuf> {
@@ -107,7 +116,7 @@ impl Suite {
         if self == Self::Testing {
             self.distribution().hash(&mut hasher);
         }
-        if let Some(package) = self.unpacked() {
+        for package in self.unpacked().into_iter().chain(self.archive()) {
             package.hash(&mut hasher);
         }
         let roots = cache().join("roots");
@@ -142,6 +151,11 @@ impl Suite {
                  dpkg -x {package}_*.deb /opt/{package}'"
             )
         });
+        let download = self.archive().map(|package| {
+            format!(
+                "--customize-hook=chroot \"$1\" sh -c 'cd /opt && apt-get -q download {package}'"
+            )
+        });
         let output = context(
             Command::new("mmdebstrap")
                 .args(["--variant=minbase", "--quiet"])
@@ -150,6 +164,7 @@ impl Suite {
                 .arg(format!("--include={}", self.packages()))
                 .arg(format!("--essential-hook={no_starts}"))
                 .args(unpack)
+                .args(download)
                 .arg(self.distribution())
                 .arg(&unfinished)
                 .output(),

@@ -1,6 +1,7 @@
 //! Trees of files: a container's before it boots, or any other root.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -43,6 +44,30 @@ pub(crate) fn make_user(tree: &Path) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("systemd-sysusers failed:\n{said}"))
 }
+
+/// Has the services started at boot, as a package does when it is installed: unless something else is called
+/// xinetd there.
+///
+/// # Errors
+/// If the tree can't be written.
+pub(crate) fn enable(tree: &Path) -> Result<()> {
+    let is_there = |path: &str| tree.join(path).symlink_metadata().is_ok();
+    if is_there("etc/systemd/system/xinetd.service") || !is_there(&UNIT[1..]) {
+        return Ok(());
+    }
+    let wants = tree.join("etc/systemd/system/multi-user.target.wants");
+    context(fs::create_dir_all(&wants), wants.display())?;
+    let link = wants.join("xinetd.service");
+    match symlink(UNIT, &link) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(format!("{}: {error}", link.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The unit by which all services together are started and stopped.
+const UNIT: &str = "/usr/lib/systemd/system/xinetd.service";
 
 /// Writes a file of a tree, its folders included.
 ///
