@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use super::check;
 use super::listening::Listening;
-use super::machine::{MAIN, Reading};
+use super::machine::Reading;
 use super::output::{Done, Failure, Output};
 use super::reload::{self, ReloadArgs};
 use super::text;
@@ -100,7 +100,7 @@ fn start(out: &mut Output<'_>) -> Done {
 /// Whether systemd's generated units are what the files say now.
 fn is_current() -> bool {
     let tree = DiskTree::new(None);
-    let reading = Reading::of(&tree, Path::new(MAIN), &Databases::read(&tree));
+    let reading = Reading::of(&tree, None, &Databases::read(&tree));
     let specs = SpecDirectory::usual();
     let directory = specs.path().parent();
     directory.is_some_and(|directory| is_written(&reading.translation, directory))

@@ -3,6 +3,7 @@
 mod differences;
 mod survey;
 mod switch;
+mod systemctl;
 
 use std::io::Write;
 

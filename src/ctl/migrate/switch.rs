@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::survey::Survey;
+use super::systemctl::systemctl;
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::config::DiskTree;
 use crate::ctl::output::Failure;
@@ -16,7 +17,6 @@ use crate::ctl::reload;
 use crate::reconcile::{Endpoint, Real, Trouble, troubles};
 use crate::startup::Startup;
 use crate::sys::process::Process;
-use crate::systemctl::systemctl;
 
 /// The unit of real xinetd.
 const REAL: &str = "xinetd.service";
