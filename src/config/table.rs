@@ -152,8 +152,8 @@ pub static TABLE: &[Row] = table! {
         "yes | no",
         "Whether the server gets the listening socket itself, one server at a time (yes), or each \
          connection gets a server of its own (no). Needed in each service.",
-        "The helper accepts the connections. With yes it does not, and so can't send banners, ask who the \
-         client is, or look at the addresses of stream clients. What has been queued for a server of \
+        "The helper accepts the connections. With yes it does not, and so can't send banners, ask for \
+         the client's user, or look at the addresses of stream clients. What has been queued for a server of \
          datagrams is kept when the server ends.",
         [];
     User ["user"], Fixed(1), Service, true, process::user,
