@@ -7,7 +7,7 @@ use std::path::Path;
 use fnv::FnvHasher;
 
 use crate::config::{self, Databases, DiskTree, Roots};
-use crate::options::Options;
+use crate::options::{LAST_GOOD, Options};
 use crate::problem::{Problem, Severity};
 use crate::translate::{SpecDirectory, Surroundings, translate};
 
@@ -27,6 +27,9 @@ impl Problems {
         let tree = DiskTree::new(None);
         let databases = Databases::read(&tree);
         let options = Options::read(&tree);
+        if let Err(error) = options.keep(Path::new(LAST_GOOD)) {
+            log::warn!("{LAST_GOOD}: {error}");
+        }
         let roots = Roots {
             main: Path::new(MAIN),
             inetd: options.inetd(),
