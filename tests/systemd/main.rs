@@ -34,6 +34,7 @@ mod status;
 mod switch;
 mod units;
 mod wait;
+mod words;
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -88,6 +89,7 @@ fn main() {
         scale::SCENARIOS,
         switch::SCENARIOS,
         faults::SCENARIOS,
+        words::SCENARIOS,
     ];
     // What goes over the bus goes over the other one as well.
     let over_the_bus = [
