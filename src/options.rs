@@ -1,12 +1,17 @@
 //! /etc/xinetd-bridge.toml: what xinetd's own files have no word for.
 //!
-//! It holds TOML. What can't be understood is an error at its place. Then the services go by xinetd's
-//! files alone. `[bans]` is read by itself: an error in another section does not touch it, and where it
-//! can't be understood the coordinator goes by the last one that could be.
+//! It holds TOML. What can't be understood is an error at its place. Then services go by what the file said
+//! before, of which [`keep`](Options::keep) makes a copy, and where there is none by xinetd's files alone.
+//! `[bans]` is read by itself: an error in another section does not touch it, and where it can't be
+//! understood the coordinator goes by the last one that could be.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +26,10 @@ use crate::spec::{ProxyProtocol, Target};
 
 /// The file.
 pub const FILE: &str = "/etc/xinetd-bridge.toml";
+
+/// A copy of it as it was when it had no error the last time since the boot: a typing error must not close
+/// ports that are open.
+pub const LAST_GOOD: &str = "/run/xinetd-reconcile/xinetd-bridge.toml";
 
 /// What the file says.
 #[derive(Clone, Debug)]
@@ -111,9 +120,28 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the file of a tree; it need not be there.
+    /// Reads the file of a tree; it need not be there. Where it has an error the copy of an earlier one
+    /// says what services go by.
     pub fn read(tree: &dyn FileTree) -> Self {
-        Self::read_at(tree, Path::new(FILE))
+        let mut this = Self::read_at(tree, Path::new(FILE));
+        if this.problems.is_empty() {
+            return this;
+        }
+        let before = tree.read(Path::new(LAST_GOOD)).ok();
+        let before = before.map(|text| Self::parse(Path::new(LAST_GOOD), text));
+        let before = before.filter(|before| before.problems.is_empty());
+        let meanwhile = match before {
+            Some(before) => {
+                this.services = before.services;
+                this.inetd = before.inetd;
+                GO_ON
+            }
+            None => MEANWHILE,
+        };
+        for problem in &mut this.problems {
+            problem.help = format!("{}; {meanwhile}", problem.help);
+        }
+        this
     }
 
     /// Reads such a file at another path.
@@ -129,6 +157,28 @@ impl Options {
                 this.fail(place, message, READABLE);
                 this
             }
+        }
+    }
+
+    /// Makes the copy of the file at `copy`, [`LAST_GOOD`], unless it has an error now.
+    ///
+    /// # Errors
+    /// As of writing files.
+    pub fn keep(&self, copy: &Path) -> io::Result<()> {
+        if !self.problems.is_empty() {
+            return Ok(());
+        }
+        match &self.source {
+            Some((_, text)) if fs::read(copy).is_ok_and(|kept| kept == *text) => Ok(()),
+            Some((_, text)) => {
+                let new = copy.with_extension("new");
+                fs::write(&new, text)?;
+                fs::rename(new, copy)
+            }
+            None => match fs::remove_file(copy) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -233,7 +283,7 @@ impl Options {
             code: "bridge-file",
             place,
             message,
-            help: format!("{help}; meanwhile {MEANWHILE}"),
+            help: help.to_owned(),
         });
     }
 }
@@ -243,8 +293,10 @@ const KNOWN: &str = "the file may have [bans] with allow = [\"NETWORK\"] and ipv
     file = \"PATH\", and [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
 const INETD: &str = "write the path from / on, such as \"/etc/inetd.conf\"";
 const TARGET: &str = "write \"HOST:PORT\", with an IPv6 address in brackets";
-const MEANWHILE: &str = "its [service] and [inetd] sections don't count, and bans go by the last [bans] section that could \
-    be read";
+const MEANWHILE: &str = "until then its [service] and [inetd] sections don't count, and bans go by the last [bans] section \
+    that could be read";
+const GO_ON: &str = "until then services go by what the file said before, and bans by the last [bans] section that could be \
+    read";
 
 /// `host:port`, or none if it is not that.
 fn target(word: &str) -> Option<Target> {
@@ -280,127 +332,6 @@ impl Finder<'_> {
             line: number(line + 1),
             column: number(column + 1),
             length: number(length),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(text: &str) -> Options {
-        Options::parse(Path::new(FILE), text.as_bytes().to_vec())
-    }
-
-    fn errors(text: &str) -> Vec<String> {
-        let options = options(text);
-        assert_eq!(options.services.len(), 0, "{text}");
-        let problems = options.problems.iter();
-        problems
-            .map(|problem| {
-                let place = &problem.place;
-                format!(
-                    "{}:{}+{} {}",
-                    place.line, place.column, place.length, problem.message
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn targets_and_the_proxy_protocol_are_read() {
-        let text = "[service.web.redirect]\n\
-                    targets = [\"192.0.2.1:80\", \"[2001:db8::1]:8080\", \"www.example.com:1\"]\n\
-                    proxy_protocol = \"v2\"\n\
-                    [service.\"a b\".redirect]\nproxy_protocol = \"v1\"\n";
-        let options = options(text);
-        assert_eq!(options.problems, []);
-        let redirect = options.service("web").unwrap().redirect.clone().unwrap();
-        let targets = redirect.targets.iter();
-        let targets: Vec<_> = targets.map(|t| (t.host.as_str(), t.port)).collect();
-        let expected = [
-            ("192.0.2.1", 80),
-            ("2001:db8::1", 8080),
-            ("www.example.com", 1),
-        ];
-        assert_eq!(targets, expected);
-        assert_eq!(redirect.proxy_protocol, Some(ProxyProtocol::V2));
-        let other = options.service("a b").unwrap();
-        assert_eq!((other.place.line, other.place.column), (4, 10));
-        assert_eq!(other.redirect.as_ref().unwrap().targets, []);
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_at_its_place_and_nothing_counts() {
-        assert_eq!(
-            errors("[service.web.redirect]\ntargets = [\"a:1\", \"::1:80\", \"b:0\"]\n"),
-            [
-                r#"2:19+8 "::1:80" is no target"#,
-                r#"2:29+5 "b:0" is no target"#
-            ]
-        );
-        assert_eq!(
-            errors("[service.web.redirect]\ntargets = []\n"),
-            ["2:11+2 there is no target"]
-        );
-        let unknown = errors("[service.web.redirect]\ntarget = [\"a:1\"]\n");
-        assert!(
-            unknown[0].starts_with("2:1+6 unknown field `target`"),
-            "{unknown:?}"
-        );
-        let version = errors("[service.web.redirect]\nproxy_protocol = \"v3\"\n");
-        assert!(
-            version[0].starts_with("2:18+4 unknown variant `v3`"),
-            "{version:?}"
-        );
-        assert!(errors("[service\n")[0].starts_with("1:9"));
-        assert!(errors("services = 1\n")[0].contains("unknown field `services`"));
-    }
-
-    #[test]
-    fn an_inetd_conf_is_read_where_the_file_says_so_alone() {
-        assert_eq!(options("").inetd(), None);
-        let text = "[inetd]\nfile = \"/etc/inetd.conf\"\n";
-        assert_eq!(options(text).inetd(), Some(Path::new("/etc/inetd.conf")));
-        let relative = "[inetd]\nfile = \"inetd.conf\"\n";
-        assert_eq!(errors(relative), ["2:8+12 inetd.conf is not absolute"]);
-        assert_eq!(options(relative).inetd(), None);
-        assert!(errors("[inetd]\n")[0].contains("missing field `file`"));
-    }
-
-    #[test]
-    fn what_can_not_be_understood_of_bans_is_refused() {
-        let bans = |text: &str| Options::parse(Path::new(FILE), text.into()).bans();
-        let good = "[bans]\nallow = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']\nipv6_prefix = 56";
-        assert_eq!(bans(good).unwrap().ipv6_prefix().bits(), 56);
-        assert_eq!(bans("").unwrap(), bans::Options::default());
-        for wrong in [
-            "[bans]\nallow = ['10.0.0']",
-            "[bans]\nallow = ['10.0.0.0/33']",
-            "[bans]\nipv6_prefix = 129",
-            "[bans]\nipv6_prefix = 0",
-            "[bans]\nalow = []",
-            "[ban]",
-        ] {
-            assert!(bans(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn an_error_in_another_section_leaves_the_bans_as_they_are() {
-        let text = "[bans]\nallow = ['10.0.0.0/8']\n[service.web.redirect]\ntarget = 1\n[inetd]\n";
-        let options = options(text);
-        assert_eq!(options.problems.len(), 1);
-        let good = Options::parse(Path::new(FILE), b"[bans]\nallow = ['10.0.0.0/8']".to_vec());
-        assert_eq!(options.bans(), good.bans());
-    }
-
-    #[test]
-    fn a_target_is_a_host_and_a_port() {
-        for bad in [
-            "", "a", "a:", ":1", "a:65536", "[a]:1", "[::1]1", "a b:1", "[::1:1", "a:+1:2",
-        ] {
-            assert_eq!(target(bad), None, "{bad}");
         }
     }
 }

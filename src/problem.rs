@@ -67,6 +67,9 @@ pub enum Severity {
     Error,
 }
 
+/// The [code](Problem::code) of a file that only another user may read.
+pub const NO_PERMISSION: &str = "no-permission";
+
 /// One thing that is wrong or surprising in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

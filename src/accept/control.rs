@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::spec::MAX_SPEC;
-use crate::status::{KICK, RELOAD, REOPEN, STATUS, STOP};
+use crate::status::{KICK, RELOAD, REOPEN, STATUS, STOP, short_control_socket};
 use crate::sys::socket::{peer, send_now};
 
 use super::clock::Moment;
@@ -69,17 +69,18 @@ pub(super) enum Progress {
 }
 
 impl Control {
-    /// Listens at `path`, in place of a predecessor.
+    /// Listens in a `directory`, in place of a predecessor.
     ///
     /// # Errors
     /// If there can't be a socket.
-    pub(super) fn listen(path: &Path) -> io::Result<Self> {
-        match fs::remove_file(path) {
+    pub(super) fn listen(directory: &Path) -> io::Result<Self> {
+        let (_open, path) = short_control_socket(directory)?;
+        match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, Permissions::from_mode(0o666))?;
+        let listener = UnixListener::bind(&path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener,
@@ -191,21 +192,31 @@ mod tests {
     use crate::status::OK;
 
     use super::*;
+    use crate::status::control_socket;
 
     fn at(seconds: u64) -> Moment {
         Moment(Duration::from_secs(seconds))
     }
 
     fn control(name: &str) -> (Control, PathBuf) {
-        let path = std::env::temp_dir().join(format!("control-{}-{name}", std::process::id()));
+        // As long as that of a unit whose name is escaped from end to end.
+        let name = format!("control-{}-{name}-{}", std::process::id(), "x".repeat(150));
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let path = control_socket(&directory);
         fs::write(&path, "of a predecessor").unwrap();
-        (Control::listen(&path).unwrap(), path)
+        (Control::listen(&directory).unwrap(), path)
+    }
+
+    fn connect(path: &Path) -> UnixStream {
+        let (_open, short) = short_control_socket(path.parent().unwrap()).unwrap();
+        UnixStream::connect(short).unwrap()
     }
 
     #[test]
     fn a_request_may_come_in_parts() {
         let (mut control, path) = control("parts");
-        let mut client = UnixStream::connect(&path).unwrap();
+        let mut client = connect(&path);
         let Some((key, _)) = control.accept(at(0)) else {
             // Not run by root: nobody is heard.
             return;
@@ -227,21 +238,19 @@ mod tests {
     #[test]
     fn silent_clients_are_sent_away_and_keep_nobody_from_being_heard() {
         let (mut control, path) = control("silent");
-        let mut silent = UnixStream::connect(&path).unwrap();
+        let mut silent = connect(&path);
         if control.accept(at(0)).is_none() {
             return;
         }
-        let mut heard = UnixStream::connect(&path).unwrap();
+        let mut heard = connect(&path);
         let (key, _) = control.accept(at(1)).unwrap();
         heard.write_all(b"status\n").unwrap();
         heard.shutdown(Shutdown::Write).unwrap();
         assert_eq!(control.read(key), Progress::Complete(Request::Status));
         control.answer(key, "");
-        let more: Vec<_> = (1..CLIENTS)
-            .map(|_| UnixStream::connect(&path).unwrap())
-            .collect();
+        let more: Vec<_> = (1..CLIENTS).map(|_| connect(&path)).collect();
         assert!(more.iter().all(|_| control.accept(at(2)).is_some()));
-        let mut refused = UnixStream::connect(&path).unwrap();
+        let mut refused = connect(&path);
         assert!(control.accept(at(2)).is_none(), "there are too many");
         assert_eq!(refused.read_to_end(&mut Vec::new()).unwrap(), 0);
         control.expire(at(4));

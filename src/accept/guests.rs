@@ -28,8 +28,14 @@ impl Helper {
         builtin: Builtin,
         now: Moment,
     ) {
-        let Connection { stream, remote, .. } = connection;
+        let Connection {
+            stream,
+            remote,
+            known,
+            ..
+        } = connection;
         self.log_start(&remote);
+        self.log_user(&remote, known.answer, now);
         let mut talk = Talk::new(builtin, &stream);
         let Some(events) = talk.advance(&stream) else {
             drop(stream);

@@ -12,6 +12,7 @@ use crate::status::Cause;
 use super::clock::Moment;
 use super::helper::{Helper, Token};
 use super::ident::{Answer, Failure, Query};
+use super::peer::Remote;
 use super::pending::{Connection, Next, Place, Wait};
 use super::slab::Key;
 
@@ -98,7 +99,7 @@ impl Helper {
                 }
             }
             Next::CloseIdentified(_) => {
-                self.log_answer(&connection, &answer, now);
+                self.log_answer(&connection.remote, &answer, now);
                 self.advance(connection, now);
             }
             next => {
@@ -121,15 +122,26 @@ impl Helper {
                 connection.next = Next::Close;
             }
             answer => {
-                self.log_answer(&connection, &answer, now);
+                // It is logged behind START, as by xinetd.
+                connection.known.answer = Some(answer);
                 connection.next = Next::Serve(slot, 0);
             }
         }
         self.advance(connection, now);
     }
 
-    fn log_answer(&mut self, connection: &Connection, answer: &Answer, now: Moment) {
-        let peer = connection.remote.as_peer();
+    /// Logs the user of a client whose session has started, where it was asked for.
+    pub(super) fn log_user(&mut self, remote: &Remote, answer: Option<Answer>, now: Moment) {
+        // A rule may have asked for one that is not to be logged.
+        if self.settings.spec.logging.success.userid
+            && let Some(answer) = answer
+        {
+            self.log_answer(remote, &answer, now);
+        }
+    }
+
+    fn log_answer(&mut self, remote: &Remote, answer: &Answer, now: Moment) {
+        let peer = remote.as_peer();
         match answer {
             Ok(user) => self.log(&Event::UserId { peer, user }),
             // Few machines have one: xinetd does not mention it either.

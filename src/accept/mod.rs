@@ -65,7 +65,6 @@ use std::time::Duration;
 use crate::bans;
 use crate::journal::Journal;
 use crate::spec::Spec;
-use crate::status;
 use crate::sys::credentials::{self, Account};
 use crate::sys::scheduling::Scheduling;
 use crate::sys::{descriptor, signals};
@@ -287,9 +286,8 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>) -> Result<StateFile, String> {
 
 /// Without it reload does not work, but everything else does.
 fn control_socket(folder: &Path) -> Option<Control> {
-    let path = status::control_socket(folder);
-    Control::listen(&path)
-        .inspect_err(|error| log::warn!("no control socket {}: {error}", path.display()))
+    Control::listen(folder)
+        .inspect_err(|error| log::warn!("no control socket in {}: {error}", folder.display()))
         .ok()
 }
 

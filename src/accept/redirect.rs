@@ -26,8 +26,14 @@ impl Helper {
         route: Route,
         now: Moment,
     ) {
-        let Connection { stream, remote, .. } = connection;
+        let Connection {
+            stream,
+            remote,
+            known,
+            ..
+        } = connection;
         self.log_start(&remote);
+        self.log_user(&remote, known.answer, now);
         let ready = self
             .start_hosts()
             .and_then(|()| stream.set_nonblocking(true))

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::journal::Event;
-use crate::status::{OK, RELOAD, control_socket};
+use crate::status::{OK, RELOAD, short_control_socket};
 use crate::sys::socket::peer;
 
 use super::clock::Moment;
@@ -54,7 +54,8 @@ fn await_file(file: &Path) {
 /// If there is none, or if the socket belongs to another process than the `helper`: the unit's user
 /// could have put it there.
 pub(super) fn request(directory: &Path, helper: i32, request: &[u8]) -> io::Result<String> {
-    let mut stream = connect(&control_socket(directory))?;
+    let (_open, path) = short_control_socket(directory)?;
+    let mut stream = connect(&path)?;
     let (pid, _) = peer(&stream)?;
     if pid != helper {
         return Err(io::Error::other(format!(

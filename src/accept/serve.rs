@@ -51,9 +51,15 @@ impl Helper {
         };
         match spawned {
             Ok(process) => {
-                let Connection { stream, remote, .. } = connection;
+                let Connection {
+                    stream,
+                    remote,
+                    known,
+                    ..
+                } = connection;
                 // First of all: the client sees the end only when nobody has the socket any more.
                 drop(stream);
+                let user = known.answer.map(|answer| (remote.clone(), answer));
                 let session = Session {
                     process,
                     remote,
@@ -61,6 +67,9 @@ impl Helper {
                     started,
                 };
                 self.started(session);
+                if let Some((remote, answer)) = user {
+                    self.log_user(&remote, Some(answer), now);
+                }
             }
             Err(SpawnError::Exec(errno)) => {
                 self.state.leave(slot);

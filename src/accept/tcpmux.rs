@@ -81,6 +81,8 @@ impl Helper {
     /// Hears which service `connection`, which counts already, wants.
     pub(super) fn ask_service(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
         self.log_start(&connection.remote);
+        let user = connection.known.answer.take();
+        self.log_user(&connection.remote, user, now);
         let mut line = Line::default();
         let progress = line.read(&connection.stream);
         connection.next = Next::Line(slot, line, now);

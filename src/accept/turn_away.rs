@@ -14,6 +14,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::problem::Place;
+use crate::status::TURNED_AWAY;
 use crate::sys::credentials::Account;
 use crate::sys::socket::reset;
 
@@ -50,7 +51,7 @@ pub(super) fn until_known(
     let clock = || Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"));
     let mut now = clock()?;
     let (mut last_client, mut next_try) = (now, now.plus(RETRY));
-    let status = format!("clients are turned away: {unknown}");
+    let status = format!("{TURNED_AWAY}{unknown}");
     let mut notifier = Notifier::new();
     notifier.ready(now, &status);
     let mut count = turn_away(activation);

@@ -197,28 +197,49 @@ pub fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
 /// The sessions of a service, or why the caller may not see them.
 pub type Sessions = Result<Vec<SessionInfo>, String>;
 
+/// Why nothing can be said of a service, or done with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// No service that systemd has units of has this id or unit.
+    NoService,
+    /// Something else, in words.
+    Said(String),
+}
+
+impl Failed {
+    fn of(error: zbus::Error) -> Self {
+        match error {
+            zbus::Error::MethodError(name, ..) if *name == "org.xinetd.Bridge1.Error.NoService" => {
+                Self::NoService
+            }
+            error => Self::Said(said(error)),
+        }
+    }
+}
+
 /// The unit without suffix of the service with this id or unit, and its sessions.
 ///
 /// # Errors
-/// As [`list_bans`].
-pub fn list_sessions(name: &str) -> Result<(String, Sessions), String> {
-    ask(async || {
+/// As [`list_bans`], and if there is no such service.
+pub fn list_sessions(name: &str) -> Result<(String, Sessions), Failed> {
+    let call = async || {
         let service = service(name).await?;
         let sessions = match service.list_sessions().await {
             Err(error) if is_denied(&error) => Err(said(error)),
             sessions => Ok(sessions?),
         };
         Ok((service.unit().await?, sessions))
-    })
+    };
+    twice(call).map_err(Failed::of)
 }
 
 /// Ends a session of the service with this id or unit: by the server's process, or by the client's
 /// address and port.
 ///
 /// # Errors
-/// As [`list_bans`].
-pub fn kick(name: &str, whom: &str) -> Result<(), String> {
-    ask(async || service(name).await?.kick(whom).await)
+/// As [`list_sessions`].
+pub fn kick(name: &str, whom: &str) -> Result<(), Failed> {
+    twice(async || service(name).await?.kick(whom).await).map_err(Failed::of)
 }
 
 async fn manager() -> zbus::Result<ManagerProxy<'static>> {
@@ -232,13 +253,17 @@ async fn service(name: &str) -> zbus::Result<ServiceProxy<'static>> {
     ServiceProxy::builder(connection).path(path).build().await
 }
 
-/// Asks, and once more if the coordinator was just about to leave; errors are in words.
+/// Asks; errors are in words.
 fn ask<T>(call: impl AsyncFn() -> zbus::Result<T>) -> Result<T, String> {
-    let asked = match block_on(call()) {
+    twice(call).map_err(said)
+}
+
+/// Asks, and once more if the coordinator was just about to leave.
+fn twice<T>(call: impl AsyncFn() -> zbus::Result<T>) -> zbus::Result<T> {
+    match block_on(call()) {
         Err(error) if has_left(&error) => block_on(call()),
         asked => asked,
-    };
-    asked.map_err(said)
+    }
 }
 
 fn said(error: zbus::Error) -> String {

@@ -1,7 +1,9 @@
 //! Log files for helpers, which have no rights to open them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, Metadata};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -53,22 +55,29 @@ impl LogFiles {
     /// Answers questions, one after the other.
     ///
     /// systemd shows the process what it was to write at its start, and a /tmp of its own unless a file
-    /// is there. When that has changed it ends, and opens nothing: the socket starts it again.
+    /// is there. When that has changed it ends, and opens nothing: the socket starts it again. So it does
+    /// where a file can't be opened and one of the directories was made since, or made anew.
     pub(super) fn serve(&self, questions: &Receiver<Asked<Question>>, shared: &Shared) {
         let rights = generated::log_directories();
+        let seen = directories(rights.as_deref());
+        let leave = || {
+            log::info!("started anew, as the directories of log files have changed");
+            let _ = kill(Pid::this(), Signal::SIGTERM);
+        };
         for asked in questions {
             let granted = generated::log_directories();
             // They are not there while the generator runs, or where no service has a log file any more.
             if granted.is_some() && granted != rights {
-                log::info!("started anew, as the directories of log files have changed");
-                let _ = kill(Pid::this(), Signal::SIGTERM);
-                return;
+                return leave();
             }
             let unit = &asked.caller.unit;
             let answer = find(unit, asked.wants).unwrap_or_else(|why| {
                 log::debug!("no log file for {unit}: {why}");
                 Answer::Refused(why)
             });
+            if matches!(answer, Answer::Refused(_)) && has_new(&seen, rights.as_deref()) {
+                return leave();
+            }
             // A helper that gets nothing is no reason to stay: with a new start there may be other rights.
             if !matches!(answer, Answer::Refused(_)) {
                 shared.lock().wanted();
@@ -78,6 +87,27 @@ impl LogFiles {
             let _ = answer.send(asked.socket.as_fd());
         }
     }
+}
+
+/// The directories that a drop-in lets the coordinator write, as far as they are there.
+fn directories(drop_in: Option<&[u8]>) -> HashMap<PathBuf, Identity> {
+    let lines = drop_in.unwrap_or_default().split(|byte| *byte == b'\n');
+    let paths = lines.filter_map(|line| {
+        let path = line.strip_prefix(b"ReadWritePaths=-")?;
+        // A specifier is the only thing that is spelled out in it.
+        Some(PathBuf::from(str::from_utf8(path).ok()?.replace("%%", "%")))
+    });
+    let identity = |path: PathBuf| {
+        let found = fs::metadata(&path).ok().filter(Metadata::is_dir)?;
+        Some((path, Identity::of(&found)))
+    };
+    paths.filter_map(identity).collect()
+}
+
+/// Whether one of them is there now that was not, or is another one.
+fn has_new(seen: &HashMap<PathBuf, Identity>, drop_in: Option<&[u8]>) -> bool {
+    let mut now = directories(drop_in).into_iter();
+    now.any(|(path, identity)| seen.get(&path) != Some(&identity))
 }
 
 fn find(unit: &str, question: Question) -> Result<Answer, String> {
@@ -92,4 +122,31 @@ fn find(unit: &str, question: Question) -> Result<Answer, String> {
         true => Answer::Same,
         false => Answer::File(file),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_comes_later_or_is_made_anew_is_new() {
+        let name = format!("logs-100%-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let escaped = directory.to_str().unwrap().replace('%', "%%");
+        let drop_in = format!("[Service]\nReadWritePaths=-{escaped}\n");
+        let drop_in = Some(drop_in.as_bytes());
+        let before = directories(drop_in);
+        assert!(before.is_empty() && !has_new(&before, drop_in));
+        fs::create_dir(&directory).unwrap();
+        assert!(has_new(&before, drop_in));
+        let with = directories(drop_in);
+        assert!(!has_new(&with, drop_in));
+        let other = std::env::temp_dir().join(format!("logs-other-{}", std::process::id()));
+        fs::create_dir(&other).unwrap();
+        fs::remove_dir(&directory).unwrap();
+        assert!(!has_new(&with, drop_in), "there is nothing to be had");
+        fs::rename(&other, &directory).unwrap();
+        assert!(has_new(&with, drop_in));
+        fs::remove_dir(&directory).unwrap();
+    }
 }

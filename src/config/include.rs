@@ -10,7 +10,7 @@ use super::parser::Reader;
 use super::report::{Spot, quoted};
 use super::{ASSUMED, ASSUMED_CODE, Entry};
 use crate::bytes::ByteString;
-use crate::problem::{Place, Severity};
+use crate::problem::{NO_PERMISSION, Place, Severity};
 
 /// How deep files may include each other.
 const MAX_DEPTH: usize = 32;
@@ -18,6 +18,9 @@ const MAX_DEPTH: usize = 32;
 /// How many files are read in all: two files that include each other's neighbours twice make
 /// thousands of millions of them without ever going deep.
 const MAX_FILES: usize = 20_000;
+
+/// What to do where root alone may read, as the generator is root.
+pub(super) const AS_ROOT: &str = "run the command as root";
 
 /// The files that are being read, and how many were.
 #[derive(Debug, Default)]
@@ -111,13 +114,12 @@ impl Reader<'_> {
         let mut entries = match self.tree.list(path) {
             Ok(entries) => entries,
             Err(error) => {
-                self.complain(
-                    Severity::Error,
-                    "includedir",
-                    place.clone(),
-                    format!("the directory {} can't be read: {error}", path.display()),
-                    "create the directory, or take the line away",
-                );
+                let (code, help) = match error.kind() {
+                    io::ErrorKind::PermissionDenied => (NO_PERMISSION, AS_ROOT),
+                    _ => ("includedir", "create the directory, or take the line away"),
+                };
+                let message = format!("the directory {} can't be read: {error}", path.display());
+                self.complain(Severity::Error, code, place.clone(), message, help);
                 return;
             }
         };
@@ -209,6 +211,11 @@ impl Reader<'_> {
                 "include-number",
                 format!("{path} is not read: {MAX_FILES} files were read before it"),
                 "include each file once".to_owned(),
+            ),
+            Refused::Unreadable(error) if error.kind() == io::ErrorKind::PermissionDenied => (
+                NO_PERMISSION,
+                format!("{path} can't be read: {error}"),
+                AS_ROOT.to_owned(),
             ),
             // The first file: no line asks for it.
             Refused::Unreadable(error) if self.includes.open.is_empty() => (

@@ -296,7 +296,9 @@ fn explained(fault: Problem, statement: &Statement<'_>) -> Problem {
         .words
         .iter()
         .find(|word| word.bytes.starts_with(b"#"));
-    if comment.filter(faulty).is_some() {
+    // The lists of addresses say it themselves.
+    let is_said = fault.code == "trailing-comment";
+    if !is_said && comment.filter(faulty).is_some() {
         return Problem {
             code: "trailing-comment",
             message: format!("{}: there are no comments behind values", fault.message),
@@ -320,10 +322,6 @@ fn explained(fault: Problem, statement: &Statement<'_>) -> Problem {
 
 /// What to say about a word that is no attribute.
 fn unknown(name: &[u8]) -> (String, String) {
-    let message = format!(
-        "{} is not an attribute, so the line is ignored",
-        quoted(name)
-    );
     let hints: [(&str, &str); 2] = [
         ("rlimit_nofile", "write rlimit_files"),
         (
@@ -334,11 +332,21 @@ fn unknown(name: &[u8]) -> (String, String) {
     let mut hints = hints.iter();
     let hint = hints.find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
     let names = TABLE.iter().flat_map(|row| row.names.iter().copied());
-    let help = match (hint, nearest(name, names)) {
+    let known = nearest(name, names);
+    let help = match (hint, known) {
         (Some((_, help)), _) => (*help).to_owned(),
-        (None, Some(known)) => format!("write {known}"),
+        (None, Some(known)) => format!("did you mean {known}?"),
         (None, None) => "leave it out, or see xinetd.conf(5) for the attributes".to_owned(),
     };
+    let known = known.and_then(|known| Attribute::find(known.as_bytes()));
+    let consequence = match known.is_some_and(|known| known.row().restricts) {
+        true => ", and nothing is restricted by it",
+        false => "",
+    };
+    let message = format!(
+        "{} is not an attribute, so the line is ignored{consequence}",
+        quoted(name)
+    );
     (message, help)
 }
 

@@ -33,11 +33,12 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Print all services: where each listens, and what becomes of it.
     ///
-    /// STATE is `on` for a service whose socket xinetd.target starts, `off` for one that is switched
-    /// off, `native` where a unit of the administrator has its name, and `not served` with the reason
-    /// where there are no units.
+    /// STATE is `on` for a service whose socket xinetd.target starts, `down` for one that should listen
+    /// and does not, with the reason, `off` for one that is switched off, `native` where a unit of the
+    /// administrator has its name, and `not served` with the reason where there are no units. Below
+    /// stands what is served otherwise than the files say, until they are applied.
     ///
-    /// Exit status: 0, or 2 if the configuration can't be read.
+    /// Exit status: 0, or 2 if the configuration or a part of it can't be read.
     List(View),
     /// Print a service as meant: each attribute with its value and where that is from.
     ///
@@ -112,12 +113,19 @@ pub(super) struct View {
 
 /// Tell what is wrong or surprising, and what becomes of each attribute.
 ///
-/// Exit status: 0 if all is well, 1 if there are warnings, 2 if there are errors.
+/// Exit status: 0 if all is well, 1 if there are warnings, 2 if there are errors or no such service.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     /// Files that are each read in place of /etc/xinetd.conf.
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+    /// Print what becomes of each attribute of each service, before the problems.
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+    /// Print that of the services with this id or unit alone, and the problems of their files; may be
+    /// given several times.
+    #[arg(short, long = "service", value_name = "ID")]
+    pub(super) services: Vec<String>,
     #[command(flatten)]
     pub(super) view: View,
 }

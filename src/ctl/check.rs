@@ -1,17 +1,19 @@
 //! `xinetdctl check`: configuration in, problems and the fate of each attribute out.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::applied::Unapplied;
 use super::listening::{missing_servers, silent};
-use super::machine::Reading;
+use super::machine::{Reading, is_id, unit_of};
 use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
-use crate::problem::{Problem, Severity};
+use crate::problem::{NO_PERMISSION, Place, Problem, Severity};
 use crate::reconcile::Real;
-use crate::translate::ServiceReport;
+use crate::translate::{ServiceReport, Standing};
 
 /// What there is to say about one main file and all that it includes.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) struct Check {
     pub(super) dropped: Vec<Dropped>,
     /// The lines of the files.
     pub(super) sources: Sources,
+    /// What systemd serves otherwise than the files say.
+    unapplied: Vec<Problem>,
 }
 
 /// How many problems there are of each kind.
@@ -62,6 +66,45 @@ impl Counts {
             _ => 0,
         }
     }
+}
+
+impl Check {
+    /// Whether there is a service with this id or unit.
+    pub(super) fn has(&self, wanted: &str) -> bool {
+        let mut services = self.services.iter();
+        let mut dropped = self.dropped.iter();
+        services.any(|service| is_wanted(service, wanted))
+            || dropped.any(|dropped| is_id(&dropped.id, wanted))
+    }
+
+    /// Leaves out the services that have none of these ids or units, and the problems of other files
+    /// than theirs.
+    pub(super) fn keep(&mut self, wanted: &[String]) {
+        let is_kept = |service: &ServiceReport| wanted.iter().any(|one| is_wanted(service, one));
+        self.services.retain(is_kept);
+        let is_kept = |dropped: &Dropped| wanted.iter().any(|one| is_id(&dropped.id, one));
+        self.dropped.retain(is_kept);
+        let lines = self.services.iter().flat_map(|service| &service.attributes);
+        let services = self.services.iter().map(|service| &service.place);
+        let places = services.chain(self.dropped.iter().map(|dropped| &dropped.place));
+        let files: HashSet<_> = places.map(|place| &place.file).collect();
+        let lines: HashSet<_> = lines
+            .map(|line| (&line.place.file, line.place.line))
+            .collect();
+        self.problems.retain(|problem| {
+            let Place { file, line, .. } = &problem.place;
+            files.contains(file) || lines.contains(&(file, *line))
+        });
+    }
+}
+
+/// Whether a service has this id, without case, or this unit.
+fn is_wanted(service: &ServiceReport, wanted: &str) -> bool {
+    let unit = match &service.standing {
+        Standing::Served { unit, .. } | Standing::Native { unit, .. } => Some(unit.as_str()),
+        Standing::NotServed(_) => None,
+    };
+    is_id(&service.id, wanted) || unit.is_some() && unit == unit_of(wanted)
 }
 
 /// Checks /etc/xinetd.conf of the root, or each of `files` in its place.
@@ -106,10 +149,11 @@ impl FileTree for WithMain<'_> {
     }
 }
 
-/// Adds which services do not listen on this machine, and why.
+/// Adds which services do not listen on this machine, and why, and what is not applied yet.
 pub(super) fn ask_systemd(checks: &mut [Check]) {
     for check in checks {
         check.problems.extend(silent(&check.services));
+        check.problems.append(&mut check.unapplied);
         check.problems.sort_by(|a, b| a.place.cmp(&b.place));
     }
 }
@@ -133,7 +177,6 @@ fn check(
             .sources
             .insert(Arc::clone(&place.file), text.clone());
     }
-    let services = translation.services.into_iter();
     let mut problems = configuration.problems;
     problems.extend(translation.problems);
     problems.extend(super::wrappers::problems(
@@ -146,16 +189,22 @@ fn check(
         &configuration.services,
         databases,
     ));
+    let mut unapplied = Unapplied::default();
     if is_machine {
         problems.extend(missing_servers(&configuration.services));
         let real = Real::look();
         problems.extend(real.map(|real| real.problem(&configuration.services)));
+        let is_complete = problems.iter().all(|problem| problem.code != NO_PERMISSION);
+        unapplied = Unapplied::of(&translation.services, is_complete);
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
+    let services = translation.services.into_iter();
+    let services: Vec<_> = services.map(|service| service.report).collect();
     Check {
         main: main.unwrap_or(startup.roots().main).to_owned(),
         problems,
-        services: services.map(|service| service.report).collect(),
+        unapplied: unapplied.problems(&services),
+        services,
         dropped: configuration.dropped,
         sources: configuration.sources,
     }
@@ -166,9 +215,9 @@ pub(super) mod tests {
     use super::*;
     use crate::bytes::ByteString;
     use crate::config::{Attribute, MemoryTree};
-    use crate::problem::Place;
+    use crate::ctl::text::Fates;
     use crate::service::Port;
-    use crate::translate::{AttributeReport, Fate, Standing};
+    use crate::translate::{AttributeReport, Fate};
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
@@ -236,6 +285,7 @@ pub(super) mod tests {
                 place: place(20),
             }],
             sources,
+            unapplied: Vec::new(),
         }
     }
 
@@ -267,7 +317,7 @@ pub(super) mod tests {
             let disk = DiskTree::new(None);
             let checks = [check(&tree, &disk, None, &Databases::default(), false)];
             let (mut text, mut json) = (Vec::new(), Vec::new());
-            super::super::text::print(&checks, &mut text).unwrap();
+            super::super::text::print(&checks, Fates::Printed, &mut text).unwrap();
             super::super::json::print(&checks, &mut json).unwrap();
             let text = String::from_utf8(text).unwrap();
             let excerpts = text.lines().filter(|line| line.starts_with("   | "));

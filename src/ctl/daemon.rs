@@ -16,7 +16,8 @@ use super::listening::Listening;
 use super::machine::Reading;
 use super::output::{Done, Failure, Output};
 use super::reload::{self, ReloadArgs};
-use super::text;
+use super::reload_words::print_problems;
+
 use crate::bus::systemd::{Job, JobVerb, Systemd};
 use crate::config::{Databases, DiskTree};
 use crate::generated;
@@ -69,7 +70,7 @@ fn script(call: Call) -> Done {
 
 fn start(out: &mut Output<'_>) -> Done {
     let checks = check::run(None, &[]);
-    text::print_errors(&checks, out)?;
+    print_problems(&checks, out)?;
     let mut systemd = Systemd::connect().map_err(Failure::undone)?;
     reload::forget_last()?;
     // A boot is not held up by another run of all generators.

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::applied::{CHANGED, LEFT, Left, Unapplied};
 use super::arguments::View;
 use super::layout::{fold, head, tail, width};
 use super::listening::{Listening, enabled_unit};
@@ -22,6 +23,8 @@ use crate::translate::Standing;
 struct List {
     format: u32,
     services: Vec<Row>,
+    /// Units that are served and that no service of the files has.
+    left: Vec<String>,
 }
 
 /// One service.
@@ -34,6 +37,8 @@ pub(super) struct Row {
     pub(super) standing: &'static str,
     enabled: bool,
     listening: Option<bool>,
+    /// Whether systemd has these units; none where it does not run these files, and where there are none.
+    applied: Option<bool>,
     pub(super) reason: Option<String>,
     server: Option<String>,
     unit: Option<String>,
@@ -45,16 +50,25 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
     let found = || machine.services();
     let units = found().filter_map(|found| enabled_unit(found.standing()));
     let listening = Listening::look(view.root.as_deref(), units);
-    let served = found().map(|found| with_listening(row(&found), &listening));
+    let unapplied = Unapplied::look(view.root.as_deref(), &machine);
+    let served = found().map(|found| {
+        let row = with_listening(row(&found), &listening);
+        let unit = row.unit.as_deref().filter(|_| row.standing == "served");
+        let applied = unit.and_then(|unit| unapplied.is_applied(unit));
+        Row { applied, ..row }
+    });
     let dropped = machine.configuration.dropped.iter().map(dropped_row);
     let services: Vec<_> = served.chain(dropped).collect();
     if view.json {
+        let left = unapplied.left().iter();
         out.json(&List {
             format: 1,
             services,
+            left: left.map(|left| left.unit.clone()).collect(),
         })?;
     } else {
         print(&services, out)?;
+        print_unapplied(&services, unapplied.left(), out)?;
         if let Some(problem) = machine.assumption() {
             let line = machine.configuration.sources.line(&problem.place);
             write!(out, "\n{}", problem.render(line))?;
@@ -64,7 +78,22 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
             writeln!(out, "\n{}", real.render(None))?;
         }
     }
-    Ok(0)
+    // Below the list, where it is seen.
+    out.flush()?;
+    Ok(machine.complain_of_unreadable())
+}
+
+/// What is served as the files were at the last reload.
+fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io::Result<()> {
+    let changed = rows.iter().filter(|row| row.applied == Some(false));
+    let changed = changed.map(|row| printable(&format!("{}: {CHANGED}", row.id)));
+    let left = left.iter();
+    let left = left.map(|left| printable(&format!("{}.socket {LEFT}", left.unit)));
+    for line in changed.chain(left) {
+        let lines = fold(&line, out.room(WIDTH));
+        writeln!(out, "{}", out.paint(BAD, lines.join("\n    ")))?;
+    }
+    Ok(())
 }
 
 /// The row with what is known of the socket.
@@ -75,7 +104,10 @@ fn with_listening(row: Row, listening: &Listening) -> Row {
     };
     Row {
         listening: listening.listens(unit),
-        reason: listening.trouble(unit).map(ToString::to_string),
+        reason: listening
+            .trouble(unit)
+            .map(ToString::to_string)
+            .or(row.reason),
         ..row
     }
 }
@@ -88,7 +120,11 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         Standing::Native { .. } | Standing::NotServed(_) => None,
     };
     let (standing, reason) = match found.standing() {
-        Standing::Served { .. } => ("served", None),
+        Standing::Served { .. } => {
+            let lets_none_in = service.access.only_from.as_ref().is_some_and(Vec::is_empty);
+            let refuses = "every client is refused: only_from lets none in".to_owned();
+            ("served", lets_none_in.then_some(refuses))
+        }
         Standing::Native { path, .. } => ("native", Some(path.display().to_string())),
         Standing::NotServed(obstacles) => {
             let reasons: Vec<_> = obstacles.iter().map(|one| one.reason.to_string()).collect();
@@ -103,6 +139,7 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         standing,
         enabled: service.enabled,
         listening: None,
+        applied: None,
         reason,
         server: Some(server(service)),
         unit: found.unit().map(str::to_owned),
@@ -118,6 +155,7 @@ fn dropped_row(dropped: &Dropped) -> Row {
         standing: "dropped",
         enabled: false,
         listening: None,
+        applied: None,
         reason: Some("it has errors, see `xinetdctl check`".to_owned()),
         server: None,
         unit: None,
@@ -198,7 +236,7 @@ impl Row {
     /// The word for people.
     fn state(&self) -> &'static str {
         match (self.standing, self.enabled) {
-            ("served", true) if self.listening == Some(false) => "silent",
+            ("served", true) if self.listening == Some(false) => "down",
             ("served", true) => "on",
             ("served", false) => "off",
             ("native", _) => "native",
@@ -222,7 +260,7 @@ fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
             ]
         })
         .collect();
-    let limits = [18, 20, 10, 24];
+    let limits = [18, 20, 10, 16].map(|limit| out.room(limit));
     let widths: [usize; 4] = std::array::from_fn(|column| {
         let texts = cells.iter().map(|row| row[column].as_str());
         width(texts.chain([TITLES[column]]), limits[column])
@@ -246,17 +284,98 @@ fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
         let before = id + listens + state + 6;
         match (&row.reason, row.standing) {
             (Some(reason), "not_served" | "dropped" | "served") => {
-                let reason = fold(&printable(reason), WIDTH - before);
+                let reason = fold(&printable(reason), out.room(WIDTH.saturating_sub(before)));
                 let indent = format!("\n{:before$}", "");
                 writeln!(out, "{begin}  {}", reason.join(&indent))?;
             }
             _ => {
                 let unit_name = head(&cells[3], unit);
                 let server = printable(row.server.as_deref().unwrap_or_default());
-                let server = tail(&server, WIDTH - before - unit - 2);
+                let server = tail(&server, out.room(WIDTH.saturating_sub(before + unit + 2)));
                 writeln!(out, "{begin}  {unit_name:unit$}  {server}")?;
             }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctl::output::Screen;
+
+    fn printed(is_terminal: bool) -> String {
+        let row = Row {
+            id: "a-service-with-a-long-name".into(),
+            file: "/etc/xinetd.d/a".into(),
+            line: 1,
+            listens: Some("192.0.2.1:65000/tcp rpc 100011 v1-2".into()),
+            standing: "served",
+            enabled: true,
+            listening: Some(true),
+            applied: Some(false),
+            reason: None,
+            server: Some("/usr/local/sbin/a-server-with-a-long-name".into()),
+            unit: Some("a-service-with-a-long-name".into()),
+        };
+        let down = Row {
+            id: "down".into(),
+            listening: Some(false),
+            applied: Some(true),
+            reason: Some(
+                "0.0.0.0:25/tcp is taken by master (process 812), which has it since the boot"
+                    .into(),
+            ),
+            listens: None,
+            server: None,
+            unit: None,
+            file: String::new(),
+            line: 1,
+            standing: "served",
+            enabled: true,
+        };
+        let rows = [row, down];
+        let left = [Left {
+            unit: "gone".into(),
+            source: "/etc/xinetd.d/gone".into(),
+        }];
+        let mut text = Vec::new();
+        let screen = Screen {
+            is_terminal,
+            ..Screen::default()
+        };
+        let mut out = Output::new(&mut text, screen);
+        print(&rows, &mut out).unwrap();
+        print_unapplied(&rows, &left, &mut out).unwrap();
+        assert_eq!(out.finish(Ok(0)), 0);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_terminal_gets_columns_and_a_program_whole_words() {
+        let terminal = printed(true);
+        assert!(
+            terminal.lines().all(|line| line.chars().count() < 80),
+            "{terminal}"
+        );
+        let piped = printed(false);
+        let lines: Vec<_> = piped.lines().collect();
+        assert_eq!(lines.len(), 5, "{piped}");
+        assert!(
+            lines[1]
+                .starts_with("a-service-with-a-long-name  192.0.2.1:65000/tcp rpc 100011 v1-2  on")
+        );
+        assert!(lines[1].ends_with("/usr/local/sbin/a-server-with-a-long-name"));
+        assert!(
+            lines[2].contains("  down") && lines[2].ends_with("since the boot"),
+            "{piped}"
+        );
+    }
+
+    #[test]
+    fn what_runs_otherwise_than_the_files_say_stands_below() {
+        let piped = printed(false);
+        let expected = format!("a-service-with-a-long-name: {CHANGED}\ngone.socket {LEFT}\n");
+        assert!(piped.ends_with(&expected), "{piped}");
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::machine::is_here;
 use crate::config::Attribute;
 use crate::generated;
 use crate::problem::{Problem, Severity};
@@ -21,7 +23,7 @@ impl Listening {
     ///
     /// Nothing is known where systemd does not run, and of the files below another root.
     pub(super) fn look<'a>(root: Option<&Path>, units: impl IntoIterator<Item = &'a str>) -> Self {
-        if root.is_some() || !Path::new("/run/systemd/system").exists() {
+        if !is_here(root) {
             return Self::default();
         }
         let units: BTreeSet<&str> = units.into_iter().collect();
@@ -74,12 +76,16 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
             Trouble::Taken { .. } | Trouble::Closed | Trouble::Failed { .. } => {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }
+            Trouble::TurnedAway { .. } => (
+                Severity::Warning,
+                "its helper asks the name services again every two seconds while clients come",
+            ),
         };
         Some(Problem {
             severity,
             code: "not-listening",
             place: service.place.clone(),
-            message: format!("{} does not listen: {trouble}", service.id.to_text()),
+            message: format!("{} is down: {trouble}", service.id.to_text()),
             help: help.to_owned(),
         })
     };
@@ -92,9 +98,12 @@ pub(super) fn missing_servers(services: &[Service]) -> Vec<Problem> {
         let Serving::Program(program) = &service.serving else {
             return None;
         };
-        let is_executable = fs::metadata(program.path.as_path())
-            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
-        if is_executable {
+        let may_be_executable = match fs::metadata(program.path.as_path()) {
+            Ok(file) => file.is_file() && file.permissions().mode() & 0o111 != 0,
+            // Another user than root can't tell.
+            Err(error) => error.kind() == ErrorKind::PermissionDenied,
+        };
+        if may_be_executable {
             return None;
         }
         let mut lines = service.attributes.iter().rev();

@@ -1,5 +1,6 @@
 //! What the files of a machine say, and what becomes of it.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::output::Failure;
@@ -7,13 +8,21 @@ use crate::bytes::ByteString;
 use crate::config::{
     self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots,
 };
-use crate::problem::{Problem, printable};
+use crate::problem::{NO_PERMISSION, Problem, printable};
 use crate::service::Service;
 use crate::spec::Spec;
 use crate::startup::Startup;
 use crate::translate::{
     SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
 };
+
+/// Whether systemd runs the files below this root, or the machine's own.
+pub(super) fn is_here(root: Option<&Path>) -> bool {
+    root.is_none_or(|root| root == Path::new("/")) && Path::new(BOOTED).exists()
+}
+
+/// There while systemd runs the machine (sd_booted(3)).
+const BOOTED: &str = "/run/systemd/system";
 
 /// All that is read of a tree.
 #[derive(Debug)]
@@ -73,7 +82,11 @@ impl Machine {
             && let Err(error) = tree.read(roots.main)
         {
             let main = roots.main.display();
-            let message = format!("{main} can't be read: {error}; `xinetdctl check` says more");
+            let next = match error.kind() {
+                io::ErrorKind::PermissionDenied => "run the command as root",
+                _ => "`xinetdctl check` says more",
+            };
+            let message = format!("{main} can't be read: {error}; {next}");
             return Err(Failure::unanswered(message));
         }
         Ok(Self {
@@ -88,6 +101,25 @@ impl Machine {
         problems.find(|problem| problem.code == ASSUMED_CODE)
     }
 
+    /// The problems of files that root alone may read: services of theirs are missing.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &Problem> {
+        let problems = self.configuration.problems.iter();
+        problems.filter(|problem| problem.code == NO_PERMISSION)
+    }
+
+    /// Says on standard error which files could not be read; the exit status of a command that has
+    /// nothing else to complain of.
+    pub(super) fn complain_of_unreadable(&self) -> u8 {
+        let mut status = 0;
+        for Problem { message, help, .. } in self.unreadable() {
+            let line = printable(&format!("xinetdctl: {message}; {help}"));
+            // Where standard error is closed there is no reader.
+            let _ = writeln!(io::stderr(), "{line}");
+            status = 2;
+        }
+        status
+    }
+
     /// All services that can be understood.
     pub(super) fn services(&self) -> impl Iterator<Item = Found<'_>> {
         let services = self.configuration.services.iter().zip(&self.translated);
@@ -99,37 +131,49 @@ impl Machine {
 
     /// The services with this id, or the one with this socket or service unit: at least one.
     pub(super) fn find(&self, wanted: &str) -> Result<Vec<Found<'_>>, Failure> {
-        let unit = wanted
-            .strip_suffix(".socket")
-            .or_else(|| wanted.strip_suffix(".service"));
+        let unit = unit_of(wanted);
         let is_wanted = |found: &Found<'_>| {
-            let id = found.service.id.as_bytes();
-            id.eq_ignore_ascii_case(wanted.as_bytes()) || unit.is_some() && unit == found.unit()
+            is_id(&found.service.id, wanted) || unit.is_some() && unit == found.unit()
         };
         let found: Vec<_> = self.services().filter(is_wanted).collect();
         if !found.is_empty() {
             return Ok(found);
         }
-        let wanted = printable(wanted);
-        let message = match self.dropped(&wanted) {
-            Some(dropped) => format!(
-                "{wanted} ({}) has errors and is not served; `xinetdctl check` shows them",
-                dropped.place
-            ),
-            None => format!("no service has the id {wanted}; `xinetdctl list` shows all"),
+        let Some(dropped) = self.dropped(wanted) else {
+            return Err(unknown(wanted));
         };
+        let message = format!(
+            "{} ({}) has errors and is not served; `xinetdctl check` shows them",
+            printable(wanted),
+            dropped.place
+        );
         Err(Failure::unanswered(message))
     }
 
     /// A service with this id that can't be understood.
     pub(super) fn dropped(&self, wanted: &str) -> Option<&Dropped> {
         let mut dropped = self.configuration.dropped.iter();
-        dropped.find(|dropped| is(&dropped.id, wanted))
+        dropped.find(|dropped| is_id(&dropped.id, wanted))
     }
 }
 
-fn is(id: &ByteString, wanted: &str) -> bool {
+/// Whether this is the id that is wanted, without case.
+pub(super) fn is_id(id: &ByteString, wanted: &str) -> bool {
     id.as_bytes().eq_ignore_ascii_case(wanted.as_bytes())
+}
+
+/// The unit without suffix, if what is wanted is named by a unit.
+pub(super) fn unit_of(wanted: &str) -> Option<&str> {
+    let socket = wanted.strip_suffix(".socket");
+    socket.or_else(|| wanted.strip_suffix(".service"))
+}
+
+/// The answer of each command to the name of a service that is not there.
+pub(super) fn unknown(wanted: &str) -> Failure {
+    let wanted = printable(wanted);
+    Failure::unanswered(format!(
+        "no service has the id {wanted}; `xinetdctl list` shows all"
+    ))
 }
 
 impl<'a> Found<'a> {

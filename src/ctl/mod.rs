@@ -1,12 +1,14 @@
 //! The commands of xinetdctl.
 #![forbid(unsafe_code)]
 
+mod applied;
 mod arguments;
 mod banners;
 mod bans;
 mod check;
 mod convert;
 mod daemon;
+mod drop_ins;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -19,7 +21,9 @@ mod manual;
 mod metrics;
 mod migrate;
 mod output;
+mod pauses;
 mod reload;
+mod reload_words;
 mod reopen;
 mod show;
 mod status;
@@ -40,12 +44,13 @@ use clap::Parser;
 use arguments::{CheckArgs, Cli, Command};
 use output::{Done, Output};
 
-/// Runs the program with its arguments, the first of which is its name, and prints to `out`; in
-/// colours if `colour` says so.
+pub use output::Screen;
+
+/// Runs the program with its arguments, the first of which is its name, and prints to `out`.
 pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
-    colour: bool,
+    screen: Screen,
 ) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -56,7 +61,7 @@ pub fn main(
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let mut out = Output::new(out, colour);
+    let mut out = Output::new(out, screen);
     let done = run(cli.command, &mut out);
     ExitCode::from(out.finish(done))
 }
@@ -93,10 +98,24 @@ fn check(arguments: &CheckArgs, out: &mut Output<'_>) -> Done {
     if arguments.view.root.is_none() && arguments.files.is_empty() {
         check::ask_systemd(&mut checks);
     }
+    for wanted in &arguments.services {
+        if !checks.iter().any(|check| check.has(wanted)) {
+            return Err(machine::unknown(wanted));
+        }
+    }
+    if !arguments.services.is_empty() {
+        for check in &mut checks {
+            check.keep(&arguments.services);
+        }
+    }
     if arguments.view.json {
         json::print(&checks, out)?;
     } else {
-        text::print(&checks, out)?;
+        let fates = match arguments.verbose || !arguments.services.is_empty() {
+            true => text::Fates::Printed,
+            false => text::Fates::LeftOut,
+        };
+        text::print(&checks, fates, out)?;
     }
     Ok(check::Counts::of(&checks).exit_status())
 }
@@ -126,7 +145,7 @@ mod tests {
             let root = self.0.to_string_lossy();
             let all = ["xinetdctl", "check", "--root", &root];
             let all = all.iter().chain(arguments).map(Into::into);
-            let status = main(all, &mut out, false);
+            let status = main(all, &mut out, Screen::default());
             (status, String::from_utf8(out).unwrap())
         }
     }
@@ -143,7 +162,7 @@ mod tests {
     #[test]
     fn a_clean_configuration_exits_with_0() {
         let root = Root::new("clean", SERVICE);
-        let (status, out) = root.check(&[]);
+        let (status, out) = root.check(&["--verbose"]);
         assert_eq!(status, ExitCode::SUCCESS, "{out}");
         assert!(
             out.contains("probe (/etc/xinetd.conf:1:9): served by probe.socket"),
@@ -167,10 +186,28 @@ mod tests {
         let (status, out) = Root::new("error", &broken).check(&[]);
         assert_eq!(status, ExitCode::from(2), "{out}");
         assert!(out.contains("/etc/xinetd.conf:7:"), "{out}");
+        assert!(out.contains("\nnot served: probe\n"), "{out}");
+    }
+
+    #[test]
+    fn a_named_service_is_told_of_alone() {
+        let other = SERVICE
+            .replace("probe", "other")
+            .replace("port = 9", "port = 10\n\tnonsense = 1");
+        let root = Root::new("named", &format!("{SERVICE}includedir /etc/xinetd.d\n"));
+        std::fs::create_dir_all(root.0.join("etc/xinetd.d")).unwrap();
+        std::fs::write(root.0.join("etc/xinetd.d/other"), other).unwrap();
+        let (status, out) = root.check(&["--service", "PROBE"]);
+        assert_eq!(status, ExitCode::SUCCESS, "{out}");
         assert!(
-            out.contains("probe (/etc/xinetd.conf:1:9): dropped"),
+            out.contains("ListenStream=") && !out.contains("other"),
             "{out}"
         );
+        let (status, out) = root.check(&["-s", "other.socket"]);
+        assert_eq!(status, ExitCode::from(1), "{out}");
+        assert!(out.contains("nonsense") && !out.contains("probe"), "{out}");
+        let (status, out) = root.check(&["-s", "nothing"]);
+        assert_eq!((status, out.as_str()), (ExitCode::from(2), ""));
     }
 
     #[test]
@@ -208,7 +245,7 @@ mod tests {
         }
         let root = Root::new("pipe", SERVICE);
         let arguments = ["xinetdctl", "check", "--root", &root.0.to_string_lossy()];
-        let status = main(arguments.map(Into::into), &mut Closed, false);
+        let status = main(arguments.map(Into::into), &mut Closed, Screen::default());
         assert_eq!(status, ExitCode::SUCCESS);
     }
 }

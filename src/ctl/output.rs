@@ -18,10 +18,19 @@ pub(super) const HEAD: Style = Style::new().bold();
 /// What is of less interest.
 pub(super) const DIM: Style = Style::new().dimmed();
 
+/// What a command prints to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Screen {
+    /// Whether it shows colours.
+    pub has_colours: bool,
+    /// Whether it is a terminal: what does not fit into a column is cut there, and only there.
+    pub is_terminal: bool,
+}
+
 /// Where a command prints.
 pub(super) struct Output<'a> {
     to: io::BufWriter<&'a mut dyn Write>,
-    colour: bool,
+    screen: Screen,
 }
 
 /// Why a command came to nothing.
@@ -61,22 +70,31 @@ impl From<serde_json::Error> for Failure {
 }
 
 impl<'a> Output<'a> {
-    /// Prints to `to`, in colours where those are wanted.
-    pub(super) fn new(to: &'a mut dyn Write, colour: bool) -> Self {
+    /// Prints to `to`.
+    pub(super) fn new(to: &'a mut dyn Write, screen: Screen) -> Self {
         Self {
             to: io::BufWriter::new(to),
-            colour,
+            screen,
+        }
+    }
+
+    /// The width that there is for a column or line that should have `width`: a program that reads it
+    /// gets all of it, in one line.
+    pub(super) fn room(&self, width: usize) -> usize {
+        match self.screen.is_terminal {
+            true => width,
+            false => usize::MAX,
         }
     }
 
     /// Whether it goes to a terminal that shows colours.
     pub(super) fn is_colourful(&self) -> bool {
-        self.colour
+        self.screen.has_colours
     }
 
     /// The text in a style.
     pub(super) fn paint(&self, style: Style, text: impl Display) -> String {
-        match self.colour {
+        match self.screen.has_colours {
             true => format!("{style}{text}{style:#}"),
             false => text.to_string(),
         }

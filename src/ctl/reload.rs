@@ -8,11 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use nix::unistd::Uid;
 use serde::Serialize;
 
 use super::check::{self, Check};
-use super::output::{BAD, Done, Failure, Output};
-use super::text;
+use super::drop_ins::{self, Newer};
+use super::layout::fold;
+use super::output::{BAD, Done, Failure, Output, WIDTH};
+use super::reload_words::{print_problems, print_refusal, sessions, told};
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::bytes::ByteString;
 use crate::generated;
@@ -24,13 +27,15 @@ use crate::translate::{SEEN, STAMP, SpecDirectory, Standing};
 ///
 /// Services that have not changed are not touched, sessions live on, and limits of running services
 /// change at once. Services with errors are left out, and named. If one of them listens now, nothing is
-/// applied, as it would be stopped: `--force` does that.
+/// applied: it is said which sockets would be closed, and how many sessions would end. Lines of the files
+/// that are ignored are told, too, and drop-ins that a running helper does not have yet.
 ///
 /// Exit status: 0 if all was done, 1 if something could not be done or there are errors in the files, 2 if
 /// nothing was applied for such errors.
 #[derive(Debug, Default, Args)]
 pub(super) struct ReloadArgs {
-    /// Stop services that listen now and have errors in their files.
+    /// Apply the files although services that listen now have errors there: their sockets are closed and
+    /// their sessions end.
     #[arg(long)]
     force: bool,
     /// Print JSON.
@@ -54,34 +59,41 @@ struct Answer {
     /// The ids of services that are not served, for errors in the files.
     left_out: Vec<String>,
     done: Vec<reconcile::Done>,
+    /// What `check` says of errors, and of lines that are ignored.
+    problems: Vec<Problem>,
+    /// Drop-ins that are newer than what runs.
+    drop_ins: Vec<Newer>,
 }
 
 /// Runs it.
 pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
+    if !Uid::effective().is_root() {
+        let why = "root alone may reload; run the command as root";
+        return Err(Failure::undone(why));
+    }
     let checks = check::run(None, &[]);
     let mut systemd = Systemd::connect().map_err(Failure::undone)?;
-    let endangered = endangered(&checks, &listening(&systemd)?);
+    let served = listening(&systemd)?;
+    let endangered = endangered(&checks, &served);
     if !arguments.json {
-        text::print_errors(&checks, out)?;
+        print_problems(&checks, out)?;
     }
     if !endangered.is_empty() && !arguments.force {
         match arguments.json {
             true => out.json(&Answer {
                 format: 1,
                 applied: false,
-                endangered,
+                endangered: endangered.iter().map(|one| one.unit.clone()).collect(),
                 left_out: left_out(&checks),
                 done: Vec::new(),
+                problems: told(&checks).cloned().collect(),
+                drop_ins: Vec::new(),
             })?,
-            false => writeln!(
-                out,
-                "Nothing was applied, as the errors would stop what listens now: {}.\n\
-                 `xinetdctl reload --force` does it all the same.",
-                endangered.join(", ")
-            )?,
+            false => print_refusal(&endangered, &sessions(), out)?,
         }
         return Ok(REFUSED);
     }
+    let endangered = endangered.iter().map(|one| one.unit.clone()).collect();
     forget_last()?;
     make_anew(&systemd)?;
     let complete = follow(&mut systemd);
@@ -92,6 +104,8 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
     let left_out = left_out(&checks);
     let is_complete = done.iter().all(|done| done.error.is_none());
     let has_errors = check::Counts::of(&checks).errors > 0;
+    // A hint, without which all else has been done.
+    let drop_ins = drop_ins::newer(&systemd).unwrap_or_default();
     match arguments.json {
         true => out.json(&Answer {
             format: 1,
@@ -99,8 +113,17 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
             endangered,
             left_out,
             done,
+            problems: told(&checks).cloned().collect(),
+            drop_ins,
         })?,
-        false => print(&done, &left_out, out)?,
+        false => {
+            print(&done, &left_out, out)?;
+            for newer in &drop_ins {
+                for line in fold(&printable(&newer.to_string()), out.room(WIDTH)) {
+                    writeln!(out, "{line}")?;
+                }
+            }
+        }
     }
     Ok(u8::from(!is_complete || has_errors))
 }
@@ -148,15 +171,15 @@ fn listening(systemd: &Systemd) -> Result<Vec<Served>, Failure> {
 
 /// A service whose socket is active.
 #[derive(Debug)]
-struct Served {
-    unit: String,
-    id: ByteString,
-    file: Arc<Path>,
+pub(super) struct Served {
+    pub(super) unit: String,
+    pub(super) id: ByteString,
+    pub(super) file: Arc<Path>,
 }
 
 /// The units that the files have no more, for what seems to be an error: in their file, or in the first
 /// one, which may have included it.
-fn endangered(checks: &[Check], served: &[Served]) -> Vec<String> {
+fn endangered<'a>(checks: &[Check], served: &'a [Served]) -> Vec<&'a Served> {
     let problems = checks.iter().flat_map(|check| &check.problems);
     let errors: Vec<&Problem> = problems
         .filter(|problem| problem.severity == Severity::Error)
@@ -184,7 +207,7 @@ fn endangered(checks: &[Check], served: &[Served]) -> Vec<String> {
     let lost = served
         .iter()
         .filter(|served| !is_kept(served) && (is_dropped(served) || has_errors(served)));
-    lost.map(|served| served.unit.clone()).collect()
+    lost.collect()
 }
 
 /// The ids of services that are not served, for errors.
@@ -320,6 +343,7 @@ fn past(step: &str) -> &str {
 mod tests {
     use super::super::check::tests::sample;
     use super::*;
+    use crate::ctl::output::Screen;
 
     #[test]
     fn errors_endanger_what_listens_by_the_same_file_or_id() {
@@ -338,7 +362,8 @@ mod tests {
         ];
         let mut lost = |severity| {
             check.problems[0].severity = severity;
-            endangered(std::slice::from_ref(&check), &all)
+            let lost = endangered(std::slice::from_ref(&check), &all);
+            lost.iter().map(|one| one.unit.clone()).collect::<Vec<_>>()
         };
         assert_eq!(lost(Severity::Warning), ["dropped"]);
         assert_eq!(lost(Severity::Error), ["other", "dropped"]);
@@ -364,7 +389,7 @@ mod tests {
             error: error.map(Into::into),
         };
         let mut text = Vec::new();
-        let mut out = Output::new(&mut text, false);
+        let mut out = Output::new(&mut text, Screen::default());
         let all = [done("a", "start", None), done("b", "start", Some("no"))];
         print(&all, &[], &mut out).unwrap();
         out.flush().unwrap();

@@ -132,11 +132,10 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
 /// The line that switches a service off, and the way out.
 fn by_whom(found: &Found<'_>, unit: &str) -> String {
     let mut lines = found.service.attributes.iter().rev();
-    let switch = lines.find(|line| {
-        matches!(
-            line.attribute,
-            Attribute::Disable | Attribute::Disabled | Attribute::Enabled
-        )
+    let switch = lines.find(|line| match line.attribute {
+        Attribute::Disable | Attribute::Disabled | Attribute::Enabled => true,
+        Attribute::Flags => found.service.flags.disable,
+        _ => false,
     });
     let place = switch.map(|line| format!(" by {} in {}", line.attribute.name(), at(&line.place)));
     let place = place.unwrap_or_default();

@@ -8,20 +8,21 @@ use serde::Serialize;
 
 use super::layout::{fold, head, width};
 use super::listening::Listening;
+use super::machine::unknown;
 use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
 use super::time::span;
-use crate::bus::client::{self, ServiceRow, SessionInfo, Sessions};
+use crate::bus::client::{self, Failed, ServiceRow, SessionInfo, Sessions};
 use crate::problem::printable;
 use crate::reconcile::Trouble;
 
 /// Print what the services are doing: sessions, pauses, and what was counted since the machine was
 /// started.
 ///
-/// STATE is `serving` while a helper runs, `listening` while nobody needs one, `paused` after cps has
-/// tripped, `stopped` or `failed` where systemd does not listen, and `silent` where the helper does
-/// not answer. Why a service does not listen that is switched on stands below.
+/// STATE is `serving` while a helper runs, `listening` while none is needed, `paused` after cps has
+/// tripped, `down` for a service that is switched on and does not listen, with the reason below,
+/// `stopped` or `failed` for another one that does not, and `silent` where the helper does not answer.
 ///
-/// Exit status: 0, or 1 if the coordinator can't be asked or there is no such service.
+/// Exit status: 0, 1 if the coordinator can't be asked, 2 if there is no such service.
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The id or a unit of a service, whose sessions are printed too.
@@ -35,7 +36,7 @@ pub(super) struct StatusArgs {
 ///
 /// Its server gets SIGTERM; the connection of a service that has no server is closed.
 ///
-/// Exit status: 0 if it was told to end, 1 if not.
+/// Exit status: 0 if it was told to end, 1 if not, 2 if there is no such service.
 #[derive(Debug, Args)]
 pub(super) struct KickArgs {
     /// The id or a unit of the service.
@@ -80,13 +81,13 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
         match arguments.json {
             true => json(rows.iter().map(|row| (row, None)), &listening, out)?,
             false => {
-                print(&rows, out)?;
+                print(&rows, &listening, out)?;
                 print_troubles(&rows, &listening, out)?;
             }
         }
         return Ok(0);
     };
-    let (unit, sessions) = client::list_sessions(name).map_err(Failure::undone)?;
+    let (unit, sessions) = client::list_sessions(name).map_err(|error| failure(name, error))?;
     let Some(row) = rows.iter().find(|row| row.unit == unit) else {
         return Err(Failure::undone(format!("{} is gone", printable(&unit))));
     };
@@ -103,8 +104,17 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
 
 /// Runs `kick`.
 pub(super) fn kick(arguments: &KickArgs) -> Done {
-    client::kick(&arguments.id, &arguments.whom).map_err(Failure::undone)?;
+    let kicked = client::kick(&arguments.id, &arguments.whom);
+    kicked.map_err(|error| failure(&arguments.id, error))?;
     Ok(0)
+}
+
+/// The failure of a command that asks of the service `name`.
+fn failure(name: &str, failed: Failed) -> Failure {
+    match failed {
+        Failed::NoService => unknown(name),
+        Failed::Said(why) => Failure::undone(why),
+    }
 }
 
 fn json<'a>(
@@ -132,17 +142,22 @@ fn json<'a>(
 }
 
 /// The services, one line each.
-pub(super) fn print(rows: &[ServiceRow], out: &mut Output<'_>) -> Result<(), Failure> {
+pub(super) fn print(
+    rows: &[ServiceRow],
+    listening: &Listening,
+    out: &mut Output<'_>,
+) -> Result<(), Failure> {
     // The other columns take 44.
-    let ids = width(rows.iter().map(|row| row.id.as_str()), WIDTH - 44).max(7);
+    let ids = rows.iter().map(|row| row.id.as_str());
+    let ids = width(ids, out.room(WIDTH - 44)).max(7);
     let title = format!(
         "{:ids$}  {:<9} {:>7} {:>7} {:>7} {:>8}",
         "SERVICE", "STATE", "RUNNING", "WAITING", "SERVED", "REFUSED"
     );
     writeln!(out, "{}", out.paint(HEAD, title))?;
     for row in rows {
-        let state = format!("{:<9}", row.state);
-        let state = out.paint(style(&row.state), state);
+        let state = state(row, listening.trouble(&row.unit));
+        let state = out.paint(style(state), format_args!("{state:<9}"));
         let id = head(&printable(&row.id), ids);
         writeln!(
             out,
@@ -165,13 +180,21 @@ fn print_troubles(
     for row in rows {
         if let Some(trouble) = listening.trouble(&row.unit) {
             let id = printable(&row.id);
-            let text = printable(&format!("{id} does not listen: {trouble}"));
+            let text = printable(&format!("{id} is down: {trouble}"));
             for line in fold(&text, WIDTH) {
                 writeln!(out, "{}", out.paint(BAD, line))?;
             }
         }
     }
     Ok(())
+}
+
+/// The state in a word: a service that should listen and does not is neither stopped nor idle.
+fn state<'a>(row: &'a ServiceRow, trouble: Option<&Trouble>) -> &'a str {
+    match row.state.as_str() {
+        "stopped" | "failed" | "listening" | "silent" if trouble.is_some() => "down",
+        state => state,
+    }
 }
 
 fn style(state: &str) -> anstyle::Style {
@@ -191,14 +214,15 @@ fn detail(
 ) -> Result<(), Failure> {
     let title = format!("{} ({})", printable(&row.id), printable(&row.source));
     writeln!(out, "{}", out.paint(HEAD, title))?;
-    let state = out.paint(style(&row.state), &row.state);
+    let state = state(row, trouble);
+    let state = out.paint(style(state), state);
     let pause = match row.pause {
         0 => String::new(),
         left => format!(", for {} more", span(left)),
     };
     writeln!(out, "  {}.socket: {state}{pause}", printable(&row.unit))?;
     if let Some(trouble) = trouble {
-        let text = printable(&format!("it does not listen: {trouble}"));
+        let text = printable(&format!("it is down: {trouble}"));
         for line in fold(&text, WIDTH - 2) {
             writeln!(out, "  {}", out.paint(BAD, line))?;
         }
@@ -251,6 +275,7 @@ fn detail(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ctl::output::Screen;
 
     fn row() -> ServiceRow {
         ServiceRow {
@@ -269,7 +294,11 @@ mod tests {
 
     fn printed(print: impl FnOnce(&mut Output<'_>) -> Result<(), Failure>) -> String {
         let mut text = Vec::new();
-        let mut out = Output::new(&mut text, false);
+        let terminal = Screen {
+            is_terminal: true,
+            ..Screen::default()
+        };
+        let mut out = Output::new(&mut text, terminal);
         let done = print(&mut out).map(|()| 0);
         assert_eq!(out.finish(done), 0);
         String::from_utf8(text).unwrap()
@@ -282,11 +311,28 @@ mod tests {
             state: "listening".into(),
             ..ServiceRow::default()
         };
-        let text = printed(|out| print(&[row(), long], out));
+        let text = printed(|out| print(&[row(), long], &Listening::default(), out));
         assert!(text.lines().all(|line| line.chars().count() < 80), "{text}");
         let line = text.lines().nth(1).unwrap();
         let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(words, ["telnet", "paused", "3", "1", "12", "7"]);
+    }
+
+    #[test]
+    fn a_service_that_should_listen_and_does_not_is_down() {
+        let trouble = Trouble::Stopped {
+            unit: "telnet".into(),
+        };
+        let mut row = row();
+        for (word, shown) in [
+            ("stopped", "down"),
+            ("failed", "down"),
+            ("serving", "serving"),
+        ] {
+            row.state = word.into();
+            assert_eq!(state(&row, Some(&trouble)), shown);
+            assert_eq!(state(&row, None), word);
+        }
     }
 
     #[test]

@@ -4,31 +4,61 @@ use std::io::{self, Write};
 
 use super::check::{Check, Counts};
 use super::output::WIDTH;
-use crate::problem::{Severity, printable, wrap};
+use crate::problem::{printable, wrap};
 use crate::translate::{AttributeReport, Fate, ServiceReport, Standing};
+
+/// Whether it is printed what becomes of each attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fates {
+    Printed,
+    LeftOut,
+}
 
 /// Where the fate of an attribute begins, and how wide it may be.
 const FATE_COLUMN: usize = 34;
 const FATE_WIDTH: usize = WIDTH - FATE_COLUMN;
 
-/// Prints the problems with their lines, then the services, then the counts.
-pub(super) fn print(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+/// Prints what becomes of each attribute if that is wanted, then the problems with their lines, and in the
+/// end what a reader of the last lines needs to know.
+pub(super) fn print(checks: &[Check], fates: Fates, out: &mut dyn Write) -> io::Result<()> {
+    if fates == Fates::Printed {
+        for check in checks {
+            for service in &check.services {
+                print_service(service, out)?;
+            }
+            for dropped in &check.dropped {
+                let id = dropped.id.to_text();
+                let line = format!("{id} ({}): dropped, for what is said below", dropped.place);
+                writeln!(out, "{}\n", printable(&line))?;
+            }
+        }
+    }
     for check in checks {
         for problem in &check.problems {
-            writeln!(
-                out,
-                "{}",
-                problem.render(check.sources.line(&problem.place))
-            )?;
+            let line = check.sources.line(&problem.place);
+            writeln!(out, "{}", problem.render(line))?;
         }
-        for service in &check.services {
-            print_service(service, out)?;
-        }
-        for dropped in &check.dropped {
-            let id = dropped.id.to_text();
-            let line = format!("{id} ({}): dropped, for what is said above", dropped.place);
-            writeln!(out, "{}\n", printable(&line))?;
-        }
+    }
+    print_end(checks, out)?;
+    if fates == Fates::LeftOut {
+        writeln!(
+            out,
+            "`xinetdctl check --verbose` prints what becomes of each attribute as well."
+        )?;
+    }
+    Ok(())
+}
+
+/// Which services are not served, and the counts.
+fn print_end(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+    let dropped = checks.iter().flat_map(|check| &check.dropped);
+    let mut unserved: Vec<String> = dropped.map(|dropped| dropped.id.to_text()).collect();
+    let served = checks.iter().flat_map(|check| &check.services);
+    let left_out = served.filter(|one| matches!(one.standing, Standing::NotServed(_)));
+    unserved.extend(left_out.map(|service| service.id.to_text()));
+    if !unserved.is_empty() {
+        let line = format!("not served: {}", unserved.join(", "));
+        writeln!(out, "{}", wrap(&printable(&line), WIDTH).join("\n    "))?;
     }
     let counts = Counts::of(checks);
     let services: usize = checks
@@ -43,18 +73,6 @@ pub(super) fn print(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
         counted(counts.notes, "note"),
         counted(services, "service"),
     )
-}
-
-/// Prints the errors with their lines.
-pub(super) fn print_errors(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
-    for check in checks {
-        let errors = check.problems.iter();
-        for problem in errors.filter(|problem| problem.severity == Severity::Error) {
-            let text = problem.render(check.sources.line(&problem.place));
-            writeln!(out, "{text}")?;
-        }
-    }
-    Ok(())
 }
 
 fn counted(number: usize, what: &str) -> String {
@@ -82,7 +100,7 @@ fn print_service(service: &ServiceReport, out: &mut dyn Write) -> io::Result<()>
                 path.display()
             )
         }
-        // What would become of its other attributes is of no use to anybody.
+        // What would become of its other attributes is of no use.
         Standing::NotServed(_) => "not served, because of".to_owned(),
     };
     let heading = format!("{} ({}): {standing}", service.id.to_text(), service.place);
@@ -143,26 +161,43 @@ mod tests {
     use super::*;
     use crate::ctl::check::tests::sample;
 
-    #[test]
-    fn problems_services_and_counts() {
-        let mut out = Vec::new();
-        print(&[sample()], &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        let expected = "\
+    const PROBLEM: &str = "\
 /etc/xinetd.d/foo:3:2: warning: `cps` takes 2 values, not 3
    |     cps = 5 # text
    |     ^^^^
    = help: remove the text
 
+";
+    const END: &str = "\
+not served: b\u{fffd}r
+0 errors, 1 warning, 0 notes in 2 services
+";
+
+    fn printed(fates: Fates) -> String {
+        let mut out = Vec::new();
+        print(&[sample()], fates, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_short_form_ends_with_problems_and_counts() {
+        let hint = "`xinetdctl check --verbose` prints what becomes of each attribute as well.\n";
+        assert_eq!(printed(Fates::LeftOut), format!("{PROBLEM}{END}{hint}"));
+    }
+
+    #[test]
+    fn the_fates_stand_before_the_problems() {
+        let text = printed(Fates::Printed);
+        let fates = "\
 foo (/etc/xinetd.d/foo:1:2): served by foo.socket, started at boot
   port = 7                        systemd: ListenStream=
   log_type = FILE /v… (defaults)  no effect: the lines go to the journal, where
                                   `journalctl -u foo` shows them
 
-b\u{fffd}r (/etc/xinetd.d/foo:20:2): dropped, for what is said above
+b\u{fffd}r (/etc/xinetd.d/foo:20:2): dropped, for what is said below
 
-0 errors, 1 warning, 0 notes in 2 services
 ";
+        let expected = format!("{fates}{PROBLEM}{END}");
         assert_eq!(text, expected);
         assert!(text.lines().all(|line| line.chars().count() <= 80));
     }

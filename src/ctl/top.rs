@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::listening::Listening;
 use super::output::{DIM, Done, Failure, Output};
 use super::status;
 use crate::bus::client::{self, ServiceRow};
@@ -61,7 +62,7 @@ pub(super) fn run(arguments: &TopArgs, out: &mut Output<'_>) -> Done {
         let title = format!("{} services, {running} sessions, {rates}", rows.len());
         writeln!(out, "{}", out.paint(DIM, title))?;
         rows.truncate(ROWS);
-        status::print(&rows, out)?;
+        status::print(&rows, &Listening::default(), out)?;
         out.flush()?;
         before = Some((now, totals));
         left = left.map(|left| left - 1);

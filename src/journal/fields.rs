@@ -11,8 +11,8 @@ use super::service::ServiceLog;
 
 /// Puts an event into `entry`.
 ///
-/// The client's address is in the fields where it is in the line: who leaves out HOST may have
-/// reasons not to keep addresses.
+/// The client's address is in the fields where `log_on_success` or `log_on_failure` has HOST, as in the line:
+/// there may be reasons not to keep addresses. USERID is as good as HOST: a user is one of a machine.
 pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>, sender: &Sender) {
     let kind = event.kind();
     let line = Line(service, event);
@@ -23,7 +23,7 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
     entry.same(&service.fields);
     match *event {
         Event::Start { pid, peer } => {
-            remote(entry, peer, service.success.host);
+            remote(entry, peer, service.names_served());
             entry.text("XINETD_PID", pid);
         }
         Event::Exit {
@@ -32,7 +32,7 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
             ending,
             duration,
         } => {
-            remote(entry, peer, service.success.host);
+            remote(entry, peer, service.names_served());
             entry.text("XINETD_PID", pid);
             match ending {
                 Some(Ending::Exited(status)) => entry.text("XINETD_STATUS", status),
@@ -42,7 +42,7 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
             entry.text("XINETD_DURATION_USEC", duration.as_micros());
         }
         Event::Traffic { peer, up, down } => {
-            remote(entry, peer, service.success.host);
+            remote(entry, peer, service.names_served());
             entry.text("XINETD_BYTES_IN", up);
             entry.text("XINETD_BYTES_OUT", down);
         }
@@ -51,12 +51,12 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
             host,
             failure,
         } => {
-            remote(entry, peer, service.success.host);
+            remote(entry, peer, service.names_served());
             entry.text("XINETD_HOST", host);
             entry.text("XINETD_REASON", failure);
         }
         Event::Fail { refusal, peer } => {
-            remote(entry, peer, service.failure.host);
+            remote(entry, peer, service.names_refused());
             entry.text("XINETD_REASON", refusal.reason);
             if let Some(rule) = &refusal.rule {
                 entry.text("XINETD_RULE", rule);
@@ -74,7 +74,7 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
             entry.bytes("XINETD_COMMAND", command.as_bytes());
         }
         Event::UserId { peer, user } => {
-            remote(entry, peer, service.success.host);
+            remote(entry, peer, true);
             // As RFC 3875, section 4.1.10 calls it.
             entry.text("REMOTE_IDENT", user);
         }
@@ -131,7 +131,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::journal::entry::tests::fields as parse;
-    use crate::policy::{Access, NameAnswer, Policy};
+    use crate::policy::{Access, NameAnswer, Policy, Reason, Refusal};
     use crate::service::AccessRule;
     use crate::spec::Spec;
 
@@ -179,6 +179,19 @@ mod tests {
             .map(|(a, b)| (a.to_owned(), b.to_owned()))
             .collect();
         assert_eq!(found, &expected);
+    }
+
+    #[test]
+    fn a_refusal_has_the_client_where_its_user_was_asked_for() {
+        let refusal = Refusal::by(Reason::ServiceLimit);
+        let event = Event::Fail {
+            refusal: &refusal,
+            peer: PEER,
+        };
+        let address = |change: fn(&mut Spec)| fields(change, &event).remove("REMOTE_ADDR");
+        let with = Some("192.0.2.7".to_owned());
+        assert_eq!(address(|spec| spec.logging.failure.userid = true), with);
+        assert_eq!(address(|spec| spec.logging.failure.attempt = true), None);
     }
 
     #[test]

@@ -89,6 +89,16 @@ impl ServiceLog {
         }
     }
 
+    /// Whether fields of sessions have the client's address.
+    pub(super) fn names_served(&self) -> bool {
+        self.success.host || self.success.userid
+    }
+
+    /// Whether fields of refusals have the client's address.
+    pub(super) fn names_refused(&self) -> bool {
+        self.failure.host || self.failure.userid
+    }
+
     /// Whether nobody asked for lines about refusals, so that they go by a
     /// [`LineBudget`](crate::policy::LineBudget): `log_on_failure` is empty.
     pub fn refusals_unasked(&self) -> bool {

@@ -2,11 +2,13 @@
 //! containers lack.
 
 use std::hash::{Hash, Hasher};
+use std::path::Path;
 
 use fnv::FnvHasher;
 
 use super::real::Real;
 use crate::config::{self, ASSUMED_CODE, Databases, DiskTree};
+use crate::options::LAST_GOOD;
 use crate::problem::{Problem, Severity};
 use crate::startup::Startup;
 use crate::translate::{SpecDirectory, Surroundings, translate};
@@ -27,6 +29,9 @@ impl Problems {
         let tree = DiskTree::new(None);
         let databases = Databases::read(&tree);
         let startup = Startup::read(&tree);
+        if let Err(error) = startup.options().keep(Path::new(LAST_GOOD)) {
+            log::warn!("{LAST_GOOD}: {error}");
+        }
         let roots = startup.roots();
         if roots.are_missing(&tree) {
             return Self::default();

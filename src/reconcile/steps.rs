@@ -200,7 +200,7 @@ fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Fa
 fn may_pass(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Taken { passes, .. } => *passes,
-        Trouble::Unmet { .. } | Trouble::Unapplied => false,
+        Trouble::Unmet { .. } | Trouble::Unapplied | Trouble::TurnedAway { .. } => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
     }
 }

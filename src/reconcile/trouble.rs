@@ -6,6 +6,7 @@ use std::fmt;
 use super::kernel::{Holder, Seen, Sockets};
 use super::live::{Live, Socket, addresses};
 use crate::bus::systemd::{Loaded, Property, Systemd};
+use crate::status::TURNED_AWAY;
 use crate::translate::SpecDirectory;
 
 /// Why the socket of a unit does not listen; its words follow on the name of the service.
@@ -42,6 +43,11 @@ pub enum Trouble {
         /// The unit without suffix.
         unit: String,
     },
+    /// It listens, and its helper turns each client away.
+    TurnedAway {
+        /// What for.
+        why: String,
+    },
 }
 
 impl fmt::Display for Trouble {
@@ -67,7 +73,7 @@ impl fmt::Display for Trouble {
             } => {
                 write!(
                     f,
-                    "{address} is taken by a process that can't be seen from here"
+                    "{address} is taken by a process that this user can't see"
                 )
             }
             Self::Unapplied => {
@@ -82,6 +88,7 @@ impl fmt::Display for Trouble {
                     "systemd could not open its socket; `journalctl -u {unit}.socket` says why"
                 )
             }
+            Self::TurnedAway { why } => write!(f, "each client is reset, as {why}"),
         }
     }
 }
@@ -94,7 +101,34 @@ const EXECUTABLE: &str = "ConditionFileIsExecutable";
 /// # Errors
 /// In words, if systemd or the kernel does not tell.
 pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
-    among(&Systemd::connect()?, units)
+    let systemd = Systemd::connect()?;
+    let mut troubles = among(&systemd, units)?;
+    troubles.extend(turned_away(&systemd, units)?);
+    Ok(troubles)
+}
+
+/// Those of the units whose helpers run and have no account.
+fn turned_away(
+    systemd: &Systemd,
+    units: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Trouble>, String> {
+    let loaded = systemd.units()?;
+    let running: Vec<(&str, &Loaded)> = units
+        .iter()
+        .filter_map(|unit| Some((*unit, loaded.get(&format!("{unit}.service"))?)))
+        .filter(|(_, service)| service.active == "active")
+        .collect();
+    let wanted = running.iter().map(|(_, of)| Property {
+        of,
+        interface: "Service",
+        name: "StatusText",
+    });
+    let texts = systemd.properties::<String>(&wanted.collect::<Vec<_>>());
+    let told = running.iter().zip(texts).filter_map(|((unit, _), text)| {
+        let why = text?.strip_prefix(TURNED_AWAY)?.to_owned();
+        Some(((*unit).to_owned(), Trouble::TurnedAway { why }))
+    });
+    Ok(told.collect())
 }
 
 /// The same, by this connection.

@@ -141,10 +141,17 @@ pub enum DenyTime {
     Forever,
 }
 
-/// `flags` that no other field shows. NAMEINARGS is in the argv, IPv4 and IPv6 in the family,
-/// SENSOR in [`Serving`]; REUSE has no effect in xinetd either.
+/// `flags`, but for SENSOR, which is in [`Serving`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
+    /// REUSE: systemd sets SO_REUSEADDR in any case, as xinetd does.
+    pub reuse: bool,
+    /// NAMEINARGS: it is in the argv already.
+    pub nameinargs: bool,
+    /// IPv4 or IPv6: it is in the family already.
+    pub family: bool,
+    /// DISABLE: as `disable = yes`.
+    pub disable: bool,
     /// NODELAY.
     pub nodelay: bool,
     /// KEEPALIVE.

@@ -6,10 +6,16 @@ mod request;
 mod session;
 
 pub use counters::{BOUNDS, Cause, Counters, Durations};
-pub use request::{KICK, OK, RELOAD, REOPEN, STATUS, STOP, control_socket, counters_file};
+pub use request::{
+    KICK, OK, RELOAD, REOPEN, STATUS, STOP, control_socket, counters_file, short_control_socket,
+};
 pub use session::SessionRow;
 
 use serde::{Deserialize, Serialize};
+
+/// How the status text (sd_notify(3)) of a helper begins that has no account and turns each client away; the
+/// reason follows.
+pub const TURNED_AWAY: &str = "clients are turned away: ";
 
 /// Sessions that are told of one by one; of more only the number is told.
 pub const MOST_SESSIONS: usize = 4096;

@@ -1,5 +1,9 @@
 //! Where a helper can be asked, and in which words.
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Goes before a new spec.
@@ -19,6 +23,21 @@ pub const OK: &str = "ok";
 /// The socket of a unit's helper, in the unit's RuntimeDirectory.
 pub fn control_socket(directory: &Path) -> PathBuf {
     directory.join("control")
+}
+
+/// The same socket under a path that an address can hold whatever the name of the unit is: sun_path has 108
+/// bytes, and each byte of an id that systemd escapes makes four of them. It is good for as long as the
+/// directory, which comes with it, is open.
+///
+/// # Errors
+/// If the directory can't be opened.
+pub fn short_control_socket(directory: &Path) -> io::Result<(File, PathBuf)> {
+    let directory = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+        .open(directory)?;
+    let folder = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    Ok((directory, control_socket(Path::new(&folder))))
 }
 
 /// The file in which a helper leaves its [`Counters`](super::Counters) for the next one.

@@ -5,7 +5,7 @@ use super::report::Fate;
 use super::servable::{Obstacle, Reason, is_tcpmux};
 use super::service::nice;
 use crate::config::Attribute;
-use crate::service::{LogTarget, Reach, Service, Serving, SocketType};
+use crate::service::{Limit, LogTarget, Reach, Service, Serving, SocketType};
 
 /// What becomes of an attribute of a service with these obstacles: one answer for each thing
 /// that the attribute says, at least one.
@@ -122,6 +122,13 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
             helper("executes it; ConditionFileIsExecutable= of the socket asks for it")
         }
         Attribute::ServerArgs => helper("passes them to the server"),
+        Attribute::Instances | Attribute::PerSource | Attribute::Cps | Attribute::MaxLoad
+            if is_unlimited(attribute, service) =>
+        {
+            Fate::NoEffect {
+                why: "with this value there is no limit",
+            }
+        }
         Attribute::Instances
         | Attribute::PerSource
         | Attribute::Cps
@@ -177,7 +184,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         },
         // Several things each, see fates().
         Attribute::Flags => Fate::NoEffect {
-            why: "these flags say what holds anyway",
+            why: "INTERCEPT has none on internal services and with wait = no",
         },
         Attribute::LogOnSuccess | Attribute::LogOnFailure => helper("writes the lines"),
     }
@@ -191,7 +198,29 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
         Reach::Listen(_) | Reach::Rpc(..) => unit(directive),
     };
     let redirects = matches!(service.serving, Serving::Redirect { .. });
+    let executes = matches!(service.serving, Serving::Program(_));
     let rows = [
+        (
+            flags.reuse,
+            Fate::NoEffect {
+                why: "systemd sets SO_REUSEADDR on each socket without REUSE too",
+            },
+        ),
+        (
+            flags.nameinargs && executes,
+            helper("passes the first word of server_args as the server's argv[0]"),
+        ),
+        (
+            flags.nameinargs && !executes,
+            Fate::NoEffect {
+                why: "the service executes no server",
+            },
+        ),
+        (flags.family, fate(Attribute::Port, service)),
+        (
+            flags.disable,
+            generator("decides whether xinetd.target starts the socket"),
+        ),
         (
             is_sensor(service),
             helper(match service.socket_type {
@@ -240,6 +269,18 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
     );
     if fates.is_empty() {
         fates.push(fate(Attribute::Flags, service));
+    }
+}
+
+/// Whether the value of a limit is that there is none.
+fn is_unlimited(attribute: Attribute, service: &Service) -> bool {
+    let limits = &service.limits;
+    match attribute {
+        Attribute::Instances => limits.instances == Limit::Unlimited,
+        Attribute::PerSource => limits.per_source == Limit::Unlimited,
+        Attribute::Cps => limits.rate.is_none(),
+        Attribute::MaxLoad => limits.load.is_none(),
+        _ => false,
     }
 }
 

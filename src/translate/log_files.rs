@@ -50,7 +50,9 @@ fn directory(service: &Service) -> Option<PathBuf> {
     match &service.logging.target {
         LogTarget::File { path, .. } => {
             let path = Path::new("/").join(path.as_path());
-            path.parent().map(Path::to_owned)
+            // Not the root: that would be to write everywhere.
+            let directory = path.parent().filter(|parent| parent.parent().is_some());
+            directory.map(Path::to_owned)
         }
         LogTarget::Unset | LogTarget::Syslog { .. } => None,
     }

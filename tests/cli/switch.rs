@@ -106,6 +106,25 @@ fn what_a_list_in_defaults_keeps_out_is_named_and_nothing_is_written() {
 }
 
 #[test]
+fn the_flag_disable_is_named_and_nothing_is_written() {
+    let tree = Tree::new();
+    let text = service("a", 9, "\tflags = DISABLE\n");
+    tree.write("etc/xinetd.d/a", &text);
+    let ran = tree.run(&["enable", "a"]).ends_with(1);
+    assert!(
+        ran.err
+            .contains("a (/etc/xinetd.d/a:3) is off by DISABLE in its flags;"),
+        "{ran:?}"
+    );
+    assert_eq!(tree.read("etc/xinetd.d/a"), text);
+    let show = tree.run(&["show", "a"]).ends_with(0).out;
+    assert!(
+        show.contains("switched off by flags in /etc/xinetd.d/a:12;"),
+        "{show}"
+    );
+}
+
+#[test]
 fn what_has_errors_can_be_switched_off_and_not_on() {
     let tree = Tree::new();
     let text = service("a", 9, "\tinstances = many\n\tdisable = no\n");

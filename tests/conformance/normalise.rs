@@ -10,7 +10,9 @@ pub(crate) fn line(text: &str) -> String {
         false => text.to_owned(),
     };
     let text = number_after(&text, "pid=", "PID");
-    number_after(&text, "duration=", "N")
+    let text = number_after(&text, "duration=", "N");
+    // What an ident server has answered begins with the client's port.
+    number_after(&text, "identity server at 10.1.3.3: ", "PORT")
 }
 
 /// A line of a log file, with the time in front.

@@ -197,19 +197,34 @@ impl<'a> Stage<'a> {
     /// Writes down what has been logged since the last time, once all of it is there. The lines
     /// of one time come in no order that could be told, and stand in that of their text.
     pub(crate) fn log(&mut self) -> Result<()> {
+        let mut texts = self.new_lines()?;
+        texts.sort_unstable();
+        self.note_log(&texts);
+        Ok(())
+    }
+
+    /// The same, in the order in which the lines came.
+    pub(crate) fn log_in_order(&mut self) -> Result<()> {
+        let texts = self.new_lines()?;
+        self.note_log(&texts);
+        Ok(())
+    }
+
+    fn note_log(&mut self, texts: &[String]) {
+        self.note("log:");
+        for text in texts {
+            let _ = writeln!(self.transcript, "  {text}");
+        }
+    }
+
+    fn new_lines(&mut self) -> Result<Vec<String>> {
         let wanted = self.expected.and_then(|expected| expected.log(self.logs));
         let lines = self.await_lines(wanted)?;
         if let Some(last) = lines.last() {
             self.cursor = last.field("__CURSOR").to_owned();
         }
         self.logs += 1;
-        self.note("log:");
-        let mut texts: Vec<_> = lines.iter().map(describe).collect();
-        texts.sort_unstable();
-        for text in texts {
-            let _ = writeln!(self.transcript, "  {text}");
-        }
-        Ok(())
+        Ok(lines.iter().map(describe).collect())
     }
 
     /// Has a program read /tmp/log, which is the log as syslogd would have written it, and writes

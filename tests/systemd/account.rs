@@ -39,6 +39,14 @@ fn unknown(bed: &Bed) -> Result<()> {
         &served.systemctl("status", "service")?,
         "there is no user nosuch",
     )?;
+    for command in ["list", "status", "explain unknown-user 127.0.0.1", "check"] {
+        let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
+        let said: Vec<_> = said.split_whitespace().collect();
+        contains(
+            &said.join(" "),
+            "each client is reset, as there is no user nosuch",
+        )?;
+    }
     bed.container.sh("useradd --no-create-home nosuch")?;
     // The name services are asked again after a while.
     let end = Instant::now() + Duration::from_secs(20);

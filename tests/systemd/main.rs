@@ -37,6 +37,7 @@ mod status;
 mod switch;
 mod units;
 mod wait;
+mod words;
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -90,6 +91,7 @@ fn main() {
         scale::SCENARIOS,
         switch::SCENARIOS,
         faults::SCENARIOS,
+        words::SCENARIOS,
     ];
     // Debian testing has no rstatd any more.
     let and_rpc: Vec<_> = all.iter().copied().chain([rpc::SCENARIOS]).collect();

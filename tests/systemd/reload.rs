@@ -238,7 +238,7 @@ fn checked(bed: &Bed) -> Result<()> {
     contains(&said, "/etc/xinetd.d/applied:9:")?;
     contains(
         &said,
-        "Nothing was applied, as the errors would stop what listens now: applied.",
+        "applied.socket of /etc/xinetd.d/applied would be closed",
     )?;
     await_port(port, true)?;
     // What did not listen before holds up nothing.

@@ -105,7 +105,9 @@ impl Query {
                 },
             }
             if let Some(end) = self.reply.iter().position(|&byte| byte == b'\n') {
-                return Some(self.ports.user(&self.reply[..end]));
+                // RFC 1413 ends a line with CR LF, and xinetd takes no other end.
+                let line = self.reply[..end].strip_suffix(b"\r");
+                return Some(line.map_or(Err(Failure::BadResponse), |line| self.ports.user(line)));
             }
             if self.reply.len() > MAX_REPLY {
                 return Some(Err(Failure::BadResponse));
@@ -187,6 +189,9 @@ mod tests {
     fn an_answer_that_never_ends_is_none() {
         assert_eq!(answer(&[b'x'; 4096]).1, Err(Failure::BadResponse));
         assert_eq!(answer(b"6193,23 : USERID : ").1, Err(Failure::BadResponse));
+        assert_eq!(answer(b"").1, Err(Failure::BadResponse));
+        let bare = answer(b"6193,23 : USERID : UNIX : joe\n").1;
+        assert_eq!(bare, Err(Failure::BadResponse), "as in xinetd");
     }
 
     #[test]

@@ -24,13 +24,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::include::AS_ROOT;
 use super::lexer::{self, Lines};
 use super::parser::{Entry, Reader};
 use super::report::Spot;
 use super::section::{Context, Section, WITHOUT_FALLBACK};
 use super::{Databases, Dropped};
 use crate::contain::{Step, contained, fault};
-use crate::problem::{Problem, Severity};
+use crate::problem::{NO_PERMISSION, Problem, Severity};
 use draft::Draft;
 use entry::Drafts;
 use lines::{Field, Item, Items};
@@ -43,17 +44,15 @@ impl Reader<'_> {
         let text = match self.tree.read(path) {
             Ok(text) => self.sources.insert(Arc::clone(&file), text),
             Err(error) => {
-                let severity = match error.kind() {
-                    ErrorKind::NotFound => Severity::Warning,
-                    _ => Severity::Error,
+                const CREATE: &str = "create it, or take [inetd] out of /etc/xinetd-bridge.toml";
+                let (severity, code, help) = match error.kind() {
+                    ErrorKind::NotFound => (Severity::Warning, "inetd-file", CREATE),
+                    ErrorKind::PermissionDenied => (Severity::Error, NO_PERMISSION, AS_ROOT),
+                    _ => (Severity::Error, "inetd-file", CREATE),
                 };
-                self.complain(
-                    severity,
-                    "inetd-file",
-                    Spot { file, line: 1 }.stretch(1, 0),
-                    format!("{} can't be read: {error}", path.display()),
-                    "create it, or take [inetd] out of /etc/xinetd-bridge.toml",
-                );
+                let place = Spot { file, line: 1 }.stretch(1, 0);
+                let message = format!("{} can't be read: {error}", path.display());
+                self.complain(severity, code, place, message, help);
                 return;
             }
         };

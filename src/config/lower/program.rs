@@ -34,11 +34,20 @@ pub(super) fn serving(
             "take NAMEINARGS away",
         );
     }
+    let is_sensor = check.has_flag(flag::SENSOR);
     if !internal && check.values.server.is_none() && check.values.redirect.is_none() {
-        return check.missing(Attribute::Server);
+        return match is_sensor {
+            true => check.fail(
+                "missing-attribute",
+                check.entry.place.clone(),
+                format!("{} has no server", quoted(check.entry.id().as_bytes())),
+                "write server = /bin/true: a sensor never executes it, but xinetd refuses one without",
+            ),
+            false => check.missing(Attribute::Server),
+        };
     }
-    if check.has_flag(flag::SENSOR) {
-        unused_server(check, "a sensor");
+    if is_sensor {
+        // Nothing is said of a server: xinetd requires one that can be executed.
         return Some(Serving::Sensor(deny_time(check.values)));
     }
     if internal {
@@ -239,7 +248,15 @@ mod tests {
                 "service telnet\n{{\n{kind}\nsocket_type = stream\nwait = no\nuser = root\nflags = SENSOR\n}}\n"
             ))
         };
-        assert_eq!(codes(&sensor("")), ["E 1 missing-attribute"]);
+        let without = sensor("");
+        assert_eq!(codes(&without), ["E 1 missing-attribute"]);
+        let help = &without.problems[0].help;
+        assert!(help.starts_with("write server = /bin/true"), "{help}");
+        assert_eq!(
+            codes(&sensor("server = /bin/true")),
+            [""; 0],
+            "one is needed"
+        );
         assert!(matches!(
             only(sensor("type = INTERNAL")).serving,
             Serving::Sensor(_)

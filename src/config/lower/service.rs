@@ -275,6 +275,10 @@ fn flags(check: &mut Check<'_>, serving: &Serving, socket_type: SocketType, wait
         );
     }
     Flags {
+        reuse: check.has_flag(flag::REUSE),
+        nameinargs: check.has_flag(flag::NAMEINARGS),
+        family: check.has_flag(flag::IPV4 | flag::IPV6),
+        disable: check.has_flag(flag::DISABLE),
         nodelay: check.has_flag(flag::NODELAY),
         keepalive: check.has_flag(flag::KEEPALIVE),
         noretry: check.has_flag(flag::NORETRY),
@@ -283,6 +287,34 @@ fn flags(check: &mut Check<'_>, serving: &Serving, socket_type: SocketType, wait
         intercept,
         labeled,
     }
+}
+
+/// Says that no client can get in.
+fn warn_of_empty(check: &mut Check<'_>) {
+    let lines = check.entry.section.lines(Attribute::OnlyFrom);
+    let place = check.place(Attribute::OnlyFrom);
+    let (severity, why) = match lines.iter().any(|line| has_value(line.text.as_bytes())) {
+        true => (
+            Severity::Error,
+            "no word of only_from is left that lets a client in",
+        ),
+        false => (Severity::Note, "only_from is empty"),
+    };
+    check.remark(
+        severity,
+        "only-from-empty",
+        place,
+        format!(
+            "{}: {why}, so that every client is refused",
+            check.entry.id().to_text()
+        ),
+        "write the addresses of clients, or disable = yes",
+    );
+}
+
+/// Whether anything stands behind the operator of a line.
+fn has_value(text: &[u8]) -> bool {
+    text.iter().any(|byte| !b"+-= \t\r".contains(byte))
 }
 
 /// Who may connect; says which entries of `only_from` never let anyone in.
@@ -296,6 +328,9 @@ fn access(check: &mut Check<'_>) -> AccessRules {
             .map(|list| list.list())
             .unwrap_or_default(),
     };
+    if rules.only_from.as_ref().is_some_and(Vec::is_empty) {
+        warn_of_empty(check);
+    }
     let net = |pattern: &Pattern| match pattern {
         Pattern::Net(net) => Some(*net),
         Pattern::Host(_) | Pattern::Domain(_) => None,
@@ -379,6 +414,28 @@ mod tests {
             codes(&telnet("flags = LABELED\nredirect = 192.0.2.1 80")),
             ["N 6 server-unused", "E 7 labeled"]
         );
+    }
+
+    #[test]
+    fn a_list_that_lets_no_client_in_is_an_error_unless_it_is_meant() {
+        let partial = telnet("only_from = 127.0.0.");
+        assert_eq!(codes(&partial), ["E 7 only-from-empty", "E 7 address"]);
+        let told: Vec<_> = partial
+            .problems
+            .iter()
+            .map(|one| &one.message[..])
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "telnet: no word of only_from is left that lets a client in, so that every client is refused",
+                "`127.0.0.` is neither an address nor a name: it lets no client in",
+            ]
+        );
+        assert_eq!(partial.problems[1].help, "write 127.0.0.0/24");
+        assert_eq!(codes(&telnet("only_from =")), ["N 7 only-from-empty"]);
+        let other = telnet("only_from = 127.0.0. 10.0.0.1");
+        assert_eq!(codes(&other), ["E 7 address"]);
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn lists_are_replaced_added_to_and_removed_from() {
 #[test]
 fn unknown_names_are_guessed() {
     let help = |line: &str| telnet(line).problems[0].help.clone();
-    assert_eq!(help("log_on_failer = HOST"), "write log_on_failure");
+    assert_eq!(help("log_on_failer = HOST"), "did you mean log_on_failure?");
     assert_eq!(help("rlimit_nofile = 3"), "write rlimit_files");
     assert!(help("seccomp_whitelist = x").contains("xinetd.conf(5)"));
 }

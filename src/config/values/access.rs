@@ -57,7 +57,10 @@ impl AddressList {
 /// A word that means nothing lets no one in, here as in xinetd; the others count.
 pub(crate) fn only_from(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     let list = modified(values.copied.only_from.take(), given, |given, fault| {
-        given.problems.push(fault);
+        given.problems.push(Problem {
+            message: format!("{}: it lets no client in", fault.message),
+            ..fault
+        });
         Ok(())
     })?;
     values.copied.only_from = Some(list);
@@ -259,7 +262,7 @@ mod tests {
             "only_from = 10.1.2.3 .example.com\nonly_from += 10.1.2.0/24 ::1\nonly_from -= 10.1.2.0/24 .example.com",
         ));
         assert_eq!(allowed(&service), ["10.1.2.3/32", "::1/128"]);
-        let empty = clean(telnet("only_from ="));
+        let empty = only(telnet("only_from ="));
         assert_eq!(
             empty.access.only_from,
             Some(Vec::new()),

@@ -1,8 +1,12 @@
 //! `log_type`, `log_on_success`, `log_on_failure` and the banners (semantics, sections 2 and 5).
 
+use std::path::Path;
+
 use super::super::report::quoted;
 use super::vocabulary::{Words, meaning, modified, unknown};
 use super::{Given, Parsed, Values, number};
+use crate::bytes::ByteString;
+use crate::problem::Severity;
 use crate::service::{Facility, FailureFlags, Level, LogTarget, SizeLimits, SuccessFlags};
 
 const PID: u32 = 1;
@@ -123,10 +127,35 @@ pub(crate) fn log_type(values: &mut Values, given: &mut Given<'_>) -> Parsed {
         Kind::Syslog => syslog(given)?,
         Kind::File => LogTarget::File {
             limits: limits(given)?,
-            path: given.path_of(given.word(1)),
+            path: file(given),
         },
     });
     Ok(())
+}
+
+/// Directories in which no log file can be: the root directory itself, which the coordinator can't write
+/// without all that is below it, and file systems whose files are the kernel's.
+const KERNELS: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+/// The path of `FILE`.
+fn file(given: &mut Given<'_>) -> ByteString {
+    let word = given.word(1);
+    let path = given.path_of(word);
+    let file = path.as_path();
+    let is_in_root = file.parent() == Some(Path::new("/"));
+    if is_in_root || KERNELS.iter().any(|directory| file.starts_with(directory)) {
+        given.remark(
+            &word,
+            Severity::Warning,
+            "log-file-place",
+            format!(
+                "{} can't be a log file, so that the journal alone has the lines",
+                quoted(path.as_bytes())
+            ),
+            "write a path such as /var/log/xinetd.log, or SYSLOG daemon",
+        );
+    }
+    path
 }
 
 /// `SYSLOG facility [level]`.
@@ -222,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_file_has_limits_and_the_hard_one_follows_from_the_soft_one() {
-        let limits = |line: &str| match clean(telnet(&format!("log_type = FILE /f {line}")))
+        let limits = |line: &str| match clean(telnet(&format!("log_type = FILE /d/f {line}")))
             .logging
             .target
         {
@@ -244,6 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_can_never_be_written_is_told() {
+        for path in ["/xinetd.log", "/dev/null"] {
+            let configuration = telnet(&format!("log_type = FILE {path}"));
+            assert_eq!(codes(&configuration), ["W 7 log-file-place"], "{path}");
+        }
+        clean(telnet("log_type = FILE /var/log/xinetd.log"));
+        clean(telnet("log_type = FILE /devices/log"));
+    }
+
+    #[test]
     fn relative_paths_begin_at_the_root() {
         let configuration = telnet("banner = etc/motd");
         assert_eq!(codes(&configuration), ["W 7 relative-path"]);
@@ -252,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_second_log_type_in_defaults_is_an_error() {
-        let text = "defaults\n{\nlog_type = FILE /a\nlog_type = FILE /b\n}\n";
+        let text = "defaults\n{\nlog_type = FILE /d/a\nlog_type = FILE /d/b\n}\n";
         assert_eq!(codes(&load_text(text)), ["E 4 already-set"]);
     }
 }

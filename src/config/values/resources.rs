@@ -71,7 +71,14 @@ pub(crate) fn load(values: &mut Values, given: &mut Given<'_>) -> Parsed {
             quoted(word.bytes),
             quoted(rest)
         );
-        let help = format!("write {load}");
+        // Many languages have a comma for the point.
+        let fraction = rest.strip_prefix(b",").unwrap_or_default();
+        let help = match str::from_utf8(fraction) {
+            Ok(digits) if !digits.is_empty() && fraction.iter().all(u8::is_ascii_digit) => {
+                format!("write {load}.{digits}")
+            }
+            _ => format!("write {load}"),
+        };
         given.remark(&word, Severity::Warning, "max-load-rest", message, help);
     }
     if !load.is_finite() || load < 0.0 {
@@ -223,7 +230,11 @@ mod tests {
         assert_eq!(clean(telnet("max_load = 2.5")).limits.load, Some(2.5));
         let rest = telnet("max_load = 1.5x");
         assert_eq!(codes(&rest), ["W 7 max-load-rest"]);
+        assert_eq!(rest.problems[0].help, "write 1.5");
         assert_eq!(only(rest).limits.load, Some(1.5));
+        let comma = telnet("max_load = 2,5");
+        assert_eq!(comma.problems[0].help, "write 2.5");
+        assert_eq!(only(comma).limits.load, Some(2.0), "as in xinetd");
         let never = telnet("max_load = nan");
         assert_eq!(codes(&never), ["W 7 max-load-range"]);
         assert_eq!(only(never).limits.load, None);

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::super::address::{inet_aton, is_host_name};
+use super::super::lexer::Word;
 use super::super::report::quoted;
 use super::vocabulary::{Words, bits, one_of};
 use super::{Given, Parsed, Values, number};
 use crate::bytes::ByteString;
+use crate::problem::Severity;
 use crate::service::{Bind, Port, Protocol, RpcRange, SocketType};
 
 /// The bits of `type`.
@@ -33,6 +35,7 @@ pub(crate) mod flag {
     pub(crate) const IPV4: u32 = 1 << 9;
     pub(crate) const IPV6: u32 = 1 << 10;
     pub(crate) const LABELED: u32 = 1 << 11;
+    pub(crate) const DISABLE: u32 = 1 << 12;
 }
 
 const KINDS: Words<u32> = &[
@@ -57,6 +60,7 @@ const FLAGS: Words<u32> = &[
     ("IPv4", flag::IPV4),
     ("IPv6", flag::IPV6),
     ("LABELED", flag::LABELED),
+    ("DISABLE", flag::DISABLE),
 ];
 
 /// `type`.
@@ -66,8 +70,26 @@ pub(crate) fn kind(values: &mut Values, given: &mut Given<'_>) -> Parsed {
 }
 
 /// `flags`.
+///
+/// DISABLE, which xinetd.conf(5) had once, is read as `disable = yes`: xinetd itself takes the word for a
+/// bad value and switches the service off for it, until a later `disable = no`.
 pub(crate) fn flags(values: &mut Values, given: &mut Given<'_>) -> Parsed {
-    values.flags = Some(bits(given, FLAGS)?);
+    let flags = bits(given, FLAGS)?;
+    values.flags = Some(flags);
+    if flags & flag::DISABLE != 0 {
+        values.disable = Some(true);
+        let is_it = |word: &&Word<'_>| word.bytes.eq_ignore_ascii_case(b"DISABLE");
+        if let Some(word) = given.words.iter().find(is_it) {
+            let message = "DISABLE is read as disable = yes, and the service is switched off";
+            given.remark(
+                word,
+                Severity::Note,
+                "disable-flag",
+                message,
+                "write disable = yes",
+            );
+        }
+    }
     Ok(())
 }
 
@@ -117,7 +139,7 @@ pub(crate) fn port(values: &mut Values, given: &mut Given<'_>) -> Parsed {
         let message = format!("{} is not a port number", quoted(word.bytes));
         let help = match named {
             Some(port) => format!("write {port}"),
-            None => "write a number from 0 to 65535".to_owned(),
+            None => "write a number from 1 to 65535".to_owned(),
         };
         return Err(given.fault(&word, message, help));
     };
@@ -268,6 +290,11 @@ mod tests {
     fn a_named_port_is_told_by_number() {
         let configuration = telnet("port = http");
         assert_eq!(configuration.problems[0].help, "write 80");
+        let unknown = telnet("port = abc");
+        assert_eq!(
+            unknown.problems[0].help, "write a number from 1 to 65535",
+            "0 is refused"
+        );
         assert!(telnet("port = 65536").services.is_empty());
         assert!(telnet("port = -1").services.is_empty());
     }
@@ -300,7 +327,18 @@ mod tests {
     fn words_that_stand_twice_and_words_that_do_not_exist() {
         assert_eq!(codes(&telnet("flags = REUSE reuse")), ["N 7 repeated-word"]);
         let unknown = telnet("flags = NODELEY");
-        assert_eq!(unknown.problems[0].help, "write NODELAY");
+        assert_eq!(unknown.problems[0].help, "did you mean NODELAY?");
         assert!(unknown.services.is_empty());
+    }
+
+    #[test]
+    fn the_flag_disable_switches_off_until_a_later_disable_does_not() {
+        let off = telnet("flags = NODELAY DISABLE");
+        assert_eq!(codes(&off), ["N 7 disable-flag"]);
+        assert!(!off.services[0].enabled && off.services[0].flags.nodelay);
+        let before = telnet("disable = no\nflags = DISABLE");
+        assert!(!before.services[0].enabled, "as in xinetd");
+        let behind = telnet("flags = DISABLE\ndisable = no");
+        assert!(behind.services[0].enabled, "as in xinetd");
     }
 }

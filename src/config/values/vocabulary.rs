@@ -65,7 +65,7 @@ pub(crate) fn unknown<T>(given: &Given<'_>, word: &Word<'_>, words: Words<T>) ->
     let names = || words.iter().map(|(name, _)| *name);
     let message = format!("{} is not a value of {}", quoted(word.bytes), given.name);
     let help = match nearest(word.bytes, names()) {
-        Some(name) => format!("write {name}"),
+        Some(name) => format!("did you mean {name}?"),
         None => format!("the values are {}", names().collect::<Vec<_>>().join(", ")),
     };
     given.fault(word, message, help)

@@ -15,16 +15,18 @@ use std::path::Path;
 use clap::{Args, value_parser};
 use serde::Serialize;
 
+use super::applied::{CHANGED, Unapplied};
 use super::arguments::View;
 use super::layout::fold;
 use super::listening::{Listening, enabled_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, Failure, GOOD, Output, WIDTH};
+use super::pauses::Pauses;
 use super::show::heading;
+use super::time::span;
 use crate::config::DiskTree;
 use crate::policy::HostName;
 use crate::problem::printable;
-use crate::reconcile::Trouble;
 use crate::service::MinuteOfDay;
 use crate::translate::Standing;
 
@@ -38,8 +40,8 @@ use walk::walk;
 /// service runs is given by options: without them the machine has the time and the load that it has,
 /// and no server runs. The name of the client is looked up where a rule asks for it.
 ///
-/// Exit status: 0 if the client gets its server, 1 if it does not, 2 if there is no such service or
-/// it is not served.
+/// Exit status: 0 if the client gets its server, 1 if it does not, 2 if there is no such service, if
+/// it is not served, or if it can't be told: root alone may see the bans.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// The id of the service, or to tell apart several with one id, its socket unit.
@@ -95,7 +97,8 @@ struct Explained {
     enabled: bool,
     address: String,
     name: Option<String>,
-    admitted: bool,
+    /// None where that is not known.
+    admitted: Option<bool>,
     reason: Option<&'static str>,
     checks: Vec<Check>,
 }
@@ -120,7 +123,9 @@ struct Line {
 pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
     let root = arguments.view.root.clone();
     let machine = Machine::read(root.clone())?;
-    let found = machine.find(&arguments.id)?;
+    let unapplied = Unapplied::look(root.as_deref(), &machine);
+    let found = machine.find(&arguments.id);
+    let found = found.map_err(|failure| unapplied.with_hint(&arguments.id, failure))?;
     if let Some(found) = found
         .iter()
         .find(|found| !matches!(found.standing(), Standing::Served { .. }))
@@ -137,12 +142,22 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
     let units = found.iter();
     let units = units.filter_map(|found| enabled_unit(found.standing()));
     let listening = Listening::look(root.as_deref(), units);
+    let pauses = Pauses::look(root.as_deref());
     for found in &found {
-        let trouble = found.unit().and_then(|unit| listening.trouble(unit));
-        verdicts.push(match trouble {
-            Some(trouble) => silent(trouble),
-            None => walk(found, &machine, &tree, &mut client)?,
-        });
+        let unit = found.unit().unwrap_or_default();
+        let mut verdict = match (listening.trouble(unit), pauses.of(unit)) {
+            (Some(trouble), _) => unreached(trouble.to_string()),
+            (None, Some(seconds)) => unreached(format!(
+                "cps has paused the service for {} more: each connection is reset",
+                span(seconds)
+            )),
+            (None, None) => walk(found, &machine, &tree, &mut client)?,
+        };
+        if unapplied.is_applied(unit) == Some(false) {
+            let detail = format!("{CHANGED}; the checks below are those of the files");
+            verdict.begin_with("files", detail);
+        }
+        verdicts.push(verdict);
     }
     if arguments.view.json {
         let services = found.iter().zip(&verdicts);
@@ -159,14 +174,19 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
             print(found, verdict, &client, out)?;
         }
     }
-    let admitted = verdicts.iter().all(Verdict::admits);
-    Ok(u8::from(!admitted))
+    if !verdicts.iter().all(Verdict::admits) {
+        return Ok(1);
+    }
+    match verdicts.iter().find_map(|verdict| verdict.open) {
+        Some(why) => Err(Failure::unanswered(why)),
+        None => Ok(0),
+    }
 }
 
-/// What becomes of a client where no socket listens.
-fn silent(trouble: &Trouble) -> Verdict {
+/// What becomes of a client that gets no connection, or none that lasts.
+fn unreached(why: String) -> Verdict {
     let mut verdict = Verdict::default();
-    verdict.note("listener", Outcome::Refused, trouble.to_string(), None);
+    verdict.note("listener", Outcome::Refused, why, None);
     verdict.refused = Some("no connection");
     verdict
 }
@@ -190,7 +210,7 @@ fn explained(found: &Found<'_>, verdict: &Verdict, client: &Client) -> Explained
         enabled: found.service.enabled,
         address: client.address.to_string(),
         name: client.known_name().map(str::to_owned),
-        admitted: verdict.admits(),
+        admitted: verdict.answer(),
         reason: verdict.refused,
         checks: verdict.steps.iter().map(check).collect(),
     }
@@ -230,9 +250,10 @@ fn print(
         let indent = format!("\n{:DETAIL$}", "");
         writeln!(out, "  {:14}  {word}{}", step.check, lines.join(&indent))?;
     }
-    let (style, verdict) = match verdict.refused {
-        None => (GOOD, "admitted".to_owned()),
-        Some(reason) => (BAD, format!("refused: {reason}")),
+    let (style, verdict) = match (verdict.refused, verdict.open) {
+        (None, None) => (GOOD, "admitted".to_owned()),
+        (None, Some(why)) => (BAD, format!("not known: {why}")),
+        (Some(reason), _) => (BAD, format!("refused: {reason}")),
     };
     writeln!(out, "  {}", out.paint(style, verdict))
 }

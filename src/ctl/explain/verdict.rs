@@ -10,6 +10,8 @@ pub(super) struct Verdict {
     pub(super) steps: Vec<Step>,
     /// The reason in the words of the log, if it is refused.
     pub(super) refused: Option<&'static str>,
+    /// What would have to be known, and how it can be, if it is not refused anyway.
+    pub(super) open: Option<&'static str>,
 }
 
 /// One check.
@@ -78,6 +80,14 @@ impl Outcome {
 }
 
 impl Verdict {
+    /// Whether the client gets its server, as far as that can be told.
+    pub(super) fn answer(&self) -> Option<bool> {
+        match (self.admits(), self.open) {
+            (true, Some(_)) => None,
+            (admits, _) => Some(admits),
+        }
+    }
+
     pub(super) fn admits(&self) -> bool {
         self.refused.is_none()
     }
@@ -96,6 +106,17 @@ impl Verdict {
             detail: detail.into(),
             rule,
         });
+    }
+
+    /// Notes before all checks what the reader is to know of them.
+    pub(super) fn begin_with(&mut self, check: &'static str, detail: impl Into<String>) {
+        let step = Step {
+            check,
+            result: Outcome::Found,
+            detail: detail.into(),
+            rule: None,
+        };
+        self.steps.insert(0, step);
     }
 
     /// Notes the check that refuses.

@@ -1,5 +1,6 @@
 //! The way of a client through the checks of the helper.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 
 use super::super::machine::{Found, Machine};
@@ -154,8 +155,13 @@ fn sense(sensor: &Sensor, peer: IpAddr) -> String {
 fn bans(_: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Verdict) {
     match client.bans.find(peer, client.now) {
         Err(error) => {
-            let detail = format!("only root may look at the table of bans ({error})");
+            let detail = match error.kind() {
+                ErrorKind::PermissionDenied => "root alone may see the bans".to_owned(),
+                _ => format!("the table of bans can't be read: {error}"),
+            };
             verdict.note("bans", Outcome::Unknown, detail, None);
+            verdict.open =
+                Some("whether the client is banned is not known; run the command as root");
         }
         Ok(None) => verdict.note("bans", Outcome::Passed, "not banned", None),
         Ok(Some(until)) => {

@@ -114,9 +114,17 @@ impl<'t> Edits<'t> {
 fn in_the_way(service: &Service) -> String {
     let id = printable(&service.id.to_text());
     let mut lines = service.attributes.iter().rev();
-    let list =
-        lines.find(|line| matches!(line.attribute, Attribute::Enabled | Attribute::Disabled));
+    let list = lines.find(|line| match line.attribute {
+        Attribute::Enabled | Attribute::Disabled => true,
+        Attribute::Flags => service.flags.disable,
+        _ => false,
+    });
     match list {
+        Some(line) if line.attribute == Attribute::Flags => format!(
+            "{id} ({}) is off by DISABLE in its flags; take it away there, \
+             and call `xinetdctl enable {id}` again",
+            at(&service.place)
+        ),
         Some(line) if line.attribute == Attribute::Enabled => format!(
             "{id} is not among the services that enabled names in {}; add it there, \
              and call `xinetdctl enable {id}` again",

@@ -4,13 +4,12 @@ mod edits;
 mod file;
 
 use std::io::Write;
-use std::path::Path;
 
 use serde::Serialize;
 
 use super::arguments::ServiceArgs;
 use super::list;
-use super::machine::Machine;
+use super::machine::{Machine, is_here};
 use super::output::{Done, Failure, Output};
 use crate::bus::systemd::{Verb, apply};
 use crate::config::DiskTree;
@@ -18,9 +17,6 @@ use crate::problem::{Place, printable};
 use crate::translate::Standing;
 
 use edits::Edits;
-
-/// There while systemd runs the machine (sd_booted(3)).
-const BOOTED: &str = "/run/systemd/system";
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
@@ -52,9 +48,8 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
         })?;
     }
     let (units, unserved) = units(&outcome, &arguments.id);
-    let is_here = root.is_none_or(|root| root == Path::new("/"));
     let verb = if enabled { Verb::Start } else { Verb::Stop };
-    let applied = match is_here && Path::new(BOOTED).exists() {
+    let applied = match is_here(root.as_deref()) {
         true => Some(apply(verb, &units)),
         false => None,
     };

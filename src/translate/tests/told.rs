@@ -207,3 +207,45 @@ fn of_many_services_each_is_told_in_order() {
         .collect();
     assert_eq!(told, [("not-served", 120), ("not-served", 160)]);
 }
+
+/// What becomes of an attribute, in the words of the report.
+fn fates_of(attribute: Attribute, change: fn(&mut Service)) -> Vec<String> {
+    let mut foo = service("foo");
+    change(&mut foo);
+    let fates = fate::fates(attribute, &foo, &[]);
+    let words = fates.into_iter().map(|fate| match fate {
+        Fate::Unit { directives } => directives.to_owned(),
+        Fate::Generator { what } | Fate::Helper { what } => what.to_owned(),
+        Fate::NoEffect { why } => format!("no effect: {why}"),
+        Fate::NotServed { why } => why,
+    });
+    words.collect()
+}
+
+#[test]
+fn each_flag_has_a_fate_of_its_own() {
+    let fates = |change| fates_of(Attribute::Flags, change);
+    assert_eq!(
+        fates(|foo| {
+            foo.flags.nameinargs = true;
+            foo.flags.family = true;
+            foo.flags.reuse = true;
+        }),
+        [
+            "no effect: systemd sets SO_REUSEADDR on each socket without REUSE too",
+            "passes the first word of server_args as the server's argv[0]",
+            "ListenStream=",
+        ]
+    );
+}
+
+#[test]
+fn a_limit_that_is_none_refuses_nothing() {
+    let none = ["no effect: with this value there is no limit"];
+    assert_eq!(fates_of(Attribute::Instances, |_| {}), none);
+    assert_eq!(fates_of(Attribute::Cps, |foo| foo.limits.rate = None), none);
+    let some = fates_of(Attribute::Instances, |foo| {
+        foo.limits.instances = Limit::AtMost(0);
+    });
+    assert_eq!(some, ["refuses connections by it"]);
+}

@@ -6,6 +6,12 @@ use crate::scenario::Scenario;
 const IDENTD: &str = "#!/bin/sh\nread -r ports\n\
                       printf '%s : USERID : UNIX : joe\\r\\n' \"${ports%?}\"\n";
 
+/// One that ends its line in LF alone, and one that knows no user.
+const IDENTD_BARE: &str = "#!/bin/sh\nread -r ports\n\
+                           printf '%s : USERID : UNIX : joe\\n' \"${ports%?}\"\n";
+const IDENTD_EMPTY: &str = "#!/bin/sh\nread -r ports\n\
+                            printf '%s : USERID : \\r\\n' \"${ports%?}\"\n";
+
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "ident-user",
@@ -37,9 +43,9 @@ service probe
         files: &[("/usr/local/bin/identd", IDENTD, 0o755)],
         act: |stage| {
             stage.hear("10.1.2.3", 7001)?;
-            stage.log()?;
+            stage.log_in_order()?;
             stage.hear("10.1.3.3", 7001)?;
-            stage.log()
+            stage.log_in_order()
         },
         ..Scenario::SAME
     },
@@ -74,9 +80,9 @@ service probe
         files: &[("/usr/local/bin/identd", IDENTD, 0o755)],
         act: |stage| {
             stage.hear("10.1.2.3", 7001)?;
-            stage.log()?;
+            stage.log_in_order()?;
             stage.hear("10.1.3.3", 7001)?;
-            stage.log()
+            stage.log_in_order()
         },
         differs: &["S23"],
     },
@@ -111,8 +117,59 @@ service probe
         files: &[("/usr/local/bin/identd", IDENTD, 0o755)],
         act: |stage| {
             stage.hear("10.1.2.3", 7001)?;
-            stage.log()
+            stage.log_in_order()
         },
         ..Scenario::SAME
+    },
+    Scenario {
+        name: "ident-odd-answers",
+        section: "5.6",
+        claim: "an answer without CR LF at its end, or without a user, identifies nobody",
+        configuration: "\
+service identd
+{
+	id = identd-bare
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 113
+	bind = 10.1.2.3
+	user = nobody
+	server = /usr/local/bin/identd-bare
+}
+service identd
+{
+	id = identd-empty
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 113
+	bind = 10.1.3.3
+	user = nobody
+	server = /usr/local/bin/identd-empty
+}
+service probe
+{
+	type = UNLISTED
+	socket_type = stream
+	wait = no
+	port = 7001
+	user = root
+	server = PROBE/argv
+	log_type = SYSLOG daemon
+	log_on_success = HOST USERID
+}
+",
+        files: &[
+            ("/usr/local/bin/identd-bare", IDENTD_BARE, 0o755),
+            ("/usr/local/bin/identd-empty", IDENTD_EMPTY, 0o755),
+        ],
+        act: |stage| {
+            stage.hear("10.1.2.3", 7001)?;
+            stage.log_in_order()?;
+            stage.hear("10.1.3.3", 7001)?;
+            stage.log_in_order()
+        },
+        differs: &["S25"],
     },
 ];

@@ -12,7 +12,7 @@ use super::super::convert;
 use super::converted::converted;
 use super::inetd;
 use crate::problem::Place;
-use crate::service::Service;
+use crate::service::{Flags, Service};
 
 /// A service without what differs between an entry and its block: the places.
 fn meaning(service: &Service) -> Service {
@@ -24,6 +24,11 @@ fn meaning(service: &Service) -> Service {
             length: 0,
         },
         attributes: Vec::new(),
+        // The argv says what is meant by it.
+        flags: Flags {
+            nameinargs: false,
+            ..service.flags
+        },
         ..service.clone()
     }
 }

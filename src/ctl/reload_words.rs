@@ -1,0 +1,148 @@
+//! What `xinetdctl reload` says of the files, and of what it does not do.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use super::check::{self, Check};
+use super::output::{BAD, Output};
+use super::reload::Served;
+use crate::bus::client;
+use crate::problem::{Problem, Severity, printable};
+
+/// The codes of lines that xinetd and the bridge ignore: what they were to restrict is not restricted.
+const IGNORED: [&str; 7] = [
+    "unknown-attribute",
+    "not-in-defaults",
+    "not-in-service",
+    "value-count",
+    "trailing-comment",
+    "operator",
+    "already-set",
+];
+
+/// How many ignored lines are told: they may have been there for years.
+const MOST_IGNORED: usize = 20;
+
+/// What a reload says of the files: errors, and lines that are ignored.
+pub(super) fn told(checks: &[Check]) -> impl Iterator<Item = &Problem> {
+    let problems = checks.iter().flat_map(|check| &check.problems);
+    problems.filter(|problem| problem.severity == Severity::Error || is_ignored(problem))
+}
+
+fn is_ignored(problem: &Problem) -> bool {
+    problem.severity == Severity::Warning && IGNORED.contains(&problem.code)
+}
+
+/// Prints them, and how many warnings there are besides.
+pub(super) fn print_problems(checks: &[Check], out: &mut Output<'_>) -> io::Result<()> {
+    let mut ignored = 0;
+    for check in checks {
+        for problem in told(std::slice::from_ref(check)) {
+            ignored += usize::from(is_ignored(problem));
+            if is_ignored(problem) && ignored > MOST_IGNORED {
+                continue;
+            }
+            let line = check.sources.line(&problem.place);
+            writeln!(out, "{}", problem.render(line))?;
+        }
+    }
+    let warnings = check::Counts::of(checks).warnings;
+    let more = warnings.saturating_sub(ignored.min(MOST_IGNORED));
+    if more > 0 {
+        let warnings = if more == 1 { "warning" } else { "warnings" };
+        writeln!(out, "{more} {warnings} more: `xinetdctl check` shows them.")?;
+    }
+    Ok(())
+}
+
+/// How many sessions each unit has, as far as the coordinator knows.
+pub(super) fn sessions() -> HashMap<String, u64> {
+    let rows = client::list_services().map_or_else(|_| Vec::new(), |(rows, _)| rows);
+    rows.into_iter()
+        .map(|row| (row.unit, row.running))
+        .collect()
+}
+
+/// Says what would be stopped, and how it can be done all the same.
+pub(super) fn print_refusal(
+    endangered: &[&Served],
+    sessions: &HashMap<String, u64>,
+    out: &mut Output<'_>,
+) -> io::Result<()> {
+    let begin = "Nothing was applied. With the files as they are these would no longer be served:";
+    writeln!(out, "{}", out.paint(BAD, begin))?;
+    for Served { unit, file, .. } in endangered {
+        let sessions = match sessions.get(unit) {
+            None | Some(0) => String::new(),
+            Some(1) => ", and 1 session would end".to_owned(),
+            Some(number) => format!(", and {number} sessions would end"),
+        };
+        let line = format!(
+            "  {unit}.socket of {} would be closed{sessions}",
+            file.display()
+        );
+        writeln!(out, "{}", printable(&line))?;
+    }
+    writeln!(
+        out,
+        "Correct the errors and reload again. `xinetdctl reload --force` stops these services,\n\
+         and applies the rest of the files."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::check::tests::sample;
+    use super::*;
+    use crate::ctl::output::Screen;
+
+    #[test]
+    fn a_refusal_says_what_would_be_closed_and_how_many_sessions_would_end() {
+        let served = |unit: &str| Served {
+            unit: unit.into(),
+            id: unit.into(),
+            file: Path::new("/etc/xinetd.d/foo").into(),
+        };
+        let all = [served("a"), served("b")];
+        let sessions = HashMap::from([("a".to_owned(), 2), ("b".to_owned(), 0)]);
+        let mut text = Vec::new();
+        let mut out = Output::new(&mut text, Screen::default());
+        print_refusal(&all.iter().collect::<Vec<_>>(), &sessions, &mut out).unwrap();
+        out.flush().unwrap();
+        drop(out);
+        let expected = "\
+Nothing was applied. With the files as they are these would no longer be served:
+  a.socket of /etc/xinetd.d/foo would be closed, and 2 sessions would end
+  b.socket of /etc/xinetd.d/foo would be closed
+Correct the errors and reload again. `xinetdctl reload --force` stops these services,
+and applies the rest of the files.
+";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn lines_that_are_ignored_are_told_and_other_warnings_counted() {
+        let mut check = sample();
+        let other = Problem {
+            code: "quotes",
+            ..check.problems[0].clone()
+        };
+        check.problems.push(other);
+        let mut text = Vec::new();
+        let mut out = Output::new(&mut text, Screen::default());
+        print_problems(&[check], &mut out).unwrap();
+        out.flush().unwrap();
+        drop(out);
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            text.contains(":3:2: warning: `cps` takes 2 values"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\n1 warning more: `xinetdctl check` shows them.\n"),
+            "{text}"
+        );
+    }
+}
