@@ -80,9 +80,18 @@ impl Suite {
         match self {
             // It and xinetd exclude each other.
             Self::Bench => Some("openbsd-inetd"),
-            // It and the inetd that rstatd brings along exclude each other.
-            Self::Trixie => Some("xinetd"),
-            Self::Bookworm | Self::Broker | Self::Software | Self::Conformance => None,
+            Self::Bookworm | Self::Trixie | Self::Broker | Self::Software | Self::Conformance => {
+                None
+            }
+        }
+    }
+
+    /// A package that is not installed, but lies in /opt as an archive.
+    fn archive(self) -> Option<&'static str> {
+        match self {
+            // What installs and removes it in a container that runs.
+            Self::Bookworm | Self::Trixie => Some("xinetd"),
+            Self::Broker | Self::Software | Self::Conformance | Self::Bench => None,
         }
     }
 
@@ -90,7 +99,7 @@ impl Suite {
     pub(crate) fn root(self) -> Result<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.packages().hash(&mut hasher);
-        if let Some(package) = self.unpacked() {
+        if let Some(package) = self.archive() {
             package.hash(&mut hasher);
         }
         let roots = cache().join("roots");
@@ -125,6 +134,11 @@ impl Suite {
                  dpkg -x {package}_*.deb /opt/{package}'"
             )
         });
+        let download = self.archive().map(|package| {
+            format!(
+                "--customize-hook=chroot \"$1\" sh -c 'cd /opt && apt-get -q download {package}'"
+            )
+        });
         let output = context(
             Command::new("mmdebstrap")
                 .args(["--variant=minbase", "--quiet"])
@@ -132,6 +146,7 @@ impl Suite {
                 .arg(format!("--include={}", self.packages()))
                 .arg(format!("--essential-hook={no_starts}"))
                 .args(unpack)
+                .args(download)
                 .arg(self.distribution())
                 .arg(&unfinished)
                 .output(),
