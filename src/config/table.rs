@@ -124,6 +124,7 @@ pub static TABLE: &[Row] = table! {
                 and IPv4 alone on a machine without IPv6."),
             ("LABELED", "The service is not served: write a socket unit with Accept=yes and \
                 SELinuxContextFromNet=yes."),
+            ("DISABLE", "The same as `disable = yes`. xinetd does not know the word and drops the line."),
         ];
     Disable ["disable"], Fixed(1), Service, false, switches::disable,
         "yes | no",

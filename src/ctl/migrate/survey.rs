@@ -95,9 +95,15 @@ impl Survey {
 
     /// The units of services whose ports real xinetd has now.
     pub(super) fn kept(&self) -> BTreeSet<&str> {
-        let has = |endpoint: &Endpoint| self.ports().is_some_and(|ports| ports.contains(endpoint));
-        let kept = self.ours.iter().filter(|(endpoint, _)| has(endpoint));
-        kept.map(|(_, unit)| unit.as_str()).collect()
+        let shared = self.shared();
+        let kept = shared.iter().filter_map(|endpoint| self.ours.get(endpoint));
+        kept.map(String::as_str).collect()
+    }
+
+    /// The ports that real xinetd has now and services have here.
+    pub(super) fn shared(&self) -> BTreeSet<Endpoint> {
+        let has = |endpoint: &&Endpoint| self.ports().is_some_and(|ports| ports.contains(endpoint));
+        self.ours.keys().filter(has).copied().collect()
     }
 
     /// What would no longer be served, in words.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -14,7 +14,7 @@ use crate::bus::systemd::{JobVerb, Systemd};
 use crate::config::DiskTree;
 use crate::ctl::output::Failure;
 use crate::ctl::reload;
-use crate::reconcile::{Endpoint, Real, Trouble, troubles};
+use crate::reconcile::{Endpoint, Real, Trouble, listed, troubles};
 use crate::startup::Startup;
 use crate::sys::process::Process;
 
@@ -104,8 +104,12 @@ pub(super) fn over(survey: &Survey) -> Result<Switched, String> {
         let undo = undo(&[restore_boot(survey), remove_drop_in()]);
         return Ok(Switched::Undone { why, undo });
     }
-    let stopped = stop_real(&mut systemd, survey);
-    let started = stopped.and_then(|()| start_target(&mut systemd, survey.units()));
+    let started = stop_real(&mut systemd, survey).and_then(|ending| {
+        let silent = start_target(&mut systemd, survey.units());
+        // The drop-in is needed until then.
+        ending.map_or(Ok(()), ended)?;
+        silent
+    });
     let (why, silent) = match started {
         Err(why) => (Some(why), Vec::new()),
         Ok(silent) => {
@@ -127,7 +131,8 @@ pub(super) fn over(survey: &Survey) -> Result<Switched, String> {
         restore_boot(survey),
         remove_drop_in(),
         settle(&mut systemd),
-        job(&mut systemd, JobVerb::Start, REAL),
+        // Not a start: a script's unit that has been left in the middle of its stop may be active without a process.
+        job(&mut systemd, JobVerb::Restart, REAL).and_then(|()| has_all(&survey.shared())),
     ]);
     Ok(Switched::Undone { why, undo })
 }
@@ -239,20 +244,31 @@ fn job(systemd: &mut Systemd, verb: JobVerb, unit: &str) -> Result<(), String> {
     done.map_err(|error| format!("{unit}: {error}; `journalctl -u {unit}` says more"))
 }
 
+/// A stop of real xinetd's unit that goes on.
+type Ending = JoinHandle<Result<(), String>>;
+
+/// Waits until the unit is stopped.
+fn ended(ending: Ending) -> Result<(), String> {
+    let stopped = ending.join();
+    stopped.unwrap_or_else(|_| Err(format!("{REAL} may not be stopped")))
+}
+
 /// Stops real xinetd, and returns as soon as its daemon has ended: to wait for the init script would keep the
 /// ports closed.
-fn stop_real(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
+fn stop_real(systemd: &mut Systemd, survey: &Survey) -> Result<Option<Ending>, String> {
     let Some(&daemon) = survey.processes().first() else {
-        return Ok(());
+        return Ok(None);
     };
     let process = Process::open(daemon).map_err(|error| format!("process {daemon}: {error}"))?;
     let units = systemd.units()?;
     let is_unit = units.get(REAL).is_some_and(|unit| unit.active == "active");
+    let mut ending = None;
     if is_unit {
         // It goes on while the sockets are opened.
-        thread::spawn(|| {
-            Systemd::connect().map(|mut systemd| job(&mut systemd, JobVerb::Stop, REAL))
-        });
+        ending = Some(thread::spawn(|| {
+            let mut systemd = Systemd::connect()?;
+            job(&mut systemd, JobVerb::Stop, REAL)
+        }));
     } else {
         let signalled = process.kill(Signal::SIGQUIT);
         signalled.map_err(|error| format!("process {daemon}: {error}"))?;
@@ -260,7 +276,7 @@ fn stop_real(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         match process.has_ended() {
-            Ok(true) => return Ok(()),
+            Ok(true) => return Ok(ending),
             Ok(false) => thread::sleep(PAUSE),
             Err(error) => return Err(format!("process {daemon}: {error}")),
         }
@@ -317,6 +333,16 @@ fn listening(survey: &Survey) -> Result<BTreeSet<Endpoint>, String> {
     let ours = survey.ours().iter();
     let listening = ours.filter(|(_, unit)| !silent.contains_key(*unit));
     Ok(listening.map(|(endpoint, _)| *endpoint).collect())
+}
+
+/// Waits until real xinetd has all of these ports.
+fn has_all(wanted: &BTreeSet<Endpoint>) -> Result<(), String> {
+    let missing = await_real(wanted)?;
+    let missing: Vec<&Endpoint> = missing.iter().collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => Err(format!("real xinetd does not have {}", listed(missing))),
+    }
 }
 
 /// Waits until real xinetd has these ports; those that it does not have in the end.

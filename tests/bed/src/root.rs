@@ -93,9 +93,12 @@ impl Suite {
         match self {
             // It and xinetd exclude each other.
             Self::Bench => Some("openbsd-inetd"),
-            // It and the inetd that rstatd brings along exclude each other.
-            Self::Trixie | Self::Testing => Some("xinetd"),
-            Self::Bookworm | Self::Broker | Self::Software | Self::Conformance => None,
+            Self::Bookworm
+            | Self::Trixie
+            | Self::Testing
+            | Self::Broker
+            | Self::Software
+            | Self::Conformance => None,
         }
     }
 
