@@ -124,7 +124,8 @@ pub static TABLE: &[Row] = table! {
                 and IPv4 alone on a machine without IPv6."),
             ("LABELED", "The service is not served: write a socket unit with Accept=yes and \
                 SELinuxContextFromNet=yes."),
-            ("DISABLE", "The same as `disable = yes`. xinetd does not know the word and drops the line."),
+            ("DISABLE", "The same as `disable = yes`. xinetd takes the word for a bad value, and switches the \
+                service off for that."),
         ];
     Disable ["disable"], Fixed(1), Service, false, switches::disable,
         "yes | no",
