@@ -65,7 +65,7 @@ impl Reader<'_> {
             ASSUMED_CODE,
             spot.stretch(1, 0),
             format!(
-                "{} is not there: it is read as if it said this",
+                "{} is not there: it is read as if it said `{ASSUMED}`",
                 path.display()
             ),
             "write the file, if all services are to have something in common",

@@ -78,7 +78,7 @@ impl<'a> Roots<'a> {
         self.inetd.is_none() && is_missing(tree, self.main) && !self.is_assumed(tree)
     }
 
-    /// Whether xinetd's own file is missing, and read as if it said [`ASSUMED`]: a purge of xinetd's package
+    /// Whether xinetd's own file is missing, and read as if it said `includedir /etc/xinetd.d`: a purge of xinetd's package
     /// removes the file and leaves the services of others in their folder.
     pub fn is_assumed(&self, tree: &dyn FileTree) -> bool {
         self.main == Path::new(MAIN)

@@ -173,8 +173,8 @@ fn a_folder_of_services_does_without_the_first_file() {
         "service left\n{\n\ttype = UNLISTED\n\tport = 7\n\tsocket_type = stream\n\twait = no\n\
          \tuser = 0\n\tserver = /bin/cat\n\tlog_type = SYSLOG daemon\n}\n",
     );
-    let note =
-        "/etc/xinetd.conf:1:1: note: /etc/xinetd.conf is not there: it is read as if it said this";
+    let note = "/etc/xinetd.conf:1:1: note: /etc/xinetd.conf is not there: it is read as if it said \
+                `includedir /etc/xinetd.d`\n";
     for command in ["list", "check"] {
         let ran = purged.run(&[command]).ends_with(0);
         assert!(
