@@ -67,6 +67,8 @@ pub(crate) fn without_real(tree: &Path) -> Result<()> {
     // Debian 12 has the real one for other tests; its name is free on a machine that has changed over.
     for real in [
         "etc/init.d/xinetd",
+        // It would have /etc/inetd.conf served.
+        "etc/default/xinetd",
         "lib/systemd/system/xinetd.service",
         "etc/systemd/system/xinetd.service",
     ] {

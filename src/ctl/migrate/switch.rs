@@ -262,19 +262,22 @@ fn stop_real(systemd: &mut Systemd, survey: &Survey) -> Result<Option<Ending>, S
     let process = Process::open(daemon).map_err(|error| format!("process {daemon}: {error}"))?;
     let units = systemd.units()?;
     let is_unit = units.get(REAL).is_some_and(|unit| unit.active == "active");
-    let mut ending = None;
-    if is_unit {
-        // It goes on while the sockets are opened.
-        ending = Some(thread::spawn(|| {
-            let mut systemd = Systemd::connect()?;
-            job(&mut systemd, JobVerb::Stop, REAL)
-        }));
-    } else {
-        let signalled = process.kill(Signal::SIGQUIT);
-        signalled.map_err(|error| format!("process {daemon}: {error}"))?;
-    }
+    // It goes on while the sockets are opened.
+    let stop = || {
+        let mut systemd = Systemd::connect()?;
+        job(&mut systemd, JobVerb::Stop, REAL)
+    };
+    let ending: Option<Ending> = is_unit.then(|| thread::spawn(stop));
+    let mut is_told = false;
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
+        // Debian's init script does not find one whose pid file is gone, and a restart by it may remove the file:
+        // the old process does so when it ends.
+        if !is_told && ending.as_ref().is_none_or(JoinHandle::is_finished) {
+            // One that has ended meanwhile can't be told, and is seen below.
+            let _ = process.kill(Signal::SIGQUIT);
+            is_told = true;
+        }
         match process.has_ended() {
             Ok(true) => return Ok(ending),
             Ok(false) => thread::sleep(PAUSE),
