@@ -160,6 +160,10 @@ impl Helper {
     }
 
     fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) {
+        if !connection.remote.is_known() {
+            // Its packets have passed the lists (packet_filter.rs).
+            return self.check_libwrap(connection, slot, now);
+        }
         let peer = connection.remote.address.ip();
         match self.access(peer, &connection.known.client, now) {
             Access::Allow => self.check_libwrap(connection, slot, now),

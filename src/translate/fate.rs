@@ -122,6 +122,11 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
             helper("executes it; ConditionFileIsExecutable= of the socket asks for it")
         }
         Attribute::ServerArgs => helper("passes them to the server"),
+        Attribute::OnlyFrom | Attribute::NoAccess
+            if waits(service) && service.socket_type == SocketType::Stream =>
+        {
+            helper("has the kernel drop the packets of others, before the server accepts")
+        }
         Attribute::Instances
         | Attribute::PerSource
         | Attribute::Cps

@@ -40,7 +40,8 @@ use crate::config::{Attribute, Configuration};
 use crate::contain::{Step, contained};
 use crate::halves::in_halves;
 use crate::problem::Problem;
-use crate::service::{Port, Reach, Service};
+use crate::service::{Port, Reach, Service, SocketType};
+use crate::spec::Task;
 
 /// Where xinetd.target lies, which is installed beside the programs.
 const UNITDIR: &str = match option_env!("XINETD_BRIDGE_UNITDIR") {
@@ -119,6 +120,9 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
         .collect();
     let mut switchboard = Switchboard::default();
     for prepared in &mut prepared {
+        if let Ok(servable) = &prepared.servable {
+            switchboard.note(prepared.service, servable);
+        }
         if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable)
             && !switchboard.add(prepared.service, servable, unit)
         {
@@ -271,6 +275,9 @@ fn translate_service(
         (Choice::Ours { unit, instead_of }, Ok(servable)) => {
             if let Some(path) = instead_of {
                 problems.renamed(service, unit, path);
+            }
+            if matches!(servable.task, Task::Wait(_)) && service.socket_type == SocketType::Stream {
+                problems.unknown_names(service);
             }
             if matches!(servable.door, Door::Mux(_)) && switchboard.is_dead() {
                 problems.unreachable(service);

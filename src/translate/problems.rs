@@ -8,6 +8,7 @@ use super::servable::place_of;
 use crate::bytes::ByteString;
 use crate::config::{Attribute, Configuration};
 use crate::options::Options;
+use crate::policy::PacketLists;
 use crate::problem::{Problem, Severity};
 use crate::service::{Service, Serving};
 
@@ -93,6 +94,36 @@ impl Problems {
             ),
             help: "add a service tcpmux with type = INTERNAL".to_owned(),
         });
+    }
+
+    /// Host names in the lists of a server that accepts by itself: xinetd heeds none of its lists.
+    pub(super) fn unknown_names(&mut self, service: &Service) {
+        let lists = PacketLists::new(&service.access, true);
+        let rows = [
+            (
+                lists.allows_names,
+                Attribute::OnlyFrom,
+                "its host names let no client in",
+            ),
+            (
+                lists.denies_names,
+                Attribute::NoAccess,
+                "its host names keep no client out",
+            ),
+        ];
+        for (_, attribute, what) in rows.into_iter().filter(|row| row.0) {
+            self.add(Problem {
+                severity: severity(service, Severity::Warning),
+                code: "names-unknown",
+                place: place_of(service, attribute).clone(),
+                message: format!(
+                    "{}: with wait = yes {} is a filter of packets, which have no names: {what}",
+                    service.id.to_text(),
+                    attribute.name()
+                ),
+                help: "write addresses, or have the server itself look at names".to_owned(),
+            });
+        }
     }
 
     /// What is not served or not enforced, at its place.
