@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::bans::BansCommand;
 use super::convert::ConvertArgs;
+use super::eject::EjectArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
 use super::reload::ReloadArgs;
@@ -32,8 +33,8 @@ pub(super) enum Command {
     /// Print all services: where each listens, and what becomes of it.
     ///
     /// STATE is `on` for a service whose socket xinetd.target starts, `off` for one that is switched
-    /// off, `native` where a unit of the administrator has its name, and `not served` with the reason
-    /// where there are no units.
+    /// off, `native` where a unit of the administrator has its name, `masked` and `ejected` with the unit
+    /// file that makes it so, and `not served` with the reason where there are no units.
     ///
     /// Exit status: 0, or 2 if the configuration can't be read.
     List(View),
@@ -65,6 +66,7 @@ pub(super) enum Command {
     ///
     /// Exit status: 0 if it is off, 1 if it is not, 2 if there is no such service.
     Disable(ServiceArgs),
+    Eject(EjectArgs),
     Check(CheckArgs),
     Convert(ConvertArgs),
     Reload(ReloadArgs),

@@ -204,7 +204,7 @@ fn once(done: Vec<reconcile::Done>) -> Vec<reconcile::Done> {
 
 /// Waits until xinetd-reconcile has done what the reload asks for. The path unit starts it as well, and
 /// a run that has begun before the reload goes on for what that has brought.
-fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
+pub(super) fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
     let specs = SpecDirectory::usual();
     let (stamp, seen) = (specs.path().join(STAMP), specs.path().join(SEEN));
     loop {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::name::UnitName;
+use super::name::{Native, UnitName};
 use super::report::{ServiceReport, Standing};
 use super::servable::place_of;
 use crate::bytes::ByteString;
@@ -59,13 +59,40 @@ impl Problems {
         }
     }
 
-    pub(super) fn native(&mut self, service: &Service, unit: &UnitName, path: &Path) {
+    pub(super) fn native(
+        &mut self,
+        service: &Service,
+        unit: &UnitName,
+        path: &Path,
+        native: Native,
+    ) {
+        let (id, path) = (service.id.to_text(), path.display());
+        let (code, message, help) = match native {
+            Native::Own => (
+                "native-unit",
+                format!("{path} takes the place of {unit}"),
+                "remove one of the two if that is not meant".to_owned(),
+            ),
+            Native::Mask => (
+                "masked-unit",
+                format!("{id} is masked by {path}, and not served"),
+                match path.to_string().rsplit_once('/') {
+                    Some((_, name)) => format!("`systemctl unmask {name}` brings it back"),
+                    None => String::new(),
+                },
+            ),
+            Native::Ejected => (
+                "ejected",
+                format!("{id} was ejected to {path}: what stands here has no effect"),
+                format!("change {path}, or remove this service"),
+            ),
+        };
         self.add(Problem {
             severity: Severity::Note,
-            code: "native-unit",
+            code,
             place: service.place.clone(),
-            message: format!("{} takes the place of {unit}", path.display()),
-            help: "remove one of the two if that is not meant".to_owned(),
+            message,
+            help,
         });
     }
 

@@ -9,6 +9,8 @@ use super::sandbox::Confinement;
 use super::unit::{Plain, Value};
 use crate::bans;
 use crate::config::FileTree;
+#[cfg(feature = "accept")]
+use crate::ejected::SPECS;
 use crate::options::Options;
 
 /// Where below /run each unit has a RuntimeDirectory.
@@ -73,6 +75,15 @@ impl SpecDirectory {
         Self {
             path: PATH.into(),
             plain: Plain::literal(PATH),
+        }
+    }
+
+    /// The one of ejected services.
+    #[cfg(feature = "accept")]
+    pub fn ejected() -> Self {
+        Self {
+            path: SPECS.into(),
+            plain: Plain::literal(SPECS),
         }
     }
 

@@ -9,6 +9,7 @@ mod bed;
 mod boot;
 mod bus;
 mod compromise;
+mod eject;
 mod faults;
 mod ident;
 mod inetd;
@@ -87,6 +88,7 @@ fn main() {
         bus::SCENARIOS,
         scale::SCENARIOS,
         switch::SCENARIOS,
+        eject::SCENARIOS,
         faults::SCENARIOS,
     ];
     // What goes over the bus goes over the other one as well.
@@ -137,6 +139,10 @@ fn alone(suite: Suite) -> Vec<Alone> {
                 own::taken_at_boot,
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
+            (
+                "an_ejected_service_outlives_the_bridge",
+                eject::outlives_the_bridge,
+            ),
             ("a_thousand_new_services_start_at_once", scale::thousand),
         ]);
     }

@@ -1,7 +1,7 @@
 //! `xinetdctl enable` and `disable`: one word in a file, and a socket.
 
-mod edits;
-mod file;
+pub(super) mod edits;
+pub(super) mod file;
 
 use std::io::Write;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::translate::Standing;
 use edits::Edits;
 
 /// There while systemd runs the machine (sd_booted(3)).
-const BOOTED: &str = "/run/systemd/system";
+pub(super) const BOOTED: &str = "/run/systemd/system";
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
