@@ -1,19 +1,42 @@
-//! What the generator has written, as those see it who work with what systemd runs.
+//! What the generator and `xinetdctl eject` have written, for programs that work with what systemd runs.
 #![forbid(unsafe_code)]
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
+use crate::ejected::{self, UNITS, has_mark};
 use crate::spec::{MAX_SPEC, Spec};
 use crate::translate::{LOG_FILES, SpecDirectory};
 
-/// The units of all services, without suffix and in their order; none where there is nothing.
+/// The units that the generator has written, without suffix and in their order; none where there is
+/// nothing.
 ///
 /// # Errors
 /// If the directory can't be read.
 pub fn units() -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(SpecDirectory::usual().path()) {
+    units_in(&SpecDirectory::usual())
+}
+
+/// The same of the ejected services that have helpers.
+///
+/// # Errors
+/// As [`units`].
+pub fn ejected_units() -> io::Result<Vec<String>> {
+    let mut units = units_in(&SpecDirectory::ejected())?;
+    units.retain(|unit| is_ejected(unit));
+    Ok(units)
+}
+
+/// Whether the service of a unit, by the unit's name without suffix, was ejected.
+pub fn is_ejected(unit: &str) -> bool {
+    let socket = Path::new(UNITS).join(format!("{unit}.socket"));
+    fs::read(socket).is_ok_and(|text| has_mark(&text))
+}
+
+fn units_in(specs: &SpecDirectory) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(specs.path()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
@@ -28,17 +51,25 @@ pub fn units() -> io::Result<Vec<String>> {
     Ok(units)
 }
 
-/// The spec of a unit, by the unit's name without suffix.
+/// The spec of a unit, generated or ejected, by the unit's name without suffix.
 ///
 /// # Errors
 /// In words, if there is none that can be read.
 pub fn spec(unit: &str) -> Result<Spec, String> {
-    let path = SpecDirectory::usual().spec(unit);
-    let read = || match fs::metadata(&path)?.len() {
-        0..=MAX_SPEC => fs::read_to_string(&path),
-        _ => Err(io::Error::other("it is too large")),
+    let read = |specs: SpecDirectory| {
+        let path = specs.spec(unit);
+        match fs::metadata(&path)?.len() {
+            0..=MAX_SPEC => fs::read_to_string(&path),
+            _ => Err(io::Error::other("it is too large")),
+        }
     };
-    let text = read().map_err(|error| format!("{unit}: {error}"))?;
+    let text = match read(SpecDirectory::usual()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_ejected(unit) => {
+            read(SpecDirectory::ejected())
+        }
+        text => text,
+    };
+    let text = text.map_err(|error| format!("{unit}: {error}"))?;
     toml::from_str(&text).map_err(|error| format!("{unit}: {}", error.message()))
 }
 
@@ -50,9 +81,21 @@ pub fn is_enabled(unit: &str) -> bool {
     generated.is_some_and(|directory| fs::symlink_metadata(directory.join(link)).is_ok())
 }
 
-/// What the coordinator may write (`ReadWritePaths=`), if there are log files: the drop-in as it is
-/// now.
-pub fn log_directories() -> Option<Vec<u8>> {
-    let generated = SpecDirectory::usual().path().parent()?.join(LOG_FILES);
-    fs::read(generated).ok()
+/// What the coordinator may write (`ReadWritePaths=`): the drop-ins for log files as they are now.
+pub fn log_directories() -> Vec<Vec<u8>> {
+    let specs = SpecDirectory::usual();
+    let generated = specs.path().parent().map(|units| units.join(LOG_FILES));
+    let units = Path::new(UNITS).join(LOG_FILES);
+    let beside = units
+        .parent()
+        .and_then(|directory| fs::read_dir(directory).ok());
+    let ejected = beside.into_iter().flatten().flatten();
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.as_bytes().starts_with(ejected::LOG_FILES.as_bytes())
+    };
+    let mut ejected: Vec<_> = ejected.map(|entry| entry.path()).filter(is_ours).collect();
+    ejected.sort();
+    let paths = generated.into_iter().chain(ejected);
+    paths.filter_map(|path| fs::read(path).ok()).collect()
 }

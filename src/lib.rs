@@ -14,6 +14,7 @@ pub mod config;
 mod contain;
 #[cfg(feature = "ctl")]
 pub mod ctl;
+mod ejected;
 #[cfg(all(any(test, fuzzing), feature = "ctl"))]
 pub mod fuzzing;
 #[cfg(feature = "accept")]

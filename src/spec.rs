@@ -52,6 +52,10 @@ pub struct Spec {
     pub access_times: Vec<TimeWindow>,
     /// What is done with a connection.
     pub task: Task,
+    /// Of an internal service for datagrams: the ports of all such services of the machine. An answer to
+    /// one of them could be answered in turn, without end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answering: Vec<u16>,
     /// Who hands the connections over, if the service does not accept them itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mux: Option<MuxClient>,
@@ -201,6 +205,7 @@ impl Spec {
                 path: "/bin/true".into(),
                 argv: vec!["true".into()],
             }),
+            answering: Vec::new(),
             mux: None,
             limits: Limits::default(),
             access: AccessRules::default(),

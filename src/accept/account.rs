@@ -16,7 +16,7 @@ use crate::bytes::ByteString;
 use crate::service::{Credentials, HELPER_USER, Principal};
 use crate::sys::credentials::{self, Account};
 
-/// Why a service has no account.
+/// Why a service has no account, or none as which it could be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unknown {
     /// No name service knows this user.
@@ -31,6 +31,8 @@ pub(super) enum Unknown {
     Reserved,
     /// The kernel does not let the helper have it.
     Denied(Account, Errno),
+    /// The kernel does not filter packets for it, so that every client would reach the server.
+    Unfiltered(String),
 }
 
 impl fmt::Display for Unknown {
@@ -63,6 +65,9 @@ impl fmt::Display for Unknown {
                 account.gid,
                 io::Error::from(*errno)
             ),
+            Self::Unfiltered(error) => {
+                write!(f, "only_from and no_access can't be put in force: {error}")
+            }
         }
     }
 }
@@ -73,6 +78,9 @@ impl Unknown {
         match self {
             Self::User(_) | Self::Number(_) | Self::Group(_) | Self::Unanswered(..) => {
                 "add it, or change the line and run systemctl daemon-reload"
+            }
+            Self::Unfiltered(_) => {
+                "services must have CAP_NET_ADMIN for it on this machine; without the lists it is served"
             }
             Self::Reserved => "write another user and run systemctl daemon-reload",
             Self::Denied(..) => {

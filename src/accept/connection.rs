@@ -160,6 +160,10 @@ impl Helper {
     }
 
     fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) {
+        if !connection.remote.is_known() {
+            // Its packets have passed the lists (packet_filter.rs).
+            return self.check_libwrap(connection, slot, now);
+        }
         let peer = connection.remote.address.ip();
         match self.access(peer, &connection.known.client, now) {
             Access::Allow => self.check_libwrap(connection, slot, now),
@@ -259,6 +263,7 @@ impl Helper {
                 self.serve(connection, slot, failures, now);
             }
             Next::Line(..) => self.wait(connection, Wait::Line, true, now),
+            Next::Door(..) => self.knock(connection, now),
             Next::Close => drop(connection),
         }
     }
@@ -278,9 +283,7 @@ impl Helper {
             let result = self.pending.get_mut(key).map(|(connection, _)| {
                 let events = match wait {
                     Wait::Line => EpollFlags::EPOLLIN,
-                    Wait::Name | Wait::Sender | Wait::Ident | Wait::Drain | Wait::Retry => {
-                        EpollFlags::EPOLLOUT
-                    }
+                    _ => EpollFlags::EPOLLOUT,
                 };
                 let token = Token::Pending(key);
                 let event = nix::sys::epoll::EpollEvent::new(events, token.encode());
@@ -314,7 +317,7 @@ impl Helper {
             Next::Name(slot) | Next::Ident(slot, _) | Next::Serve(slot, _) => {
                 self.state.leave(slot);
             }
-            Next::Line(_, _, started) => {
+            Next::Line(_, _, started) | Next::Door(_, _, started) => {
                 self.end_line(&mut connection, Moment::now().unwrap_or(started));
             }
             Next::CloseIdentified(_) | Next::Close => {}
@@ -422,7 +425,11 @@ impl Helper {
                 // No banner and no ident query: it would take a place elsewhere.
                 self.log_refusal(&Refusal::by(Reason::Fork), &connection.remote, now);
             }
-            (Wait::Retry, next) => {
+            (Wait::Door, next) if over == Over::Displaced => {
+                connection.next = next;
+                self.abandon(connection);
+            }
+            (Wait::Retry | Wait::Door, next) => {
                 connection.next = next;
                 self.advance(connection, now);
             }

@@ -59,7 +59,9 @@ impl Helper {
         let remote = Remote::new(peer);
         let senses = matches!(self.settings.work, Work::Sensor(_));
         let own = self.datagram_ports.get(index as usize);
-        if !senses && !own.is_some_and(|own| is_client(peer.port(), *own)) {
+        if !senses
+            && !own.is_some_and(|own| is_client(peer.port(), *own, &self.settings.spec.answering))
+        {
             if self.remarks.admits(now.seconds()) {
                 // Fedora's words.
                 let (host, port) = (&remote.host, peer.port());

@@ -263,6 +263,7 @@ impl Helper {
             this.watch(control.listener(), Token::Control, EpollFlags::EPOLLIN)?;
         }
         this.adopt();
+        this.refuse_queued(now)?;
         this.restore_pause(now)?;
         this.notifier.status_changed();
         Ok(this)

@@ -33,6 +33,7 @@ mod mailbox;
 pub(crate) mod membership;
 pub(crate) mod names;
 mod notify;
+mod packet_filter;
 mod pause;
 mod peer;
 mod pending;
@@ -202,6 +203,11 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         Standing::AsStarted => None,
         Standing::Unknown => return Ok(ExitCode::SUCCESS),
     };
+    if let Err(denied) = packet_filter::attach(&spec, &activation.listeners) {
+        let never = || Err(denied.clone());
+        turn_away::until_known(&activation, &spec.place, &denied, idle, never)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // In a folder that is root's alone.
     let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let control = folder.as_deref().and_then(control_socket);

@@ -32,6 +32,9 @@ impl Helper {
             until: now.plus(Duration::from_secs(seconds.into())),
             deaf: false,
         });
+        if cause == PauseCause::Rate {
+            self.blame_server();
+        }
         self.log(&Event::Deactivating { cause, seconds });
         self.sessions.save_rate(&self.state);
         self.notifier.status_changed();

@@ -17,6 +17,7 @@ use crate::sys::socket::peer;
 
 use super::clock::Moment;
 use super::helper::Helper;
+use super::packet_filter::is_filtered;
 use super::settings::{self, Settings, Work};
 
 /// How long the helper may take for an answer: it is never busy for that long.
@@ -105,6 +106,17 @@ impl Helper {
         let hands_over = |settings: &Settings| matches!(settings.work, Work::Wait(_));
         if hands_over(&settings) != hands_over(&self.settings) {
             return Err("wait has changed, which takes a restart: systemctl restart".into());
+        }
+        let is_filtered = is_filtered(&settings.spec) || is_filtered(&self.settings.spec);
+        if is_filtered
+            && !self.listeners.is_empty()
+            && settings.spec.access != self.settings.spec.access
+        {
+            return Err(
+                "only_from or no_access has changed, which takes another socket where the server accepts \
+                 by itself: systemctl restart the socket"
+                    .into(),
+            );
         }
         self.settings = settings;
         self.log_file.follow(&self.settings.spec);

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::policy::Slot;
 use crate::spec::MuxTarget;
@@ -27,6 +28,26 @@ const HELP: &[u8] = b"help";
 
 const NOT_FOUND: &[u8] = b"-Service name not found\r\n";
 const NOT_AVAILABLE: &[u8] = b"-Service not available\r\n";
+
+/// How long a client waits for the helper of its service to have room: local users may fill its queue.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A client that has named a service.
+#[derive(Debug)]
+pub(super) struct Knock {
+    name: Vec<u8>,
+    since: Moment,
+}
+
+/// What has come of handing a client on.
+enum Handed {
+    /// Its service has it.
+    On,
+    /// Its service has no room for it at the moment.
+    Later,
+    /// It can't be handed on, and is told this.
+    Not(Arc<[u8]>),
+}
 
 /// The beginning of what a client has sent.
 #[derive(Debug, Default)]
@@ -110,9 +131,39 @@ impl Helper {
 
     /// Leads a client to its service, or to its end.
     fn lead(&mut self, mut connection: Connection, progress: Progress, now: Moment) {
-        let answer = match progress {
-            Progress::Complete(name) => self.hand_on(&connection, &name, now),
-            Progress::Incomplete | Progress::Wrong => None,
+        match (progress, connection.next) {
+            (Progress::Complete(name), Next::Line(slot, _, started)) => {
+                let knock = Knock { name, since: now };
+                connection.next = Next::Door(slot, knock, started);
+                self.knock(connection, now);
+            }
+            (_, next) => {
+                connection.next = next;
+                self.end_line(&mut connection, now);
+            }
+        }
+    }
+
+    /// Hands a client that has named a service to that, or lets it wait for another try.
+    pub(super) fn knock(&mut self, mut connection: Connection, now: Moment) {
+        let Next::Door(_, knock, _) = &connection.next else {
+            return;
+        };
+        let is_patient = now.since(knock.since) < PATIENCE;
+        let answer = match self.hand_on(&connection, &knock.name, now) {
+            Handed::Later if is_patient => {
+                return self.wait(connection, Wait::Door, false, now);
+            }
+            Handed::Later => {
+                if self.remarks.admits(now.seconds()) {
+                    let id = self.settings.spec.id.to_text();
+                    let name = knock.name.escape_ascii();
+                    log::error!("{id}: {name} can't be reached: its queue is full");
+                }
+                Some(Arc::from(NOT_AVAILABLE))
+            }
+            Handed::On => None,
+            Handed::Not(answer) => Some(answer),
         };
         self.end_line(&mut connection, now);
         if let Some(answer) = answer {
@@ -121,27 +172,28 @@ impl Helper {
         }
     }
 
-    /// Hands a client to the first service of that name whose socket listens; else it has this
-    /// answer.
-    fn hand_on(&mut self, connection: &Connection, name: &[u8], now: Moment) -> Option<Arc<[u8]>> {
+    /// Hands a client to the first service of that name whose socket listens.
+    fn hand_on(&mut self, connection: &Connection, name: &[u8], now: Moment) -> Handed {
         let Work::Tcpmux(targets) = &self.settings.work else {
-            return None;
+            return Handed::Not(Arc::from(NOT_AVAILABLE));
         };
         let is_it = |target: &&MuxTarget| target.name.as_bytes().eq_ignore_ascii_case(name);
         for target in targets.iter().filter(is_it) {
             match handover::hand(&target.socket, connection) {
-                Ok(()) => return None,
+                Ok(()) => return Handed::On,
                 Err(error) if is_stopped(&error) => {}
+                // connect(2) of a socket of unix(7) whose queue is full.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Handed::Later,
                 Err(error) => {
                     if self.remarks.admits(now.seconds()) {
                         let (id, name) = (self.settings.spec.id.to_text(), target.name.to_text());
                         log::error!("{id}: {name} can't be reached: {error}");
                     }
-                    return Some(Arc::from(NOT_AVAILABLE));
+                    return Handed::Not(Arc::from(NOT_AVAILABLE));
                 }
             }
         }
-        Some(match name.eq_ignore_ascii_case(HELP) {
+        Handed::Not(match name.eq_ignore_ascii_case(HELP) {
             true => help(targets),
             false => Arc::from(NOT_FOUND),
         })
@@ -149,7 +201,8 @@ impl Helper {
 
     /// A client is no longer one of this service.
     pub(super) fn end_line(&mut self, connection: &mut Connection, now: Moment) {
-        if let Next::Line(slot, _, started) = std::mem::replace(&mut connection.next, Next::Close) {
+        let next = std::mem::replace(&mut connection.next, Next::Close);
+        if let Next::Line(slot, _, started) | Next::Door(slot, _, started) = next {
             self.log_exit(&connection.remote, started, now);
             self.state.leave(slot);
             self.notifier.status_changed();

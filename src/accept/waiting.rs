@@ -179,6 +179,23 @@ impl Helper {
         }
     }
 
+    /// Says which connections were too many, where one and the same has started server after server.
+    pub(super) fn blame_server(&self) {
+        let count = self.waiting.fruitless;
+        if !self.hands_over() || count < 2 {
+            return;
+        }
+        let id = self.settings.spec.id.to_text();
+        let (what, how) = match self.datagrams.is_empty() {
+            true => ("client", "accept(2) it"),
+            false => ("datagram", "read it from standard input"),
+        };
+        log::error!(
+            "service {id}: {count} servers in a row have ended at once while a {what} still waited, which \
+             started the next one each time; the server has to {how}"
+        );
+    }
+
     /// Whether a client waits on one of the sockets.
     fn someone_waits(&self) -> bool {
         let streams = self.listeners.iter().map(AsFd::as_fd);

@@ -1,5 +1,5 @@
-//! The process at the other end of a helper's connection: seen by the kernel and by the generator's own
-//! files, never believed.
+//! The process at the other end of a helper's connection: seen by the kernel and by the files of the
+//! generator and of `xinetdctl eject`, never believed.
 
 use std::fs;
 use std::os::fd::BorrowedFd;
@@ -29,8 +29,8 @@ pub(super) struct Caller {
 
 /// The process at the other end of `socket`.
 ///
-/// It has to be in the control group of a service of the system manager for which the generator has
-/// written a spec. Where a process is started decides, and only root can move it.
+/// It has to be in the control group of a service of the system manager for which there is a spec, of the
+/// generator or of `xinetdctl eject`. Where a process is started decides, and only root can move it.
 ///
 /// The kernel passes a pidfd of the process that connected (`SO_PEERPIDFD`, Linux 6.5). Before that it
 /// is a number, which another process may have by now: that one counts only if it has the effective

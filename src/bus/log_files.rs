@@ -59,15 +59,15 @@ impl LogFiles {
     /// where a file can't be opened and one of the directories was made since, or made anew.
     pub(super) fn serve(&self, questions: &Receiver<Asked<Question>>, shared: &Shared) {
         let rights = generated::log_directories();
-        let seen = directories(rights.as_deref());
+        let seen = directories(&rights);
         let leave = || {
             log::info!("started anew, as the directories of log files have changed");
             let _ = kill(Pid::this(), Signal::SIGTERM);
         };
         for asked in questions {
             let granted = generated::log_directories();
-            // They are not there while the generator runs, or where no service has a log file any more.
-            if granted.is_some() && granted != rights {
+            // Less than before is no reason: while the generator runs there is nothing for a moment.
+            if granted.iter().any(|drop_in| !rights.contains(drop_in)) {
                 return leave();
             }
             let unit = &asked.caller.unit;
@@ -75,7 +75,7 @@ impl LogFiles {
                 log::debug!("no log file for {unit}: {why}");
                 Answer::Refused(why)
             });
-            if matches!(answer, Answer::Refused(_)) && has_new(&seen, rights.as_deref()) {
+            if matches!(answer, Answer::Refused(_)) && has_new(&seen, &rights) {
                 return leave();
             }
             // A helper that gets nothing is no reason to stay: with a new start there may be other rights.
@@ -89,9 +89,11 @@ impl LogFiles {
     }
 }
 
-/// The directories that a drop-in lets the coordinator write, as far as they are there.
-fn directories(drop_in: Option<&[u8]>) -> HashMap<PathBuf, Identity> {
-    let lines = drop_in.unwrap_or_default().split(|byte| *byte == b'\n');
+/// The directories that drop-ins let the coordinator write, as far as they are there.
+fn directories(drop_ins: &[Vec<u8>]) -> HashMap<PathBuf, Identity> {
+    let lines = drop_ins
+        .iter()
+        .flat_map(|text| text.split(|byte| *byte == b'\n'));
     let paths = lines.filter_map(|line| {
         let path = line.strip_prefix(b"ReadWritePaths=-")?;
         // A specifier is the only thing that is spelled out in it.
@@ -105,8 +107,8 @@ fn directories(drop_in: Option<&[u8]>) -> HashMap<PathBuf, Identity> {
 }
 
 /// Whether one of them is there now that was not, or is another one.
-fn has_new(seen: &HashMap<PathBuf, Identity>, drop_in: Option<&[u8]>) -> bool {
-    let mut now = directories(drop_in).into_iter();
+fn has_new(seen: &HashMap<PathBuf, Identity>, drop_ins: &[Vec<u8>]) -> bool {
+    let mut now = directories(drop_ins).into_iter();
     now.any(|(path, identity)| seen.get(&path) != Some(&identity))
 }
 
@@ -133,8 +135,7 @@ mod tests {
         let name = format!("logs-100%-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         let escaped = directory.to_str().unwrap().replace('%', "%%");
-        let drop_in = format!("[Service]\nReadWritePaths=-{escaped}\n");
-        let drop_in = Some(drop_in.as_bytes());
+        let drop_in = &[format!("[Service]\nReadWritePaths=-{escaped}\n").into_bytes()];
         let before = directories(drop_in);
         assert!(before.is_empty() && !has_new(&before, drop_in));
         fs::create_dir(&directory).unwrap();

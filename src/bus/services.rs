@@ -1,6 +1,6 @@
 //! The services of the machine, and what each is doing now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use zbus::Connection;
 use zruntime::lock::Mutex as TurnMutex;
 
+use crate::ejected::UNITS;
 use crate::generated;
 use crate::problem::printable;
 use crate::status::{OK, REOPEN, STATUS, SessionRow, Status};
@@ -24,14 +25,14 @@ const LONGEST_NAME: usize = 255;
 /// How long an answer counts: whoever reads all properties of an object asks once.
 const FRESH: Duration = Duration::from_millis(200);
 
-/// A service for which the generator has written units.
+/// A service for which the generator has written units, or `xinetdctl eject`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Service {
     /// Its id.
     pub(super) id: String,
     /// Its units, without suffix.
     pub(super) unit: String,
-    /// Where it stands: file, line and column.
+    /// Where it stands: file, line and column, or where it was ejected to.
     pub(super) source: String,
     /// The RuntimeDirectory of its helper.
     pub(super) runtime: PathBuf,
@@ -226,15 +227,25 @@ pub(super) fn find<'a>(services: &'a [Service], name: &str) -> Result<&'a Servic
 }
 
 fn read() -> Vec<Service> {
-    let units = generated::units().unwrap_or_else(|error| {
-        log::error!("the specs can't be read: {error}");
-        Vec::new()
-    });
-    let services = units.into_iter().filter_map(|unit| {
+    let known = |units: std::io::Result<Vec<String>>| {
+        units.unwrap_or_else(|error| {
+            log::error!("the specs can't be read: {error}");
+            Vec::new()
+        })
+    };
+    let [generated, ejected] = [generated::units(), generated::ejected_units()].map(known);
+    let generated: BTreeMap<String, bool> =
+        generated.into_iter().map(|unit| (unit, false)).collect();
+    let mut units: BTreeMap<String, bool> = ejected.into_iter().map(|unit| (unit, true)).collect();
+    units.extend(generated);
+    let services = units.into_iter().filter_map(|(unit, is_ejected)| {
         let spec = generated::spec(&unit).ok()?;
         Some(Service {
             id: spec.id.to_text(),
-            source: spec.place.to_string(),
+            source: match is_ejected {
+                true => format!("ejected to {UNITS}/{unit}.socket"),
+                false => spec.place.to_string(),
+            },
             runtime: runtime_directory(&unit),
             unit,
         })

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::bans::BansCommand;
 use super::convert::ConvertArgs;
 use super::daemon::Call;
+use super::eject::EjectArgs;
 use super::explain::ExplainArgs;
 use super::manual::Text;
 use super::migrate::MigrateArgs;
@@ -35,8 +36,9 @@ pub(super) enum Command {
     ///
     /// STATE is `on` for a service whose socket xinetd.target starts, `down` for one that should listen
     /// and does not, with the reason, `off` for one that is switched off, `native` where a unit of the
-    /// administrator has its name, and `not served` with the reason where there are no units. Below
-    /// stands what is served otherwise than the files say, until they are applied.
+    /// administrator has its name, `masked` and `ejected` with the unit file that makes it so, and
+    /// `not served` with the reason where there are no units. Below stands what is served otherwise than
+    /// the files say, until they are applied.
     ///
     /// Exit status: 0, or 2 if the configuration or a part of it can't be read.
     List(View),
@@ -68,6 +70,7 @@ pub(super) enum Command {
     ///
     /// Exit status: 0 if it is off, 1 if it is not, 2 if there is no such service.
     Disable(ServiceArgs),
+    Eject(EjectArgs),
     Check(CheckArgs),
     Convert(ConvertArgs),
     Reload(ReloadArgs),

@@ -77,8 +77,9 @@ fn file(check: &Check) -> File<'_> {
 fn service(report: &ServiceReport) -> Service<'_> {
     let (standing, unit, enabled, native) = match &report.standing {
         Standing::Served { unit, enabled, .. } => ("served", Some(unit), Some(*enabled), None),
-        Standing::Native { unit, path } => {
-            ("native", Some(unit), None, Some(path.to_string_lossy()))
+        Standing::Native { unit, path, native } => {
+            let standing = native.word();
+            (standing, Some(unit), None, Some(path.to_string_lossy()))
         }
         Standing::NotServed(_) => ("not_served", None, None, None),
     };

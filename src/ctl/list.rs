@@ -125,7 +125,7 @@ pub(super) fn row(found: &Found<'_>) -> Row {
             let refuses = "every client is refused: only_from lets none in".to_owned();
             ("served", lets_none_in.then_some(refuses))
         }
-        Standing::Native { path, .. } => ("native", Some(path.display().to_string())),
+        Standing::Native { path, native, .. } => (native.word(), Some(path.display().to_string())),
         Standing::NotServed(obstacles) => {
             let reasons: Vec<_> = obstacles.iter().map(|one| one.reason.to_string()).collect();
             ("not_served", Some(reasons.join("; ")))
@@ -239,7 +239,7 @@ impl Row {
             ("served", true) if self.listening == Some(false) => "down",
             ("served", true) => "on",
             ("served", false) => "off",
-            ("native", _) => "native",
+            ("native" | "masked" | "ejected", _) => self.standing,
             _ => "not served",
         }
     }
@@ -275,14 +275,20 @@ fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
         let name = head(&cells[0], id);
         let place = head(&cells[1], listens);
         let style = match row.state() {
-            "on" | "native" => GOOD,
-            "off" => DIM,
+            "on" | "native" | "ejected" => GOOD,
+            "off" | "masked" => DIM,
             _ => BAD,
         };
         let word = out.paint(style, format_args!("{:state$}", cells[2]));
         let begin = format!("{name:id$}  {place:listens$}  {word}");
         let before = id + listens + state + 6;
         match (&row.reason, row.standing) {
+            // A path, which is to be found in one piece.
+            (Some(path), "masked" | "ejected") => {
+                let word = out.paint(style, &cells[2]);
+                let path = fold(&printable(path), WIDTH - 2).join("\n  ");
+                writeln!(out, "{name:id$}  {place:listens$}  {word}\n  {path}")?;
+            }
             (Some(reason), "not_served" | "dropped" | "served") => {
                 let reason = fold(&printable(reason), out.room(WIDTH.saturating_sub(before)));
                 let indent = format!("\n{:before$}", "");

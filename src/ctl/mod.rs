@@ -9,6 +9,7 @@ mod check;
 mod convert;
 mod daemon;
 mod drop_ins;
+mod eject;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -70,6 +71,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
     match command {
         Command::Enable(arguments) => switch::run(&arguments, true, out),
         Command::Disable(arguments) => switch::run(&arguments, false, out),
+        Command::Eject(arguments) => eject::run(&arguments, out),
         Command::Check(arguments) => check(&arguments, out),
         Command::List(view) => list::run(&view, out),
         Command::Show(arguments) => show::run(&arguments, out),

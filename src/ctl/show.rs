@@ -13,7 +13,7 @@ use super::value::{Meant, Origin, meant};
 use crate::config::Attribute;
 use crate::problem::{Place, printable};
 use crate::service::Written;
-use crate::translate::Standing;
+use crate::translate::{Native, Standing};
 
 /// Where the origin of a value begins, and how wide it may be.
 const ORIGIN: usize = 44;
@@ -111,10 +111,14 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
             ..
         } => (GOOD, format!("served by {unit}.socket, started at boot")),
         Standing::Served { unit, .. } => (DIM, format!("switched off{}", by_whom(found, unit))),
-        Standing::Native { path, .. } => (
-            GOOD,
-            format!("left to the administrator's unit {}", path.display()),
-        ),
+        Standing::Native { path, native, .. } => {
+            let path = path.display();
+            match native {
+                Native::Own => (GOOD, format!("left to the administrator's unit {path}")),
+                Native::Mask => (DIM, format!("masked by {path}")),
+                Native::Ejected => (GOOD, format!("ejected to {path}")),
+            }
+        }
         Standing::NotServed(_) => {
             let reason = list::row(found).reason.unwrap_or_default();
             (BAD, format!("not served: {reason}"))

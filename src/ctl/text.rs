@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::check::{Check, Counts};
 use super::output::WIDTH;
 use crate::problem::{printable, wrap};
-use crate::translate::{AttributeReport, Fate, ServiceReport, Standing};
+use crate::translate::{AttributeReport, Fate, Native, ServiceReport, Standing};
 
 /// Whether it is printed what becomes of each attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +94,13 @@ fn print_service(service: &ServiceReport, out: &mut dyn Write) -> io::Result<()>
         } => {
             format!("switched off; `systemctl start {unit}.socket` serves it")
         }
-        Standing::Native { unit, path } => {
-            format!(
-                "left to the unit {unit} of the administrator, {}",
-                path.display()
-            )
+        Standing::Native { unit, path, native } => {
+            let path = path.display();
+            match native {
+                Native::Own => format!("left to the unit {unit} of the administrator, {path}"),
+                Native::Mask => format!("masked by {path}"),
+                Native::Ejected => format!("ejected to {path}"),
+            }
         }
         // What would become of its other attributes is of no use.
         Standing::NotServed(_) => "not served, because of".to_owned(),

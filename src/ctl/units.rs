@@ -68,13 +68,27 @@ pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
         if number > 0 {
             writeln!(out)?;
         }
-        print(file, private, out)?;
+        print(Path::new(DIRECTORY), file, private, out)?;
     }
     Ok(0)
 }
 
-fn print(file: &File, private: bool, out: &mut Output<'_>) -> std::io::Result<()> {
-    let path = Path::new(DIRECTORY).join(&file.path);
+/// Prints a file of this directory; private ones to root alone.
+pub(super) fn print_file(
+    directory: &Path,
+    file: &File,
+    out: &mut Output<'_>,
+) -> std::io::Result<()> {
+    print(directory, file, Uid::effective().is_root(), out)
+}
+
+fn print(
+    directory: &Path,
+    file: &File,
+    private: bool,
+    out: &mut Output<'_>,
+) -> std::io::Result<()> {
+    let path = directory.join(&file.path);
     let heading = format!("# {}", printable(&path.to_string_lossy()));
     writeln!(out, "{}", out.paint(HEAD, heading))?;
     if file.private && !private {

@@ -39,6 +39,8 @@ const DIRECTIVES: &[(&str, &[&str])] = &[
             "NoDelay",
             "RemoveOnStop",
             "TriggerLimitIntervalSec",
+            "X-NoAccess",
+            "X-OnlyFrom",
         ],
     ),
     (
@@ -180,12 +182,7 @@ fn unit(file: &File) {
     let text = text.unwrap_or_else(|error| unreachable!("{path:?} is not UTF-8: {error}"));
     assert!(text.ends_with('\n'));
     let mut known: &[&str] = &[];
-    for (number, line) in text
-        .strip_suffix('\n')
-        .unwrap_or(text)
-        .split('\n')
-        .enumerate()
-    {
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
         let section = line
             .strip_prefix('[')
             .and_then(|line| line.strip_suffix(']'));
@@ -199,7 +196,7 @@ fn unit(file: &File) {
             assert!(known.contains(&key), "{path:?}: {line:?} is not expected");
             directive(key, value);
         } else {
-            let is_head = number == 0 && line.starts_with('#');
+            let is_head = known.is_empty() && line.starts_with('#') && !line.ends_with('\\');
             assert!(is_head || line.is_empty(), "{path:?}: {line:?}");
         }
     }

@@ -9,6 +9,7 @@
 mod access;
 mod budget;
 mod name;
+mod packets;
 mod ranges;
 mod rate;
 mod refusal;
@@ -27,6 +28,7 @@ pub use access::Access;
 use access::Lists;
 pub use budget::LineBudget;
 pub use name::{HostName, NameAnswer, NoHostName};
+pub use packets::{Instruction, PacketLists};
 pub use refusal::{Note, Reason, Refusal};
 pub use state::{RateSnapshot, Slot, State};
 use times::Minutes;

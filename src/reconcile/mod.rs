@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::config::DiskTree;
+use crate::generated::is_ejected;
 use crate::journal::Journal;
 use crate::translate::{APPLIED, Daemon, SEEN, STAMP, SpecDirectory};
 
@@ -113,7 +114,11 @@ impl Run {
 fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     let wanted = wanted()?;
     let path = Path::new(APPLIED);
-    let before = Record::read(path);
+    let mut before = Record::read(path);
+    if let Some(before) = &mut before {
+        // What they do is no longer the files' business.
+        before.forget(|unit| wanted.get(unit).is_none() && is_ejected(unit));
+    }
     let known: BTreeSet<&str> = match &before {
         Some(before) => before.names().collect(),
         None => wanted.names().collect(),

@@ -135,6 +135,11 @@ impl Record {
         up.map(|(unit, _)| unit.as_str())
     }
 
+    /// Takes units out.
+    pub(super) fn forget(&mut self, is_it: impl Fn(&str) -> bool) {
+        self.units.retain(|unit, _| !is_it(unit));
+    }
+
     pub(super) fn get(&self, unit: &str) -> Option<&Applied> {
         self.units.get(unit)
     }

@@ -15,6 +15,12 @@ pub(super) fn exec_word(word: &[u8]) -> String {
     if !word.is_empty() && word.iter().all(is_bare) {
         return String::from_utf8_lossy(word).into_owned();
     }
+    // What else is special in a command line is so in each word.
+    quoted(word).replace('$', "$$")
+}
+
+/// A word in quotes, as `Environment=` takes it.
+pub(super) fn quoted(word: &[u8]) -> String {
     let mut quoted = String::with_capacity(word.len() + 2);
     quoted.push('"');
     for byte in word {
@@ -24,7 +30,6 @@ pub(super) fn exec_word(word: &[u8]) -> String {
                 quoted.push(char::from(*byte));
             }
             b'%' => quoted.push_str("%%"),
-            b'$' => quoted.push_str("$$"),
             b' '..=b'~' => quoted.push(char::from(*byte)),
             _ => push_hex(&mut quoted, *byte),
         }

@@ -129,6 +129,11 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
                 why: "with this value there is no limit",
             }
         }
+        Attribute::OnlyFrom | Attribute::NoAccess
+            if waits(service) && service.socket_type == SocketType::Stream =>
+        {
+            helper("has the kernel drop the packets of others, before the server accepts")
+        }
         Attribute::Instances
         | Attribute::PerSource
         | Attribute::Cps

@@ -15,6 +15,15 @@ pub const PATH: &str = "xinetd-coordinator.service.d/50-xinetd-log-files.conf";
 
 /// The drop-in, if any of these services has a log file.
 pub(super) fn drop_in<'a>(services: impl Iterator<Item = &'a Service>) -> Option<File> {
+    Some(File {
+        path: PATH.into(),
+        content: unit(services)?.text().into_bytes(),
+        private: false,
+    })
+}
+
+/// What stands in it.
+pub(super) fn unit<'a>(services: impl Iterator<Item = &'a Service>) -> Option<UnitFile> {
     let directories: BTreeSet<PathBuf> = services.filter_map(directory).collect();
     if directories.is_empty() {
         return None;
@@ -35,13 +44,8 @@ pub(super) fn drop_in<'a>(services: impl Iterator<Item = &'a Service>) -> Option
         let directory = Plain::path(directory)?;
         Some(Directive::new("ReadWritePaths", Value::Optional(directory)))
     }));
-    let unit = UnitFile {
+    Some(UnitFile {
         sections: vec![("Service", body)],
-    };
-    Some(File {
-        path: PATH.into(),
-        content: unit.text().into_bytes(),
-        private: false,
     })
 }
 

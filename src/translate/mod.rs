@@ -3,11 +3,15 @@
 
 mod account;
 mod daemon;
+#[cfg(feature = "ctl")]
+mod eject;
 mod escape;
 mod fate;
 mod log_files;
 mod mux;
 mod name;
+#[cfg(feature = "ctl")]
+mod plain;
 mod problems;
 mod report;
 mod rpc;
@@ -23,8 +27,10 @@ mod unit;
 mod tests;
 
 pub use daemon::{Daemon, SCRIPT};
+#[cfg(feature = "ctl")]
+pub use eject::{Ejection, Form, Loss, Machine, eject};
 pub use log_files::PATH as LOG_FILES;
-pub use name::ExistingUnits;
+pub use name::{ExistingUnits, Native};
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
 pub use sandbox::Confinement;
 pub use servable::{Obstacle, Reason};
@@ -36,12 +42,13 @@ use self::mux::Switchboard;
 use self::name::{Choice, Names, UnitName};
 use self::problems::Problems;
 use self::servable::{Door, Servable};
-use self::unit::{Directive, Plain, Value};
+use self::unit::{Directive, GENERATED, Plain, Value};
 use crate::config::{Attribute, Configuration};
 use crate::contain::{Step, contained};
 use crate::halves::in_halves;
 use crate::problem::Problem;
-use crate::service::{Port, Reach, Service};
+use crate::service::{Port, Reach, Service, SocketType};
+use crate::spec::Task;
 
 /// Where xinetd.target lies, which is installed beside the programs.
 const UNITDIR: &str = match option_env!("XINETD_BRIDGE_UNITDIR") {
@@ -104,29 +111,8 @@ pub struct Link {
 
 /// The units and specs of a configuration.
 pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> Translation {
-    let mut names = Names::new(&surroundings.existing);
     let mut problems = Problems::default();
-    let rpc_ports = rpc::ports(&configuration.services);
-    let mut prepared: Vec<_> = configuration
-        .services
-        .iter()
-        .zip(rpc_ports)
-        .map(|(service, rpc_port)| {
-            let prepared = contained(Step::Prepare, service.id.as_bytes(), || {
-                Prepared::new(service, rpc_port, surroundings, &mut names)
-            });
-            prepared.unwrap_or_else(|| Prepared::lost(service))
-        })
-        .collect();
-    let mut switchboard = Switchboard::default();
-    for prepared in &mut prepared {
-        if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable)
-            && !switchboard.add(prepared.service, servable, unit)
-        {
-            let obstacle = Obstacle::of(prepared.service, Attribute::Type, Reason::TooManyTcpmux);
-            prepared.servable = Err(vec![obstacle]);
-        }
-    }
+    let (prepared, switchboard) = prepare(configuration, surroundings);
     let has_name = |prepared: &Prepared<'_>| match &prepared.choice {
         Choice::Ours { unit, .. } => unit.as_str() == daemon::UNIT,
         Choice::Native { .. } | Choice::TooLong => false,
@@ -169,6 +155,39 @@ pub fn translate(configuration: &Configuration, surroundings: &Surroundings) -> 
         services,
         problems: problems.finish(),
     }
+}
+
+/// All services with their names, and which of them lead to which.
+fn prepare<'a>(
+    configuration: &'a Configuration,
+    surroundings: &Surroundings,
+) -> (Vec<Prepared<'a>>, Switchboard) {
+    let mut names = Names::new(&surroundings.existing);
+    let rpc_ports = rpc::ports(&configuration.services);
+    let mut prepared: Vec<_> = configuration
+        .services
+        .iter()
+        .zip(rpc_ports)
+        .map(|(service, rpc_port)| {
+            let prepared = contained(Step::Prepare, service.id.as_bytes(), || {
+                Prepared::new(service, rpc_port, surroundings, &mut names)
+            });
+            prepared.unwrap_or_else(|| Prepared::lost(service))
+        })
+        .collect();
+    let mut switchboard = Switchboard::default();
+    for prepared in &mut prepared {
+        if let Ok(servable) = &prepared.servable {
+            switchboard.note(prepared.service, servable);
+        }
+        if let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable)
+            && !switchboard.add(prepared.service, servable, unit)
+        {
+            let obstacle = Obstacle::of(prepared.service, Attribute::Type, Reason::TooManyTcpmux);
+            prepared.servable = Err(vec![obstacle]);
+        }
+    }
+    (prepared, switchboard)
 }
 
 /// A service, its name, and whether it can be served.
@@ -258,11 +277,12 @@ fn translate_service(
     let mut files = Vec::new();
     let mut links = Vec::new();
     let standing = match (choice, servable) {
-        (Choice::Native { unit, path }, _) => {
-            problems.native(service, unit, path);
+        (Choice::Native { unit, path, native }, _) => {
+            problems.native(service, unit, path, *native);
             Standing::Native {
                 unit: unit.to_string(),
                 path: path.clone(),
+                native: *native,
             }
         }
         (_, Err(obstacles)) => Standing::NotServed(obstacles.clone()),
@@ -274,6 +294,9 @@ fn translate_service(
         (Choice::Ours { unit, instead_of }, Ok(servable)) => {
             if let Some(path) = instead_of {
                 problems.renamed(service, unit, path);
+            }
+            if matches!(servable.task, Task::Wait(_)) && service.socket_type == SocketType::Stream {
+                problems.unknown_names(service);
             }
             if matches!(servable.door, Door::Mux(_)) && switchboard.is_dead() {
                 problems.unreachable(service);
@@ -347,7 +370,13 @@ fn files_of(
         specs, confinement, ..
     } = surroundings;
     let service_unit = service::service(service, servable, unit, specs, *confinement).text();
-    let socket_unit = socket::socket(service, servable, unit).text();
+    // For administrators who type what they type for any other unit, and read it when it did not help.
+    let id = escape::prose(service.id.as_bytes());
+    let head = format!(
+        "{GENERATED}# `systemctl disable` has no effect on it: `xinetdctl disable {id}` switches the service \
+         off,\n# and `systemctl mask {unit}.socket` keeps it closed whatever its file says.\n"
+    );
+    let socket_unit = socket::socket(service, servable, unit).text_below(&head);
     let rpc_unit = rpc::unit(service, servable, unit)
         .map(|text| file(rpc::unit_name(unit), text.text(), false));
     let files = [
@@ -367,7 +396,10 @@ fn files_of(
 fn unit_section(service: &Service) -> Vec<Directive> {
     let mut description = service.id.as_bytes().to_vec();
     description.extend_from_slice(b" (xinetd service)");
-    let mut head = vec![Directive::new("Description", Value::Prose(description))];
+    let mut head = vec![
+        Directive::new("Description", Value::Prose(description)),
+        Directive::new("Documentation", Value::Literal("man:xinetdctl(8)")),
+    ];
     // `systemctl status` shows it, and says when it has changed. A name that no unit can hold is
     // in the spec alone.
     let source = Plain::path(&Path::new("/").join(&service.place.file));
@@ -387,8 +419,12 @@ fn report(service: &Service, standing: Standing) -> ServiceReport {
         from_defaults: written.from_defaults,
         text: written.text.clone(),
         fates: match &standing {
-            Standing::Native { .. } => vec![Fate::NoEffect {
-                why: "a unit of the administrator has the service's name",
+            Standing::Native { native, .. } => vec![Fate::NoEffect {
+                why: match native {
+                    Native::Own => "a unit of the administrator has the service's name",
+                    Native::Mask => "the service's unit is masked",
+                    Native::Ejected => "the service was ejected to units of its own",
+                },
             }],
             _ => fate::fates(written.attribute, service, obstacles),
         },

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::name::UnitName;
 use super::servable::{Door, Servable};
-use crate::service::{Mux, Service};
+use crate::service::{Mux, Service, SocketType};
 use crate::spec::{MUX_DIRECTORY, MuxClient, MuxTarget, Task};
 
 /// The size of a path that a socket can have (unix(7)), without the NUL at its end.
@@ -19,10 +19,12 @@ const MAX_PATH: usize = 107;
 /// would grow with the product of both numbers.
 pub(super) const MAX_TCPMUX: usize = 16;
 
-/// Who leads to whom.
+/// What services have to know of each other: which leads to which, and which answer datagrams.
 #[derive(Debug, Default)]
 pub(super) struct Switchboard {
     targets: Vec<MuxTarget>,
+    /// The ports of internal services for datagrams.
+    answering: Vec<u16>,
     /// The units of the services tcpmux.
     units: Vec<String>,
 }
@@ -43,6 +45,23 @@ impl Switchboard {
             });
         }
         true
+    }
+
+    /// Notes at which port a service answers datagrams, if it is an internal one that does.
+    pub(super) fn note(&mut self, service: &Service, servable: &Servable) {
+        if let (Task::Internal(_), SocketType::Dgram, Door::Port { port, .. }) =
+            (&servable.task, service.socket_type, &servable.door)
+        {
+            self.answering.push(port.0);
+        }
+    }
+
+    /// The ports that send no datagrams to a service as clients do, beside those that never do.
+    pub(super) fn answering(&self, service: &Service, task: &Task) -> Vec<u16> {
+        match (task, service.socket_type) {
+            (Task::Internal(_), SocketType::Dgram) => self.answering.clone(),
+            _ => Vec::new(),
+        }
     }
 
     /// The task, with all that tcpmux has to know.

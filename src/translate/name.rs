@@ -1,18 +1,20 @@
 //! The names of units, and the units of others that have them already.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::escape;
 use crate::config::FileTree;
+use crate::ejected::{UNITS, has_mark};
 use crate::service::Port;
 
 /// The longest name without suffix, in bytes: systemd allows 255 with `.service`.
 const MAX_NAME: usize = 255 - ".service".len();
 
 /// Where administrators keep units, the strongest directory first.
-const ADMINISTRATOR: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
+const ADMINISTRATOR: [&str; 2] = [UNITS, "/run/systemd/system"];
 
 /// Where packages put units.
 const VENDOR: [&str; 3] = [
@@ -74,12 +76,34 @@ pub struct ExistingUnits {
     owners: HashMap<String, Owner>,
 }
 
+/// What a unit of the administrator is for the service that has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Native {
+    /// A unit of its own.
+    Own,
+    /// The link to /dev/null that `systemctl mask` makes.
+    Mask,
+    /// The socket that `xinetdctl eject` has made of the service.
+    Ejected,
+}
+
+impl Native {
+    /// The word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Own => "native",
+            Self::Mask => "masked",
+            Self::Ejected => "ejected",
+        }
+    }
+}
+
 /// Who brought a unit, and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Owner {
     /// The administrator: a file, or a link that masks the name or leads out of the packages'
     /// directories.
-    Administrator(PathBuf),
+    Administrator(PathBuf, Native),
     /// A package: a file or script of its own, or an alias for one.
     Vendor(PathBuf),
 }
@@ -92,12 +116,20 @@ impl ExistingUnits {
         for directory in ADMINISTRATOR {
             for (path, _) in list(directory) {
                 let target = unit_of(&path).and_then(|_| tree.read_link(&path).ok());
-                units.add(path, target.as_deref());
+                let is_socket = path.extension() == Some(OsStr::new("socket"));
+                let native = match &target {
+                    Some(target) if target == Path::new("/dev/null") => Native::Mask,
+                    None if is_socket && tree.read(&path).is_ok_and(|text| has_mark(&text)) => {
+                        Native::Ejected
+                    }
+                    _ => Native::Own,
+                };
+                units.add(path, target.as_deref(), native);
             }
         }
         for directory in VENDOR {
             for (path, _) in list(directory) {
-                units.add(path, None);
+                units.add(path, None, Native::Own);
             }
         }
         for (path, _) in list(SCRIPTS) {
@@ -109,8 +141,9 @@ impl ExistingUnits {
         units
     }
 
-    /// Adds the file `path`, which may be a link to `target`; what was added earlier is stronger.
-    fn add(&mut self, path: PathBuf, target: Option<&Path>) {
+    /// Adds the file `path`, which may be a link to `target`; what was added earlier is stronger, but for
+    /// the service of an ejected socket.
+    fn add(&mut self, path: PathBuf, target: Option<&Path>, native: Native) {
         let Some(name) = unit_of(&path).map(str::to_owned) else {
             return;
         };
@@ -120,11 +153,14 @@ impl ExistingUnits {
         let owner = if alias || is_vendor(directory) {
             Owner::Vendor(path)
         } else {
-            Owner::Administrator(path)
+            Owner::Administrator(path, native)
         };
         // An alias for the service does not make the administrator's own socket any weaker.
         match self.owners.get(&name) {
-            Some(Owner::Administrator(_)) => {}
+            Some(Owner::Administrator(_, Native::Own)) if native == Native::Ejected => {
+                self.owners.insert(name, owner);
+            }
+            Some(Owner::Administrator(..)) => {}
             Some(Owner::Vendor(_)) if matches!(owner, Owner::Vendor(_)) => {}
             _ => {
                 self.owners.insert(name, owner);
@@ -178,6 +214,8 @@ pub(super) enum Choice {
         unit: UnitName,
         /// The other's file.
         path: PathBuf,
+        /// What that is.
+        native: Native,
     },
     /// The name would be too long.
     TooLong,
@@ -212,9 +250,10 @@ impl<'a> Names<'a> {
                 continue;
             }
             return match native {
-                Some(Owner::Administrator(path)) => Choice::Native {
+                Some(Owner::Administrator(path, native)) => Choice::Native {
                     unit,
                     path: path.clone(),
+                    native: *native,
                 },
                 _ => Choice::Ours { unit, instead_of },
             };
@@ -237,7 +276,7 @@ mod tests {
     fn existing(files: &[(&str, Option<&str>)]) -> ExistingUnits {
         let mut units = ExistingUnits::default();
         for (path, target) in files {
-            units.add(path.into(), target.map(Path::new));
+            units.add(path.into(), target.map(Path::new), Native::Own);
         }
         units
     }
@@ -275,6 +314,7 @@ mod tests {
             let native = Choice::Native {
                 unit: UnitName("foo".to_owned()),
                 path: path.into(),
+                native: Native::Own,
             };
             assert_eq!(Names::new(&units).choose(b"foo", None), native);
         }

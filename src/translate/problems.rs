@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::name::UnitName;
+use super::name::{Native, UnitName};
 use super::report::{ServiceReport, Standing};
 use super::servable::place_of;
 use crate::bytes::ByteString;
 use crate::config::{Attribute, Configuration};
+use crate::policy::PacketLists;
 use crate::problem::{Problem, Severity};
 use crate::service::{Service, Serving};
 use crate::startup::Startup;
@@ -58,13 +59,40 @@ impl Problems {
         }
     }
 
-    pub(super) fn native(&mut self, service: &Service, unit: &UnitName, path: &Path) {
+    pub(super) fn native(
+        &mut self,
+        service: &Service,
+        unit: &UnitName,
+        path: &Path,
+        native: Native,
+    ) {
+        let (id, path) = (service.id.to_text(), path.display());
+        let (code, message, help) = match native {
+            Native::Own => (
+                "native-unit",
+                format!("{path} takes the place of {unit}"),
+                "remove one of the two if that is not meant".to_owned(),
+            ),
+            Native::Mask => (
+                "masked-unit",
+                format!("{id} is masked by {path}, and not served"),
+                match path.to_string().rsplit_once('/') {
+                    Some((_, name)) => format!("`systemctl unmask {name}` brings it back"),
+                    None => String::new(),
+                },
+            ),
+            Native::Ejected => (
+                "ejected",
+                format!("{id} was ejected to {path}: what stands here has no effect"),
+                format!("change {path}, or remove this service"),
+            ),
+        };
         self.add(Problem {
             severity: Severity::Note,
-            code: "native-unit",
+            code,
             place: service.place.clone(),
-            message: format!("{} takes the place of {unit}", path.display()),
-            help: "remove one of the two if that is not meant".to_owned(),
+            message,
+            help,
         });
     }
 
@@ -93,6 +121,36 @@ impl Problems {
             ),
             help: "add a service tcpmux with type = INTERNAL".to_owned(),
         });
+    }
+
+    /// Host names in the lists of a server that accepts by itself: xinetd heeds none of its lists.
+    pub(super) fn unknown_names(&mut self, service: &Service) {
+        let lists = PacketLists::new(&service.access, true);
+        let rows = [
+            (
+                lists.allows_names,
+                Attribute::OnlyFrom,
+                "its host names let no client in",
+            ),
+            (
+                lists.denies_names,
+                Attribute::NoAccess,
+                "its host names keep no client out",
+            ),
+        ];
+        for (_, attribute, what) in rows.into_iter().filter(|row| row.0) {
+            self.add(Problem {
+                severity: severity(service, Severity::Warning),
+                code: "names-unknown",
+                place: place_of(service, attribute).clone(),
+                message: format!(
+                    "{}: with wait = yes {} is a filter of packets, which have no names: {what}",
+                    service.id.to_text(),
+                    attribute.name()
+                ),
+                help: "write addresses, or have the server itself look at names".to_owned(),
+            });
+        }
     }
 
     /// What is not served or not enforced, at its place.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::name::Native;
 use super::servable::Obstacle;
 use crate::bytes::ByteString;
 use crate::config::Attribute;
@@ -41,6 +42,8 @@ pub enum Standing {
         unit: String,
         /// The administrator's unit file, or the link that masks the name.
         path: PathBuf,
+        /// What that is.
+        native: Native,
     },
     /// This version can't serve it; there is at least one obstacle.
     NotServed(Vec<Obstacle>),

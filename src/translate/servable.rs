@@ -9,6 +9,7 @@ use super::unit::Plain;
 use crate::bans::Options;
 use crate::config::Attribute;
 use crate::options::ServiceOptions;
+use crate::policy::PacketLists;
 use crate::problem::Place;
 use crate::service::{
     Bind, Credentials, DenyTime, Family, HELPER_USER, Internal, Mux, Port, Protocol, Reach,
@@ -71,8 +72,9 @@ pub(super) fn servable(
     if is_waiting
         && service.socket_type == SocketType::Stream
         && let Some(attribute) = list(service)
+        && PacketLists::new(&service.access, true).program().is_none()
     {
-        found.add(attribute, Reason::UnknownClient);
+        found.add(attribute, Reason::LongList);
     }
     match &service.protocol {
         Protocol::Tcp => {}
@@ -257,8 +259,8 @@ pub enum Reason {
     Protocol(String),
     /// A server for each datagram.
     DatagramNowait,
-    /// A list of addresses where the server accepts by itself.
-    UnknownClient,
+    /// Lists of addresses, where the server accepts by itself, that no filter of packets can hold.
+    LongList,
     /// `flags = LABELED`.
     Labeled,
     /// `flags = INTERCEPT`.
@@ -330,9 +332,9 @@ impl fmt::Display for Reason {
             Self::DatagramNowait => f.write_str(
                 "wait = no with datagrams gives each server the same socket, on which xinetd breaks",
             ),
-            Self::UnknownClient => f.write_str(
-                "with wait = yes nobody knows a client before the server accepts it, so that no list of \
-                 addresses can hold",
+            Self::LongList => f.write_str(
+                "with wait = yes a filter of packets keeps clients out, and its lists have more addresses \
+                 than that can hold",
             ),
             Self::Labeled => f.write_str("nobody changes SELinux contexts for the flag LABELED"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
@@ -363,9 +365,7 @@ impl Reason {
             Self::DatagramNowait => {
                 "write wait = yes: the server then reads the datagrams from its standard input"
             }
-            Self::UnknownClient => {
-                "remove the list, and keep addresses out by the server itself or by a packet filter"
-            }
+            Self::LongList => "write fewer and wider networks",
             Self::SocketType(_) | Self::Protocol(_) => {
                 "run the server as a service of its own that opens its socket, see systemd.service(5)"
             }

@@ -6,7 +6,8 @@ use super::name::UnitName;
 use super::rpc;
 use super::servable::{Door, Servable};
 use super::unit::{Directive, Plain, UnitFile, Value};
-use crate::service::{Family, Port, Service, SocketType};
+use crate::service::{AccessRule, AccessRules, Family, Port, Service, SocketType};
+use crate::spec::Task;
 
 /// The unit that listens for a service.
 pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) -> UnitFile {
@@ -52,6 +53,7 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
         // Where there is no socket, tcpmux knows no such service.
         Door::Mux(_) => body.push(Directive::new("RemoveOnStop", Value::Literal("yes"))),
     }
+    body.extend(filter(service, servable));
     // More than 20 starts of the service in 2 s would close the socket for good. PollLimit= of
     // systemd 255 stays at its 15 events in 2 s: it holds back a helper that keeps failing, closes
     // nothing, and nothing is polled while the helper runs.
@@ -62,6 +64,29 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
     UnitFile {
         sections: vec![("Unit", head), ("Socket", body)],
     }
+}
+
+/// The lists that the helper makes a filter of packets of, where the server accepts by itself.
+///
+/// systemd passes over them. The filter is the socket's as long as that is open, so that other lists
+/// take another socket: a client that is dropped starts no helper that could change it.
+fn filter(service: &Service, servable: &Servable) -> Vec<Directive> {
+    if !matches!(servable.task, Task::Wait(_)) || service.socket_type != SocketType::Stream {
+        return Vec::new();
+    }
+    let text = |list: &[AccessRule]| {
+        let patterns: Vec<String> = list.iter().map(|rule| rule.pattern.to_string()).collect();
+        Value::Prose(patterns.join(" ").into_bytes())
+    };
+    let AccessRules {
+        only_from,
+        no_access,
+    } = &service.access;
+    let only_from = only_from
+        .as_deref()
+        .map(|list| Directive::new("X-OnlyFrom", text(list)));
+    let no_access = (!no_access.is_empty()).then(|| Directive::new("X-NoAccess", text(no_access)));
+    only_from.into_iter().chain(no_access).collect()
 }
 
 /// What a port needs.

@@ -35,6 +35,7 @@ pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchb
         libwrap: service.libwrap_daemon(),
         access_times: service.access_times.clone(),
         task: switchboard.task(&servable.task),
+        answering: switchboard.answering(service, &servable.task),
         mux: switchboard.client(service, &servable.door),
         limits: service.limits.clone(),
         access: service.access.clone(),

@@ -10,6 +10,8 @@ use super::sandbox::Confinement;
 use super::unit::{Plain, Value};
 use crate::bans;
 use crate::config::FileTree;
+#[cfg(feature = "accept")]
+use crate::ejected::SPECS;
 use crate::startup::Startup;
 
 /// Where below /run each unit has a RuntimeDirectory.
@@ -77,6 +79,15 @@ impl SpecDirectory {
         Self {
             path: PATH.into(),
             plain: Plain::literal(PATH),
+        }
+    }
+
+    /// The one of ejected services.
+    #[cfg(feature = "accept")]
+    pub fn ejected() -> Self {
+        Self {
+            path: SPECS.into(),
+            plain: Plain::literal(SPECS),
         }
     }
 

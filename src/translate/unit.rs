@@ -26,6 +26,10 @@ pub(super) const BINDIR: &str = match option_env!("XINETD_BRIDGE_BINDIR") {
 /// Few units have more bytes.
 const USUAL_SIZE: usize = 1536;
 
+/// What generated units begin with.
+pub(super) const GENERATED: &str =
+    "# Made by xinetd-generator at each daemon-reload: change the xinetd file, not this.\n";
+
 /// A unit file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UnitFile {
@@ -70,6 +74,12 @@ pub(super) enum Value {
     /// A command line of the helper: special characters of systemd.service(5) that stand before
     /// it, and its arguments.
     Helper(&'static str, Vec<Vec<u8>>),
+    /// A command line of a server: what systemd.service(5) has before it, and its words.
+    #[cfg(feature = "ctl")]
+    Command(&'static str, Vec<Vec<u8>>),
+    /// A variable and its value, for `Environment=`.
+    #[cfg(feature = "ctl")]
+    Assignment(Vec<u8>),
 }
 
 /// Text that can be written as it stands, specifiers escaped.
@@ -101,6 +111,13 @@ impl Directive {
     pub(super) fn new(key: &'static str, value: Value) -> Self {
         Self { key, value }
     }
+
+    /// Whether it has this key and, if one is given, this value, which is a text of ours.
+    #[cfg(feature = "ctl")]
+    fn is(&self, (key, value): (&str, Option<&str>)) -> bool {
+        let is_value = |value: &str| matches!(self.value, Value::Literal(text) if text == value);
+        self.key == key && value.is_none_or(is_value)
+    }
 }
 
 impl Display for Value {
@@ -120,6 +137,17 @@ impl Display for Value {
             Self::Spec(directory, unit) => write!(f, "file:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
             Self::RpcUnit(unit) => f.write_str(&rpc::unit_name(unit)),
+            #[cfg(feature = "ctl")]
+            Self::Command(prefix, words) => {
+                f.write_str(prefix)?;
+                for (number, word) in words.iter().enumerate() {
+                    let blank = if number == 0 { "" } else { " " };
+                    write!(f, "{blank}{}", escape::exec_word(word))?;
+                }
+                Ok(())
+            }
+            #[cfg(feature = "ctl")]
+            Self::Assignment(text) => f.write_str(&escape::quoted(text)),
             Self::Helper(prefix, arguments) => {
                 write!(f, "{prefix}{LIBEXECDIR}/xinetd-accept")?;
                 arguments
@@ -131,12 +159,23 @@ impl Display for Value {
 }
 
 impl UnitFile {
-    /// What stands in the file.
+    /// What stands in the file that the generator writes.
     pub(super) fn text(&self) -> String {
+        self.text_below(GENERATED)
+    }
+
+    /// Takes directives out, each by its key and, where one is given, its value.
+    #[cfg(feature = "ctl")]
+    pub(super) fn without(&mut self, directives: &[(&str, Option<&str>)]) {
+        for (_, section) in &mut self.sections {
+            section.retain(|directive| !directives.iter().any(|named| directive.is(*named)));
+        }
+    }
+
+    /// What stands in a file that begins with these lines.
+    pub(super) fn text_below(&self, head: &str) -> String {
         let mut text = String::with_capacity(USUAL_SIZE);
-        text.push_str(
-            "# Made by xinetd-generator at each daemon-reload: change the xinetd file, not this.\n",
-        );
+        text.push_str(head);
         for (name, directives) in &self.sections {
             text.extend(["\n[", name, "]\n"]);
             for Directive { key, value } in directives {

@@ -7,6 +7,7 @@
 
 mod bed;
 mod documentation;
+mod eject;
 mod explain;
 mod look;
 mod switch;

@@ -254,6 +254,13 @@ fn datagrams(bed: &Bed) -> Result<()> {
     let heard = exchange((Ipv4Addr::LOCALHOST, 19), echo, b"x", 1)?;
     equal("another service", heard, None)?;
     line("Possible Denial of Service attack from ::ffff:127.0.0.1 19")?;
+    // A datagram may pretend to come from the other one, whose answer echo would send back.
+    let alone = bed.no_reloads();
+    bed.container
+        .sh("systemctl stop chargen-dgram.socket chargen-dgram.service")?;
+    let heard = exchange((Ipv4Addr::LOCALHOST, chargen), echo, b"x", 1)?;
+    equal("the other internal service", heard, None)?;
+    drop(alone);
     let heard = exchange(client, echo, b"on", 20)?;
     equal("afterwards", heard, Some(b"on".to_vec()))
 }

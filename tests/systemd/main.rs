@@ -10,6 +10,7 @@ mod boot;
 mod bus;
 mod commands;
 mod compromise;
+mod eject;
 mod faults;
 mod ident;
 mod inetd;
@@ -90,6 +91,7 @@ fn main() {
         bus::SCENARIOS,
         scale::SCENARIOS,
         switch::SCENARIOS,
+        eject::SCENARIOS,
         faults::SCENARIOS,
         words::SCENARIOS,
     ];
@@ -147,6 +149,10 @@ fn alone(suite: Suite) -> Vec<Alone> {
             ("the_commands_of_the_readme_work", readme::commands_work),
             ("calls_do_what_the_page_says", commands::matrix),
             ("one_unit_is_for_all_services", commands::unit),
+            (
+                "an_ejected_service_outlives_the_bridge",
+                eject::outlives_the_bridge,
+            ),
             ("a_thousand_new_services_start_at_once", scale::thousand),
             (
                 "real_xinetd_is_left_and_returned_to",

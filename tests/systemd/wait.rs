@@ -10,6 +10,7 @@ use crate::bed::{Bed, Served, contains, equal};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_server_accepts_by_itself", accepts),
+    ("lists_keep_clients_from_a_server_that_accepts", filtered),
     (
         "a_helper_that_dies_leaves_the_socket_to_its_server",
         helper_dies,
@@ -116,6 +117,54 @@ fn helper_dies(bed: &Bed) -> Result<()> {
     equal("another server", server == next, false)
 }
 
+/// Whether a client at 127.0.0.`host` gets a connection within a second: one that is kept out hears
+/// nothing at all.
+fn reaches(served: &Served<'_>, host: u8) -> Result<bool> {
+    let port = served.port;
+    let program = format!(
+        "use IO::Socket::INET; exit !IO::Socket::INET->new(PeerAddr => \"127.0.0.1:{port}\", \
+         LocalAddr => \"127.0.0.{host}\", Timeout => 1)"
+    );
+    let tried = served
+        .bed
+        .container
+        .try_sh(&format!("perl -e '{program}'"))?;
+    Ok(tried.0)
+}
+
+fn filtered(bed: &Bed) -> Result<()> {
+    let server = bed.script("taker", TAKER)?;
+    let lines = |lists: &str| format!("socket_type = stream\n\tserver = {server}\n\t{lists}");
+    let served = serve(
+        bed,
+        "taker-lists",
+        &lines("no_access = 127.0.0.9 127.0.0.10/31"),
+    )?;
+    // The one that wakes the helper was there before any filter.
+    let early = served.hear_from(9)?;
+    equal("the first client", early.close, Close::Reset)?;
+    served.await_line("FAIL: taker-lists address from=::ffff:127.0.0.9")?;
+    hello(&mut served.connect_from(2)?)?;
+    equal("those who are kept out", reaches(&served, 9)?, false)?;
+    equal("and their neighbour", reaches(&served, 11)?, false)?;
+    hello(&mut served.connect_from(12)?)?;
+    // While no helper runs that could change the filter.
+    served.systemctl("stop", "service")?;
+    equal("without a helper", reaches(&served, 9)?, false)?;
+    write(
+        bed,
+        "taker-lists",
+        served.port,
+        &lines("only_from = 127.0.0.9"),
+    )?;
+    bed.daemon_reload()?;
+    hello(&mut served.connect_from(9)?)?;
+    equal("who is in no list", reaches(&served, 2)?, false)?;
+    write(bed, "taker-lists", served.port, &lines(""))?;
+    bed.daemon_reload()?;
+    hello(&mut served.connect_from(2)?).map(drop)
+}
+
 fn refused(bed: &Bed) -> Result<()> {
     let served = taker(bed, "taker-limit", "instances = 0")?;
     let mut peer = served.connect()?;
@@ -138,7 +187,19 @@ fn accepts_nobody(bed: &Bed) -> Result<()> {
     let heard = served.hear()?;
     equal("a client of nobody", heard.close, Close::Reset)?;
     let line = "Deactivating service nobody-home due to excessive incoming connections.";
-    served.await_line(line).map(drop)
+    served.await_line(line)?;
+    let said = served.await_line("service nobody-home: ")?;
+    contains(said.message(), "a client still waited")?;
+    let lines = "socket_type = dgram\n\tserver = /bin/true\n\tcps = 5 1000";
+    let deaf = serve(bed, "nobody-reads", lines)?;
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| socket.send_to(b"x", deaf.address()))
+        .map_err(|error| error.to_string())?;
+    let said = deaf.await_line("service nobody-reads: ")?;
+    contains(
+        said.message(),
+        "ended at once while a datagram still waited, which started the next one",
+    )
 }
 
 fn nobody_without_cps(bed: &Bed) -> Result<()> {

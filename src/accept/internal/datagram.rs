@@ -39,9 +39,10 @@ impl Answers {
 }
 
 /// Whether a datagram from this port can come from a client of a service at the port `own`: an answer
-/// to another service, or to another machine's twin of this one, could be answered in turn.
-pub(crate) fn is_client(port: u16, own: u16) -> bool {
-    port >= FIRST_CLIENT && port != own
+/// to another service, such as those `answering` at their ports, or to another machine's twin of this
+/// one, could be answered in turn.
+pub(crate) fn is_client(port: u16, own: u16, answering: &[u16]) -> bool {
+    port >= FIRST_CLIENT && port != own && !answering.contains(&port)
 }
 
 #[cfg(test)]
@@ -81,9 +82,10 @@ mod tests {
     #[test]
     fn services_are_no_clients() {
         for service in [0, 7, 13, 19, 37, 53, 123, 1023] {
-            assert!(!is_client(service, 19), "{service}");
+            assert!(!is_client(service, 19, &[]), "{service}");
         }
-        assert!(is_client(1024, 19));
-        assert!(!is_client(7007, 7007), "a twin");
+        assert!(is_client(1024, 19, &[7007]));
+        assert!(!is_client(7007, 7007, &[]), "a twin");
+        assert!(!is_client(7007, 19, &[1919, 7007]), "a neighbour");
     }
 }

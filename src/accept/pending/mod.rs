@@ -18,7 +18,7 @@ use super::ident::Query;
 use super::libwrap::{Changes, Known};
 use super::peer::Remote;
 use super::slab::{Key, Slab};
-use super::tcpmux::Line;
+use super::tcpmux::{Knock, Line};
 
 pub(super) use outbox::Outbox;
 pub(super) use wait::{Place, Wait};
@@ -67,6 +67,8 @@ pub(super) enum Next {
     Serve(Slot, u32),
     /// It is to name a service, and counts as a running server since then.
     Line(Slot, Line, Moment),
+    /// It has named one, and goes on counting until it is handed to that.
+    Door(Slot, Knock, Moment),
     /// It is closed.
     Close,
 }
@@ -135,7 +137,7 @@ impl Pending {
             Wait::Name | Wait::Sender if gives_way == network => None,
             Wait::Name | Wait::Sender => queue.crowd.last(gives_way),
             // The one that has not read, sent or been answered for the longest time.
-            Wait::Ident | Wait::Drain | Wait::Retry | Wait::Line => {
+            Wait::Ident | Wait::Drain | Wait::Retry | Wait::Line | Wait::Door => {
                 let first = queue.crowd.first(gives_way);
                 first.or_else(|| queue.first(slab).map(|(_, key)| key))
             }

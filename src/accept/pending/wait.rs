@@ -19,10 +19,12 @@ pub(in crate::accept) enum Wait {
     Retry,
     /// The client has to name a service.
     Line,
+    /// The helper of the service that the client has named has no room for it at the moment.
+    Door,
 }
 
 impl Wait {
-    pub(super) const COUNT: usize = 6;
+    pub(super) const COUNT: usize = 7;
 
     pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Name,
@@ -31,6 +33,7 @@ impl Wait {
         Self::Drain,
         Self::Retry,
         Self::Line,
+        Self::Door,
     ];
 
     /// How long it lasts at most.
@@ -45,6 +48,8 @@ impl Wait {
             Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
             // Semantics, section 4.8.
             Self::Retry => Duration::from_secs(5),
+            // That helper takes a batch in less.
+            Self::Door => Duration::from_millis(20),
         }
     }
 
@@ -52,7 +57,7 @@ impl Wait {
     pub(super) fn room(self) -> usize {
         match self {
             Self::Name | Self::Line => 1024,
-            Self::Ident | Self::Drain | Self::Retry => 256,
+            Self::Ident | Self::Drain | Self::Retry | Self::Door => 256,
             // The socket is not looked at before that one has gone.
             Self::Sender => 1,
         }

@@ -2,12 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use socket2::{Domain, SockAddr, Socket, Type};
+
 use super::super::clock::Moment;
 use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell};
+use crate::sys::handover::receive;
 
 /// A socket in the place of another helper's.
 fn target(name: &str) -> (UnixListener, PathBuf) {
@@ -121,6 +125,55 @@ fn who_names_nothing_for_half_a_minute_is_sent_away() {
     assert_eq!(scene.helper.state.running(), 0);
     let log = scene.log();
     assert!(log[1].starts_with("EXIT: test"), "{log:?}");
+}
+
+/// Local users may connect to the socket of a service, too.
+#[test]
+fn a_client_waits_for_a_service_whose_queue_is_full() {
+    let (_, path) = target("full");
+    std::fs::remove_file(&path).unwrap();
+    let address = SockAddr::unix(&path).unwrap();
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    listener.bind(&address).unwrap();
+    listener.listen(1).unwrap();
+    let mut strangers = Vec::new();
+    loop {
+        let stranger = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        stranger.set_nonblocking(true).unwrap();
+        match stranger.connect(&address) {
+            Ok(()) => strangers.push(stranger),
+            Err(_) => break,
+        }
+    }
+    let mut scene = tcpmux(&[("name", &path)]);
+    let mut client = scene.connect();
+    client.write_all(b"name\r\n").unwrap();
+    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    assert_eq!(scene.helper.state.running(), 1);
+    for _ in &strangers {
+        drop(listener.accept().unwrap());
+    }
+    scene.until_idle();
+    assert!(
+        receive(listener.accept().unwrap().0.as_fd()).is_ok(),
+        "the client is there"
+    );
+
+    let mut late = scene.connect();
+    late.write_all(b"name\r\n").unwrap();
+    strangers.clear();
+    for _ in 0..2 {
+        let stranger = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        stranger.connect(&address).unwrap();
+        strangers.push(stranger);
+    }
+    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    let now = Moment::now().unwrap();
+    scene
+        .helper
+        .expire_pending(now.plus(Duration::from_secs(11)));
+    let heard = scene.receive(late).unwrap();
+    assert_eq!(heard, b"-Service not available\r\n");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::config::DiskTree;
 use crate::policy::HostName;
 use crate::problem::printable;
 use crate::service::MinuteOfDay;
-use crate::translate::Standing;
+use crate::translate::{Native, Standing};
 
 use client::Client;
 use verdict::{Outcome, Rule, Step, Verdict};
@@ -131,7 +131,17 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
         .find(|found| !matches!(found.standing(), Standing::Served { .. }))
     {
         let id = printable(&found.service.id.to_text());
-        let message = format!("the bridge does not serve {id}; `xinetdctl show {id}` says why");
+        let message = match found.standing() {
+            Standing::Native {
+                path,
+                native: Native::Ejected,
+                ..
+            } => format!(
+                "{id} was ejected to {}: xinetd's files do not decide about its clients any more",
+                path.display()
+            ),
+            _ => format!("the bridge does not serve {id}; `xinetdctl show {id}` says why"),
+        };
         return Err(Failure::unanswered(message));
     }
     let run = root.as_deref().unwrap_or(Path::new("/"));

@@ -14,7 +14,7 @@ use crate::accept::internal::datagram::is_client;
 use crate::bans::{Subject, Until};
 use crate::config::{Attribute, FileTree};
 use crate::libwrap::User;
-use crate::policy::{Access, Check, Note, Policy, Reason, Refusal};
+use crate::policy::{Access, Check, Note, PacketLists, Policy, Reason, Refusal};
 use crate::problem::Place;
 use crate::service::{DenyTime, Limit, Reach, SocketType};
 use crate::spec::{Sensor, Task};
@@ -45,7 +45,7 @@ pub(super) fn walk(
     };
     if asked.service.socket_type == SocketType::Dgram
         && let (Task::Internal(_), Reach::Listen(listen)) = (&asked.spec.task, &asked.service.reach)
-        && !is_client(client.port, listen.port.0)
+        && !is_client(client.port, listen.port.0, &asked.spec.answering)
     {
         let detail = format!("a datagram from port {} is not answered", client.port);
         verdict.note("port", Outcome::Refused, detail, None);
@@ -180,6 +180,29 @@ fn bans(_: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Verdict)
     }
 }
 
+/// The lists of a server that accepts by itself: packets have no names.
+fn filter(asked: &Asked<'_>, peer: IpAddr, verdict: &mut Verdict) {
+    let (lists, address) = (&asked.spec.access, peer.to_canonical());
+    let is_dual = peer.is_ipv6() && address.is_ipv4();
+    let lists = PacketLists::new(lists, is_dual);
+    let attribute = match lists.denied.iter().any(|net| net.contains(&address)) {
+        true => Attribute::NoAccess,
+        false => Attribute::OnlyFrom,
+    };
+    let rule = asked.written(attribute);
+    match lists.admits(address) {
+        true if lists.is_empty() => {
+            let detail = "neither only_from nor no_access is set";
+            verdict.note("access", Outcome::NoRule, detail, None);
+        }
+        true => verdict.note("access", Outcome::Passed, "its packets pass", rule),
+        false => {
+            let detail = "the kernel drops its packets, and it waits in vain";
+            verdict.refuse("access", Reason::Address, detail, rule);
+        }
+    }
+}
+
 /// `only_from` and `no_access`.
 fn lists(asked: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Verdict) {
     const NAME: &str = "access";
@@ -189,6 +212,11 @@ fn lists(asked: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Ver
         let rule = all.find(|rule| rule.place == *place);
         rule.map(|rule| pattern(&rule.pattern)).unwrap_or_default()
     };
+    let is_filtered =
+        matches!(asked.spec.task, Task::Wait(_)) && asked.service.socket_type == SocketType::Stream;
+    if is_filtered {
+        return filter(asked, peer, verdict);
+    }
     let (mut access, mut by) = asked.policy.access_by(peer, &client.name);
     if access == Access::NeedName {
         client.find_name();

@@ -13,28 +13,28 @@ use crate::service::Service;
 
 /// The files that change.
 #[derive(Debug)]
-pub(super) struct Edits<'t> {
+pub(in crate::ctl) struct Edits<'t> {
     tree: &'t DiskTree,
     /// By where they lie on disk: one may be read under several names.
-    pub(super) files: BTreeMap<PathBuf, Edit>,
+    pub(in crate::ctl) files: BTreeMap<PathBuf, Edit>,
 }
 
 /// A file that changes.
 #[derive(Debug)]
-pub(super) struct Edit {
+pub(in crate::ctl) struct Edit {
     /// Its path as it is configured.
-    pub(super) path: PathBuf,
+    pub(in crate::ctl) path: PathBuf,
     /// What it held.
-    pub(super) old: Vec<u8>,
+    pub(in crate::ctl) old: Vec<u8>,
     /// What it is to hold.
-    pub(super) new: Vec<u8>,
+    pub(in crate::ctl) new: Vec<u8>,
     /// The lines, from 1, in which the services that change begin; the last first.
-    pub(super) services: Vec<u32>,
+    pub(in crate::ctl) services: Vec<u32>,
 }
 
 impl<'t> Edits<'t> {
     /// The changes that switch the services at these places on or off.
-    pub(super) fn new(
+    pub(in crate::ctl) fn new(
         tree: &'t DiskTree,
         mut places: Vec<Place>,
         disabled: bool,
@@ -92,7 +92,7 @@ impl<'t> Edits<'t> {
     ///
     /// # Errors
     /// If the services with the id `wanted` would not all be on, or off.
-    pub(super) fn outcome(&self, wanted: &str, disabled: bool) -> Result<Machine, Failure> {
+    pub(in crate::ctl) fn outcome(&self, wanted: &str, disabled: bool) -> Result<Machine, Failure> {
         let machine = Machine::of(self)?;
         let found = machine.find(wanted);
         // What has errors is off in any case.

@@ -16,7 +16,7 @@ use xattr::FileExt;
 /// # Errors
 /// Whatever keeps it from being written, such as a change by somebody else meanwhile. The file is as
 /// it was then.
-pub(super) fn replace(path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
+pub(in crate::ctl) fn replace(path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
     let target = path.canonicalize()?;
     let temporary = beside(&target)?;
     let written = write(&target, &temporary, old, new);

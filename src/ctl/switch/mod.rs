@@ -1,7 +1,7 @@
 //! `xinetdctl enable` and `disable`: one word in a file, and a socket.
 
-mod edits;
-mod file;
+pub(super) mod edits;
+pub(super) mod file;
 
 use std::io::Write;
 

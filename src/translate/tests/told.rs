@@ -36,9 +36,13 @@ fn what_is_not_served_is_told() {
     assert_eq!(
         reasons_of(|foo| {
             foo.wait = true;
-            foo.access.only_from = Some(AccessList::default());
+            let rule = AccessRule {
+                pattern: Pattern::from(IpAddr::from([192, 0, 2, 1])),
+                place: place(2),
+            };
+            foo.access.only_from = Some(vec![rule; 2000]);
         }),
-        [Reason::UnknownClient]
+        [Reason::LongList]
     );
     assert_eq!(
         reasons_of(|foo| foo.protocol = Protocol::Other("sctp".into(), 132)),

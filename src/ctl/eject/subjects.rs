@@ -1,0 +1,193 @@
+//! Which services are ejected, and whether they can be.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::super::list;
+use super::super::machine::{Found, Machine};
+use super::super::output::Failure;
+use super::super::show::at;
+use crate::config::{self, Configuration, Databases, DiskTree, FileTree};
+use crate::problem::{Place, printable};
+use crate::service::{Internal, Reach, Serving};
+use crate::startup::Startup;
+use crate::translate::{
+    self, Ejection, Form, Native, SpecDirectory, Standing, Surroundings, eject,
+};
+
+/// The services that are to be ejected.
+pub(super) struct Subjects {
+    configuration: Configuration,
+    surroundings: Surroundings,
+    /// Their units, without suffix.
+    units: BTreeSet<String>,
+    ids: Vec<String>,
+    places: Vec<Place>,
+    /// Where they stand in inetd.conf, which knows no switch.
+    inetd: Vec<Place>,
+    has_wrappers: bool,
+}
+
+impl Subjects {
+    /// The services with these ids, or all that are served if there are none.
+    ///
+    /// # Errors
+    /// If one is not there, or is not served by generated units.
+    pub(super) fn find(tree: &DiskTree, ids: &[String]) -> Result<Self, Failure> {
+        let machine = Machine::of(tree)?;
+        let mut found = Vec::new();
+        for id in ids {
+            let named = machine.find(id)?;
+            named.iter().try_for_each(fits)?;
+            found.extend(named);
+        }
+        if ids.is_empty() {
+            found = machine
+                .services()
+                .filter(|found| fits(found).is_ok())
+                .collect();
+        }
+        if found.is_empty() {
+            let why = "no service is served; `xinetdctl list` says why";
+            return Err(Failure::undone(why));
+        }
+        let units: BTreeSet<String> = found
+            .iter()
+            .filter_map(|found| found.unit().map(str::to_owned))
+            .collect();
+        together(&machine, &units)?;
+        let startup = Startup::read(tree);
+        let roots = startup.roots();
+        let configuration = config::load(tree, roots, &Databases::read(tree));
+        let inetd = roots.inetd.map(Path::to_owned);
+        let places = found.iter().map(|found| found.service.place.clone());
+        let is_line = |place: &Place| Some(&*place.file) == inetd.as_deref();
+        let (lines, places) = places.partition(is_line);
+        Ok(Self {
+            configuration,
+            ids: found
+                .iter()
+                .map(|found| found.service.id.to_text())
+                .collect(),
+            units,
+            places,
+            inetd: lines,
+            has_wrappers: ["/etc/hosts.allow", "/etc/hosts.deny"].iter().any(|file| {
+                tree.read(Path::new(file))
+                    .is_ok_and(|text| has_rules(&text))
+            }),
+            surroundings: {
+                let mut surroundings = Surroundings::read(tree, SpecDirectory::usual(), startup);
+                let manager = manager(tree);
+                surroundings.confinement.restricted =
+                    manager.is_some_and(|manager| manager != "systemd-nspawn");
+                surroundings
+            },
+        })
+    }
+
+    /// Their units.
+    ///
+    /// # Errors
+    /// If one can't be ejected so.
+    pub(super) fn eject(&self, form: Form) -> Result<Vec<Ejection>, Failure> {
+        let units = self.units.iter().map(String::as_str).collect();
+        let ejections = eject(&self.configuration, &self.surroundings, &units, form);
+        ejections
+            .into_iter()
+            .collect::<Result<Vec<_>, String>>()
+            .map_err(Failure::undone)
+    }
+
+    /// What of the machine systemd alone does not replace.
+    pub(super) fn machine(&self) -> translate::Machine {
+        let mut services = self.configuration.services.iter();
+        translate::Machine {
+            has_wrappers: self.has_wrappers,
+            has_sensors: services
+                .any(|service| service.enabled && matches!(service.serving, Serving::Sensor(_))),
+            filters: manager(&DiskTree::new(None)).is_none(),
+        }
+    }
+
+    /// Where they stand in xinetd's files.
+    pub(super) fn places(&self) -> Vec<Place> {
+        self.places.clone()
+    }
+
+    /// The ids of those that are switched off in their files.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        let is_block = |id: &&String| {
+            let mut services = self.configuration.services.iter();
+            services
+                .any(|service| service.id.to_text() == **id && self.places.contains(&service.place))
+        };
+        self.ids.iter().filter(is_block).map(String::as_str)
+    }
+
+    /// Those that can't be switched off there, in words.
+    pub(super) fn lines_that_stay(&self) -> impl Iterator<Item = String> {
+        self.inetd.iter().map(at)
+    }
+}
+
+/// Whether a service is one that can be ejected.
+fn fits(found: &Found<'_>) -> Result<(), Failure> {
+    let id = printable(&found.service.id.to_text());
+    let why = match found.standing() {
+        Standing::Served { enabled: true, .. } => return Ok(()),
+        Standing::Served { .. } => {
+            format!("{id} is switched off; `xinetdctl enable {id}` switches it on")
+        }
+        Standing::Native { path, native, .. } => {
+            let path = path.display();
+            match native {
+                Native::Own => format!("{id} is left to {path} already"),
+                Native::Mask => format!("{id} is masked by {path}"),
+                Native::Ejected => format!("{id} was ejected to {path} already"),
+            }
+        }
+        Standing::NotServed(_) => {
+            let reason = list::row(found).reason.unwrap_or_default();
+            format!("{id} is not served: {}", printable(&reason))
+        }
+    };
+    Err(Failure::undone(why))
+}
+
+/// tcpmux and the services that it leads to know each other by their units.
+fn together(machine: &Machine, units: &BTreeSet<String>) -> Result<(), Failure> {
+    let is_muxed = |found: &Found<'_>| {
+        matches!(found.service.reach, Reach::Mux(_))
+            || matches!(found.service.serving, Serving::Internal(Internal::Tcpmux))
+    };
+    let is_chosen = |found: &Found<'_>| found.unit().is_some_and(|unit| units.contains(unit));
+    let muxed: Vec<Found<'_>> = machine
+        .services()
+        .filter(|found| is_muxed(found) && fits(found).is_ok())
+        .collect();
+    let left: Vec<String> = muxed
+        .iter()
+        .filter(|found| !is_chosen(found))
+        .map(|found| printable(&found.service.id.to_text()))
+        .collect();
+    if left.is_empty() || !muxed.iter().any(is_chosen) {
+        return Ok(());
+    }
+    Err(Failure::undone(format!(
+        "tcpmux and the services that it leads to are ejected together: name {} as well",
+        left.join(", ")
+    )))
+}
+
+/// Whether a file of hosts.allow or hosts.deny says anything.
+fn has_rules(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.any(|line| !line.is_empty() && !line.starts_with(b"#"))
+}
+
+/// What has made the container that this machine is, if it is one, by systemd's own note of it.
+fn manager(tree: &DiskTree) -> Option<String> {
+    let text = tree.read(Path::new("/run/systemd/container")).ok()?;
+    Some(String::from_utf8_lossy(&text).trim().to_owned())
+}
