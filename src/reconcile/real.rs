@@ -65,10 +65,10 @@ impl Real {
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| is_xinetd(*pid, &own))
             .collect();
-        // The daemon is nobody's child among them.
+        // The daemon is no child of another one; one whose parent is not known has ended meanwhile.
         let children: Vec<bool> = processes
             .iter()
-            .map(|pid| parent(*pid).is_some_and(|parent| processes.contains(&parent)))
+            .map(|pid| parent(*pid).is_none_or(|parent| processes.contains(&parent)))
             .collect();
         let mut ordered: Vec<_> = children.into_iter().zip(processes).collect();
         ordered.sort_unstable();
