@@ -149,11 +149,13 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     })
 }
 
-/// Has xinetd.service be active where the services are and real xinetd, which had the name, has gone.
+/// Has xinetd.service be active where the services are and real xinetd, which had the name, has gone; and at
+/// boot, too: what switched real xinetd off switched off the unit of that name.
 fn take_over(systemd: &Systemd) {
-    let is_ours = match Daemon::read(&DiskTree::new(None)) {
-        Daemon::Bridge { .. } | Daemon::Unclaimed => true,
-        Daemon::Script | Daemon::Other => false,
+    let is_disabled = match Daemon::read(&DiskTree::new(None)) {
+        Daemon::Bridge { enabled } => !enabled,
+        Daemon::Unclaimed => false,
+        Daemon::Script | Daemon::Other => return,
     };
     let Ok(units) = systemd.units() else {
         return;
@@ -164,11 +166,17 @@ fn take_over(systemd: &Systemd) {
             unit.active == state && !unit.has_job
         })
     };
-    if is_ours && is("xinetd.target", "active") && is("xinetd.service", "inactive") {
-        // It waits for the end of this program.
-        if let Err(error) = systemd.begin_job(JobVerb::Start, "xinetd.service") {
-            log::warn!("xinetd.service is not active: {error}");
-        }
+    if !is("xinetd.target", "active") || !is("xinetd.service", "inactive") {
+        return;
+    }
+    if is_disabled && let Err(error) = systemd.enable("xinetd.service") {
+        log::warn!(
+            "xinetd.service does not start at boot: {error}; run `systemctl enable xinetd.service`"
+        );
+    }
+    // It waits for the end of this program.
+    if let Err(error) = systemd.begin_job(JobVerb::Start, "xinetd.service") {
+        log::warn!("xinetd.service is not active: {error}; run `systemctl start xinetd.service`");
     }
 }
 

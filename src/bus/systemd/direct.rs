@@ -259,6 +259,20 @@ impl Systemd {
         block_on(call).map_err(said).map(drop)
     }
 
+    /// Has a unit start at boot, as its `[Install]` says. systemd knows of it when units are made anew.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn enable(&self, unit: &str) -> Result<(), String> {
+        // Not until the next boot alone, and no other unit's link is replaced.
+        let (is_for_now, is_forced) = (false, false);
+        let call = self.call(
+            "EnableUnitFiles",
+            (vec![unit.to_owned()], is_for_now, is_forced),
+        );
+        block_on(call).map_err(said).map(drop)
+    }
+
     /// Has a unit be no longer called failed.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 mod attributes;
 mod commands;
 mod events;
+mod options;
 mod roff;
 
 use std::io::{self, Write};
@@ -26,6 +27,9 @@ pub(super) enum Text {
     /// The manual page of the log.
     #[value(name = "xinetd.log.5")]
     Log,
+    /// The manual page on what is typed in place of xinetd's commands.
+    #[value(name = "xinetd.service.8")]
+    Service,
     /// Completions for bash.
     Bash,
     /// Completions for zsh.
@@ -40,12 +44,16 @@ const CONFIGURATION: &str = include_str!("../../../docs/man/xinetd.conf.5.in");
 /// xinetd.log(5), with a line for its table.
 const LOG: &str = include_str!("../../../docs/man/xinetd.log.5.in");
 
+/// xinetd.service(8), with a line for the options of xinetd.
+const SERVICE: &str = include_str!("../../../docs/man/xinetd.service.8.in");
+
 /// Prints it.
 pub(super) fn print(text: Text, out: &mut dyn Write) -> io::Result<()> {
     let shell = match text {
         Text::Commands => return commands::page_of_all(out),
         Text::Configuration => return fill(CONFIGURATION, out),
         Text::Log => return fill(LOG, out),
+        Text::Service => return fill(SERVICE, out),
         Text::Bash => Shell::Bash,
         Text::Zsh => Shell::Zsh,
         Text::Fish => Shell::Fish,
@@ -64,6 +72,7 @@ fn fill(page: &str, out: &mut dyn Write) -> io::Result<()> {
             "@attributes of defaults@" => attributes::of_defaults(out)?,
             "@attributes in defaults@" => attributes::in_defaults(out)?,
             "@events@" => events::all(out)?,
+            "@options@" => options::all(out)?,
             line => writeln!(out, "{line}")?,
         }
     }

@@ -158,3 +158,12 @@ fn every_key_of_the_bridges_own_file_is_in_its_page() {
         }
     }
 }
+
+#[test]
+fn every_option_of_xinetd_is_in_the_page_of_its_service() {
+    let page = plain(&printed(Text::Service));
+    for row in crate::startup::TABLE {
+        let term = format!("\n.TP\n{}", row.name);
+        assert!(page.contains(&term), "{}", row.name);
+    }
+}
