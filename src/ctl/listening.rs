@@ -10,7 +10,7 @@ use super::machine::is_here;
 use crate::config::Attribute;
 use crate::generated;
 use crate::problem::{Problem, Severity};
-use crate::reconcile::{Real, Trouble, troubles};
+use crate::reconcile::{Trouble, troubles};
 use crate::service::{Service, Serving};
 use crate::translate::{ServiceReport, Standing};
 
@@ -64,14 +64,13 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
     let units = services.iter();
     let units = units.filter_map(|service| enabled_unit(&service.standing));
     let listening = Listening::look(None, units);
-    let has_real = Real::look().is_some();
     let problem = |service: &ServiceReport| {
         let trouble = listening.trouble(enabled_unit(&service.standing)?)?;
         let (severity, help) = match trouble {
             // It is said of the file's line.
             Trouble::Unmet { .. } => return None,
-            // It has the ports, and that is said.
-            Trouble::Stopped { .. } if has_real => return None,
+            // That is said of real xinetd itself.
+            Trouble::LeftToReal => return None,
             Trouble::Unapplied | Trouble::Stopped { .. } => (Severity::Note, ""),
             Trouble::Taken { .. } | Trouble::Closed | Trouble::Failed { .. } => {
                 (Severity::Warning, "`xinetdctl reload` tries it again")

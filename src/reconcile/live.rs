@@ -179,7 +179,7 @@ impl Live {
 }
 
 /// What binds all sockets together.
-const TARGET: &str = "xinetd.target";
+pub(super) const TARGET: &str = "xinetd.target";
 
 /// All that systemd has in memory, once it has nothing more to do with these units.
 fn at_rest(systemd: &Systemd, units: &BTreeSet<&str>) -> Result<HashMap<String, Loaded>, String> {

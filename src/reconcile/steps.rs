@@ -200,7 +200,10 @@ fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Fa
 fn may_pass(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Taken { passes, .. } => *passes,
-        Trouble::Unmet { .. } | Trouble::Unapplied | Trouble::TurnedAway { .. } => false,
+        Trouble::Unmet { .. }
+        | Trouble::Unapplied
+        | Trouble::LeftToReal
+        | Trouble::TurnedAway { .. } => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::kernel::{Holder, Seen, Sockets};
-use super::live::{Live, Socket, addresses};
+use super::live::{Live, Socket, TARGET, addresses};
+use super::real::Real;
 use crate::bus::systemd::{Loaded, Property, Systemd};
 use crate::status::TURNED_AWAY;
 use crate::translate::SpecDirectory;
@@ -17,6 +18,8 @@ pub enum Trouble {
         /// The unit without suffix.
         unit: String,
     },
+    /// It is left to real xinetd, which runs.
+    LeftToReal,
     /// A condition of the unit does not hold.
     Unmet {
         /// `ConditionFileIsExecutable` or another one.
@@ -58,6 +61,9 @@ impl fmt::Display for Trouble {
                     f,
                     "its socket is stopped; `systemctl start {unit}.socket` starts it"
                 )
+            }
+            Self::LeftToReal => {
+                f.write_str("it is left to real xinetd, which runs; `xinetdctl migrate` goes over")
             }
             Self::Unmet { condition, about } if condition == EXECUTABLE => {
                 write!(f, "its server {about} is not there, or not executable")
@@ -103,8 +109,23 @@ const EXECUTABLE: &str = "ConditionFileIsExecutable";
 pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
     let systemd = Systemd::connect()?;
     let mut troubles = among(&systemd, units)?;
+    let is_stopped = |trouble: &Trouble| matches!(trouble, Trouble::Stopped { .. });
+    if troubles.values().any(is_stopped) && is_real_left_alone(&systemd)? {
+        for trouble in troubles.values_mut().filter(|trouble| is_stopped(trouble)) {
+            *trouble = Trouble::LeftToReal;
+        }
+    }
     troubles.extend(turned_away(&systemd, units)?);
     Ok(troubles)
+}
+
+/// Whether real xinetd runs, and the bridge starts nothing beside it.
+fn is_real_left_alone(systemd: &Systemd) -> Result<bool, String> {
+    let units = systemd.units()?;
+    let is_started = units
+        .get(TARGET)
+        .is_some_and(|target| target.active == "active");
+    Ok(!is_started && Real::look().is_some())
 }
 
 /// Those of the units whose helpers run and have no account.
