@@ -181,7 +181,7 @@ pub(crate) fn matrix(suite: Suite) -> Result<()> {
 const PLACES: &str = "DESTDIR= bindir=/usr/bin libexecdir=/usr/libexec/xinetd-bridge \
     unitdir=/usr/lib/systemd/system generatordir=/usr/lib/systemd/system-generators \
     catalogdir=/usr/lib/systemd/catalog dbusdir=/usr/share/dbus-1 polkitdir=/usr/share/polkit-1/actions \
-    sysusersdir=/usr/lib/sysusers.d sysconfdir=/etc mandir=/usr/share/man \
+    sysusersdir=/usr/lib/sysusers.d sysconfdir=/etc mandir=/usr/share/man docdir=/usr/share/doc/xinetd-bridge \
     bashdir=/usr/share/bash-completion/completions zshdir=/usr/share/zsh/site-functions \
     fishdir=/usr/share/fish/vendor_completions.d";
 

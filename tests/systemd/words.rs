@@ -110,6 +110,9 @@ fn pause(bed: &Bed) -> Result<()> {
         drop(served.connect()?);
     }
     served.await_line("Deactivating service pausing")?;
+    // The coordinator's answer of a moment ago counts as well.
+    bed.container
+        .wait_until(&format!("{explain} | grep -q paused"))?;
     let paused = said(bed, explain)?;
     contains(&paused, "cps has paused the service for")?;
     contains(&paused, "refused: no connection exit status 1")?;
