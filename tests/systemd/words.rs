@@ -5,6 +5,7 @@ use testbed::Result;
 
 use crate::Scenario;
 use crate::bed::{Bed, contains, entry, equal};
+use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     (
@@ -135,6 +136,7 @@ fn other_users(bed: &Bed) -> Result<()> {
         &as_nobody("xinetdctl check")?,
         "= help: run the command as root",
     )?;
+    let _bans = alone(bed)?;
     bed.container.sh("xinetdctl bans add 192.0.2.99")?;
     let explain = as_nobody("xinetdctl explain boot-on 127.0.0.1")?;
     contains(&explain, "bans unknown root alone may see the bans")?;
