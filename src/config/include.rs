@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::lexer::Word;
 use super::parser::Reader;
 use super::report::{Spot, quoted};
-use super::{ASSUMED, ASSUMED_CODE, Entry};
+use super::{ASSUMED, ASSUMED_CODE, Entry, MAIN};
 use crate::bytes::ByteString;
 use crate::problem::{NO_PERMISSION, Place, Severity};
 
@@ -195,6 +195,7 @@ impl Reader<'_> {
     }
 
     fn report(&mut self, place: Place, path: &Path, refused: &Refused) {
+        let is_usual = path == Path::new(MAIN);
         let path = path.display();
         let (code, message, help) = match refused {
             Refused::Cycle => (
@@ -221,7 +222,10 @@ impl Reader<'_> {
             Refused::Unreadable(error) if self.includes.open.is_empty() => (
                 "main-file",
                 format!("{path} can't be read: {error}"),
-                "create it with the line `includedir /etc/xinetd.d`".to_owned(),
+                match is_usual {
+                    true => "create it with the line `includedir /etc/xinetd.d`".to_owned(),
+                    false => "write the path of a file that is there".to_owned(),
+                },
             ),
             Refused::Unreadable(error) => (
                 "include",

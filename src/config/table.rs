@@ -118,7 +118,8 @@ pub static TABLE: &[Row] = table! {
             ("KEEPALIVE", "Silent peers are asked whether they are still there: `KeepAlive=` of the socket \
                 unit, and for `redirect` the same towards the backend."),
             ("NOLIBWRAP", "hosts.allow and hosts.deny are not asked."),
-            ("SENSOR", "There is no server: see `deny_time`."),
+            ("SENSOR", "Clients are logged and banned, and no server runs: see `SENSORS`. `server` and `user` \
+                are needed all the same."),
             ("IPv4", "IPv4 alone. Log lines then have addresses without `::ffff:`."),
             ("IPv6", "IPv6, and IPv4 through it unless `v6only` is set. Without both flags it is the same, \
                 and IPv4 alone on a machine without IPv6."),
@@ -154,8 +155,8 @@ pub static TABLE: &[Row] = table! {
         "yes | no",
         "Whether the server gets the listening socket itself, one server at a time (yes), or each \
          connection gets a server of its own (no). Needed in each service.",
-        "The helper accepts the connections. With yes it does not, and so can't send banners, ask for \
-         the client's user, or look at the addresses of stream clients. What has been queued for a server of \
+        "The helper accepts the connections. With yes it does not, and so can't send banners or ask for \
+         the client's user, and the lists of addresses of a stream service are a filter of packets. What has been queued for a server of \
          datagrams is kept when the server ends.",
         [];
     User ["user"], Fixed(1), Service, true, process::user,
@@ -189,10 +190,14 @@ pub static TABLE: &[Row] = table! {
         [("UNLIMITED", "No limit.")];
     Cps ["cps"], Fixed(2), Both, true, resources::rate,
         "<connections> <seconds>",
-        "How many connections are taken in a second, and for how many seconds the service pauses when \
-         there are more. Without it, `50 10`; `0` as the first number switches it off.",
-        "In the pause connections are reset, where xinetd closes the socket; the journal has their \
-         number. To set the time of day does not disturb it.",
+        "How many connections are taken in a second on average, and for how many seconds the service pauses \
+         when there are more. Without it, `50 10`; `0` as the first number switches it off.",
+        "The average is taken since a window began, as in xinetd. The window has as many seconds as the first \
+         number, and the next connection behind it begins a new one. After quiet seconds in a window many \
+         clients may come at once: with `20 3` it is about 20 in the first second, and nearly 400 if they all \
+         come in the last one. `instances` and `per_source` are firm at any time. In the pause connections are \
+         reset, where xinetd closes the socket; the journal has their number. To set the time of day does not \
+         disturb it.",
         [];
     MaxLoad ["max_load"], Fixed(1), Both, true, resources::load,
         "<number>",
@@ -227,7 +232,8 @@ pub static TABLE: &[Row] = table! {
         "<address> ...",
         "The addresses that may connect; all others are refused with the reason `address`. Without it, \
          all may; with an empty list, none.",
-        "See `ADDRESSES`. A service with `wait = yes` and socket_type stream can't have it.",
+        "See `ADDRESSES`. For a stream service with `wait = yes` the kernel drops the packets of others: they \
+         wait in vain, nothing is logged, and host names match no client.",
         [];
     NoAccess ["no_access"], Modifiable, Both, true, access::no_access,
         "<address> ...",
@@ -299,7 +305,8 @@ pub static TABLE: &[Row] = table! {
         "<name> ...",
         "Which variables of its own environment the helper passes on to the server. Without it, all.",
         "That is systemd's environment for services, without the variables for the helper itself. USER, \
-         LOGNAME, HOME and SHELL are passed on only if they are named.",
+         LOGNAME, HOME and SHELL are passed on only if they are named, and if systemd has set them for the \
+         helper: not those of the service's `user`, which `env` can set.",
         [];
     Port ["port"], Fixed(1), Service, false, socket::port,
         "<number>",
@@ -317,8 +324,9 @@ pub static TABLE: &[Row] = table! {
     Bind ["bind", "interface"], Fixed(1), Both, true, socket::bind,
         "<address> | <host>",
         "The address of this machine that the service listens on. Without it, all of them.",
-        "It may be one that the machine gets later (`FreeBind=`). A host name must be in /etc/hosts. It is no \
-         name of an interface, as in xinetd: use `BindToDevice=` in a drop-in of the socket unit.",
+        "It may be one that the machine gets later (`FreeBind=`). A host name must be in /etc/hosts; of \
+         several addresses the first one of IPv6 counts, or with the flag IPv4 the first one of IPv4. So `localhost` \
+         may be `::1` alone: write the address. A name of an interface is not taken, as in xinetd: use `BindToDevice=` in a drop-in of the socket unit.",
         [];
     Banner ["banner"], Fixed(1), Both, false, logging::banner,
         "<path>",
@@ -400,7 +408,7 @@ pub static TABLE: &[Row] = table! {
         [("UNLIMITED", "No limit.")];
     Mdns ["mdns"], Fixed(1), Service, false, switches::mdns,
         "yes | no",
-        "No effect. It is left from xinetd versions with multicast DNS.",
+        "No attribute of xinetd 2.3.15: the line is ignored with a warning. Older versions had multicast DNS.",
         "",
         [];
 };

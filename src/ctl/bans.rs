@@ -1,9 +1,11 @@
 //! `xinetdctl bans`: who is kept out of all services.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::output::{BAD, Done, Failure, Output};
@@ -26,6 +28,7 @@ pub(super) enum BansCommand {
     /// Keep a peer out of all services.
     Add {
         /// Its address.
+        #[arg(value_parser = peer)]
         address: String,
         /// For how long: seconds, or with a unit, as in 90s, 15m, 12h, 7d; for ever without it.
         #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
@@ -36,6 +39,7 @@ pub(super) enum BansCommand {
     /// Let a peer in again.
     Remove {
         /// Its address, or what the list has.
+        #[arg(value_parser = peer)]
         address: String,
         #[command(flatten)]
         form: Form,
@@ -144,6 +148,16 @@ fn json_list(bans: &Bans) -> Value {
     };
     let rows: Vec<_> = bans.rows.iter().map(ban).collect();
     json!({ "format": 1, "bans": rows, "problem": bans.problem })
+}
+
+/// An address or a network, in the words of the caller: the coordinator says whether it may be one.
+fn peer(text: &str) -> Result<String, String> {
+    match text.parse::<IpAddr>().is_ok() || text.parse::<IpNet>().is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "`{text}` is no address; write it as in 192.0.2.7 or 2001:db8::7"
+        )),
+    }
 }
 
 /// A time of more than nothing, in seconds.

@@ -16,6 +16,7 @@ use crate::reconcile::Real;
 use crate::service::{
     Bind, Family, Internal, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
 };
+use crate::spec::{Target, Task};
 use crate::translate::Standing;
 
 /// The whole answer, as docs/xinetdctl.md has it.
@@ -141,7 +142,7 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         listening: None,
         applied: None,
         reason,
-        server: Some(server(service)),
+        server: Some(server(found)),
         unit: found.unit().map(str::to_owned),
     }
 }
@@ -212,9 +213,22 @@ fn address(listen: &Listen, port: Port) -> String {
     }
 }
 
+/// Where the helper of a redirect goes, which /etc/xinetd-bridge.toml may say; none if it has no helper.
+pub(super) fn backends(found: &Found<'_>) -> Option<String> {
+    let Task::Redirect(redirect) = found.spec().ok()?.task else {
+        return None;
+    };
+    let backend = |target: &Target| match target.host.contains(':') {
+        true => format!("[{}]:{}", target.host, target.port),
+        false => format!("{}:{}", target.host, target.port),
+    };
+    let backends: Vec<_> = redirect.targets.iter().map(backend).collect();
+    Some(backends.join(", "))
+}
+
 /// Who serves: a path, or what the bridge does itself.
-fn server(service: &Service) -> String {
-    match &service.serving {
+fn server(found: &Found<'_>) -> String {
+    match &found.service.serving {
         Serving::Program(program) => program.path.to_text(),
         Serving::Internal(internal) => {
             let name = match internal {
@@ -227,7 +241,10 @@ fn server(service: &Service) -> String {
             };
             format!("internal {name}")
         }
-        Serving::Redirect { host, port } => format!("redirect {}:{port}", host.to_text()),
+        Serving::Redirect { host, port } => {
+            let written = || format!("{}:{port}", host.to_text());
+            format!("redirect {}", backends(found).unwrap_or_else(written))
+        }
         Serving::Sensor(_) => "sensor".to_owned(),
     }
 }

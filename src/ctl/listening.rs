@@ -71,7 +71,9 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
             Trouble::Unmet { .. } => return None,
             // That is said of real xinetd itself.
             Trouble::LeftToReal => return None,
-            Trouble::Unapplied | Trouble::Stopped { .. } => (Severity::Note, ""),
+            Trouble::Unapplied | Trouble::Stopped { .. } | Trouble::AllStopped => {
+                (Severity::Note, "")
+            }
             Trouble::Taken { .. } | Trouble::Closed | Trouble::Failed { .. } => {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }

@@ -150,6 +150,24 @@ impl Machine {
         Err(Failure::unanswered(message))
     }
 
+    /// Why a service has no units in systemd.
+    fn why_not_running(&self, wanted: &str) -> Failure {
+        let found = match self.find(wanted) {
+            Ok(found) => found,
+            Err(failure) => return failure,
+        };
+        let why = match found.iter().map(Found::standing).next() {
+            Some(Standing::NotServed(_)) => "is not served; `xinetdctl show` says why",
+            Some(Standing::Native { .. }) => {
+                "is left to a unit of the administrator; `systemctl status` shows it"
+            }
+            Some(Standing::Served { .. }) | None => {
+                "is not applied yet; `xinetdctl reload` does it"
+            }
+        };
+        Failure::unanswered(format!("{} {why}", printable(wanted)))
+    }
+
     /// A service with this id that can't be understood.
     pub(super) fn dropped(&self, wanted: &str) -> Option<&Dropped> {
         let mut dropped = self.configuration.dropped.iter();
@@ -176,6 +194,14 @@ pub(super) fn unknown(wanted: &str) -> Failure {
     ))
 }
 
+/// The answer about a service that has no units in systemd: whether the files have one, and what keeps it out.
+pub(super) fn not_running(wanted: &str) -> Failure {
+    match Machine::read(None) {
+        Ok(machine) => machine.why_not_running(wanted),
+        Err(_) => unknown(wanted),
+    }
+}
+
 impl<'a> Found<'a> {
     /// What becomes of the service as a whole.
     pub(super) fn standing(&self) -> &'a Standing {
@@ -198,6 +224,38 @@ impl<'a> Found<'a> {
         match self.standing() {
             Standing::Served { unit, .. } | Standing::Native { unit, .. } => Some(unit),
             Standing::NotServed(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MemoryTree;
+
+    #[test]
+    fn a_service_without_units_is_told_from_one_that_no_file_has() {
+        let service = |id: &str, kind: &str, wait: &str| {
+            format!(
+                "service {id}\n{{\ntype = UNLISTED\nport = 9\nsocket_type = {kind}\n\
+                 user = 0\nserver = /bin/true\n{wait}\n}}\n"
+            )
+        };
+        let text = [
+            service("new", "stream", "wait = no"),
+            service("broken", "stream", ""),
+            service("stray", "dgram", "wait = no"),
+        ];
+        let tree = MemoryTree::default().file("/etc/xinetd.conf", text.concat());
+        let machine = Machine::of(&tree).ok().unwrap();
+        for (id, why) in [
+            ("new", "xinetdctl reload"),
+            ("broken", "broken (/etc/xinetd.conf:10:9) has errors"),
+            ("stray", "xinetdctl show"),
+            ("none", "no service has the id none"),
+        ] {
+            let failure = format!("{:?}", machine.why_not_running(id));
+            assert!(failure.contains(why), "{failure}");
         }
     }
 }

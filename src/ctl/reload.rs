@@ -343,6 +343,21 @@ fn past(step: &str) -> &str {
 mod tests {
     use super::super::check::tests::sample;
     use super::*;
+
+    #[test]
+    fn what_was_done_without_an_error_says_so_to_programs() {
+        let done = reconcile::Done {
+            unit: "telnet".to_owned(),
+            step: "reload".to_owned(),
+            why: "its socket has changed".to_owned(),
+            error: None,
+        };
+        let json = serde_json::to_value(&done).unwrap();
+        assert_eq!(json.get("error"), Some(&serde_json::Value::Null));
+        // The file in which it comes has no word for that.
+        let text = toml::to_string(&done).unwrap();
+        assert_eq!(toml::from_str::<reconcile::Done>(&text).unwrap(), done);
+    }
     use crate::ctl::output::Screen;
 
     #[test]

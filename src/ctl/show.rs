@@ -130,6 +130,11 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
     for line in fold(&printable(&standing), WIDTH - 2) {
         writeln!(out, "  {}", out.paint(style, line))?;
     }
+    if let Some(backends) = list::backends(found) {
+        for line in fold(&printable(&format!("to {backends}")), WIDTH - 2) {
+            writeln!(out, "  {line}")?;
+        }
+    }
     Ok(())
 }
 

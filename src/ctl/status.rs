@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::SocketAddr;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::layout::{fold, head, width};
 use super::listening::Listening;
-use super::machine::unknown;
+use super::machine::not_running;
 use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
 use super::time::span;
 use crate::bus::client::{self, Failed, ServiceRow, SessionInfo, Sessions};
@@ -42,7 +43,7 @@ pub(super) struct KickArgs {
     /// The id or a unit of the service.
     id: String,
     /// The server's process, or the client's address and port, as in 192.0.2.7:40000.
-    #[arg(value_name = "PID|ADDRESS:PORT")]
+    #[arg(value_name = "PID|ADDRESS:PORT", value_parser = session)]
     whom: String,
 }
 
@@ -109,10 +110,21 @@ pub(super) fn kick(arguments: &KickArgs) -> Done {
     Ok(0)
 }
 
+/// The process or the client of a session, in the words of the caller.
+fn session(text: &str) -> Result<String, String> {
+    let is_process = text.parse::<i32>().is_ok_and(|pid| pid > 0);
+    match is_process || text.parse::<SocketAddr>().is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "`{text}` is neither a process nor an address with a port; `xinetdctl status ID` has both"
+        )),
+    }
+}
+
 /// The failure of a command that asks of the service `name`.
 fn failure(name: &str, failed: Failed) -> Failure {
     match failed {
-        Failed::NoService => unknown(name),
+        Failed::NoService => not_running(name),
         Failed::Said(why) => Failure::undone(why),
     }
 }

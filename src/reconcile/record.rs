@@ -75,7 +75,7 @@ pub struct Done {
     /// What for, in words.
     pub why: String,
     /// Why it was not done after all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub error: Option<String>,
 }
 

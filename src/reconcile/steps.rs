@@ -202,6 +202,7 @@ fn may_pass(trouble: &Trouble) -> bool {
         Trouble::Taken { passes, .. } => *passes,
         Trouble::Unmet { .. }
         | Trouble::Unapplied
+        | Trouble::AllStopped
         | Trouble::LeftToReal
         | Trouble::TurnedAway { .. } => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,

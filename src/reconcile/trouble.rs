@@ -18,6 +18,8 @@ pub enum Trouble {
         /// The unit without suffix.
         unit: String,
     },
+    /// All services are stopped, by their target.
+    AllStopped,
     /// It is left to real xinetd, which runs.
     LeftToReal,
     /// A condition of the unit does not hold.
@@ -62,6 +64,9 @@ impl fmt::Display for Trouble {
                     "its socket is stopped; `systemctl start {unit}.socket` starts it"
                 )
             }
+            Self::AllStopped => f.write_str(
+                "xinetd.target is stopped; `systemctl start xinetd.target` starts all services",
+            ),
             Self::LeftToReal => {
                 f.write_str("it is left to real xinetd, which runs; `xinetdctl migrate` goes over")
             }
@@ -110,22 +115,28 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
     let systemd = Systemd::connect()?;
     let mut troubles = among(&systemd, units)?;
     let is_stopped = |trouble: &Trouble| matches!(trouble, Trouble::Stopped { .. });
-    if troubles.values().any(is_stopped) && is_real_left_alone(&systemd)? {
+    if troubles.values().any(is_stopped)
+        && let Some(all) = all_stopped(&systemd)?
+    {
         for trouble in troubles.values_mut().filter(|trouble| is_stopped(trouble)) {
-            *trouble = Trouble::LeftToReal;
+            *trouble = all.clone();
         }
     }
     troubles.extend(turned_away(&systemd, units)?);
     Ok(troubles)
 }
 
-/// Whether real xinetd runs, and the bridge starts nothing beside it.
-fn is_real_left_alone(systemd: &Systemd) -> Result<bool, String> {
+/// Why no service is started, if that is so: real xinetd serves, or the target was stopped.
+fn all_stopped(systemd: &Systemd) -> Result<Option<Trouble>, String> {
     let units = systemd.units()?;
     let is_started = units
         .get(TARGET)
         .is_some_and(|target| target.active == "active");
-    Ok(!is_started && Real::look().is_some())
+    Ok(match Real::look() {
+        _ if is_started => None,
+        Some(_) => Some(Trouble::LeftToReal),
+        None => Some(Trouble::AllStopped),
+    })
 }
 
 /// Those of the units whose helpers run and have no account.

@@ -326,7 +326,7 @@ fn translate_service(
             }
         }
     };
-    let report = report(service, standing);
+    let report = report(service, standing, has_targets(service, surroundings));
     problems.report(service, &report);
     TranslatedService {
         report,
@@ -407,8 +407,17 @@ fn unit_section(service: &Service) -> Vec<Directive> {
     head
 }
 
-/// What becomes of a service and of its attributes.
-fn report(service: &Service, standing: Standing) -> ServiceReport {
+/// Whether /etc/xinetd-bridge.toml says where the service redirects to.
+fn has_targets(service: &Service, surroundings: &Surroundings) -> bool {
+    let options = surroundings.startup.options();
+    let options = options.service(&service.id.to_text());
+    let redirect = options.and_then(|options| options.redirect.as_ref());
+    redirect.is_some_and(|redirect| !redirect.targets.is_empty())
+}
+
+/// What becomes of a service and of its attributes; `has_targets`: `redirect` says that it redirects, and not
+/// where to.
+fn report(service: &Service, standing: Standing, has_targets: bool) -> ServiceReport {
     let obstacles = match &standing {
         Standing::NotServed(obstacles) => obstacles.as_slice(),
         Standing::Served { .. } | Standing::Native { .. } => &[],
@@ -426,6 +435,11 @@ fn report(service: &Service, standing: Standing) -> ServiceReport {
                     Native::Ejected => "the service was ejected to units of its own",
                 },
             }],
+            Standing::Served { .. } if written.attribute == Attribute::Redirect && has_targets => {
+                vec![Fate::Helper {
+                    what: "passes the bytes of the client on, but to the targets of /etc/xinetd-bridge.toml",
+                }]
+            }
             _ => fate::fates(written.attribute, service, obstacles),
         },
     });

@@ -125,7 +125,7 @@ fn the_walk_ends_where_the_client_is_refused() {
 telnet (/etc/xinetd.d/telnet:1)
   served by telnet.socket, started at boot
   a client at 192.0.2.8 (a.b):
-  cps             passed  50 a second: one connection alone is less
+  cps             passed  50 a second on average: one connection alone is less
   max_load        passed  the load is 1, the limit 8.5
                           /etc/xinetd.d/telnet:14: max_load = 8.5
   access_times    passed  12:00 is inside

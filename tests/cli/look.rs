@@ -163,6 +163,53 @@ fn errors_name_the_next_step() {
     }
 }
 
+#[test]
+fn a_call_with_what_is_no_address_and_no_process_is_a_wrong_one() {
+    for (arguments, next) in [
+        (&["kick", "pwn", "abc"][..], "xinetdctl status"),
+        (&["kick", "pwn", "0"], "xinetdctl status"),
+        (&["bans", "add", "foo"], "192.0.2.7"),
+        (&["bans", "remove", "foo"], "192.0.2.7"),
+    ] {
+        let ran = xinetdctl(&sample(), arguments).ends_with(2);
+        assert!(ran.err.contains(next), "{ran:?}");
+    }
+}
+
+#[test]
+fn the_way_out_of_a_missing_file_fits_the_file() {
+    let ran = xinetdctl(&sample(), &["check", "/nonexist"]).ends_with(2);
+    assert!(
+        ran.out.contains("/nonexist can't be read") && !ran.out.contains("includedir"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_redirect_is_shown_with_the_backends_that_it_really_has() {
+    let tree = Tree::new();
+    let service = "service web\n{\n\ttype = UNLISTED\n\tport = 8080\n\tsocket_type = stream\n\
+                   \twait = no\n\tuser = nobody\n\tredirect = 192.0.2.1 80\n}\n";
+    tree.write("etc/xinetd.d/web", service);
+    let list = |tree: &Tree| tree.run(&["list", "--json"]).json();
+    assert_eq!(
+        list(&tree)["services"][0]["server"],
+        "redirect 192.0.2.1:80"
+    );
+    tree.write(
+        "etc/xinetd-bridge.toml",
+        "[service.web.redirect]\ntargets = [\"[2001:db8::9]:80\", \"spare:81\"]\n",
+    );
+    let backends = "[2001:db8::9]:80, spare:81";
+    let shown = &list(&tree)["services"][0]["server"];
+    assert_eq!(*shown, format!("redirect {backends}"));
+    let show = tree.run(&["show", "web"]).ends_with(0).fits().out;
+    assert!(show.contains(&format!("  to {backends}\n")), "{show}");
+    let check = tree.run(&["check", "--verbose"]).out;
+    let fate = "to the targets of /etc/xinetd-bridge.toml";
+    assert!(check.contains(fate), "{check}");
+}
+
 /// What a purge of Debian's xinetd leaves where other packages have brought services.
 #[test]
 fn a_folder_of_services_does_without_the_first_file() {

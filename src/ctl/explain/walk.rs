@@ -79,9 +79,12 @@ fn limits(asked: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Ve
             Check::Rate => (
                 "cps",
                 Attribute::Cps,
-                limits
-                    .rate
-                    .map(|rate| format!("{} a second: one connection alone is less", rate.max)),
+                limits.rate.map(|rate| {
+                    format!(
+                        "{} a second on average: one connection alone is less",
+                        rate.max
+                    )
+                }),
             ),
             Check::Load => (
                 "max_load",
@@ -146,9 +149,18 @@ fn sense(sensor: &Sensor, peer: IpAddr) -> String {
         }
         DenyTime::Never | DenyTime::Minutes(0) => "the client is logged".to_owned(),
         DenyTime::Minutes(minutes) => {
-            format!("{subject} is banned from all services for {minutes} minutes")
+            let time = for_minutes(minutes.into());
+            format!("{subject} is banned from all services {time}")
         }
         DenyTime::Forever => format!("{subject} is banned from all services for ever"),
+    }
+}
+
+/// A time in words.
+fn for_minutes(minutes: u64) -> String {
+    match minutes {
+        1 => "for 1 minute".to_owned(),
+        _ => format!("for {minutes} minutes"),
     }
 }
 
@@ -169,7 +181,7 @@ fn bans(_: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Verdict)
                 Until::Forever => "for ever".to_owned(),
                 Until::At(end) => {
                     let left = end.saturating_sub(client.now.0).as_secs();
-                    format!("for {} minutes more", left.div_ceil(60))
+                    for_minutes(left.div_ceil(60)) + " more"
                 }
             };
             let address = client.address;

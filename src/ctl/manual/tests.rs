@@ -3,6 +3,7 @@ use std::path::Path;
 use crate::config::{Configuration, Databases, MemoryTree, Roots, TABLE, load};
 use crate::journal::Kind;
 use crate::options::{FILE, Options};
+use crate::service::Serving;
 
 use super::*;
 
@@ -115,6 +116,29 @@ fn every_word_that_an_attribute_takes_is_in_its_part_of_the_page() {
             );
         }
     }
+}
+
+#[test]
+fn the_sensor_in_the_page_is_one() {
+    let page = plain(&printed(Text::Configuration));
+    let (_, example) = page.split_once("    service decoy\n").unwrap();
+    let (example, _) = example.split_once("    }\n").unwrap();
+    let tree = MemoryTree::default().file(
+        "/etc/xinetd.conf",
+        format!("service decoy\n{example}\n}}\n"),
+    );
+    let tree = tree.file("/etc/passwd", "nobody:x:65534:65534::/:/bin/false\n");
+    let roots = Roots::xinetd(Path::new("/etc/xinetd.conf"));
+    let configuration = load(&tree, roots, &Databases::read(&tree));
+    assert!(
+        configuration.problems.is_empty(),
+        "{:?}",
+        configuration.problems
+    );
+    let [decoy] = configuration.services.as_slice() else {
+        panic!("{:?}", configuration.dropped);
+    };
+    assert!(matches!(decoy.serving, Serving::Sensor(_)));
 }
 
 #[test]
