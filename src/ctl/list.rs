@@ -35,7 +35,8 @@ pub(super) struct Row {
     line: u32,
     listens: Option<String>,
     pub(super) standing: &'static str,
-    enabled: bool,
+    /// None where the files can't be understood.
+    enabled: Option<bool>,
     listening: Option<bool>,
     /// Whether systemd has these units; none where it does not run these files, and where there are none.
     applied: Option<bool>,
@@ -98,7 +99,7 @@ fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io
 
 /// The row with what is known of the socket.
 fn with_listening(row: Row, listening: &Listening) -> Row {
-    let unit = row.unit.as_deref().filter(|_| row.enabled);
+    let unit = row.unit.as_deref().filter(|_| row.enabled == Some(true));
     let Some(unit) = unit.filter(|_| row.standing == "served") else {
         return row;
     };
@@ -137,7 +138,7 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         line: service.place.line,
         listens: Some(listens(service, chosen)),
         standing,
-        enabled: service.enabled,
+        enabled: Some(service.enabled),
         listening: None,
         applied: None,
         reason,
@@ -153,7 +154,7 @@ fn dropped_row(dropped: &Dropped) -> Row {
         line: dropped.place.line,
         listens: None,
         standing: "dropped",
-        enabled: false,
+        enabled: None,
         listening: None,
         applied: None,
         reason: Some("it has errors, see `xinetdctl check`".to_owned()),
@@ -236,9 +237,9 @@ impl Row {
     /// The word for people.
     fn state(&self) -> &'static str {
         match (self.standing, self.enabled) {
-            ("served", true) if self.listening == Some(false) => "down",
-            ("served", true) => "on",
-            ("served", false) => "off",
+            ("served", Some(true)) if self.listening == Some(false) => "down",
+            ("served", Some(true)) => "on",
+            ("served", _) => "off",
             ("native" | "masked" | "ejected", _) => self.standing,
             _ => "not served",
         }
@@ -317,7 +318,7 @@ mod tests {
             line: 1,
             listens: Some("192.0.2.1:65000/tcp rpc 100011 v1-2".into()),
             standing: "served",
-            enabled: true,
+            enabled: Some(true),
             listening: Some(true),
             applied: Some(false),
             reason: None,
@@ -338,7 +339,7 @@ mod tests {
             file: String::new(),
             line: 1,
             standing: "served",
-            enabled: true,
+            enabled: Some(true),
         };
         let rows = [row, down];
         let left = [Left {

@@ -79,6 +79,18 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",
             ),
+            Trouble::Unstartable { .. } => (
+                Severity::Warning,
+                "systemd tries it once a second; `systemctl cat` shows drop-ins of the unit",
+            ),
+            Trouble::Unexecutable { .. } => (
+                Severity::Warning,
+                "have the service's user execute it; the next client tries it again",
+            ),
+            Trouble::Unregistered => (
+                Severity::Warning,
+                "it is registered as soon as rpcbind answers",
+            ),
         };
         Some(Problem {
             severity,

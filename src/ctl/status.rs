@@ -193,6 +193,7 @@ fn print_troubles(
 fn state<'a>(row: &'a ServiceRow, trouble: Option<&Trouble>) -> &'a str {
     match row.state.as_str() {
         "stopped" | "failed" | "listening" | "silent" if trouble.is_some() => "down",
+        "serving" if trouble.is_some_and(Trouble::listens) => "down",
         state => state,
     }
 }
@@ -333,6 +334,9 @@ mod tests {
             assert_eq!(state(&row, Some(&trouble)), shown);
             assert_eq!(state(&row, None), word);
         }
+        let why = "/x can't be executed: no".to_owned();
+        let trouble = Trouble::Unexecutable { why };
+        assert_eq!(state(&row, Some(&trouble)), "down");
     }
 
     #[test]

@@ -13,8 +13,10 @@ mod plan;
 mod problems;
 mod real;
 mod record;
+mod registrations;
 mod steps;
 mod trouble;
+mod unserved;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -130,6 +132,9 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
         live.halt = Some(Halt::Real);
     }
     let actions = plan(before.as_ref(), &wanted, &live);
+    if let Some(before) = &before {
+        registrations::forget_outdated(before, &wanted);
+    }
     let outcomes = steps::take(systemd, &actions);
     outcomes.iter().for_each(say);
     let mut applied = settle(before.as_ref(), &wanted, &live, &outcomes);
