@@ -1,7 +1,6 @@
 //! Servers: their start, their end, and what happens where one can't be started.
 
 use std::ffi::CString;
-use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 
@@ -81,7 +80,7 @@ impl Helper {
                         server,
                         errno: number,
                     });
-                    let (server, error) = (server.to_text(), io::Error::from(errno));
+                    let (server, error) = (server.to_text(), errno.desc());
                     self.exec_failure = Some(format!("{server} can't be executed: {error}"));
                 }
                 self.tally.counters.refuse(Cause::Exec, 1);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::applied::{CHANGED, LEFT, Left, Unapplied};
 use super::arguments::View;
+use super::boot::Boot;
 use super::layout::{fold, head, tail, width};
 use super::listening::{Listening, enabled_unit};
 use super::machine::{Found, Machine};
@@ -25,6 +26,8 @@ struct List {
     services: Vec<Row>,
     /// Units that are served and that no service of the files has.
     left: Vec<String>,
+    /// Whether a boot starts the services that are switched on.
+    starts_at_boot: bool,
 }
 
 /// One service.
@@ -66,6 +69,7 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
             format: 1,
             services,
             left: left.map(|left| left.unit.clone()).collect(),
+            starts_at_boot: machine.boot == Boot::Starts,
         })?;
     } else {
         print(&services, out)?;
@@ -73,6 +77,9 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         if let Some(problem) = machine.assumption() {
             let line = machine.configuration.sources.line(&problem.place);
             write!(out, "\n{}", problem.render(line))?;
+        }
+        if let Some(problem) = machine.unstarted() {
+            writeln!(out, "\n{}", problem.render(None))?;
         }
         let real = Real::look().filter(|_| view.root.is_none());
         if let Some(real) = real.map(|real| real.problem(&machine.configuration.services)) {

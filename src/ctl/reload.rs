@@ -14,7 +14,6 @@ use serde::Serialize;
 use super::check::{self, Check};
 use super::drop_ins::{self, Newer};
 use super::layout::fold;
-use super::listening::Listening;
 use super::output::{BAD, Done, Failure, Output, WIDTH};
 use super::reload_words::{print_problems, print_refusal, sessions, told};
 use crate::bus::systemd::{JobVerb, Systemd};
@@ -32,9 +31,8 @@ use crate::translate::{SEEN, STAMP, SpecDirectory, Standing};
 /// that are ignored are told, too, drop-ins that a running helper does not have yet, and services whose
 /// sockets listen and whose helpers or servers can't be started.
 ///
-/// Exit status: 0 if all was done, 1 if something could not be done, a service that is switched on is down or
-/// there are errors in the files, 2 if
-/// nothing was applied for such errors.
+/// Exit status: 0 if all was done, 1 if something could not be done, a service that listens can't serve or
+/// there are errors in the files, 2 if nothing was applied for such errors.
 #[derive(Debug, Default, Args)]
 pub(super) struct ReloadArgs {
     /// Apply the files although services that listen now have errors there: their sockets are closed and
@@ -79,17 +77,16 @@ struct Unserved {
 }
 
 /// The services that are switched on, listen and do not serve; nothing where systemd does not tell.
-fn unserved() -> Vec<Unserved> {
-    let units = generated::units().unwrap_or_default();
-    let listening = Listening::look_at_enabled(units.iter().map(String::as_str));
-    let unserved = |unit: &String| {
-        let trouble = listening.trouble(unit).filter(|one| one.listens())?;
-        Some(Unserved {
-            unit: unit.clone(),
-            reason: trouble.to_string(),
-        })
-    };
-    units.iter().filter_map(unserved).collect()
+fn unserved(systemd: &Systemd) -> Vec<Unserved> {
+    let mut units = generated::units().unwrap_or_default();
+    units.retain(|unit| generated::is_enabled(unit));
+    let units = units.iter().map(String::as_str).collect();
+    let troubles = reconcile::unserved(systemd, &units).unwrap_or_default();
+    let unserved = troubles.into_iter().map(|(unit, trouble)| Unserved {
+        unit,
+        reason: trouble.to_string(),
+    });
+    unserved.collect()
 }
 
 /// Runs it.
@@ -132,7 +129,7 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
     let left_out = left_out(&checks);
     let is_complete = done.iter().all(|done| done.error.is_none());
     let has_errors = check::Counts::of(&checks).errors > 0;
-    let unserved = unserved();
+    let unserved = unserved(&systemd);
     let is_served = unserved.is_empty();
     // A hint, without which all else has been done.
     let drop_ins = drop_ins::newer(&systemd).unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::reconcile::Trouble;
 /// started.
 ///
 /// STATE is `serving` while a helper runs, `listening` while none is needed, `paused` after cps has
-/// tripped, `down` for a service that is switched on and does not listen, with the reason below,
+/// tripped, `down` for a service that is switched on and does not serve its clients, with the reason below,
 /// `stopped` or `failed` for another one that does not, and `silent` where the helper does not answer.
 ///
 /// Exit status: 0, 1 if the coordinator can't be asked, 2 if there is no such service.

@@ -42,6 +42,7 @@ pub(crate) use real::listed;
 pub use real::{Endpoint, Real};
 pub use record::{Done, LAST, read_done};
 pub use trouble::{Trouble, troubles};
+pub use unserved::unserved;
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
 /// line, and finds none for a process that has gone by then.

@@ -72,7 +72,7 @@ impl Helper {
 ///
 /// # Errors
 /// In words, if systemd does not tell.
-pub(super) fn unserved(
+pub fn unserved(
     systemd: &Systemd,
     units: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Trouble>, String> {
