@@ -111,6 +111,7 @@ fn not_executable(bed: &Bed) -> Result<()> {
 
 /// Waits until all commands call a service down for this reason.
 fn await_down(bed: &Bed, id: &str, reason: &str) -> Result<()> {
+    let _alone = bed.no_reloads();
     // A reason may take several lines of a terminal's width.
     let flat = "tr -s '\n ' ' '";
     bed.container
