@@ -232,6 +232,8 @@ impl Helper {
             || self.pause.is_some()
             || self.waiting.due().is_some()
             || self.stopping
+            // It alone knows, until a client gets a server.
+            || self.exec_failure.is_some()
             || self.summary_due().is_some()
             || !self.door.is_idle()
             || !self.log_file.is_idle(now);

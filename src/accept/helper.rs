@@ -13,6 +13,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::journal::{Event, Journal};
 use crate::policy::{LineBudget, Refusal, State};
+use crate::status::UNEXECUTABLE;
 use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;
@@ -84,6 +85,8 @@ pub(super) struct Helper {
     /// For whatever else strangers have it say.
     pub(super) remarks: LineBudget,
     pub(super) tally: Tally,
+    /// Which server could not be executed for the last client, and why.
+    pub(super) exec_failure: Option<String>,
     /// How it was scheduled when it started; none where that can't be known.
     pub(super) scheduling: Option<Scheduling>,
     /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
@@ -252,6 +255,7 @@ impl Helper {
             refusals: LineBudget::new(now.seconds()),
             remarks: LineBudget::new(now.seconds()),
             tally: start.tally,
+            exec_failure: None,
             scheduling: start.scheduling,
             rate_due: None,
             idle: start.idle,
@@ -395,6 +399,9 @@ impl Helper {
 
     /// The status line for `systemctl status`.
     pub(super) fn status(&self) -> String {
+        if let Some(why) = &self.exec_failure {
+            return format!("{UNEXECUTABLE}{why}");
+        }
         let counters = &self.tally.counters;
         let (served, refused) = (counters.served, counters.all_refused());
         let running = self.running();

@@ -37,7 +37,7 @@ mod packet_filter;
 mod pause;
 mod peer;
 mod pending;
-mod portmap;
+pub(crate) mod portmap;
 mod redirect;
 mod relay;
 mod reload;
@@ -179,7 +179,8 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
             Ok(ExitCode::SUCCESS)
         }
         Command::Unregister(service) => {
-            let done = portmap::unregister(&service).map(|()| ExitCode::SUCCESS);
+            let done =
+                portmap::unregister(&service, &service.registrations()).map(|()| ExitCode::SUCCESS);
             done.map_err(|error| format!("{} stays registered: rpcbind: {error}", service.id))
         }
         Command::Serve(unit, idle) => serve(idle, journal).map_err(|error| {

@@ -24,19 +24,20 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 
 /// An RPC service, as its units tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RpcService {
+pub(crate) struct RpcService {
     /// The id of the service.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// The program's number.
-    pub(super) program: u32,
+    pub(crate) program: u32,
     /// Its first and its last version.
-    pub(super) versions: (u32, u32),
+    pub(crate) versions: (u32, u32),
     /// Where it listens.
-    pub(super) endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<Endpoint>,
 }
 
 impl RpcService {
-    fn registrations(&self) -> Vec<Registration> {
+    /// All that is registered of it.
+    pub(crate) fn registrations(&self) -> Vec<Registration> {
         let (first, last) = self.versions;
         Registration::all(self.program, first, last, &self.endpoints)
     }
@@ -99,15 +100,18 @@ fn try_register(service: &RpcService) -> Result<(), String> {
     Ok(())
 }
 
-/// Removes all versions, but nothing that somebody else has registered.
+/// Removes these registrations of a service, but nothing that another program has registered.
 ///
 /// # Errors
 /// In words, if rpcbind can't be asked.
-pub(super) fn unregister(service: &RpcService) -> Result<(), String> {
+pub(crate) fn unregister(
+    service: &RpcService,
+    registrations: &[Registration],
+) -> Result<(), String> {
     let mut rpcbind = Rpcbind::connect()?;
     let known = rpcbind.list()?;
-    for registration in service.registrations() {
-        if known.contains(&registration) && !rpcbind.ask(Call::Unset(&registration))? {
+    for registration in registrations {
+        if known.contains(registration) && !rpcbind.ask(Call::Unset(registration))? {
             let (id, netid) = (&service.id, &registration.netid);
             let version = registration.version;
             say(

@@ -119,6 +119,8 @@ impl Helper {
             );
         }
         self.settings = settings;
+        self.exec_failure = None;
+        self.notifier.status_changed();
         self.log_file.follow(&self.settings.spec);
         self.log(&Event::Readjusted);
         if let Some(turned_away) = self.state.reload() {

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use crate::journal::{Ending, Event};
 use crate::policy::{Reason, Refusal, Slot};
+use crate::status::Cause;
 use crate::sys::process::{Ended, Process};
 use crate::sys::spawn::{Launcher, SpawnError};
 
@@ -74,9 +75,16 @@ impl Helper {
             Err(SpawnError::Exec(errno)) => {
                 self.state.leave(slot);
                 if let Some(program) = self.settings.spec.task.program() {
-                    let (server, errno) = (&program.path, errno as i32);
-                    self.log(&Event::ExecFailed { server, errno });
+                    let (server, number) = (&program.path, errno as i32);
+                    self.log(&Event::ExecFailed {
+                        server,
+                        errno: number,
+                    });
+                    let (server, error) = (server.to_text(), errno.desc());
+                    self.exec_failure = Some(format!("{server} can't be executed: {error}"));
                 }
+                self.tally.counters.refuse(Cause::Exec, 1);
+                self.notifier.status_changed();
                 if self.hands_over() {
                     self.rest(now);
                 }
@@ -91,6 +99,7 @@ impl Helper {
         let running = Moment::now().unwrap_or(session.started);
         let pid = session.process.pid();
         self.tally.counters.serve();
+        self.exec_failure = None;
         self.notifier.status_changed();
         match self.sessions.insert(session, running) {
             Ok(key) => {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::applied::Unapplied;
-use super::listening::{missing_servers, silent};
+use super::boot::Boot;
+use super::listening::{enabled_unit, missing_servers, silent};
 use super::machine::{Reading, is_id, unit_of};
 use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
 use crate::problem::{NO_PERMISSION, Place, Problem, Severity};
@@ -30,6 +31,8 @@ pub(super) struct Check {
     pub(super) sources: Sources,
     /// What systemd serves otherwise than the files say.
     unapplied: Vec<Problem>,
+    /// What starts the services that are switched on.
+    pub(super) boot: Boot,
 }
 
 /// How many problems there are of each kind.
@@ -171,6 +174,7 @@ fn check(
         startup,
         mut configuration,
         translation,
+        boot,
     } = Reading::of(tree, main, databases);
     for (place, text) in startup.sources() {
         configuration
@@ -191,17 +195,23 @@ fn check(
     ));
     let mut unapplied = Unapplied::default();
     if is_machine {
-        problems.extend(missing_servers(&configuration.services));
+        problems.extend(missing_servers(&configuration.services, databases));
         let real = Real::look();
         problems.extend(real.map(|real| real.problem(&configuration.services)));
         let is_complete = problems.iter().all(|problem| problem.code != NO_PERMISSION);
         unapplied = Unapplied::of(&translation.services, is_complete);
+    }
+    let standings = translation.services.iter();
+    let mut standings = standings.map(|service| &service.report.standing);
+    if standings.any(|standing| enabled_unit(standing).is_some()) {
+        problems.extend(boot.problem());
     }
     problems.sort_by(|a, b| a.place.cmp(&b.place));
     let services = translation.services.into_iter();
     let services: Vec<_> = services.map(|service| service.report).collect();
     Check {
         main: main.unwrap_or(startup.roots().main).to_owned(),
+        boot,
         problems,
         unapplied: unapplied.problems(&services),
         services,
@@ -246,6 +256,7 @@ pub(super) mod tests {
         sources.insert(place(1).file, text);
         Check {
             main: "/etc/xinetd.conf".into(),
+            boot: Boot::Starts,
             problems: vec![Problem {
                 severity: Severity::Warning,
                 code: "value-count",

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::applied::{CHANGED, LEFT, Left, Unapplied};
 use super::arguments::View;
+use super::boot::Boot;
 use super::layout::{fold, head, tail, width};
 use super::listening::{Listening, enabled_unit};
 use super::machine::{Found, Machine};
@@ -26,6 +27,8 @@ struct List {
     services: Vec<Row>,
     /// Units that are served and that no service of the files has.
     left: Vec<String>,
+    /// Whether a boot starts the services that are switched on.
+    starts_at_boot: bool,
 }
 
 /// One service.
@@ -36,7 +39,8 @@ pub(super) struct Row {
     line: u32,
     listens: Option<String>,
     pub(super) standing: &'static str,
-    enabled: bool,
+    /// None where the files can't be understood.
+    enabled: Option<bool>,
     listening: Option<bool>,
     /// Whether systemd has these units; none where it does not run these files, and where there are none.
     applied: Option<bool>,
@@ -66,6 +70,7 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
             format: 1,
             services,
             left: left.map(|left| left.unit.clone()).collect(),
+            starts_at_boot: machine.boot == Boot::Starts,
         })?;
     } else {
         print(&services, out)?;
@@ -73,6 +78,9 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         if let Some(problem) = machine.assumption() {
             let line = machine.configuration.sources.line(&problem.place);
             write!(out, "\n{}", problem.render(line))?;
+        }
+        if let Some(problem) = machine.unstarted() {
+            writeln!(out, "\n{}", problem.render(None))?;
         }
         let real = Real::look().filter(|_| view.root.is_none());
         if let Some(real) = real.map(|real| real.problem(&machine.configuration.services)) {
@@ -99,7 +107,7 @@ fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io
 
 /// The row with what is known of the socket.
 fn with_listening(row: Row, listening: &Listening) -> Row {
-    let unit = row.unit.as_deref().filter(|_| row.enabled);
+    let unit = row.unit.as_deref().filter(|_| row.enabled == Some(true));
     let Some(unit) = unit.filter(|_| row.standing == "served") else {
         return row;
     };
@@ -138,7 +146,7 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         line: service.place.line,
         listens: Some(listens(service, chosen)),
         standing,
-        enabled: service.enabled,
+        enabled: Some(service.enabled),
         listening: None,
         applied: None,
         reason,
@@ -154,7 +162,7 @@ fn dropped_row(dropped: &Dropped) -> Row {
         line: dropped.place.line,
         listens: None,
         standing: "dropped",
-        enabled: false,
+        enabled: None,
         listening: None,
         applied: None,
         reason: Some("it has errors, see `xinetdctl check`".to_owned()),
@@ -253,9 +261,9 @@ impl Row {
     /// The word for people.
     fn state(&self) -> &'static str {
         match (self.standing, self.enabled) {
-            ("served", true) if self.listening == Some(false) => "down",
-            ("served", true) => "on",
-            ("served", false) => "off",
+            ("served", Some(true)) if self.listening == Some(false) => "down",
+            ("served", Some(true)) => "on",
+            ("served", _) => "off",
             ("native" | "masked" | "ejected", _) => self.standing,
             _ => "not served",
         }
@@ -334,7 +342,7 @@ mod tests {
             line: 1,
             listens: Some("192.0.2.1:65000/tcp rpc 100011 v1-2".into()),
             standing: "served",
-            enabled: true,
+            enabled: Some(true),
             listening: Some(true),
             applied: Some(false),
             reason: None,
@@ -355,7 +363,7 @@ mod tests {
             file: String::new(),
             line: 1,
             standing: "served",
-            enabled: true,
+            enabled: Some(true),
         };
         let rows = [row, down];
         let left = [Left {

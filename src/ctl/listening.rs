@@ -6,8 +6,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::executable::hindrance;
 use super::machine::is_here;
-use crate::config::Attribute;
+use crate::config::{Attribute, Databases};
 use crate::generated;
 use crate::problem::{Problem, Severity};
 use crate::reconcile::{Trouble, troubles};
@@ -81,6 +82,18 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",
             ),
+            Trouble::Unstartable { .. } => (
+                Severity::Warning,
+                "systemd tries it once a second; `systemctl cat` shows drop-ins of the unit",
+            ),
+            Trouble::Unexecutable { .. } => (
+                Severity::Warning,
+                "have the service's user execute it; the next client tries it again",
+            ),
+            Trouble::Unregistered => (
+                Severity::Warning,
+                "it is registered as soon as rpcbind answers",
+            ),
         };
         Some(Problem {
             severity,
@@ -93,8 +106,9 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
     services.iter().filter_map(problem).collect()
 }
 
-/// Names the servers that are not there: systemd does not start the sockets of such services.
-pub(super) fn missing_servers(services: &[Service]) -> Vec<Problem> {
+/// Names the servers that are not there, as systemd does not start the sockets of such services, and those
+/// that can't be executed, as each client is reset.
+pub(super) fn missing_servers(services: &[Service], databases: &Databases) -> Vec<Problem> {
     let problem = |service: &Service| {
         let Serving::Program(program) = &service.serving else {
             return None;
@@ -104,21 +118,35 @@ pub(super) fn missing_servers(services: &[Service]) -> Vec<Problem> {
             // Another user than root can't tell.
             Err(error) => error.kind() == ErrorKind::PermissionDenied,
         };
-        if may_be_executable {
-            return None;
-        }
+        let path = program.path.to_text();
+        let (code, message, help) = match may_be_executable {
+            false => (
+                "server-missing",
+                format!("{path} is not there, or not executable: the service does not listen"),
+                "install it, and then run `xinetdctl reload`",
+            ),
+            true => {
+                let credentials = service.credentials.as_ref()?;
+                let why = hindrance(program.path.as_path(), credentials, databases)?;
+                let message = format!("{path} {why}: each client is reset");
+                (
+                    "server-unexecutable",
+                    message,
+                    "the next client finds it mended",
+                )
+            }
+        };
         let mut lines = service.attributes.iter().rev();
         let line = lines.find(|line| line.attribute == Attribute::Server);
-        let path = program.path.to_text();
         Some(Problem {
             severity: match service.enabled {
                 true => Severity::Warning,
                 false => Severity::Note,
             },
-            code: "server-missing",
+            code,
             place: line.map_or(&service.place, |line| &line.place).clone(),
-            message: format!("{path} is not there, or not executable: the service does not listen"),
-            help: "install it, and then run `xinetdctl reload`".to_owned(),
+            message,
+            help: help.to_owned(),
         })
     };
     services.iter().filter_map(problem).collect()

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::boot::Boot;
+use super::listening::enabled_unit;
 use super::output::Failure;
 use crate::bytes::ByteString;
 use crate::config::{
@@ -30,6 +32,7 @@ pub(super) struct Reading {
     pub(super) startup: Startup,
     pub(super) configuration: Configuration,
     pub(super) translation: Translation,
+    pub(super) boot: Boot,
 }
 
 impl Reading {
@@ -45,6 +48,7 @@ impl Reading {
         let surroundings = Surroundings::read(tree, SpecDirectory::usual(), startup);
         let translation = translate(&configuration, &surroundings);
         Self {
+            boot: Boot::read(tree, &surroundings.startup),
             startup: surroundings.startup,
             configuration,
             translation,
@@ -58,6 +62,8 @@ pub(super) struct Machine {
     pub(super) configuration: Configuration,
     /// One for each service of the configuration, in its order.
     pub(super) translated: Vec<TranslatedService>,
+    /// What starts those that are switched on.
+    pub(super) boot: Boot,
 }
 
 /// A service, and what becomes of it.
@@ -65,6 +71,8 @@ pub(super) struct Machine {
 pub(super) struct Found<'a> {
     pub(super) service: &'a Service,
     pub(super) translated: &'a TranslatedService,
+    /// What starts it if it is switched on.
+    pub(super) boot: Boot,
 }
 
 impl Machine {
@@ -90,6 +98,7 @@ impl Machine {
             return Err(Failure::unanswered(message));
         }
         Ok(Self {
+            boot: reading.boot,
             configuration: reading.configuration,
             translated: reading.translation.services,
         })
@@ -99,6 +108,13 @@ impl Machine {
     pub(super) fn assumption(&self) -> Option<&Problem> {
         let mut problems = self.configuration.problems.iter();
         problems.find(|problem| problem.code == ASSUMED_CODE)
+    }
+
+    /// That nothing starts at boot what is switched on.
+    pub(super) fn unstarted(&self) -> Option<Problem> {
+        let mut services = self.services();
+        let has_enabled = services.any(|found| enabled_unit(found.standing()).is_some());
+        self.boot.problem().filter(|_| has_enabled)
     }
 
     /// The problems of files that root alone may read: services of theirs are missing.
@@ -126,6 +142,7 @@ impl Machine {
         services.map(|(service, translated)| Found {
             service,
             translated,
+            boot: self.boot,
         })
     }
 

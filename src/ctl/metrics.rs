@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
+use super::listening::Listening;
 use super::output::{Done, Failure, Output};
 use crate::bus::client::{self, ServiceRow};
+use crate::generated;
 
 /// A number of each service: its name, its kind, what it is, and how to get it.
 type Simple = (
@@ -16,11 +18,29 @@ type Simple = (
 /// Prints them.
 pub(super) fn run(out: &mut Output<'_>) -> Done {
     let (rows, bounds) = client::list_services().map_err(Failure::undone)?;
-    print(&rows, &bounds, out)?;
+    let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
+    let up = |row: &ServiceRow| match generated::is_enabled(&row.unit) {
+        true => listening.listens(&row.unit),
+        false => None,
+    };
+    print(&rows, up, &bounds, out)?;
     Ok(0)
 }
 
-fn print(rows: &[ServiceRow], bounds: &[u64], out: &mut dyn Write) -> io::Result<()> {
+/// `up` is whether a service that is switched on serves clients, as far as it is known.
+fn print(
+    rows: &[ServiceRow],
+    up: impl Fn(&ServiceRow) -> Option<bool>,
+    bounds: &[u64],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let help = "Whether a service that is switched on is up.";
+    begin("up", "gauge", None, help, out)?;
+    for row in rows {
+        if let Some(up) = up(row) {
+            writeln!(out, "xinetd_up{{{}}} {}", labels(row), u8::from(up))?;
+        }
+    }
     let simple: [Simple; 4] = [
         ("sessions", "gauge", "Sessions that are open.", |row| {
             row.running
@@ -156,11 +176,17 @@ mod tests {
             ..ServiceRow::default()
         };
         let mut text = Vec::new();
-        print(&[row], &[10, 1000], &mut text).unwrap();
+        let off = ServiceRow {
+            id: "off".into(),
+            ..ServiceRow::default()
+        };
+        let up = |row: &ServiceRow| (row.id != "off").then_some(false);
+        print(&[row, off], up, &[10, 1000], &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         let labels = r#"service="a\"b",unit="a\\x22b""#;
         for line in [
             "# TYPE xinetd_served counter".to_owned(),
+            format!("xinetd_up{{{labels}}} 0"),
             format!("xinetd_served_total{{{labels}}} 9"),
             format!("xinetd_paused{{{labels}}} 1"),
             format!("xinetd_refused_total{{{labels},reason=\"ban\"}} 4"),
@@ -172,6 +198,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n{text}");
         }
+        assert_eq!(text.matches("\nxinetd_up{").count(), 1, "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 }

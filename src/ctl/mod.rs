@@ -5,11 +5,13 @@ mod applied;
 mod arguments;
 mod banners;
 mod bans;
+mod boot;
 mod check;
 mod convert;
 mod daemon;
 mod drop_ins;
 mod eject;
+mod executable;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -28,10 +28,11 @@ use crate::translate::{SEEN, STAMP, SpecDirectory, Standing};
 /// Services that have not changed are not touched, sessions live on, and limits of running services
 /// change at once. Services with errors are left out, and named. If one of them listens now, nothing is
 /// applied: it is said which sockets would be closed, and how many sessions would end. Lines of the files
-/// that are ignored are told, too, and drop-ins that a running helper does not have yet.
+/// that are ignored are told, too, drop-ins that a running helper does not have yet, and services whose
+/// sockets listen and whose helpers or servers can't be started.
 ///
-/// Exit status: 0 if all was done, 1 if something could not be done or there are errors in the files, 2 if
-/// nothing was applied for such errors.
+/// Exit status: 0 if all was done, 1 if something could not be done, a service that listens can't serve or
+/// there are errors in the files, 2 if nothing was applied for such errors.
 #[derive(Debug, Default, Args)]
 pub(super) struct ReloadArgs {
     /// Apply the files although services that listen now have errors there: their sockets are closed and
@@ -59,10 +60,33 @@ struct Answer {
     /// The ids of services that are not served, for errors in the files.
     left_out: Vec<String>,
     done: Vec<reconcile::Done>,
+    /// Services whose sockets listen, and whose clients get nothing.
+    unserved: Vec<Unserved>,
     /// What `check` says of errors, and of lines that are ignored.
     problems: Vec<Problem>,
     /// Drop-ins that are newer than what runs.
     drop_ins: Vec<Newer>,
+}
+
+/// A service whose socket listens in vain.
+#[derive(Debug, Serialize)]
+struct Unserved {
+    unit: String,
+    /// Why, in words.
+    reason: String,
+}
+
+/// The services that are switched on, listen and do not serve; nothing where systemd does not tell.
+fn unserved(systemd: &Systemd) -> Vec<Unserved> {
+    let mut units = generated::units().unwrap_or_default();
+    units.retain(|unit| generated::is_enabled(unit));
+    let units = units.iter().map(String::as_str).collect();
+    let troubles = reconcile::unserved(systemd, &units).unwrap_or_default();
+    let unserved = troubles.into_iter().map(|(unit, trouble)| Unserved {
+        unit,
+        reason: trouble.to_string(),
+    });
+    unserved.collect()
 }
 
 /// Runs it.
@@ -86,6 +110,7 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
                 endangered: endangered.iter().map(|one| one.unit.clone()).collect(),
                 left_out: left_out(&checks),
                 done: Vec::new(),
+                unserved: Vec::new(),
                 problems: told(&checks).cloned().collect(),
                 drop_ins: Vec::new(),
             })?,
@@ -104,6 +129,8 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
     let left_out = left_out(&checks);
     let is_complete = done.iter().all(|done| done.error.is_none());
     let has_errors = check::Counts::of(&checks).errors > 0;
+    let unserved = unserved(&systemd);
+    let is_served = unserved.is_empty();
     // A hint, without which all else has been done.
     let drop_ins = drop_ins::newer(&systemd).unwrap_or_default();
     match arguments.json {
@@ -113,11 +140,12 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
             endangered,
             left_out,
             done,
+            unserved,
             problems: told(&checks).cloned().collect(),
             drop_ins,
         })?,
         false => {
-            print(&done, &left_out, out)?;
+            print(&done, &unserved, &left_out, out)?;
             for newer in &drop_ins {
                 for line in fold(&printable(&newer.to_string()), out.room(WIDTH)) {
                     writeln!(out, "{line}")?;
@@ -125,7 +153,7 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
             }
         }
     }
-    Ok(u8::from(!is_complete || has_errors))
+    Ok(u8::from(!is_complete || !is_served || has_errors))
 }
 
 /// Forgets what was done before.
@@ -300,15 +328,24 @@ fn has_failed() -> Failure {
     Failure::undone(why)
 }
 
-fn print(done: &[reconcile::Done], left_out: &[String], out: &mut Output<'_>) -> io::Result<()> {
+fn print(
+    done: &[reconcile::Done],
+    unserved: &[Unserved],
+    left_out: &[String],
+    out: &mut Output<'_>,
+) -> io::Result<()> {
     for done in done {
         print_done(done, out)?;
+    }
+    for Unserved { unit, reason } in unserved {
+        let down = out.paint(BAD, "is down");
+        writeln!(out, "{unit} {down}: {}", printable(reason))?;
     }
     if !left_out.is_empty() {
         let ids = printable(&left_out.join(", "));
         writeln!(out, "{}: {ids}", out.paint(BAD, "Left out, for errors"))?;
     }
-    if done.is_empty() && left_out.is_empty() {
+    if done.is_empty() && unserved.is_empty() && left_out.is_empty() {
         writeln!(out, "Nothing had to be done.")?;
     }
     Ok(())
@@ -406,10 +443,17 @@ mod tests {
         let mut text = Vec::new();
         let mut out = Output::new(&mut text, Screen::default());
         let all = [done("a", "start", None), done("b", "start", Some("no"))];
-        print(&all, &[], &mut out).unwrap();
+        let unserved = [Unserved {
+            unit: "c".into(),
+            reason: "why".into(),
+        }];
+        print(&all, &unserved, &[], &mut out).unwrap();
         out.flush().unwrap();
         drop(out);
         let text = String::from_utf8(text).unwrap();
-        assert_eq!(text, "a: started, as it is new\nb: start failed: no\n");
+        assert_eq!(
+            text,
+            "a: started, as it is new\nb: start failed: no\nc is down: why\n"
+        );
     }
 }

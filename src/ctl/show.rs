@@ -109,7 +109,10 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
             unit,
             enabled: true,
             ..
-        } => (GOOD, format!("served by {unit}.socket, started at boot")),
+        } => {
+            let words = found.boot.words();
+            (GOOD, format!("served by {unit}.socket, {words}"))
+        }
         Standing::Served { unit, .. } => (DIM, format!("switched off{}", by_whom(found, unit))),
         Standing::Native { path, native, .. } => {
             let path = path.display();

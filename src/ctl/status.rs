@@ -20,7 +20,7 @@ use crate::reconcile::Trouble;
 /// started.
 ///
 /// STATE is `serving` while a helper runs, `listening` while none is needed, `paused` after cps has
-/// tripped, `down` for a service that is switched on and does not listen, with the reason below,
+/// tripped, `down` for a service that is switched on and does not serve its clients, with the reason below,
 /// `stopped` or `failed` for another one that does not, and `silent` where the helper does not answer.
 ///
 /// Exit status: 0, 1 if the coordinator can't be asked, 2 if there is no such service.
@@ -205,6 +205,7 @@ fn print_troubles(
 fn state<'a>(row: &'a ServiceRow, trouble: Option<&Trouble>) -> &'a str {
     match row.state.as_str() {
         "stopped" | "failed" | "listening" | "silent" if trouble.is_some() => "down",
+        "serving" if trouble.is_some_and(Trouble::listens) => "down",
         state => state,
     }
 }
@@ -345,6 +346,9 @@ mod tests {
             assert_eq!(state(&row, Some(&trouble)), shown);
             assert_eq!(state(&row, None), word);
         }
+        let why = "/x can't be executed: no".to_owned();
+        let trouble = Trouble::Unexecutable { why };
+        assert_eq!(state(&row, Some(&trouble)), "down");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::boot::Boot;
 use super::check::{Check, Counts};
 use super::output::WIDTH;
 use crate::problem::{printable, wrap};
@@ -24,7 +25,7 @@ pub(super) fn print(checks: &[Check], fates: Fates, out: &mut dyn Write) -> io::
     if fates == Fates::Printed {
         for check in checks {
             for service in &check.services {
-                print_service(service, out)?;
+                print_service(service, check.boot, out)?;
             }
             for dropped in &check.dropped {
                 let id = dropped.id.to_text();
@@ -80,13 +81,13 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
-fn print_service(service: &ServiceReport, out: &mut dyn Write) -> io::Result<()> {
+fn print_service(service: &ServiceReport, boot: Boot, out: &mut dyn Write) -> io::Result<()> {
     let standing = match &service.standing {
         Standing::Served {
             unit,
             enabled: true,
             ..
-        } => format!("served by {unit}.socket, started at boot"),
+        } => format!("served by {unit}.socket, {}", boot.words()),
         Standing::Served {
             unit,
             enabled: false,

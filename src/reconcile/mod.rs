@@ -13,8 +13,10 @@ mod plan;
 mod problems;
 mod real;
 mod record;
+mod registrations;
 mod steps;
 mod trouble;
+mod unserved;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -40,6 +42,7 @@ pub(crate) use real::listed;
 pub use real::{Endpoint, Real};
 pub use record::{Done, LAST, read_done};
 pub use trouble::{Trouble, troubles};
+pub use unserved::unserved;
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
 /// line, and finds none for a process that has gone by then.
@@ -130,6 +133,9 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
         live.halt = Some(Halt::Real);
     }
     let actions = plan(before.as_ref(), &wanted, &live);
+    if let Some(before) = &before {
+        registrations::forget_outdated(before, &wanted);
+    }
     let outcomes = steps::take(systemd, &actions);
     outcomes.iter().for_each(say);
     let mut applied = settle(before.as_ref(), &wanted, &live, &outcomes);

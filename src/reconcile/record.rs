@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::{Live, Socket};
 use super::plan::{Outcome, Step, Why};
+use super::registrations;
 use crate::generated;
 use crate::translate::SpecDirectory;
 
@@ -29,6 +30,9 @@ pub(super) struct Record {
     #[serde(default, with = "hexadecimal")]
     pub(super) problems: u64,
     units: BTreeMap<String, Applied>,
+    /// What rpcbind is told of a unit's service.
+    #[serde(default)]
+    rpc: BTreeMap<String, String>,
 }
 
 /// The units of a service, by what tells them from others.
@@ -95,11 +99,16 @@ impl Record {
         let Some(directory) = specs.path().parent() else {
             return Ok(Self::default());
         };
-        let mut units = BTreeMap::new();
+        let (mut units, mut rpc) = (BTreeMap::new(), BTreeMap::new());
         for unit in generated::units()? {
             let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
+            let socket = read(".socket")?;
+            let text = String::from_utf8_lossy(&socket);
+            if let Some(words) = registrations::words(&text) {
+                rpc.insert(unit.clone(), words.to_owned());
+            }
             let applied = Applied {
-                socket: hash(section(&read(".socket")?, b"[Socket]")),
+                socket: hash(section(&socket, b"[Socket]")),
                 service: hash(section(&read(".service")?, b"[Service]")),
                 spec: hash(&fs::read(specs.spec(&unit))?),
                 enabled: generated::is_enabled(&unit),
@@ -107,7 +116,11 @@ impl Record {
             };
             units.insert(unit, applied);
         }
-        Ok(Self { problems: 0, units })
+        Ok(Self {
+            problems: 0,
+            units,
+            rpc,
+        })
     }
 
     /// What a predecessor has written; none if there is nothing that can be read.
@@ -138,6 +151,13 @@ impl Record {
     /// Takes units out.
     pub(super) fn forget(&mut self, is_it: impl Fn(&str) -> bool) {
         self.units.retain(|unit, _| !is_it(unit));
+        self.rpc.retain(|unit, _| !is_it(unit));
+    }
+
+    /// What rpcbind is told of these services, each with its unit.
+    pub(super) fn rpc(&self) -> impl Iterator<Item = (&str, &str)> {
+        let rpc = self.rpc.iter();
+        rpc.map(|(unit, words)| (unit.as_str(), words.as_str()))
     }
 
     pub(super) fn get(&self, unit: &str) -> Option<&Applied> {
@@ -152,7 +172,14 @@ impl Record {
         Self {
             problems: 0,
             units: units.into_iter().collect(),
+            rpc: BTreeMap::new(),
         }
+    }
+
+    /// The same, and what rpcbind is told.
+    pub(super) fn with_rpc(self, unit: &str, words: &str) -> Self {
+        let rpc = BTreeMap::from([(unit.to_owned(), words.to_owned())]);
+        Self { rpc, ..self }
     }
 }
 
@@ -197,7 +224,11 @@ pub(super) fn settle(
             units.insert(action.unit.clone(), left);
         }
     }
-    Record { problems: 0, units }
+    Record {
+        problems: 0,
+        units,
+        rpc: wanted.rpc.clone(),
+    }
 }
 
 /// What was done the last times that something was.
@@ -292,7 +323,8 @@ mod tests {
             enabled: true,
             stand: Stand::Down,
         };
-        let record = Record::of([(r"a\x20b".to_owned(), applied)]);
+        let record =
+            Record::of([(r"a\x20b".to_owned(), applied)]).with_rpc("b", "1 2 3 tcp=::.0.9");
         let path = std::env::temp_dir().join(format!("record-{}.toml", std::process::id()));
         record.write(&path).unwrap();
         assert_eq!(Record::read(&path), Some(record));

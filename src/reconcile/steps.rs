@@ -87,7 +87,10 @@ fn stop(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
             return;
         }
     };
-    let names = units.iter().flat_map(|unit| [socket(unit), service(unit)]);
+    // The unit that registers an RPC service is no part of a socket that is gone.
+    let names = units
+        .iter()
+        .flat_map(|unit| [socket(unit), service(unit), registration(unit)]);
     let names: Vec<String> = names.filter(|name| loaded.contains_key(name)).collect();
     let jobs: Vec<Job> = names
         .iter()
@@ -204,7 +207,10 @@ fn may_pass(trouble: &Trouble) -> bool {
         | Trouble::Unapplied
         | Trouble::AllStopped
         | Trouble::LeftToReal
-        | Trouble::TurnedAway { .. } => false,
+        | Trouble::TurnedAway { .. }
+        | Trouble::Unstartable { .. }
+        | Trouble::Unexecutable { .. }
+        | Trouble::Unregistered => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
     }
 }
@@ -255,6 +261,11 @@ fn is_running(loaded: &HashMap<String, Loaded>, unit: &str) -> bool {
 
 fn socket(unit: &str) -> String {
     format!("{unit}.socket")
+}
+
+/// The unit that registers an RPC service.
+pub(super) fn registration(unit: &str) -> String {
+    format!("xinetd-rpc@{unit}.service")
 }
 
 fn service(unit: &str) -> String {

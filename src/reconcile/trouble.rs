@@ -6,8 +6,8 @@ use std::fmt;
 use super::kernel::{Holder, Seen, Sockets};
 use super::live::{Live, Socket, TARGET, addresses};
 use super::real::Real;
+use super::unserved::unserved;
 use crate::bus::systemd::{Loaded, Property, Systemd};
-use crate::status::TURNED_AWAY;
 use crate::translate::SpecDirectory;
 
 /// Why the socket of a unit does not listen; its words follow on the name of the service.
@@ -53,6 +53,33 @@ pub enum Trouble {
         /// What for.
         why: String,
     },
+    /// It listens, and its helper does not come up.
+    Unstartable {
+        /// The unit without suffix.
+        unit: String,
+        /// The last start's `Result`, as systemd.exec(5) has it, with the exit status where that is it.
+        result: String,
+    },
+    /// It listens, and its server could not be executed for the last client.
+    Unexecutable {
+        /// Which server, and why.
+        why: String,
+    },
+    /// It listens, and rpcbind does not know it.
+    Unregistered,
+}
+
+impl Trouble {
+    /// Whether the socket listens all the same: then systemd can't tell, and no step of a reload mends it.
+    pub fn listens(&self) -> bool {
+        matches!(
+            self,
+            Self::TurnedAway { .. }
+                | Self::Unstartable { .. }
+                | Self::Unexecutable { .. }
+                | Self::Unregistered
+        )
+    }
 }
 
 impl fmt::Display for Trouble {
@@ -100,6 +127,16 @@ impl fmt::Display for Trouble {
                 )
             }
             Self::TurnedAway { why } => write!(f, "each client is reset, as {why}"),
+            Self::Unstartable { unit, result } => write!(
+                f,
+                "its helper can't be started ({result}), and clients wait; \
+                 `journalctl -u {unit}.service` says why"
+            ),
+            Self::Unexecutable { why } => write!(f, "the last client was reset, as {why}"),
+            Self::Unregistered => f.write_str(
+                "rpcbind does not answer, so that its clients do not find it; \
+                 `systemctl start rpcbind.socket` has it registered",
+            ),
         }
     }
 }
@@ -122,7 +159,10 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
             *trouble = all.clone();
         }
     }
-    troubles.extend(turned_away(&systemd, units)?);
+    // Of two reasons the first has to be dealt with first.
+    for (unit, trouble) in unserved(&systemd, units)? {
+        troubles.entry(unit).or_insert(trouble);
+    }
     Ok(troubles)
 }
 
@@ -137,30 +177,6 @@ fn all_stopped(systemd: &Systemd) -> Result<Option<Trouble>, String> {
         Some(_) => Some(Trouble::LeftToReal),
         None => Some(Trouble::AllStopped),
     })
-}
-
-/// Those of the units whose helpers run and have no account.
-fn turned_away(
-    systemd: &Systemd,
-    units: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Trouble>, String> {
-    let loaded = systemd.units()?;
-    let running: Vec<(&str, &Loaded)> = units
-        .iter()
-        .filter_map(|unit| Some((*unit, loaded.get(&format!("{unit}.service"))?)))
-        .filter(|(_, service)| service.active == "active")
-        .collect();
-    let wanted = running.iter().map(|(_, of)| Property {
-        of,
-        interface: "Service",
-        name: "StatusText",
-    });
-    let texts = systemd.properties::<String>(&wanted.collect::<Vec<_>>());
-    let told = running.iter().zip(texts).filter_map(|((unit, _), text)| {
-        let why = text?.strip_prefix(TURNED_AWAY)?.to_owned();
-        Some(((*unit).to_owned(), Trouble::TurnedAway { why }))
-    });
-    Ok(told.collect())
 }
 
 /// The same, by this connection.

@@ -34,11 +34,13 @@ pub enum Cause {
     Ident,
     /// No process could be made for the server.
     Fork,
+    /// The server could not be executed.
+    Exec,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rate,
         Self::Pause,
         Self::Load,
@@ -50,6 +52,7 @@ impl Cause {
         Self::Libwrap,
         Self::Ident,
         Self::Fork,
+        Self::Exec,
     ];
 
     /// Its name for people and programs.
@@ -66,6 +69,7 @@ impl Cause {
             Self::Libwrap => "libwrap",
             Self::Ident => "ident",
             Self::Fork => "fork",
+            Self::Exec => "exec",
         }
     }
 }

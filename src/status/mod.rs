@@ -17,6 +17,10 @@ use serde::{Deserialize, Serialize};
 /// reason follows.
 pub const TURNED_AWAY: &str = "clients are turned away: ";
 
+/// How the status text of a helper begins whose server could not be executed for the last client; the server
+/// and the reason follow.
+pub const UNEXECUTABLE: &str = "the server of the last client failed: ";
+
 /// Sessions that are told of one by one; of more only the number is told.
 pub const MOST_SESSIONS: usize = 4096;
 

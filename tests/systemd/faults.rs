@@ -3,7 +3,7 @@
 use testbed::{Close, Result};
 
 use crate::Scenario;
-use crate::bed::{Bed, equal, turned_away};
+use crate::bed::{Bed, contains, equal, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     (
@@ -13,6 +13,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_stopped_helper_is_replaced", stopped_helper),
     ("a_server_of_root_may_kill_its_helper", hostile_server),
     ("a_server_that_cannot_be_executed_is_named", not_executable),
+    ("a_helper_that_cannot_be_started_is_named", not_startable),
     ("a_server_that_dies_at_once_harms_nobody", dies_at_once),
     (
         "clients_are_served_while_the_helper_restarts",
@@ -89,7 +90,74 @@ fn not_executable(bed: &Bed) -> Result<()> {
     )?;
     turned_away(&served.hear()?)?;
     served.await_line("execv( /usr/local/bin/not-a-program ) failed: ")?;
-    equal("the helper lives", served.helper()? == "0", false)
+    equal("the helper lives", served.helper()? == "0", false)?;
+    let down = "/usr/local/bin/not-a-program can't be executed: Exec format error";
+    await_down(bed, "noexec", down)?;
+    contains(
+        &bed.container.sh("xinetdctl metrics")?,
+        "service=\"noexec\",unit=\"noexec\",reason=\"exec\"} 1",
+    )?;
+    bed.container
+        .write("/usr/local/bin/not-a-program", "#!/bin/sh\n", 0o755)?;
+    served.hear()?;
+    bed.container
+        .wait_until("xinetdctl list | grep -q '^noexec .* on '")?;
+    bed.container
+        .write("/usr/local/bin/not-a-program", "#!/nonexistent\n", 0o755)?;
+    let (_, checked) = bed.container.try_sh("xinetdctl check noexec")?;
+    contains(&checked, "its interpreter /nonexistent is not there")?;
+    forget(bed, "noexec")
+}
+
+/// Waits until all commands call a service down for this reason.
+fn await_down(bed: &Bed, id: &str, reason: &str) -> Result<()> {
+    let _alone = bed.no_reloads();
+    // A reason may take several lines of a terminal's width.
+    let flat = "tr -s '\n ' ' '";
+    bed.container
+        .wait_until(&format!("xinetdctl list | {flat} | grep -qF \"{reason}\""))?;
+    contains(
+        &bed.container.sh("xinetdctl metrics")?,
+        &format!("xinetd_up{{service=\"{id}\",unit=\"{id}\"}} 0"),
+    )?;
+    for command in ["status", "check", "reload"] {
+        let said = bed.container.sh(&format!("xinetdctl {command} | {flat}"))?;
+        let down = format!("{id} is down: ");
+        contains(&said, &down)?;
+        contains(&said, reason)?;
+    }
+    let explain = format!("xinetdctl explain {id} 127.0.0.1");
+    let (admitted, _) = bed.container.try_sh(&explain)?;
+    equal("explain", admitted, false)?;
+    let (reloaded, _) = bed.container.try_sh("xinetdctl reload")?;
+    equal("reload", reloaded, false)
+}
+
+fn forget(bed: &Bed, id: &str) -> Result<()> {
+    let files = format!("/etc/xinetd.d/{id} /etc/systemd/system/{id}.service.d");
+    bed.container.sh(&format!("rm -rf {files}"))?;
+    bed.daemon_reload()
+}
+
+fn not_startable(bed: &Bed) -> Result<()> {
+    let served = bed.serve("loops", CAT)?;
+    served.drop_in("service", "[Service]\nInaccessiblePaths=/nonexistent\n")?;
+    let mut waiting = served.connect()?;
+    await_down(
+        bed,
+        "loops",
+        "its helper can't be started (exit status 226), and clients wait",
+    )?;
+    bed.container
+        .sh("rm -r /etc/systemd/system/loops.service.d")?;
+    bed.daemon_reload()?;
+    waiting.echo(b"served in the end")?;
+    let helper = served.helper()?;
+    bed.container.sh(&format!("kill -9 {helper}"))?;
+    let listed = bed.container.sh("xinetdctl list")?;
+    let line = listed.lines().find(|line| line.starts_with("loops "));
+    contains(line.unwrap_or_default(), " on ")?;
+    forget(bed, "loops")
 }
 
 fn dies_at_once(bed: &Bed) -> Result<()> {

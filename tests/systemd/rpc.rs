@@ -112,12 +112,29 @@ fn registered(bed: &Bed) -> Result<()> {
         .await_line(unit, "rpc-echo is not registered: rpcbind: ")?;
     let heard = Peer::hear((Ipv4Addr::LOCALHOST, port).into(), None)?;
     equal("without rpcbind", heard.text().as_str(), "served\n")?;
+    contains(
+        &bed.container.sh("xinetdctl list")?,
+        "rpcbind does not answer",
+    )?;
     bed.container.sh("systemctl start rpcbind.socket")?;
     bed.container
         .await_line(unit, "rpcbind answers, and rpc-echo is registered")?;
     await_endpoints(bed, 300_001, 1)?;
     await_endpoints(bed, 100_001, 6)?;
-    bed.container
-        .sh("systemctl stop rpc-stat.socket rpc-echo.socket")?;
+
+    // A number that changes, and a file that goes.
+    let again = echo(
+        "rpc-echo",
+        300_004,
+        &format!("\tport = {port}\n\tflags = IPv4"),
+    );
+    write("rpc-echo", &again)?;
+    bed.daemon_reload()?;
+    await_endpoints(bed, 300_004, 1)?;
+    await_endpoints(bed, 300_001, 0)?;
+    bed.container.sh("rm /etc/xinetd.d/rpc-echo")?;
+    bed.daemon_reload()?;
+    await_endpoints(bed, 300_004, 0)?;
+    bed.container.sh("systemctl stop rpc-stat.socket")?;
     await_endpoints(bed, 100_001, 0)
 }
