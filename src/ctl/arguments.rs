@@ -125,8 +125,8 @@ pub(super) struct CheckArgs {
     /// Print what becomes of each attribute of each service, before the problems.
     #[arg(short, long)]
     pub(super) verbose: bool,
-    /// Print that of the services with this id or unit alone, and the problems of their files; may be
-    /// given several times.
+    /// Print that of the services with this id or unit alone, and the problems of their files and those
+    /// that name them; may be given several times.
     #[arg(short, long = "service", value_name = "ID")]
     pub(super) services: Vec<String>,
     #[command(flatten)]

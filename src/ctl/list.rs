@@ -156,7 +156,10 @@ fn dropped_row(dropped: &Dropped) -> Row {
         enabled: false,
         listening: None,
         applied: None,
-        reason: Some("it has errors, see `xinetdctl check`".to_owned()),
+        reason: Some(match &dropped.note {
+            Some(note) => note.clone(),
+            None => "it has errors, see `xinetdctl check`".to_owned(),
+        }),
         server: None,
         unit: None,
     }

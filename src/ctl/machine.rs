@@ -142,12 +142,12 @@ impl Machine {
         let Some(dropped) = self.dropped(wanted) else {
             return Err(unknown(wanted));
         };
-        let message = format!(
-            "{} ({}) has errors and is not served; `xinetdctl check` shows them",
-            printable(wanted),
-            dropped.place
-        );
-        Err(Failure::unanswered(message))
+        let why = match &dropped.note {
+            Some(note) => format!("is switched off, and can't be served: {note}"),
+            None => "has errors and is not served; `xinetdctl check` shows them".to_owned(),
+        };
+        let message = format!("{wanted} ({}) {why}", dropped.place);
+        Err(Failure::unanswered(printable(&message)))
     }
 
     /// A service with this id that can't be understood.

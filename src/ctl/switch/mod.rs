@@ -36,7 +36,9 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     let machine = Machine::of(&tree)?;
     let places = places(&machine, &arguments.id, enabled)?;
     let edits = Edits::new(&tree, places, !enabled)?;
-    let outcome = edits.outcome(&arguments.id, !enabled)?;
+    let outcome = edits.outcome(&arguments.id, !enabled);
+    // What was wrong before as well is said as it is: no more than a note.
+    let outcome = outcome.or_else(|error| machine.find(&arguments.id).and(Err(error)))?;
     for (on_disk, edit) in &edits.files {
         file::replace(on_disk, &edit.old, &edit.new).map_err(|error| {
             let path = printable(&edit.path.to_string_lossy());
