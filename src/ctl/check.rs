@@ -196,7 +196,10 @@ fn check(
     ));
     let mut unapplied = Unapplied::default();
     if is_machine {
-        problems.extend(missing_servers(&configuration.services));
+        problems.extend(missing_servers(
+            &configuration.services,
+            &translation.services,
+        ));
         let real = Real::look();
         problems.extend(real.map(|real| real.problem(&configuration.services)));
         let is_complete = problems.iter().all(|problem| problem.code != NO_PERMISSION);

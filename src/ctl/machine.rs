@@ -13,7 +13,7 @@ use crate::service::Service;
 use crate::spec::Spec;
 use crate::startup::Startup;
 use crate::translate::{
-    SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
+    Native, SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
 };
 
 /// Whether systemd runs the files below this root, or the machine's own.
@@ -180,6 +180,17 @@ impl<'a> Found<'a> {
     /// What becomes of the service as a whole.
     pub(super) fn standing(&self) -> &'a Standing {
         &self.translated.report.standing
+    }
+
+    /// Whether it was ejected: its file has no effect.
+    pub(super) fn is_ejected(&self) -> bool {
+        matches!(
+            self.standing(),
+            Standing::Native {
+                native: Native::Ejected,
+                ..
+            }
+        )
     }
 
     /// What its helper is told.

@@ -39,7 +39,7 @@ use record::{Record, settle};
 pub(crate) use real::listed;
 pub use real::{Endpoint, Real};
 pub use record::{Done, LAST, read_done};
-pub use trouble::{Trouble, troubles};
+pub use trouble::{Trouble, is_executable, troubles};
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
 /// line, and finds none for a process that has gone by then.
