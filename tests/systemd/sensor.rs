@@ -211,7 +211,7 @@ fn strangers(bed: &Bed) -> Result<()> {
     let explain = format!("{nobody} xinetdctl explain beside-strangers 10.9.0.5");
     let (is_told, said) = bed.container.try_sh(&explain)?;
     equal("a verdict", is_told, false)?;
-    contains(&said, "only root may look at the table of bans")?;
+    contains(&said, "root alone may see the bans")?;
     let cat = "\tuser = nobody\n\tserver = /bin/cat";
     let cat = bed.serve("seen", cat)?;
     let mut client = cat.connect()?;
