@@ -73,12 +73,28 @@ pub fn spec(unit: &str) -> Result<Spec, String> {
     toml::from_str(&text).map_err(|error| format!("{unit}: {}", error.message()))
 }
 
-/// Whether xinetd.target starts the socket of a unit, by the unit's name without suffix.
+/// Whether xinetd.target starts the socket of a unit, by the unit's name without suffix, or sockets.target that
+/// of an ejected service.
 pub fn is_enabled(unit: &str) -> bool {
+    let is_there = |path: PathBuf| fs::symlink_metadata(path).is_ok();
     let specs = SpecDirectory::usual();
     let link = format!("xinetd.target.wants/{unit}.socket");
     let generated = specs.path().parent();
-    generated.is_some_and(|directory| fs::symlink_metadata(directory.join(link)).is_ok())
+    let ejected = format!("{UNITS}/sockets.target.wants/{unit}.socket");
+    generated.is_some_and(|directory| is_there(directory.join(link)))
+        || is_there(ejected.into()) && is_ejected(unit)
+}
+
+/// The text of the socket of a unit, generated or ejected, by the unit's name without suffix.
+///
+/// # Errors
+/// If there is none that can be read.
+pub(crate) fn socket(unit: &str) -> io::Result<String> {
+    let name = format!("{unit}.socket");
+    let specs = SpecDirectory::usual();
+    let generated = specs.path().parent().unwrap_or(Path::new("/"));
+    let ejected = Path::new(UNITS).join(&name);
+    fs::read_to_string(ejected).or_else(|_| fs::read_to_string(generated.join(&name)))
 }
 
 /// What the coordinator may write (`ReadWritePaths=`): the drop-ins for log files as they are now.

@@ -56,6 +56,8 @@ pub struct Dropped {
     pub id: ByteString,
     /// Where its `service` keyword stands.
     pub place: Place,
+    /// Of one that is switched off, what would keep it from being served: a note, and no error.
+    pub note: Option<String>,
 }
 
 /// The files that a configuration begins with.

@@ -270,7 +270,8 @@ impl<'t> Reader<'t> {
         let dropped = |id: &ByteString| {
             let id = id.clone();
             let place = place.clone();
-            (ordinal, Dropped { id, place })
+            let note = None;
+            (ordinal, Dropped { id, place, note })
         };
         let id = ByteString::from(name.bytes);
         if !self.opening(lines, spot, "the service", rest) {

@@ -37,7 +37,8 @@ pub(super) enum Command {
     /// STATE is `on` for a service whose socket xinetd.target starts, `down` for one that should listen
     /// and does not, with the reason, `off` for one that is switched off, `native` where a unit of the
     /// administrator has its name, `masked` and `ejected` with the unit file that makes it so, and
-    /// `not served` with the reason where there are no units. Below stands what is served otherwise than
+    /// `not served` with the reason where there are no units. One that was ejected is `down`, too, if it is
+    /// enabled and does not listen. Below stands what is served otherwise than
     /// the files say, until they are applied.
     ///
     /// Exit status: 0, or 2 if the configuration or a part of it can't be read.
@@ -60,9 +61,11 @@ pub(super) enum Command {
     ///
     /// The value of `disable` is changed, all else in the file stays. Then systemd makes its units
     /// anew and the socket is started; not so for the files below another root, or where systemd does
-    /// not run. What `enabled` or `disabled` in defaults keeps out is left alone, and the line is named.
+    /// not run. What `enabled` or `disabled` in defaults keeps out is left alone, and the line is named; so
+    /// is a service that was ejected, with the way back.
     ///
-    /// Exit status: 0 if it is on, 1 if it is not, 2 if there is no such service.
+    /// Exit status: 0 if it is on, 1 if it is not, 2 if there is no such service or it can't be served for
+    /// what is wrong in its file.
     Enable(ServiceArgs),
     /// Switch a service off: in its file, for each boot, and at once.
     ///
@@ -125,8 +128,8 @@ pub(super) struct CheckArgs {
     /// Print what becomes of each attribute of each service, before the problems.
     #[arg(short, long)]
     pub(super) verbose: bool,
-    /// Print that of the services with this id or unit alone, and the problems of their files; may be
-    /// given several times.
+    /// Print that of the services with this id or unit alone, and the problems of their files and those
+    /// that name them; may be given several times.
     #[arg(short, long = "service", value_name = "ID")]
     pub(super) services: Vec<String>,
     #[command(flatten)]

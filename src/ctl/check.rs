@@ -81,7 +81,7 @@ impl Check {
     }
 
     /// Leaves out the services that have none of these ids or units, and the problems of other files
-    /// than theirs.
+    /// than theirs that do not name one of them.
     pub(super) fn keep(&mut self, wanted: &[String]) {
         let is_kept = |service: &ServiceReport| wanted.iter().any(|one| is_wanted(service, one));
         self.services.retain(is_kept);
@@ -90,13 +90,18 @@ impl Check {
         let lines = self.services.iter().flat_map(|service| &service.attributes);
         let services = self.services.iter().map(|service| &service.place);
         let places = services.chain(self.dropped.iter().map(|dropped| &dropped.place));
-        let files: HashSet<_> = places.map(|place| &place.file).collect();
+        let places: Vec<_> = places.collect();
+        // What another service says of one of them, such as that it has its port.
+        let named: Vec<_> = places.iter().map(|place| format!("({place})")).collect();
+        let files: HashSet<_> = places.iter().map(|place| &place.file).collect();
         let lines: HashSet<_> = lines
             .map(|line| (&line.place.file, line.place.line))
             .collect();
         self.problems.retain(|problem| {
             let Place { file, line, .. } = &problem.place;
-            files.contains(file) || lines.contains(&(file, *line))
+            files.contains(file)
+                || lines.contains(&(file, *line))
+                || named.iter().any(|place| problem.message.contains(place))
         });
     }
 }
@@ -195,7 +200,11 @@ fn check(
     ));
     let mut unapplied = Unapplied::default();
     if is_machine {
-        problems.extend(missing_servers(&configuration.services, databases));
+        problems.extend(missing_servers(
+            &configuration.services,
+            &translation.services,
+            databases,
+        ));
         let real = Real::look();
         problems.extend(real.map(|real| real.problem(&configuration.services)));
         let is_complete = problems.iter().all(|problem| problem.code != NO_PERMISSION);
@@ -294,6 +303,7 @@ pub(super) mod tests {
             dropped: vec![Dropped {
                 id: ByteString::from(&b"b\xffr"[..]),
                 place: place(20),
+                note: None,
             }],
             sources,
             unapplied: Vec::new(),

@@ -57,7 +57,8 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
     let listening = Listening::look(view.root.as_deref(), units);
     let unapplied = Unapplied::look(view.root.as_deref(), &machine);
     let served = found().map(|found| {
-        let row = with_listening(row(&found), &listening);
+        let enabled = enabled_unit(found.standing());
+        let row = with_listening(row(&found), enabled, &listening);
         let unit = row.unit.as_deref().filter(|_| row.standing == "served");
         let applied = unit.and_then(|unit| unapplied.is_applied(unit));
         Row { applied, ..row }
@@ -105,18 +106,20 @@ fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io
     Ok(())
 }
 
-/// The row with what is known of the socket.
-fn with_listening(row: Row, listening: &Listening) -> Row {
-    let unit = row.unit.as_deref().filter(|_| row.enabled == Some(true));
-    let Some(unit) = unit.filter(|_| row.standing == "served") else {
+/// The row with what is known of the socket, if it is to listen.
+fn with_listening(row: Row, enabled: Option<&str>, listening: &Listening) -> Row {
+    let Some(unit) = enabled else {
         return row;
     };
+    let trouble = listening.trouble(unit).map(ToString::to_string);
     Row {
         listening: listening.listens(unit),
-        reason: listening
-            .trouble(unit)
-            .map(ToString::to_string)
-            .or(row.reason),
+        reason: match (trouble, row.reason) {
+            (Some(trouble), Some(path)) if row.standing == "ejected" => {
+                Some(format!("ejected to {path}: {trouble}"))
+            }
+            (trouble, reason) => trouble.or(reason),
+        },
         ..row
     }
 }
@@ -165,7 +168,10 @@ fn dropped_row(dropped: &Dropped) -> Row {
         enabled: None,
         listening: None,
         applied: None,
-        reason: Some("it has errors, see `xinetdctl check`".to_owned()),
+        reason: Some(match &dropped.note {
+            Some(note) => note.clone(),
+            None => "it has errors, see `xinetdctl check`".to_owned(),
+        }),
         server: None,
         unit: None,
     }
@@ -261,7 +267,7 @@ impl Row {
     /// The word for people.
     fn state(&self) -> &'static str {
         match (self.standing, self.enabled) {
-            ("served", Some(true)) if self.listening == Some(false) => "down",
+            ("served" | "ejected", _) if self.listening == Some(false) => "down",
             ("served", Some(true)) => "on",
             ("served", _) => "off",
             ("native" | "masked" | "ejected", _) => self.standing,
@@ -309,12 +315,12 @@ fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
         let before = id + listens + state + 6;
         match (&row.reason, row.standing) {
             // A path, which is to be found in one piece.
-            (Some(path), "masked" | "ejected") => {
+            (Some(path), "masked" | "ejected") if row.state() == row.standing => {
                 let word = out.paint(style, &cells[2]);
                 let path = fold(&printable(path), WIDTH - 2).join("\n  ");
                 writeln!(out, "{name:id$}  {place:listens$}  {word}\n  {path}")?;
             }
-            (Some(reason), "not_served" | "dropped" | "served") => {
+            (Some(reason), "not_served" | "dropped" | "served" | "ejected") => {
                 let reason = fold(&printable(reason), out.room(WIDTH.saturating_sub(before)));
                 let indent = format!("\n{:before$}", "");
                 writeln!(out, "{begin}  {}", reason.join(&indent))?;

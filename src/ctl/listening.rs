@@ -1,9 +1,6 @@
 //! What no file says: whether servers are there, and whether sockets listen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::executable::hindrance;
@@ -11,9 +8,9 @@ use super::machine::is_here;
 use crate::config::{Attribute, Databases};
 use crate::generated;
 use crate::problem::{Problem, Severity};
-use crate::reconcile::{Trouble, troubles};
+use crate::reconcile::{Trouble, is_executable, troubles};
 use crate::service::{Service, Serving};
-use crate::translate::{ServiceReport, Standing};
+use crate::translate::{Native, ServiceReport, Standing, TranslatedService};
 
 /// Which sockets do not listen, though their services are switched on.
 #[derive(Debug, Default)]
@@ -48,7 +45,8 @@ impl Listening {
     }
 }
 
-/// The unit, without suffix, of a service that is switched on.
+/// The unit, without suffix, of a service that is switched on: by its file, or by `systemctl enable` where it
+/// was ejected.
 pub(super) fn enabled_unit(standing: &Standing) -> Option<&str> {
     match standing {
         Standing::Served {
@@ -56,6 +54,11 @@ pub(super) fn enabled_unit(standing: &Standing) -> Option<&str> {
             enabled: true,
             ..
         } => Some(unit),
+        Standing::Native {
+            unit,
+            native: Native::Ejected,
+            ..
+        } => generated::is_enabled(unit).then_some(unit),
         Standing::Served { .. } | Standing::Native { .. } | Standing::NotServed(_) => None,
     }
 }
@@ -69,7 +72,8 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
         let trouble = listening.trouble(enabled_unit(&service.standing)?)?;
         let (severity, help) = match trouble {
             // It is said of the file's line.
-            Trouble::Unmet { .. } => return None,
+            Trouble::Unmet { start: None, .. } => return None,
+            Trouble::Unmet { .. } => (Severity::Warning, ""),
             // That is said of real xinetd itself.
             Trouble::LeftToReal => return None,
             Trouble::Unapplied | Trouble::Stopped { .. } | Trouble::AllStopped => {
@@ -108,30 +112,31 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
 
 /// Names the servers that are not there, as systemd does not start the sockets of such services, and those
 /// that can't be executed, as each client is reset.
-pub(super) fn missing_servers(services: &[Service], databases: &Databases) -> Vec<Problem> {
+///
+/// Nothing is said of a file in whose place a unit of the administrator counts.
+pub(super) fn missing_servers(
+    services: &[Service],
+    translated: &[TranslatedService],
+    databases: &Databases,
+) -> Vec<Problem> {
     let problem = |service: &Service| {
         let Serving::Program(program) = &service.serving else {
             return None;
         };
-        let may_be_executable = match fs::metadata(program.path.as_path()) {
-            Ok(file) => file.is_file() && file.permissions().mode() & 0o111 != 0,
-            // Another user than root can't tell.
-            Err(error) => error.kind() == ErrorKind::PermissionDenied,
-        };
         let path = program.path.to_text();
-        let (code, message, help) = match may_be_executable {
-            false => (
+        // Another user than root may be unable to tell.
+        let (code, message, help) = match is_executable(program.path.as_path()) {
+            Some(false) => (
                 "server-missing",
                 format!("{path} is not there, or not executable: the service does not listen"),
                 "install it, and then run `xinetdctl reload`",
             ),
-            true => {
+            Some(true) | None => {
                 let credentials = service.credentials.as_ref()?;
                 let why = hindrance(program.path.as_path(), credentials, databases)?;
-                let message = format!("{path} {why}: each client is reset");
                 (
                     "server-unexecutable",
-                    message,
+                    format!("{path} {why}: each client is reset"),
                     "the next client finds it mended",
                 )
             }
@@ -149,5 +154,11 @@ pub(super) fn missing_servers(services: &[Service], databases: &Databases) -> Ve
             help: help.to_owned(),
         })
     };
-    services.iter().filter_map(problem).collect()
+    let is_native =
+        |one: &TranslatedService| matches!(one.report.standing, Standing::Native { .. });
+    let counting = services.iter().zip(translated);
+    let counting = counting.filter(|(_, translated)| !is_native(translated));
+    counting
+        .filter_map(|(service, _)| problem(service))
+        .collect()
 }

@@ -15,7 +15,7 @@ use crate::service::Service;
 use crate::spec::Spec;
 use crate::startup::Startup;
 use crate::translate::{
-    SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
+    Native, SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
 };
 
 /// Whether systemd runs the files below this root, or the machine's own.
@@ -159,12 +159,12 @@ impl Machine {
         let Some(dropped) = self.dropped(wanted) else {
             return Err(unknown(wanted));
         };
-        let message = format!(
-            "{} ({}) has errors and is not served; `xinetdctl check` shows them",
-            printable(wanted),
-            dropped.place
-        );
-        Err(Failure::unanswered(message))
+        let why = match &dropped.note {
+            Some(note) => format!("is switched off, and can't be served: {note}"),
+            None => "has errors and is not served; `xinetdctl check` shows them".to_owned(),
+        };
+        let message = format!("{wanted} ({}) {why}", dropped.place);
+        Err(Failure::unanswered(printable(&message)))
     }
 
     /// Why a service has no units in systemd.
@@ -223,6 +223,17 @@ impl<'a> Found<'a> {
     /// What becomes of the service as a whole.
     pub(super) fn standing(&self) -> &'a Standing {
         &self.translated.report.standing
+    }
+
+    /// Whether it was ejected: its file has no effect.
+    pub(super) fn is_ejected(&self) -> bool {
+        matches!(
+            self.standing(),
+            Standing::Native {
+                native: Native::Ejected,
+                ..
+            }
+        )
     }
 
     /// What its helper is told.

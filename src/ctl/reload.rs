@@ -18,6 +18,7 @@ use super::output::{BAD, Done, Failure, Output, WIDTH};
 use super::reload_words::{print_problems, print_refusal, sessions, told};
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::bytes::ByteString;
+use crate::config::Dropped;
 use crate::generated;
 use crate::problem::{Problem, Severity, printable};
 use crate::reconcile::{self, LAST};
@@ -118,11 +119,11 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         }
         return Ok(REFUSED);
     }
-    let endangered = endangered.iter().map(|one| one.unit.clone()).collect();
+    let endangered: Vec<_> = endangered.iter().map(|one| one.unit.clone()).collect();
     forget_last()?;
     make_anew(&systemd)?;
     let complete = follow(&mut systemd);
-    let done = last()?;
+    let done = of_errors(last()?, &endangered);
     if done.iter().all(|done| done.error.is_none()) {
         complete?;
     }
@@ -222,8 +223,7 @@ fn endangered<'a>(checks: &[Check], served: &'a [Served]) -> Vec<&'a Served> {
             .any(|unit| *unit == served.unit)
     };
     let is_dropped = |served: &Served| {
-        let dropped = checks.iter().flat_map(|check| &check.dropped);
-        let mut dropped = dropped.map(|dropped| dropped.id.as_bytes());
+        let mut dropped = with_errors(checks).map(|dropped| dropped.id.as_bytes());
         dropped.any(|id| id.eq_ignore_ascii_case(served.id.as_bytes()))
     };
     let is_main = |file: &Path| checks.iter().any(|check| check.main == file);
@@ -238,10 +238,17 @@ fn endangered<'a>(checks: &[Check], served: &'a [Served]) -> Vec<&'a Served> {
     lost.collect()
 }
 
+/// The services that can't be understood and are switched on.
+fn with_errors(checks: &[Check]) -> impl Iterator<Item = &Dropped> {
+    let dropped = checks.iter().flat_map(|check| &check.dropped);
+    dropped.filter(|dropped| dropped.note.is_none())
+}
+
 /// The ids of services that are not served, for errors.
 fn left_out(checks: &[Check]) -> Vec<String> {
-    let dropped = checks.iter().flat_map(|check| &check.dropped);
-    let mut ids: Vec<_> = dropped.map(|dropped| dropped.id.to_text()).collect();
+    let mut ids: Vec<_> = with_errors(checks)
+        .map(|dropped| dropped.id.to_text())
+        .collect();
     for check in checks {
         let has_error = |file: &Arc<Path>| {
             let mut problems = check.problems.iter();
@@ -255,6 +262,17 @@ fn left_out(checks: &[Check]) -> Vec<String> {
     ids.sort();
     ids.dedup();
     ids
+}
+
+/// The same with what stopped these units, which had errors in the files: what follows a reload sees no more
+/// than that they have gone.
+fn of_errors(mut done: Vec<reconcile::Done>, units: &[String]) -> Vec<reconcile::Done> {
+    for done in &mut done {
+        if done.step == "stop" && units.contains(&done.unit) {
+            "its file has errors now".clone_into(&mut done.why);
+        }
+    }
+    done
 }
 
 /// Leaves out what two runs have said: the last one counts.
@@ -430,6 +448,19 @@ mod tests {
             error: Some(error.into()),
         };
         assert_eq!(once(vec![done("before"), done("now")]), [done("now")]);
+    }
+
+    #[test]
+    fn what_is_stopped_for_errors_is_not_called_gone() {
+        let done = |unit: &str| reconcile::Done {
+            unit: unit.into(),
+            step: "stop".into(),
+            why: "no service of the files has it any more".into(),
+            error: None,
+        };
+        let told = of_errors(vec![done("a"), done("b")], &["a".to_owned()]);
+        assert_eq!(told[0].why, "its file has errors now");
+        assert_eq!(told[1], done("b"));
     }
 
     #[test]

@@ -41,7 +41,7 @@ use record::{Record, settle};
 pub(crate) use real::listed;
 pub use real::{Endpoint, Real};
 pub use record::{Done, LAST, read_done};
-pub use trouble::{Trouble, troubles};
+pub use trouble::{Trouble, is_executable, troubles};
 pub use unserved::unserved;
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the

@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use super::kernel::{Holder, Seen, Sockets};
 use super::live::{Live, Socket, TARGET, addresses};
 use super::real::Real;
 use super::unserved::unserved;
 use crate::bus::systemd::{Loaded, Property, Systemd};
+use crate::generated::{self, is_ejected};
 use crate::translate::SpecDirectory;
 
 /// Why the socket of a unit does not listen; its words follow on the name of the service.
@@ -28,6 +33,9 @@ pub enum Trouble {
         condition: String,
         /// What it is about.
         about: String,
+        /// The unit without suffix that is to be started once it holds, where no reload starts it: that of an
+        /// ejected service.
+        start: Option<String>,
     },
     /// Other processes have its address.
     Taken {
@@ -97,10 +105,20 @@ impl fmt::Display for Trouble {
             Self::LeftToReal => {
                 f.write_str("it is left to real xinetd, which runs; `xinetdctl migrate` goes over")
             }
-            Self::Unmet { condition, about } if condition == EXECUTABLE => {
-                write!(f, "its server {about} is not there, or not executable")
+            Self::Unmet {
+                condition,
+                about,
+                start,
+            } => {
+                match condition.as_str() {
+                    EXECUTABLE => write!(f, "its server {about} is not there, or not executable")?,
+                    _ => write!(f, "{condition}={about} does not hold")?,
+                }
+                match start {
+                    Some(unit) => write!(f, "; once it is, run `systemctl start {unit}.socket`"),
+                    None => Ok(()),
+                }
             }
-            Self::Unmet { condition, about } => write!(f, "{condition}={about} does not hold"),
             Self::Taken {
                 address,
                 by: Some(by),
@@ -141,6 +159,17 @@ impl fmt::Display for Trouble {
     }
 }
 
+impl Trouble {
+    /// A condition of a unit that does not hold.
+    fn of_condition(unit: &str, condition: &str, about: String) -> Self {
+        Self::Unmet {
+            condition: condition.to_owned(),
+            about,
+            start: is_ejected(unit).then(|| unit.to_owned()),
+        }
+    }
+}
+
 /// What the generator writes for the server (systemd.unit(5)).
 const EXECUTABLE: &str = "ConditionFileIsExecutable";
 
@@ -151,12 +180,16 @@ const EXECUTABLE: &str = "ConditionFileIsExecutable";
 pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
     let systemd = Systemd::connect()?;
     let mut troubles = among(&systemd, units)?;
-    let is_stopped = |trouble: &Trouble| matches!(trouble, Trouble::Stopped { .. });
-    if troubles.values().any(is_stopped)
+    let is_left = |(unit, trouble): (&String, &Trouble)| {
+        matches!(trouble, Trouble::Stopped { .. }) && !is_ejected(unit)
+    };
+    if troubles.iter().any(is_left)
         && let Some(all) = all_stopped(&systemd)?
     {
-        for trouble in troubles.values_mut().filter(|trouble| is_stopped(trouble)) {
-            *trouble = all.clone();
+        for (unit, trouble) in &mut troubles {
+            if is_left((unit, &*trouble)) {
+                *trouble = all.clone();
+            }
         }
     }
     // Of two reasons the first has to be dealt with first.
@@ -212,24 +245,52 @@ fn of(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble> {
         let name = format!("{unit}.socket");
         let trouble = match loaded.get(&name) {
             Some(socket) => of_one(systemd, &sockets, unit, socket),
-            None if !SpecDirectory::usual().spec(unit).exists() => Trouble::Unapplied,
-            None => Trouble::Stopped {
-                unit: (*unit).to_owned(),
-            },
+            None if !SpecDirectory::usual().spec(unit).exists() && !is_ejected(unit) => {
+                Trouble::Unapplied
+            }
+            None => stopped(unit),
         };
         ((*unit).to_owned(), trouble)
     };
     units.iter().map(why).collect()
 }
 
+/// Why a socket is down that was stopped, or never started: where its server is missing, a start does not help.
+fn stopped(unit: &str) -> Trouble {
+    let missing = server(unit).filter(|server| is_executable(Path::new(server)) == Some(false));
+    match missing {
+        Some(server) => Trouble::of_condition(unit, EXECUTABLE, server),
+        None => Trouble::Stopped {
+            unit: unit.to_owned(),
+        },
+    }
+}
+
+/// What the socket of a unit asks for before it is started.
+fn server(unit: &str) -> Option<String> {
+    let text = generated::socket(unit).ok()?;
+    let mut lines = text.lines();
+    let path = lines.find_map(|line| line.strip_prefix(EXECUTABLE)?.strip_prefix('='))?;
+    Some(path.replace("%%", "%"))
+}
+
+/// Whether this is a file that may be executed; none where this user can't tell.
+pub fn is_executable(path: &Path) -> Option<bool> {
+    match fs::metadata(path) {
+        Ok(file) => Some(file.is_file() && file.permissions().mode() & 0o111 != 0),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => None,
+        Err(_) => Some(false),
+    }
+}
+
 fn of_one(systemd: &Systemd, sockets: &Sockets, unit: &str, socket: &Loaded) -> Trouble {
-    if let Some(unmet) = unmet(systemd, socket) {
+    if let Some(unmet) = unmet(systemd, unit, socket) {
         return unmet;
     }
-    let unit = unit.to_owned();
     if socket.active != "failed" {
-        return Trouble::Stopped { unit };
+        return stopped(unit);
     }
+    let unit = unit.to_owned();
     let wanted = addresses(systemd, std::iter::once(socket));
     let mut wanted = wanted.into_iter().flatten().flatten();
     match wanted.find_map(|wanted| sockets.in_the_way(&wanted)) {
@@ -259,8 +320,8 @@ fn described(holders: &[Holder]) -> Option<String> {
     }
 }
 
-/// The first condition that has kept it from being started.
-fn unmet(systemd: &Systemd, socket: &Loaded) -> Option<Trouble> {
+/// The first condition that has kept it from being started, but for a server that is there by now.
+fn unmet(systemd: &Systemd, unit: &str, socket: &Loaded) -> Option<Trouble> {
     /// Name, whether one of several is enough, whether it is negated, what it is about, and how it was:
     /// negative if it did not hold, 0 if it was never looked at.
     type Condition = (String, bool, bool, String, i32);
@@ -273,6 +334,9 @@ fn unmet(systemd: &Systemd, socket: &Loaded) -> Option<Trouble> {
     let conditions = conditions.into_iter().flatten().flatten();
     let mut unmet = conditions.filter(|condition| condition.4 < 0);
     let (condition, _, is_negated, about, _) = unmet.next()?;
+    if condition == EXECUTABLE && is_executable(Path::new(&about)) == Some(true) {
+        return None;
+    }
     let about = format!("{}{about}", if is_negated { "!" } else { "" });
-    Some(Trouble::Unmet { condition, about })
+    Some(Trouble::of_condition(unit, &condition, about))
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::name::{Choice, UnitName};
+use super::name::{Choice, UnitName, simple};
 use super::plain;
 use super::servable::Servable;
 use super::unit::{Directive, UnitFile, Value};
@@ -117,6 +117,24 @@ pub fn eject(
         })
     };
     prepared.iter().filter_map(ejection).collect()
+}
+
+/// Where the files of an ejected service may lie, by its unit without suffix: relative to the root.
+pub fn ejected_files(unit: &str) -> Vec<PathBuf> {
+    let log_files = format!(
+        "xinetd-coordinator.service.d/{LOG_FILES}{}.conf",
+        simple(unit)
+    );
+    let names = [
+        format!("{unit}.socket"),
+        format!("{unit}.service"),
+        format!("{unit}@.service"),
+        format!("xinetd-rpc@{unit}.service"),
+        log_files,
+    ];
+    let units = names.iter().map(|name| Path::new(UNITS).join(name));
+    let spec = SpecDirectory::ejected().spec(unit);
+    units.chain([spec]).map(|path| relative(&path)).collect()
 }
 
 /// A service that is ejected.

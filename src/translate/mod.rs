@@ -28,7 +28,7 @@ mod tests;
 
 pub use daemon::{Daemon, SCRIPT};
 #[cfg(feature = "ctl")]
-pub use eject::{Ejection, Form, Loss, Machine, eject};
+pub use eject::{Ejection, Form, Loss, Machine, eject, ejected_files};
 pub use log_files::PATH as LOG_FILES;
 pub use name::{ExistingUnits, Native};
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};

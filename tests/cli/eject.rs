@@ -166,3 +166,82 @@ fn a_line_of_inetd_conf_stays_and_has_no_effect() {
     let list = tree.run(&["list", "--json"]).ends_with(0).json();
     assert_eq!(list["services"][0]["standing"], "ejected");
 }
+
+#[test]
+fn the_way_back_is_for_the_one_of_several_with_an_id() {
+    let tree = Tree::new();
+    let named = |port: u16, lines: &str| service("a", port, &format!("\tid = same\n{lines}"));
+    tree.write("etc/xinetd.d/a", named(9, ""));
+    tree.write("etc/xinetd.d/b", named(10, "\tdisable = yes\n"));
+    tree.write("etc/xinetd.d/c", named(11, ""));
+    let list = tree.run(&["list", "--json"]).json();
+    let unit = |number: usize| list["services"][number]["unit"].as_str().unwrap();
+    let socket = format!("{}.socket", unit(0));
+    // The others with the id are as they were.
+    let said = tree.run(&["eject", &socket]).ends_with(0).out;
+    assert!(
+        said.ends_with(&format!("  xinetdctl enable {socket}\n")),
+        "{said}"
+    );
+    let is_off = |file: &str| tree.read(file).contains("disable = yes");
+    let files = ["etc/xinetd.d/a", "etc/xinetd.d/b", "etc/xinetd.d/c"];
+    assert_eq!(files.map(is_off), [true, true, false]);
+    for line in said.lines().filter_map(|line| line.strip_prefix("  rm ")) {
+        for path in line.split(' ') {
+            fs::remove_file(tree.path(path.trim_start_matches('/'))).unwrap();
+        }
+    }
+    tree.run(&["enable", &socket]).ends_with(0);
+    assert_eq!(files.map(is_off), [false, true, false]);
+}
+
+#[test]
+fn an_ejected_service_is_not_switched_by_its_file() {
+    let tree = Tree::new();
+    tree.write("etc/xinetd.d/a", service("a", 9, "\tenv = A=1\n"));
+    let said = tree.run(&["eject", "a"]).ends_with(0).out;
+    let file = tree.read("etc/xinetd.d/a");
+    let way_back = said.split_once("To go back:\n").unwrap().1;
+    for verb in ["enable", "disable"] {
+        let refused = tree.run(&[verb, "a"]).ends_with(1).err;
+        let what = format!("`systemctl {verb} --now a.socket`");
+        for part in [
+            "a was ejected to /etc/systemd/system/a.socket",
+            &what,
+            way_back,
+        ] {
+            assert!(refused.contains(part), "{part}\n{refused}");
+        }
+    }
+    assert_eq!(tree.read("etc/xinetd.d/a"), file);
+}
+
+#[test]
+fn all_that_can_not_do_without_the_helper_are_named_and_the_rest_is_shown() {
+    let tree = Tree::new();
+    let internal = |name: &str, port: u16| {
+        format!(
+            "service {name}\n{{\n\ttype = INTERNAL UNLISTED\n\tsocket_type = stream\n\twait = no\n\
+             \tport = {port}\n}}\n"
+        )
+    };
+    tree.write(
+        "etc/xinetd.d/a",
+        internal("echo", 7) + &internal("time", 37),
+    );
+    tree.write("etc/xinetd.d/b", service("b", 9, ""));
+    let ran = tree
+        .run(&["eject", "--all", "--plain", "--dry-run"])
+        .ends_with(1);
+    for id in ["echo", "time"] {
+        let line = format!("{id} can't do without the helper");
+        assert!(ran.err.contains(&line), "{ran:?}");
+    }
+    assert!(
+        ran.out.contains("# /etc/systemd/system/b.socket\n"),
+        "{ran:?}"
+    );
+    assert!(!ran.out.contains("/etc/xinetd.d/a"), "{ran:?}");
+    tree.run(&["eject", "--all", "--plain"]).ends_with(1);
+    assert!(!tree.path(UNITS).exists());
+}

@@ -279,3 +279,40 @@ fn the_options_of_xinetd_hold_for_all_commands() {
     tree.run(&["disable", "telnet"]).ends_with(0);
     assert!(tree.read("etc/other.conf").contains("disable"));
 }
+
+#[test]
+fn what_keeps_a_service_that_is_off_from_being_served_is_no_error() {
+    let tree = Tree::new();
+    let servers = "service servers\n{\n\ttype = INTERNAL UNLISTED\n\tport = 9099\n\tsocket_type = stream\n\
+                   \tprotocol = tcp\n\twait = no\n\tdisable = yes\n}\n";
+    tree.write("etc/xinetd.d/servers", servers);
+    let why = "there is no internal stream service `servers`";
+    let list = tree.run(&["list"]).ends_with(0).out;
+    assert!(list.contains(&format!("not served  {why}\n")), "{list}");
+    assert!(tree.run(&["check"]).ends_with(0).out.contains("0 errors"));
+    for command in ["show", "enable"] {
+        let ran = tree.run(&[command, "servers"]).ends_with(2);
+        let expected = format!("is switched off, and can't be served: {why}");
+        assert!(ran.err.contains(&expected), "{ran:?}");
+    }
+    // Switched on it has an error.
+    tree.write("etc/xinetd.d/servers", servers.replace("= yes", "= no"));
+    let list = tree.run(&["list"]).ends_with(0).out;
+    assert!(list.contains("it has errors, see"), "{list}");
+}
+
+#[test]
+fn a_check_of_one_service_tells_what_another_one_says_of_it() {
+    let tree = Tree::new();
+    let service = |id: &str| {
+        format!(
+            "service {id}\n{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\twait = no\n\tuser = daemon\n\
+             \tport = 9\n\tserver = /bin/x\n}}\n"
+        )
+    };
+    for id in ["dup", "old"] {
+        tree.write(&format!("etc/xinetd.d/{id}"), service(id));
+    }
+    let said = tree.run(&["check", "-s", "dup"]).ends_with(2).out;
+    assert!(said.contains("`old` wants"), "{said}");
+}

@@ -162,7 +162,9 @@ fn plain_waiting(bed: &Bed) -> Result<()> {
     };
     let _alone = bed.no_reloads();
     equal("before", served.hear()?.text().as_str(), "in\n")?;
-    let said = bed.container.sh("xinetdctl eject plainwait --plain")?;
+    let said = bed
+        .container
+        .sh("xinetdctl eject plainwait --plain --force")?;
     for _ in 0..3 {
         equal("plain", served.hear()?.text().as_str(), "in\n")?;
     }

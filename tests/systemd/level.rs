@@ -132,6 +132,22 @@ fn tried_again(bed: &Bed) -> Result<()> {
     served.connect()?.echo(b"at last")
 }
 
+/// No reload starts the socket of an ejected service, so that the command that does is told.
+fn ejected_without_server(bed: &Bed) -> Result<()> {
+    let (done, said) = bed.container.try_sh("xinetdctl eject serverless 2>&1")?;
+    equal("an ejection without the server", done, false)?;
+    contains(&said, "serverless.socket does not listen: its server")?;
+    for command in ["list", "status", "status serverless", "check"] {
+        let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
+        contains(&unfolded(&said), "run `systemctl start serverless.socket`")?;
+    }
+    let way_back = said.lines().filter_map(|line| line.strip_prefix("  "));
+    for line in way_back {
+        bed.container.try_sh(line)?;
+    }
+    bed.followed()
+}
+
 fn missing(bed: &Bed) -> Result<()> {
     let served = Served {
         bed,
@@ -162,6 +178,7 @@ fn missing(bed: &Bed) -> Result<()> {
         .sh("journalctl --sync; journalctl -o cat -u xinetd-reconcile")?;
     contains(&line, &format!("its server {server} is not there"))?;
     nothing_has_failed(bed, "serverless")?;
+    ejected_without_server(bed)?;
     bed.script("not-yet", "echo here")?;
     bed.container.sh("systemctl daemon-reload")?;
     bed.followed()?;

@@ -97,7 +97,14 @@ impl Reader<'_> {
                 self.problems.push(problem);
                 let (id, place) = (name.bytes().into(), name.place(file));
                 let ordinal = self.next_ordinal();
-                self.dropped.push((ordinal, Dropped { id, place }));
+                self.dropped.push((
+                    ordinal,
+                    Dropped {
+                        id,
+                        place,
+                        note: None,
+                    },
+                ));
                 return;
             }
         };

@@ -67,9 +67,10 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
         let state = switches.state(&mut entry);
         let first_problem = problems.len();
         let ordinal = entry.ordinal;
-        let lost = Dropped {
+        let mut lost = Dropped {
             id: entry.id().clone(),
             place: entry.place.clone(),
+            note: None,
         };
         let made = contained(Step::Lower, lost.id.as_bytes(), || {
             let service = one(
@@ -89,7 +90,15 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
             None
         });
         if state != State::On {
-            for problem in &mut problems[first_problem..] {
+            let its = &mut problems[first_problem..];
+            let errors = its.iter().filter(|one| one.severity == Severity::Error);
+            let reasons: Vec<_> = errors.map(|error| error.message.as_str()).collect();
+            lost.note = Some(match reasons.as_slice() {
+                // They were found when its lines were read.
+                [] => "`xinetdctl check` notes what is wrong in it".to_owned(),
+                reasons => reasons.join("; "),
+            });
+            for problem in its {
                 problem.severity = Severity::Note;
             }
         }

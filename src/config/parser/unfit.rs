@@ -24,7 +24,14 @@ impl Reader<'_> {
         let lost = if is("service") {
             let (ordinal, id) = (self.next_ordinal(), name.bytes.into());
             let place = place.clone();
-            self.dropped.push((ordinal, Dropped { id, place }));
+            self.dropped.push((
+                ordinal,
+                Dropped {
+                    id,
+                    place,
+                    note: None,
+                },
+            ));
             "the service"
         } else if is("defaults") {
             // Nobody knows what they forbid.

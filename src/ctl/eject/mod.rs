@@ -2,8 +2,8 @@
 
 mod placing;
 mod subjects;
+mod way_back;
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,10 +17,12 @@ use super::switch::file::replace;
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::config::DiskTree;
 use crate::problem::{printable, wrap};
+use crate::reconcile::troubles;
 use crate::translate::{Ejection, Form};
 
 use placing::Placing;
 use subjects::Subjects;
+pub(super) use way_back::WayBack;
 
 /// Move services out of xinetd's files, into units that live on without them.
 ///
@@ -29,8 +31,8 @@ use subjects::Subjects;
 /// file the service is switched off. With `--plain` systemd serves it alone, and nothing of xinetd-bridge
 /// is needed; its sessions end, and what is lost is printed before.
 ///
-/// Exit status: 0 if all was done, 1 if nothing was done or the sockets do not listen, 2 if there is no
-/// such service.
+/// Exit status: 0 if all was done, 1 if nothing was done, a socket does not listen or a service can't be
+/// ejected so, 2 if there is no such service.
 #[derive(Debug, Args)]
 pub(super) struct EjectArgs {
     /// The ids of the services, or to tell apart several with one id, their socket units.
@@ -59,23 +61,37 @@ pub(super) struct EjectArgs {
 
 /// Runs it.
 pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
-    let root = arguments.root.clone();
-    let tree = DiskTree::new(root.clone());
+    let tree = DiskTree::new(arguments.root.clone());
     let subjects = Subjects::find(&tree, &arguments.ids)?;
     let form = match arguments.plain {
         true => Form::Plain(subjects.machine()),
         false => Form::Helper,
     };
-    let ejections = subjects.eject(form)?;
-    let edits = Edits::new(&tree, subjects.places(), true)?;
-    for id in subjects.ids() {
-        edits.outcome(id, true)?;
+    let (ejections, unfit) = subjects.eject(form);
+    let unfit = match unfit.as_slice() {
+        [] => Ok(0),
+        unfit => Err(Failure::undone(unfit.join("\n"))),
+    };
+    if !arguments.dry_run {
+        unfit?;
+        return eject(arguments, &tree, &subjects, &ejections, out);
     }
     print_losses(&ejections, out)?;
-    if arguments.dry_run {
-        print_files(&ejections, &edits, out)?;
-        return Ok(0);
-    }
+    print_files(&ejections, &subjects.edits(&tree, &ejections)?, out)?;
+    out.flush()?;
+    unfit
+}
+
+/// Does it.
+fn eject(
+    arguments: &EjectArgs,
+    tree: &DiskTree,
+    subjects: &Subjects,
+    ejections: &[Ejection],
+    out: &mut Output<'_>,
+) -> Done {
+    let edits = subjects.edits(tree, ejections)?;
+    print_losses(ejections, out)?;
     let is_weighty = |ejection: &Ejection| ejection.losses.iter().any(|loss| loss.changes_access);
     if ejections.iter().any(is_weighty) && !arguments.force {
         return Err(Failure::undone(
@@ -83,11 +99,12 @@ pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
              --force",
         ));
     }
-    let base = root.clone().unwrap_or_else(|| PathBuf::from("/"));
-    in_the_way(&base, &ejections)?;
+    let base = arguments.root.clone();
+    let base = base.unwrap_or_else(|| PathBuf::from("/"));
+    in_the_way(&base, ejections)?;
     let is_here = is_here(Some(&base));
-    place(base, &ejections, &edits)?;
-    for ejection in &ejections {
+    place(base, ejections, &edits)?;
+    for ejection in ejections {
         let (id, unit) = (ejection.id.to_text(), &ejection.unit);
         let units = crate::ejected::UNITS;
         writeln!(out, "{}: ejected to {units}/{unit}.socket", printable(&id))?;
@@ -95,10 +112,10 @@ pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
     for line in subjects.lines_that_stay() {
         writeln!(out, "{line} stays as it is, and has no effect any more")?;
     }
-    print_way_back(&ejections, arguments.plain, out)?;
+    print_way_back(ejections, arguments.plain, out)?;
     if is_here {
         out.flush()?;
-        follow(&ejections, arguments.plain)?;
+        follow(ejections, arguments.plain)?;
     }
     Ok(0)
 }
@@ -211,12 +228,15 @@ fn follow(ejections: &[Ejection], plain: bool) -> Result<(), Failure> {
             .collect();
         systemd.run(&jobs(JobVerb::Restart, &filtered));
     }
-    let results = systemd.run(&jobs(JobVerb::Start, &listening));
-    let failed = listening.iter().zip(results);
-    let failed = failed.filter_map(|(name, result)| Some(format!("{name}: {}", result.err()?)));
-    match failed.collect::<Vec<_>>().as_slice() {
+    // Why a socket could not be started is among the troubles.
+    systemd.run(&jobs(JobVerb::Start, &listening));
+    let units = ejections.iter().map(|ejection| ejection.unit.as_str());
+    let troubles = troubles(&units.collect()).map_err(told)?;
+    let silent = troubles.iter();
+    let silent = silent.map(|(unit, trouble)| format!("{unit}.socket does not listen: {trouble}"));
+    match silent.collect::<Vec<_>>().as_slice() {
         [] => Ok(()),
-        failed => Err(Failure::undone(failed.join("; "))),
+        silent => Err(Failure::undone(silent.join("\n"))),
     }
 }
 
@@ -259,31 +279,10 @@ fn print_files(ejections: &[Ejection], edits: &Edits<'_>, out: &mut Output<'_>) 
 /// What undoes it.
 fn print_way_back(ejections: &[Ejection], plain: bool, out: &mut Output<'_>) -> io::Result<()> {
     writeln!(out, "To go back:")?;
-    let now = if plain { "--now " } else { "" };
     for ejection in ejections {
-        let unit = shell(&ejection.unit);
-        writeln!(out, "  systemctl disable {now}{unit}.socket")?;
-        let files: BTreeSet<&Path> = paths(ejection).collect();
-        let linked: BTreeSet<&Path> = ejection
-            .links
-            .iter()
-            .map(|link| link.path.as_path())
-            .collect();
-        let files = files.difference(&linked);
-        let files: Vec<String> = files
-            .map(|path| shell(&Path::new("/").join(path).to_string_lossy()))
-            .collect();
-        writeln!(out, "  rm {}", files.join(" "))?;
-        writeln!(out, "  xinetdctl enable {}", shell(&ejection.id.to_text()))?;
+        for line in WayBack::of(ejection, plain).lines() {
+            writeln!(out, "  {line}")?;
+        }
     }
     Ok(())
-}
-
-/// A word as a shell takes it.
-fn shell(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._:=+,@-".contains(letter);
-    match word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", printable(word).replace('\'', r"'\''")),
-    }
 }

@@ -7,6 +7,7 @@ use super::super::list;
 use super::super::machine::{Found, Machine};
 use super::super::output::Failure;
 use super::super::show::at;
+use super::super::switch::edits::Edits;
 use crate::config::{self, Configuration, Databases, DiskTree, FileTree};
 use crate::problem::{Place, printable};
 use crate::service::{Internal, Reach, Serving};
@@ -21,8 +22,8 @@ pub(super) struct Subjects {
     surroundings: Surroundings,
     /// Their units, without suffix.
     units: BTreeSet<String>,
-    ids: Vec<String>,
-    places: Vec<Place>,
+    /// Units and places of those that are switched off in their files: all but lines of inetd.conf.
+    blocks: Vec<(String, Place)>,
     /// Where they stand in inetd.conf, which knows no switch.
     inetd: Vec<Place>,
     has_wrappers: bool,
@@ -60,18 +61,15 @@ impl Subjects {
         let roots = startup.roots();
         let configuration = config::load(tree, roots, &Databases::read(tree));
         let inetd = roots.inetd.map(Path::to_owned);
-        let places = found.iter().map(|found| found.service.place.clone());
-        let is_line = |place: &Place| Some(&*place.file) == inetd.as_deref();
-        let (lines, places) = places.partition(is_line);
+        let is_line = |found: &Found<'_>| Some(&*found.service.place.file) == inetd.as_deref();
+        let (lines, blocks): (Vec<_>, Vec<_>) = found.into_iter().partition(is_line);
+        let place = |found: &Found<'_>| found.service.place.clone();
+        let block = |found: &Found<'_>| Some((found.unit()?.to_owned(), place(found)));
         Ok(Self {
             configuration,
-            ids: found
-                .iter()
-                .map(|found| found.service.id.to_text())
-                .collect(),
+            blocks: blocks.iter().filter_map(block).collect(),
             units,
-            places,
-            inetd: lines,
+            inetd: lines.iter().map(place).collect(),
             has_wrappers: ["/etc/hosts.allow", "/etc/hosts.deny"].iter().any(|file| {
                 tree.read(Path::new(file))
                     .is_ok_and(|text| has_rules(&text))
@@ -86,17 +84,36 @@ impl Subjects {
         })
     }
 
-    /// Their units.
+    /// Their units, and of those that can't be ejected so, why not.
+    pub(super) fn eject(&self, form: Form) -> (Vec<Ejection>, Vec<String>) {
+        let units = self.units.iter().map(String::as_str).collect();
+        let (mut ejections, mut unfit) = (Vec::new(), Vec::new());
+        for result in eject(&self.configuration, &self.surroundings, &units, form) {
+            match result {
+                Ok(ejection) => ejections.push(ejection),
+                Err(why) => unfit.push(why),
+            }
+        }
+        (ejections, unfit)
+    }
+
+    /// The changes that switch these of them off in xinetd's files.
     ///
     /// # Errors
-    /// If one can't be ejected so.
-    pub(super) fn eject(&self, form: Form) -> Result<Vec<Ejection>, Failure> {
-        let units = self.units.iter().map(String::as_str).collect();
-        let ejections = eject(&self.configuration, &self.surroundings, &units, form);
-        ejections
-            .into_iter()
-            .collect::<Result<Vec<_>, String>>()
-            .map_err(Failure::undone)
+    /// If one would not be off.
+    pub(super) fn edits<'t>(
+        &self,
+        tree: &'t DiskTree,
+        ejections: &[Ejection],
+    ) -> Result<Edits<'t>, Failure> {
+        let is_ejected = |unit: &str| ejections.iter().any(|ejection| ejection.unit == unit);
+        let blocks = self.blocks.iter().filter(|(unit, _)| is_ejected(unit));
+        let (units, places): (Vec<_>, Vec<_>) = blocks.cloned().unzip();
+        let edits = Edits::new(tree, places, true)?;
+        for unit in units {
+            edits.outcome(&format!("{unit}.socket"), true)?;
+        }
+        Ok(edits)
     }
 
     /// What of the machine systemd alone does not replace.
@@ -108,21 +125,6 @@ impl Subjects {
                 .any(|service| service.enabled && matches!(service.serving, Serving::Sensor(_))),
             filters: manager(&DiskTree::new(None)).is_none(),
         }
-    }
-
-    /// Where they stand in xinetd's files.
-    pub(super) fn places(&self) -> Vec<Place> {
-        self.places.clone()
-    }
-
-    /// The ids of those that are switched off in their files.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        let is_block = |id: &&String| {
-            let mut services = self.configuration.services.iter();
-            services
-                .any(|service| service.id.to_text() == **id && self.places.contains(&service.place))
-        };
-        self.ids.iter().filter(is_block).map(String::as_str)
     }
 
     /// Those that can't be switched off there, in words.

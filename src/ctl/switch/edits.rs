@@ -102,7 +102,7 @@ impl<'t> Edits<'t> {
         };
         let mut wrong = found
             .iter()
-            .filter(|found| found.service.enabled == disabled);
+            .filter(|found| !found.is_ejected() && found.service.enabled == disabled);
         if let Some(found) = wrong.next() {
             return Err(Failure::undone(in_the_way(found.service)));
         }

@@ -4,17 +4,19 @@ pub(super) mod edits;
 pub(super) mod file;
 
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::arguments::ServiceArgs;
+use super::eject::WayBack;
 use super::list;
 use super::machine::{Machine, is_here};
 use super::output::{Done, Failure, Output};
 use crate::bus::systemd::{Verb, apply};
 use crate::config::DiskTree;
 use crate::problem::{Place, printable};
-use crate::translate::Standing;
+use crate::translate::{Native, Standing};
 
 use edits::Edits;
 
@@ -34,9 +36,13 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     let root = arguments.view.root.clone();
     let tree = DiskTree::new(root.clone());
     let machine = Machine::of(&tree)?;
+    let base = root.as_deref().unwrap_or(Path::new("/"));
+    refuse_ejected(&machine, &arguments.id, enabled, base)?;
     let places = places(&machine, &arguments.id, enabled)?;
     let edits = Edits::new(&tree, places, !enabled)?;
-    let outcome = edits.outcome(&arguments.id, !enabled)?;
+    let outcome = edits.outcome(&arguments.id, !enabled);
+    // What was wrong before as well is said as it is: no more than a note.
+    let outcome = outcome.or_else(|error| machine.find(&arguments.id).and(Err(error)))?;
     for (on_disk, edit) in &edits.files {
         file::replace(on_disk, &edit.old, &edit.new).map_err(|error| {
             let path = printable(&edit.path.to_string_lossy());
@@ -75,6 +81,44 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     }
 }
 
+/// # Errors
+/// If all services with the id were ejected: their files do not switch them.
+fn refuse_ejected(
+    machine: &Machine,
+    wanted: &str,
+    enabled: bool,
+    root: &Path,
+) -> Result<(), Failure> {
+    let found = machine.find(wanted).unwrap_or_default();
+    let ejected = found.iter().filter_map(|found| match found.standing() {
+        Standing::Native {
+            unit,
+            path,
+            native: Native::Ejected,
+        } => Some((found, unit, path)),
+        _ => None,
+    });
+    let ejected: Vec<_> = ejected.collect();
+    if ejected.is_empty() || ejected.len() < found.len() {
+        return Ok(());
+    }
+    let (verb, state) = match enabled {
+        true => ("enable", "on"),
+        false => ("disable", "off"),
+    };
+    let told = ejected.iter().map(|(found, unit, path)| {
+        let id = found.service.id.to_text();
+        let what = format!(
+            "{id} was ejected to {}, and its file has no effect; \
+             `systemctl {verb} --now {unit}.socket` switches it {state}. To go back to the file:",
+            path.display()
+        );
+        let lines = WayBack::find(root, unit).lines();
+        format!("{}\n  {}", printable(&what), lines.join("\n  "))
+    });
+    Err(Failure::undone(told.collect::<Vec<_>>().join("\n")))
+}
+
 /// Where the services with the id stand that are not on, or off, as they should be.
 fn places(machine: &Machine, wanted: &str, enabled: bool) -> Result<Vec<Place>, Failure> {
     let dropped = machine.configuration.dropped.iter();
@@ -85,7 +129,8 @@ fn places(machine: &Machine, wanted: &str, enabled: bool) -> Result<Vec<Place>, 
     let mut places: Vec<_> = dropped.map(|dropped| dropped.place.clone()).collect();
     match machine.find(wanted) {
         Ok(found) => {
-            let services = found.iter().map(|found| found.service);
+            let found = found.iter().filter(|found| !found.is_ejected());
+            let services = found.map(|found| found.service);
             let others = services.filter(|service| service.enabled != enabled);
             places.extend(others.map(|service| service.place.clone()));
         }
@@ -103,6 +148,10 @@ fn units(machine: &Machine, wanted: &str) -> (Vec<String>, Option<String>) {
     for found in found {
         match found.standing() {
             Standing::Served { unit, .. } => units.push(format!("{unit}.socket")),
+            Standing::Native {
+                native: Native::Ejected,
+                ..
+            } => {}
             Standing::Native { .. } | Standing::NotServed(_) => {
                 let id = printable(&found.service.id.to_text());
                 let reason = list::row(&found).reason.unwrap_or_default();
