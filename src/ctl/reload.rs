@@ -267,13 +267,12 @@ pub(super) fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
     }
 }
 
-/// Has xinetd-reconcile look once more, after what was done until now. That a single service does not listen is
-/// no failure of it.
+/// Has xinetd-reconcile look once more, after what was done until now. What came of an earlier run says nothing of
+/// this one, and that a single service does not listen is no failure of it.
 pub(super) fn reconcile(systemd: &mut Systemd) -> Result<(), Failure> {
-    follow(systemd).or_else(|failure| match last()?.is_empty() {
-        true => Err(failure),
-        false => Ok(()),
-    })?;
+    // One that runs has looked already, maybe too early.
+    at_rest(systemd)?;
+    // Without files there is nothing to look at.
     if !SpecDirectory::usual().path().exists() {
         return Ok(());
     }

@@ -239,7 +239,7 @@ fn settle(systemd: &mut Systemd) -> Result<(), String> {
 }
 
 fn job(systemd: &mut Systemd, verb: JobVerb, unit: &str) -> Result<(), String> {
-    let done = systemd.run(&[(verb, unit.to_owned())]).pop();
+    let done = systemd.insist(&[(verb, unit.to_owned())]).pop();
     let done = done.unwrap_or_else(|| Err("no answer".to_owned()));
     done.map_err(|error| format!("{unit}: {error}; `journalctl -u {unit}` says more"))
 }
@@ -321,7 +321,7 @@ fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
         .filter(|unit| loaded.contains_key(unit))
         .map(|unit| (JobVerb::Stop, unit))
         .collect();
-    let stopped = systemd.run(&jobs).into_iter().collect();
+    let stopped = systemd.insist(&jobs).into_iter().collect();
     for (_, unit) in &jobs {
         // One that has not failed need not be told.
         let _ = systemd.forget_failure(unit);
