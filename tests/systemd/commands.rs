@@ -105,9 +105,14 @@ fn compare(suite: Suite, found: &str) -> Result<()> {
     static WRITING: Mutex<()> = Mutex::new(());
     let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let text = fs::read_to_string(page()).map_err(|error| error.to_string())?;
+    // What is true of Debian 13 is true of testing.
+    let shown = match suite {
+        Suite::Testing => Suite::Trixie,
+        suite => suite,
+    };
     let (begin, end) = (
-        format!("<!-- {} -->\n", suite.name()),
-        format!("<!-- end of {} -->", suite.name()),
+        format!("<!-- {} -->\n", shown.name()),
+        format!("<!-- end of {} -->", shown.name()),
     );
     let before = text.split_once(&begin);
     let parts = before.and_then(|(before, rest)| Some((before, rest.split_once(&end)?)));
