@@ -284,7 +284,7 @@ pub(super) fn reconcile(systemd: &mut Systemd) -> Result<(), Failure> {
 }
 
 /// The state of xinetd-reconcile when it does not run.
-fn at_rest(systemd: &Systemd) -> Result<String, Failure> {
+pub(super) fn at_rest(systemd: &Systemd) -> Result<String, Failure> {
     loop {
         let units = systemd.units().map_err(Failure::undone)?;
         match units.get(RECONCILE).map(|unit| unit.active.as_str()) {

@@ -311,9 +311,27 @@ fn start_target(
     }
 }
 
+/// Stops the target and all sockets, for good.
+fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
+    // What went wrong here goes wrong again.
+    let _ = stop_sockets(systemd, survey);
+    // A run of xinetd-reconcile that has looked before may have started sockets meanwhile.
+    at_rest(systemd)?;
+    stop_sockets(systemd, survey)
+}
+
+/// Has xinetd-reconcile come to its end, whatever that is.
+fn at_rest(systemd: &Systemd) -> Result<(), String> {
+    match reload::at_rest(systemd) {
+        Ok(_) => Ok(()),
+        Err(Failure::Said(_, why)) => Err(why),
+        Err(Failure::Print(error)) => Err(error.to_string()),
+    }
+}
+
 /// Stops the target and all sockets, and waits until they are closed: the end of the target's job alone does not
 /// say so.
-fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
+fn stop_sockets(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
     let loaded = systemd.units()?;
     let sockets = survey.units().iter().map(|unit| format!("{unit}.socket"));
     let all = [TARGET.to_owned()].into_iter().chain(sockets);
