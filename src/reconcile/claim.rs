@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::bus::systemd::{JobVerb, Loaded, Property, Systemd};
 use crate::config::DiskTree;
-use crate::translate::Daemon;
+use crate::translate::{Daemon, SCRIPT};
 
 const UNIT: &str = "xinetd.service";
 const TARGET: &str = "xinetd.target";
@@ -100,7 +100,7 @@ fn is_foreign(systemd: &Systemd, unit: &Loaded) -> bool {
     };
     let paths = systemd.properties::<String>(&["SourcePath", "FragmentPath"].map(property));
     match paths.as_slice() {
-        [Some(source), Some(file)] => !source.is_empty() || !Path::new(file).exists(),
+        [Some(source), Some(file)] => source == SCRIPT || !Path::new(file).exists(),
         _ => false,
     }
 }
