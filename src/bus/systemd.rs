@@ -1,6 +1,7 @@
 //! systemd's own manager of units, as far as we ask something of it.
 
 mod direct;
+mod job;
 mod relay;
 
 use std::collections::HashMap;
@@ -11,8 +12,8 @@ use futures_core::Stream;
 use zbus::{Connection, OwnedObjectPath, proxy};
 use zruntime::block_on;
 
-pub use direct::Verb as JobVerb;
-pub use direct::{Job, Loaded, Property, Systemd};
+pub use direct::{Loaded, Property, Systemd};
+pub use job::{Job, Verb as JobVerb};
 
 #[proxy(
     interface = "org.freedesktop.systemd1.Manager",

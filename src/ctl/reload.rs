@@ -313,13 +313,12 @@ pub(super) fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
     }
 }
 
-/// Has xinetd-reconcile look once more, after what was done until now. That a single service does not listen is
-/// no failure of it.
+/// Has xinetd-reconcile look once more, after what was done until now. What came of an earlier run says nothing of
+/// this one, and that a single service does not listen is no failure of it.
 pub(super) fn reconcile(systemd: &mut Systemd) -> Result<(), Failure> {
-    follow(systemd).or_else(|failure| match last()?.is_empty() {
-        true => Err(failure),
-        false => Ok(()),
-    })?;
+    // One that runs has looked already, maybe too early.
+    at_rest(systemd)?;
+    // Without files there is nothing to look at.
     if !SpecDirectory::usual().path().exists() {
         return Ok(());
     }
@@ -331,7 +330,7 @@ pub(super) fn reconcile(systemd: &mut Systemd) -> Result<(), Failure> {
 }
 
 /// The state of xinetd-reconcile when it does not run.
-fn at_rest(systemd: &Systemd) -> Result<String, Failure> {
+pub(super) fn at_rest(systemd: &Systemd) -> Result<String, Failure> {
     loop {
         let units = systemd.units().map_err(Failure::undone)?;
         match units.get(RECONCILE).map(|unit| unit.active.as_str()) {

@@ -6,6 +6,7 @@
 //! path unit starts this program when the generator has run.
 #![forbid(unsafe_code)]
 
+mod claim;
 mod farewell;
 mod kernel;
 mod live;
@@ -27,11 +28,10 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bus::systemd::{JobVerb, Systemd};
-use crate::config::DiskTree;
+use crate::bus::systemd::Systemd;
 use crate::generated::is_ejected;
 use crate::journal::Journal;
-use crate::translate::{APPLIED, Daemon, SEEN, STAMP, SpecDirectory};
+use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
 
 use live::{Halt, Live};
 use plan::{Fault, Outcome, Step, plan};
@@ -80,6 +80,8 @@ fn run(journal: &Journal) -> Result<bool, String> {
     let mut rounds = 0;
     loop {
         let run = follow(&mut systemd)?;
+        // Units are made anew once at most: that brings about another round.
+        claim::take_over(&systemd, rounds == 0);
         // Before the last look, as no start of this program is to be lost behind it.
         linger(journal);
         rounds += 1;
@@ -148,42 +150,10 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
     if !outcomes.is_empty() {
         record::write_done(&outcomes)?;
     }
-    take_over(systemd);
     Ok(Run {
         is_complete: outcomes.iter().all(is_as_it_can_be),
         listening: applied.listening().map(str::to_owned).collect(),
     })
-}
-
-/// Has xinetd.service be active where the services are and real xinetd, which had the name, has gone; and at
-/// boot, too: what switched real xinetd off switched off the unit of that name.
-fn take_over(systemd: &Systemd) {
-    let is_disabled = match Daemon::read(&DiskTree::new(None)) {
-        Daemon::Bridge { enabled } => !enabled,
-        Daemon::Unclaimed => false,
-        Daemon::Script | Daemon::Other => return,
-    };
-    let Ok(units) = systemd.units() else {
-        return;
-    };
-    let is = |name: &str, state: &str| {
-        let unit = units.get(name);
-        unit.map_or(state == "inactive", |unit| {
-            unit.active == state && !unit.has_job
-        })
-    };
-    if !is("xinetd.target", "active") || !is("xinetd.service", "inactive") {
-        return;
-    }
-    if is_disabled && let Err(error) = systemd.enable("xinetd.service") {
-        log::warn!(
-            "xinetd.service does not start at boot: {error}; run `systemctl enable xinetd.service`"
-        );
-    }
-    // It waits for the end of this program.
-    if let Err(error) = systemd.begin_job(JobVerb::Start, "xinetd.service") {
-        log::warn!("xinetd.service is not active: {error}; run `systemctl start xinetd.service`");
-    }
 }
 
 /// Whether it was done, or waits for a server that is not there: many machines have such files, and are

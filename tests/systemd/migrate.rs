@@ -98,7 +98,8 @@ pub(crate) fn there_and_back(suite: Suite) -> Result<()> {
     inside(&|| goes_over(&container), &container)?;
     container.reboot()?;
     equal("after a boot", state(&container)?.as_str(), OURS)?;
-    inside(&|| comes_back(&container), &container)
+    inside(&|| comes_back(&container), &container)?;
+    inside(&|| is_heir(&container), &container)
 }
 
 fn goes_over(container: &Container) -> Result<()> {
@@ -163,4 +164,18 @@ fn comes_back(container: &Container) -> Result<()> {
     contains(&said, "real xinetd serves")?;
     equal("real xinetd serves", state(container)?.as_str(), REAL)?;
     connect(SECOND)?.echo(b"real xinetd")
+}
+
+/// The package is removed after all: the name is the bridge's, without a daemon-reload.
+fn is_heir(container: &Container) -> Result<()> {
+    container.sh("xinetdctl migrate")?;
+    container.sh("rm -f /usr/sbin/xinetd /usr/lib/systemd/system/xinetd.service")?;
+    container.wait_until(
+        "systemctl is-active xinetd && systemctl show xinetd -p Description | grep xinetd-bridge",
+    )?;
+    container.write("/etc/xinetd.d/third", entry("third", 7303, CAT), 0o644)?;
+    container.sh("systemctl reload xinetd")?;
+    connect(7303)?.echo(b"reloaded")?;
+    container.sh("systemctl stop xinetd")?;
+    equal("after a stop", connect(7303).is_err(), true)
 }

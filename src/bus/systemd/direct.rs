@@ -15,6 +15,7 @@ use zbus::{
 };
 use zruntime::{block_on, spawn};
 
+use super::job::{Fault, Job, Verb};
 use super::relay::relay;
 use super::{UnitRow, said};
 
@@ -29,6 +30,9 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// Ends of jobs that may wait until they are read: more than a machine has units, as a full queue would
 /// hold up the answers behind it.
 const QUEUE: NonZeroUsize = NonZeroUsize::new(1 << 17).unwrap();
+
+/// How often a job is begun that others replace.
+const ATTEMPTS: u32 = 5;
 
 /// A connection to systemd itself.
 #[derive(Debug)]
@@ -61,42 +65,6 @@ pub struct Property<'a> {
     /// Its name.
     pub name: &'static str,
 }
-
-/// What systemd is to do with a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// It is started.
-    Start,
-    /// It is stopped.
-    Stop,
-    /// It is stopped, and no unit that depends on it.
-    StopAlone,
-    /// It is stopped and started.
-    Restart,
-    /// It takes its configuration anew.
-    Reload,
-}
-
-impl Verb {
-    fn method(self) -> &'static str {
-        match self {
-            Self::Start => "StartUnit",
-            Self::Stop | Self::StopAlone => "StopUnit",
-            Self::Restart => "RestartUnit",
-            Self::Reload => "ReloadUnit",
-        }
-    }
-
-    fn mode(self) -> &'static str {
-        match self {
-            Self::StopAlone => "ignore-dependencies",
-            _ => "replace",
-        }
-    }
-}
-
-/// A job for systemd: a verb, and a unit with its suffix.
-pub type Job = (Verb, String);
 
 /// A call that waits for its answer.
 type Answer = zruntime::Task<zbus::Result<Message>, zruntime::Shared>;
@@ -200,6 +168,32 @@ impl Systemd {
 
     /// Has systemd do all of them at once, and waits for their ends; what came of each, in its place.
     pub fn run(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
+        let ends = self.run_once(jobs).into_iter();
+        ends.map(|end| end.map_err(|fault| fault.to_string()))
+            .collect()
+    }
+
+    /// The same, and begins those anew in whose place systemd has put a contrary job of another caller, such as
+    /// xinetd-reconcile: the last word counts, and is to be this one.
+    pub fn insist(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
+        let mut ends = self.run_once(jobs);
+        for _ in 1..ATTEMPTS {
+            let is_replaced = |place: &usize| ends[*place].as_ref().is_err_and(Fault::is_replaced);
+            let again: Vec<usize> = (0..ends.len()).filter(is_replaced).collect();
+            if again.is_empty() {
+                break;
+            }
+            let jobs: Vec<Job> = again.iter().map(|&place| jobs[place].clone()).collect();
+            for (place, end) in again.into_iter().zip(self.run_once(&jobs)) {
+                ends[place] = end;
+            }
+        }
+        let ends = ends.into_iter();
+        ends.map(|end| end.map_err(|fault| fault.to_string()))
+            .collect()
+    }
+
+    fn run_once(&mut self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
         let begin = |(verb, unit): &Job| {
             let body = (unit.clone(), verb.mode());
             self.begin(MANAGER_PATH, MANAGER, verb.method(), body)
@@ -212,7 +206,7 @@ impl Systemd {
                     let job: OwnedObjectPath = message.body().deserialize()?;
                     Ok(job)
                 });
-                begun.push(job.map_err(said));
+                begun.push(job.map_err(|error| Fault::Said(said(error))));
             }
             let mut results: HashMap<OwnedObjectPath, Option<String>> = HashMap::new();
             let paths = begun.iter().flatten();
@@ -235,8 +229,8 @@ impl Systemd {
             }
             let end = |path: OwnedObjectPath| match results.get(&path) {
                 Some(Some(result)) if result == "done" => Ok(()),
-                Some(Some(result)) => Err(format!("systemd's job ended as {result}")),
-                _ => Err("systemd has closed the connection".to_owned()),
+                Some(Some(result)) => Err(Fault::Ended(result.clone())),
+                _ => Err(Fault::Said("systemd has closed the connection".to_owned())),
             };
             begun.into_iter().map(|path| path.and_then(end)).collect()
         })

@@ -239,7 +239,7 @@ fn settle(systemd: &mut Systemd) -> Result<(), String> {
 }
 
 fn job(systemd: &mut Systemd, verb: JobVerb, unit: &str) -> Result<(), String> {
-    let done = systemd.run(&[(verb, unit.to_owned())]).pop();
+    let done = systemd.insist(&[(verb, unit.to_owned())]).pop();
     let done = done.unwrap_or_else(|| Err("no answer".to_owned()));
     done.map_err(|error| format!("{unit}: {error}; `journalctl -u {unit}` says more"))
 }
@@ -311,9 +311,27 @@ fn start_target(
     }
 }
 
+/// Stops the target and all sockets, for good.
+fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
+    // What went wrong here goes wrong again.
+    let _ = stop_sockets(systemd, survey);
+    // A run of xinetd-reconcile that has looked before may have started sockets meanwhile.
+    at_rest(systemd)?;
+    stop_sockets(systemd, survey)
+}
+
+/// Has xinetd-reconcile come to its end, whatever that is.
+fn at_rest(systemd: &Systemd) -> Result<(), String> {
+    match reload::at_rest(systemd) {
+        Ok(_) => Ok(()),
+        Err(Failure::Said(_, why)) => Err(why),
+        Err(Failure::Print(error)) => Err(error.to_string()),
+    }
+}
+
 /// Stops the target and all sockets, and waits until they are closed: the end of the target's job alone does not
 /// say so.
-fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
+fn stop_sockets(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
     let loaded = systemd.units()?;
     let sockets = survey.units().iter().map(|unit| format!("{unit}.socket"));
     let all = [TARGET.to_owned()].into_iter().chain(sockets);
@@ -321,7 +339,7 @@ fn stop_bridge(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
         .filter(|unit| loaded.contains_key(unit))
         .map(|unit| (JobVerb::Stop, unit))
         .collect();
-    let stopped = systemd.run(&jobs).into_iter().collect();
+    let stopped = systemd.insist(&jobs).into_iter().collect();
     for (_, unit) in &jobs {
         // One that has not failed need not be told.
         let _ = systemd.forget_failure(unit);
