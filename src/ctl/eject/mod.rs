@@ -13,7 +13,7 @@ use super::machine::is_here;
 use super::output::{BAD, Done, Failure, HEAD, Output};
 use super::reload;
 use super::switch::edits::{Edit, Edits};
-use super::switch::file::replace;
+use super::switch::file::{lock, replace};
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::config::DiskTree;
 use crate::problem::{printable, wrap};
@@ -61,6 +61,8 @@ pub(super) struct EjectArgs {
 pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
     let root = arguments.root.clone();
     let tree = DiskTree::new(root.clone());
+    // From reading to writing.
+    let lock = lock(root.as_deref());
     let subjects = Subjects::find(&tree, &arguments.ids)?;
     let form = match arguments.plain {
         true => Form::Plain(subjects.machine()),
@@ -87,6 +89,7 @@ pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
     in_the_way(&base, &ejections)?;
     let is_here = is_here(Some(&base));
     place(base, &ejections, &edits)?;
+    drop(lock);
     for ejection in &ejections {
         let (id, unit) = (ejection.id.to_text(), &ejection.unit);
         let units = crate::ejected::UNITS;
