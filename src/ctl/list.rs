@@ -7,16 +7,16 @@ use serde::Serialize;
 use super::applied::{CHANGED, LEFT, Left, Unapplied};
 use super::arguments::View;
 use super::layout::{fold, head, tail, width};
-use super::listening::{Listening, enabled_unit};
+use super::listening::{Listening, served_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use crate::config::Dropped;
 use crate::problem::printable;
 use crate::reconcile::Real;
 use crate::service::{
-    Bind, Family, Internal, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
+    Bind, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
 };
-use crate::translate::Standing;
+use crate::translate::{Native, Standing};
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
@@ -48,11 +48,14 @@ pub(super) struct Row {
 pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
     let machine = Machine::read(view.root.clone())?;
     let found = || machine.services();
-    let units = found().filter_map(|found| enabled_unit(found.standing()));
+    let units = found().filter_map(|found| served_unit(found.standing()));
     let listening = Listening::look(view.root.as_deref(), units);
     let unapplied = Unapplied::look(view.root.as_deref(), &machine);
+    let has_tcpmux = found().any(|found| is_tcpmux(&found));
     let served = found().map(|found| {
-        let row = with_listening(row(&found), &listening);
+        let row = row(&found);
+        let reason = row.reason.or_else(|| unreached(&found, has_tcpmux));
+        let row = with_listening(Row { reason, ..row }, &listening);
         let unit = row.unit.as_deref().filter(|_| row.standing == "served");
         let applied = unit.and_then(|unit| unapplied.is_applied(unit));
         Row { applied, ..row }
@@ -98,10 +101,20 @@ fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io
 
 /// The row with what is known of the socket.
 fn with_listening(row: Row, listening: &Listening) -> Row {
-    let unit = row.unit.as_deref().filter(|_| row.enabled);
+    let unit = row.unit.as_deref();
     let Some(unit) = unit.filter(|_| row.standing == "served") else {
         return row;
     };
+    if !row.enabled {
+        let by_hand =
+            format!("its socket was started by hand; `systemctl stop {unit}.socket` closes it");
+        let listens = listening.listens(unit).filter(|listens| *listens);
+        return Row {
+            listening: listens,
+            reason: listens.map(|_| by_hand).or(row.reason),
+            ..row
+        };
+    }
     Row {
         listening: listening.listens(unit),
         reason: listening
@@ -121,9 +134,17 @@ pub(super) fn row(found: &Found<'_>) -> Row {
     };
     let (standing, reason) = match found.standing() {
         Standing::Served { .. } => {
-            let lets_none_in = service.access.only_from.as_ref().is_some_and(Vec::is_empty);
-            let refuses = "every client is refused: only_from lets none in".to_owned();
-            ("served", lets_none_in.then_some(refuses))
+            let refuses = |why| format!("every client is refused: {why}");
+            ("served", refuses_all(service).map(refuses))
+        }
+        Standing::Native {
+            unit,
+            path,
+            native: Native::Copy,
+        } => {
+            let path = path.display();
+            let why = format!("{path} has its name, and there is no {unit}.socket");
+            ("not_served", Some(why))
         }
         Standing::Native { path, native, .. } => (native.word(), Some(path.display().to_string())),
         Standing::NotServed(obstacles) => {
@@ -144,6 +165,29 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         server: Some(server(service)),
         unit: found.unit().map(str::to_owned),
     }
+}
+
+/// Why a service refuses every client, if it does.
+fn refuses_all(service: &Service) -> Option<&'static str> {
+    let (access, limits) = (&service.access, &service.limits);
+    match access.only_from.as_deref() {
+        Some([]) => Some("only_from lets none in"),
+        _ if limits.instances == Limit::AtMost(0) => Some("instances is 0"),
+        _ if limits.per_source == Limit::AtMost(0) => Some("per_source is 0"),
+        _ => None,
+    }
+}
+
+/// Why no client reaches a service, if it is one that tcpmux would have to lead to.
+fn unreached(found: &Found<'_>, has_tcpmux: bool) -> Option<String> {
+    let is_muxed = matches!(found.service.reach, Reach::Mux(_)) && found.service.enabled;
+    let why = "no client reaches it: there is no tcpmux that is on";
+    (is_muxed && !has_tcpmux).then(|| why.to_owned())
+}
+
+/// Whether a service is tcpmux itself, and on.
+fn is_tcpmux(found: &Found<'_>) -> bool {
+    found.service.enabled && matches!(found.service.serving, Serving::Internal(Internal::Tcpmux))
 }
 
 fn dropped_row(dropped: &Dropped) -> Row {

@@ -204,7 +204,9 @@ fn may_pass(trouble: &Trouble) -> bool {
         | Trouble::Unapplied
         | Trouble::LeftToReal
         | Trouble::TurnedAway { .. } => false,
-        Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
+        Trouble::Stopped { .. } | Trouble::AllMasked | Trouble::Closed | Trouble::Failed { .. } => {
+            true
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
 use super::kernel::{Holder, Seen, Sockets};
 use super::live::{Live, Socket, TARGET, addresses};
@@ -18,6 +20,8 @@ pub enum Trouble {
         /// The unit without suffix.
         unit: String,
     },
+    /// It is stopped, and so are all, as xinetd.target is masked.
+    AllMasked,
     /// It is left to real xinetd, which runs.
     LeftToReal,
     /// A condition of the unit does not hold.
@@ -62,6 +66,11 @@ impl fmt::Display for Trouble {
                     "its socket is stopped; `systemctl start {unit}.socket` starts it"
                 )
             }
+            Self::AllMasked => write!(
+                f,
+                "{TARGET} is masked; `systemctl unmask {TARGET}` and `systemctl start {TARGET}` \
+                 start all services"
+            ),
             Self::LeftToReal => {
                 f.write_str("it is left to real xinetd, which runs; `xinetdctl migrate` goes over")
             }
@@ -83,7 +92,9 @@ impl fmt::Display for Trouble {
                 )
             }
             Self::Unapplied => {
-                f.write_str("its file is not applied yet; `xinetdctl reload` does it")
+                f.write_str(
+                    "its file is not applied yet; `xinetdctl reload` does it, or says what it waits for",
+                )
             }
             Self::Closed => {
                 f.write_str("systemd has closed its socket; `xinetdctl reload` opens it")
@@ -110,13 +121,26 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
     let systemd = Systemd::connect()?;
     let mut troubles = among(&systemd, units)?;
     let is_stopped = |trouble: &Trouble| matches!(trouble, Trouble::Stopped { .. });
-    if troubles.values().any(is_stopped) && is_real_left_alone(&systemd)? {
+    if troubles.values().any(is_stopped) {
+        let why = match is_masked(TARGET) {
+            true => Some(Trouble::AllMasked),
+            false => is_real_left_alone(&systemd)?.then_some(Trouble::LeftToReal),
+        };
         for trouble in troubles.values_mut().filter(|trouble| is_stopped(trouble)) {
-            *trouble = Trouble::LeftToReal;
+            *trouble = why.clone().unwrap_or_else(|| trouble.clone());
         }
     }
     troubles.extend(turned_away(&systemd, units)?);
     Ok(troubles)
+}
+
+/// Whether a unit is masked by the administrator, for good or until the next boot (systemctl(1)).
+fn is_masked(unit: &str) -> bool {
+    let directories = ["/etc/systemd/system", "/run/systemd/system"];
+    directories.iter().any(|directory| {
+        let target = fs::read_link(Path::new(directory).join(unit));
+        target.is_ok_and(|target| target == Path::new("/dev/null"))
+    })
 }
 
 /// Whether real xinetd runs, and the bridge starts nothing beside it.

@@ -232,3 +232,23 @@ fn the_options_of_xinetd_hold_for_all_commands() {
     tree.run(&["disable", "telnet"]).ends_with(0);
     assert!(tree.read("etc/other.conf").contains("disable"));
 }
+
+#[test]
+fn list_says_where_services_may_be_missing() {
+    let tree = Tree::new();
+    let service = "service a\n{\ntype = UNLISTED\nport = 9\nsocket_type = stream\nwait = no\nuser = 0\n\
+                   server = /bin/x\ninstances = 0\n}\n";
+    tree.write("etc/xinetd.d/a", service);
+    let all = tree.run(&["list"]).ends_with(0);
+    assert!(all.out.contains("refused: instances is 0"), "{all:?}");
+    tree.write(
+        "etc/xinetd.conf",
+        "defaults\n{\ninstances = 5\n\nincludedir /etc/xinetd.d\n",
+    );
+    let open = tree.run(&["list"]).ends_with(2);
+    assert!(open.out.contains("9/tcp"), "{open:?}");
+    assert!(open.err.contains("/etc/xinetd.conf:5:1: "), "{open:?}");
+    tree.write("etc/xinetd.conf", "includedir /etc/nowhere\n");
+    let none = tree.run(&["list", "--json"]).ends_with(2);
+    assert!(none.err.contains("services may be missing"), "{none:?}");
+}

@@ -147,7 +147,7 @@ fn fits(found: &Found<'_>) -> Result<(), Failure> {
         Standing::Native { path, native, .. } => {
             let path = path.display();
             match native {
-                Native::Own => format!("{id} is left to {path} already"),
+                Native::Own | Native::Copy => format!("{id} is left to {path} already"),
                 Native::Mask => format!("{id} is masked by {path}"),
                 Native::Ejected => format!("{id} was ejected to {path} already"),
             }
