@@ -29,7 +29,7 @@ impl Reader<'_> {
         };
         let (block, lost) = match scope {
             Scope::Service => ("the service", "the service is lost"),
-            Scope::Defaults => ("the defaults", "its attributes hold"),
+            Scope::Defaults => ("the section defaults", "its attributes hold"),
         };
         let message = format!(
             "{block} of line {} has no }} before {}: {lost}, and the line is followed all the same",
