@@ -142,6 +142,15 @@ pub fn until(bucket: &[u8; BUCKET], subject: Subject, now: Duration) -> Option<U
         .map(|slot| slot.until)
 }
 
+/// Whether a whole table, as its file holds it, has a ban that has not ended.
+pub fn has_bans(table: &[u8], now: Duration) -> bool {
+    let start = usize::try_from(START).unwrap_or(usize::MAX);
+    let slots = table.get(start..).unwrap_or_default().chunks_exact(SLOT);
+    slots
+        .filter_map(Slot::decode)
+        .any(|slot| !slot.until.is_past(now))
+}
+
 /// Which slot of its bucket `subject` has.
 pub fn find(bucket: &[u8; BUCKET], subject: Subject) -> Option<usize> {
     let address = subject.to_bits();

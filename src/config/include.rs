@@ -116,6 +116,10 @@ impl Reader<'_> {
             Err(error) => {
                 let (code, help) = match error.kind() {
                     io::ErrorKind::PermissionDenied => (NO_PERMISSION, AS_ROOT),
+                    io::ErrorKind::NotADirectory => (
+                        "includedir",
+                        "make it a directory, or write `include` for a file",
+                    ),
                     _ => ("includedir", "create the directory, or take the line away"),
                 };
                 let message = format!("the directory {} can't be read: {error}", path.display());
@@ -218,20 +222,25 @@ impl Reader<'_> {
                 format!("{path} can't be read: {error}"),
                 AS_ROOT.to_owned(),
             ),
-            // The first file: no line asks for it.
-            Refused::Unreadable(error) if self.includes.open.is_empty() => (
-                "main-file",
-                format!("{path} can't be read: {error}"),
-                match is_usual {
-                    true => "create it with the line `includedir /etc/xinetd.d`".to_owned(),
-                    false => "write the path of a file that is there".to_owned(),
-                },
-            ),
-            Refused::Unreadable(error) => (
-                "include",
-                format!("{path} can't be read: {error}"),
-                "create the file, or take the line away".to_owned(),
-            ),
+            Refused::Unreadable(error) => {
+                // The first file: no line asks for it.
+                let is_first = self.includes.open.is_empty();
+                let help = match (error.kind(), is_first) {
+                    (io::ErrorKind::NotFound, true) if is_usual => {
+                        "create it with the line `includedir /etc/xinetd.d`"
+                    }
+                    (io::ErrorKind::NotFound, true) => "write the path of a file that is there",
+                    (io::ErrorKind::NotFound, false) => "create the file, or take the line away",
+                    (io::ErrorKind::IsADirectory, false) => "write `includedir` for a directory",
+                    (io::ErrorKind::FileTooLarge, _) => "write a shorter file",
+                    _ => "make it a regular file",
+                };
+                (
+                    if is_first { "main-file" } else { "include" },
+                    format!("{path} can't be read: {error}"),
+                    help.to_owned(),
+                )
+            }
         };
         self.complain(Severity::Error, code, place, message, help);
     }
@@ -405,5 +414,8 @@ mod tests {
         assert_eq!(codes(&configuration), expected);
         let empty = load_tree(&MemoryTree::default());
         assert_eq!(codes(&empty), ["E 1 main-file"]);
+        assert!(empty.problems[0].help.starts_with("create it"));
+        let odd = MemoryTree::default().entry("/etc/xinetd.conf", Entry::Other);
+        assert_eq!(load_tree(&odd).problems[0].help, "make it a regular file");
     }
 }

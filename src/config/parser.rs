@@ -7,7 +7,8 @@
 //! block    = "{" LF { name blank operator { value } LF } "}" LF
 //! ```
 //! Where a file breaks the grammar, what gets lost is what xinetd loses: it goes on behind the
-//! next line that is `}` alone.
+//! next line that is `}` alone. Lines that ask for files are never lost, wherever they stand: all services
+//! may depend on one.
 
 mod unfit;
 
@@ -26,6 +27,8 @@ use super::{Databases, Dropped, FileTree, Sources};
 use crate::bytes::ByteString;
 use crate::contain::{Step, contained};
 use crate::problem::{Place, Problem, Severity};
+
+use unfit::asks_for_files;
 
 /// What first words of a line mean outside of blocks.
 const KEYWORDS: [&str; 4] = ["service", "defaults", "include", "includedir"];
@@ -82,6 +85,13 @@ pub(super) struct Reader<'t> {
     /// How many service blocks there were.
     blocks: usize,
     pub(super) includes: Includes,
+}
+
+/// What a block came to.
+struct Block<'l> {
+    end: End,
+    /// The lines in it that ask for files: no attribute has their names, so that they belong behind it.
+    includes: Vec<(Spot, Line<'l>)>,
 }
 
 /// How a block ended.
@@ -195,9 +205,7 @@ impl<'t> Reader<'t> {
                 self.defaults(lines, spot, words.next());
             }
         } else if is("include") || is("includedir") {
-            let path = words.next();
-            self.include(spot, &keyword, path, is("includedir"));
-            self.warn_of_rest(spot, words.next());
+            self.include_line(spot, line);
         } else {
             self.stray(spot, line, &keyword);
             self.skip_block(lines, spot);
@@ -240,7 +248,8 @@ impl<'t> Reader<'t> {
                 false => "write { alone on the line below the name".to_owned(),
             },
         );
-        if line.is_some() {
+        if let Some(line) = line {
+            self.follow_passed_over(&line, spot);
             self.skip_block(lines, spot);
         }
         false
@@ -293,7 +302,7 @@ impl<'t> Reader<'t> {
         }
         let named = self.problems.len() == first_problem;
         let mut section = Section::service(&self.defaults);
-        let end = self.block(lines, spot, &mut section, Scope::Service);
+        let Block { end, includes } = self.block(lines, spot, &mut section, Scope::Service);
         if section.values.disable == Some(true) {
             // xinetd reads no further than to `disable = yes`.
             let own = self.problems[first_problem..].iter_mut();
@@ -308,14 +317,14 @@ impl<'t> Reader<'t> {
             section,
         };
         match end {
-            End::Closed if named => self.entries.push(entry),
-            End::Closed => self.dropped.push(dropped(entry.id())),
+            End::Closed if named && includes.is_empty() => self.entries.push(entry),
+            End::Closed | End::File => self.dropped.push(dropped(entry.id())),
             End::Broken => {
                 self.dropped.push(dropped(entry.id()));
                 self.skip_block(lines, spot);
             }
-            End::File => self.dropped.push(dropped(entry.id())),
         }
+        self.follow(&includes);
     }
 
     /// A `defaults` block.
@@ -325,18 +334,20 @@ impl<'t> Reader<'t> {
         }
         let mut section = std::mem::replace(&mut self.defaults, Section::defaults());
         // Where a line breaks the block, xinetd takes the next one for one outside of blocks.
-        self.block(lines, spot, &mut section, Scope::Defaults);
+        let block = self.block(lines, spot, &mut section, Scope::Defaults);
         self.defaults = section;
+        self.follow(&block.includes);
     }
 
     /// The lines of a block up to its end.
-    fn block(
+    fn block<'l>(
         &mut self,
-        lines: &mut Lines<'_>,
+        lines: &mut Lines<'l>,
         opened: &Spot,
         section: &mut Section,
         scope: Scope,
-    ) -> End {
+    ) -> Block<'l> {
+        let mut includes = Vec::new();
         for line in lines.by_ref() {
             let spot = Spot {
                 file: Arc::clone(&opened.file),
@@ -344,16 +355,24 @@ impl<'t> Reader<'t> {
             };
             if line.overlong {
                 self.overlong(&spot, &line);
-                return End::Broken;
+                let end = End::Broken;
+                return Block { end, includes };
             }
             if line.is_only(b'}') {
-                return End::Closed;
+                let end = End::Closed;
+                return Block { end, includes };
+            }
+            if asks_for_files(&line) {
+                self.misplaced(&spot, &line, opened, scope);
+                includes.push((spot, line));
+                continue;
             }
             let statement = match statement::read(spot, &line) {
                 Ok(statement) => statement,
                 Err(problem) => {
                     self.problems.push(problem);
-                    return End::Broken;
+                    let end = End::Broken;
+                    return Block { end, includes };
                 }
             };
             let mut context = Context {
@@ -365,18 +384,21 @@ impl<'t> Reader<'t> {
                 self.note_late(&statement);
             }
         }
-        let end = Spot {
-            file: Arc::clone(&opened.file),
-            line: lines.number().max(opened.line),
-        };
-        self.complain(
-            Severity::Error,
-            "missing-bracket",
-            end.stretch(1, 0),
-            format!("the block of line {} is not closed", opened.line),
-            "close it with } on a line of its own",
-        );
-        End::File
+        if includes.is_empty() {
+            let end = Spot {
+                file: Arc::clone(&opened.file),
+                line: lines.number().max(opened.line),
+            };
+            self.complain(
+                Severity::Error,
+                "missing-bracket",
+                end.stretch(1, 0),
+                format!("the block of line {} is not closed", opened.line),
+                "close it with } on a line of its own",
+            );
+        }
+        let end = End::File;
+        Block { end, includes }
     }
 
     /// Remembers a line of `defaults` that some services can't copy any more.

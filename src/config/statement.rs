@@ -98,14 +98,6 @@ fn malformed(
         let help = "write } alone, and a comment on a line of its own".to_owned();
         return error("syntax", place, message, help);
     }
-    if is("include") || is("includedir") {
-        let message = format!(
-            "{} stands inside a block, and so the service is lost",
-            quoted(bytes)
-        );
-        let help = "move the line behind the closing }".to_owned();
-        return error("syntax", place, message, help);
-    }
     if let Some(at) = bytes.iter().position(|byte| *byte == b'=') {
         let before = bytes[..at]
             .strip_suffix(b"+")

@@ -41,7 +41,8 @@ pub(super) enum Command {
     /// enabled and does not listen. Below stands what is served otherwise than
     /// the files say, until they are applied.
     ///
-    /// Exit status: 0, or 2 if the configuration or a part of it can't be read.
+    /// Exit status: 0, or 2 if the configuration or a part of it can't be read, so that services may be
+    /// missing; standard error has the reason.
     List(View),
     /// Print a service as meant: each attribute with its value and where that is from.
     ///

@@ -8,17 +8,17 @@ use super::applied::{CHANGED, LEFT, Left, Unapplied};
 use super::arguments::View;
 use super::boot::Boot;
 use super::layout::{fold, head, tail, width};
-use super::listening::{Listening, enabled_unit};
+use super::listening::{Listening, enabled_unit, served_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use crate::config::Dropped;
 use crate::problem::printable;
 use crate::reconcile::Real;
 use crate::service::{
-    Bind, Family, Internal, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
+    Bind, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
 };
 use crate::spec::{Target, Task};
-use crate::translate::Standing;
+use crate::translate::{Native, Standing};
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
@@ -53,12 +53,15 @@ pub(super) struct Row {
 pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
     let machine = Machine::read(view.root.clone())?;
     let found = || machine.services();
-    let units = found().filter_map(|found| enabled_unit(found.standing()));
+    let units = found().filter_map(|found| served_unit(found.standing()));
     let listening = Listening::look(view.root.as_deref(), units);
     let unapplied = Unapplied::look(view.root.as_deref(), &machine);
+    let has_tcpmux = found().any(|found| is_tcpmux(&found));
     let served = found().map(|found| {
         let enabled = enabled_unit(found.standing());
-        let row = with_listening(row(&found), enabled, &listening);
+        let row = row(&found);
+        let reason = row.reason.or_else(|| unreached(&found, has_tcpmux));
+        let row = with_listening(Row { reason, ..row }, enabled, &listening);
         let unit = row.unit.as_deref().filter(|_| row.standing == "served");
         let applied = unit.and_then(|unit| unapplied.is_applied(unit));
         Row { applied, ..row }
@@ -106,10 +109,21 @@ fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io
     Ok(())
 }
 
-/// The row with what is known of the socket, if it is to listen.
+/// The row with what is known of the socket, if it is to listen, or was started by hand.
 fn with_listening(row: Row, enabled: Option<&str>, listening: &Listening) -> Row {
     let Some(unit) = enabled else {
-        return row;
+        let unit = row.unit.as_deref().filter(|_| row.standing == "served");
+        let listens = unit.and_then(|unit| listening.listens(unit));
+        let Some((unit, listens)) = unit.zip(listens.filter(|listens| *listens)) else {
+            return row;
+        };
+        let by_hand =
+            format!("its socket was started by hand; `systemctl stop {unit}.socket` closes it");
+        return Row {
+            listening: Some(listens),
+            reason: Some(by_hand),
+            ..row
+        };
     };
     let trouble = listening.trouble(unit).map(ToString::to_string);
     Row {
@@ -133,9 +147,17 @@ pub(super) fn row(found: &Found<'_>) -> Row {
     };
     let (standing, reason) = match found.standing() {
         Standing::Served { .. } => {
-            let lets_none_in = service.access.only_from.as_ref().is_some_and(Vec::is_empty);
-            let refuses = "every client is refused: only_from lets none in".to_owned();
-            ("served", lets_none_in.then_some(refuses))
+            let refuses = |why| format!("every client is refused: {why}");
+            ("served", refuses_all(service).map(refuses))
+        }
+        Standing::Native {
+            unit,
+            path,
+            native: Native::Copy,
+        } => {
+            let path = path.display();
+            let why = format!("{path} has its name, and there is no {unit}.socket");
+            ("not_served", Some(why))
         }
         Standing::Native { path, native, .. } => (native.word(), Some(path.display().to_string())),
         Standing::NotServed(obstacles) => {
@@ -156,6 +178,29 @@ pub(super) fn row(found: &Found<'_>) -> Row {
         server: Some(server(found)),
         unit: found.unit().map(str::to_owned),
     }
+}
+
+/// Why a service refuses every client, if it does.
+fn refuses_all(service: &Service) -> Option<&'static str> {
+    let (access, limits) = (&service.access, &service.limits);
+    match access.only_from.as_deref() {
+        Some([]) => Some("only_from lets none in"),
+        _ if limits.instances == Limit::AtMost(0) => Some("instances is 0"),
+        _ if limits.per_source == Limit::AtMost(0) => Some("per_source is 0"),
+        _ => None,
+    }
+}
+
+/// Why no client reaches a service, if it is one that tcpmux would have to lead to.
+fn unreached(found: &Found<'_>, has_tcpmux: bool) -> Option<String> {
+    let is_muxed = matches!(found.service.reach, Reach::Mux(_)) && found.service.enabled;
+    let why = "no client reaches it: there is no tcpmux that is on";
+    (is_muxed && !has_tcpmux).then(|| why.to_owned())
+}
+
+/// Whether a service is tcpmux itself, and on.
+fn is_tcpmux(found: &Found<'_>) -> bool {
+    found.service.enabled && matches!(found.service.serving, Serving::Internal(Internal::Tcpmux))
 }
 
 fn dropped_row(dropped: &Dropped) -> Row {

@@ -63,6 +63,14 @@ pub(super) fn enabled_unit(standing: &Standing) -> Option<&str> {
     }
 }
 
+/// The unit, without suffix, of a service that has units of ours, switched on or off.
+pub(super) fn served_unit(standing: &Standing) -> Option<&str> {
+    match standing {
+        Standing::Served { unit, .. } => Some(unit),
+        Standing::Native { .. } | Standing::NotServed(_) => enabled_unit(standing),
+    }
+}
+
 /// Names the services whose sockets do not listen.
 pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
     let units = services.iter();
@@ -76,9 +84,10 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
             Trouble::Unmet { .. } => (Severity::Warning, ""),
             // That is said of real xinetd itself.
             Trouble::LeftToReal => return None,
-            Trouble::Unapplied | Trouble::Stopped { .. } | Trouble::AllStopped => {
-                (Severity::Note, "")
-            }
+            Trouble::Unapplied
+            | Trouble::Stopped { .. }
+            | Trouble::AllStopped
+            | Trouble::AllMasked => (Severity::Note, ""),
             Trouble::Taken { .. } | Trouble::Closed | Trouble::Failed { .. } => {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }

@@ -10,7 +10,7 @@ use crate::bytes::ByteString;
 use crate::config::{
     self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots,
 };
-use crate::problem::{NO_PERMISSION, Problem, printable};
+use crate::problem::{NO_PERMISSION, Problem, Severity, printable};
 use crate::service::Service;
 use crate::spec::Spec;
 use crate::startup::Startup;
@@ -123,14 +123,26 @@ impl Machine {
         problems.filter(|problem| problem.code == NO_PERMISSION)
     }
 
-    /// Says on standard error which files could not be read; the exit status of a command that has
-    /// nothing else to complain of.
+    /// Says on standard error where a part of the files could not be read; the exit status of a command that
+    /// shows all services and has nothing else to complain of.
     pub(super) fn complain_of_unreadable(&self) -> u8 {
+        let problems = self.configuration.problems.iter();
         let mut status = 0;
-        for Problem { message, help, .. } in self.unreadable() {
-            let line = printable(&format!("xinetdctl: {message}; {help}"));
+        for problem in problems.filter(|problem| hides_services(problem)) {
+            let Problem {
+                place,
+                message,
+                help,
+                ..
+            } = problem;
+            let line = match problem.code {
+                NO_PERMISSION => format!("xinetdctl: {message}; {help}"),
+                _ => format!(
+                    "xinetdctl: {place}: {message}, and services may be missing here; {help}"
+                ),
+            };
             // Where standard error is closed there is no reader.
-            let _ = writeln!(io::stderr(), "{line}");
+            let _ = writeln!(io::stderr(), "{}", printable(&line));
             status = 2;
         }
         status
@@ -190,6 +202,22 @@ impl Machine {
         let mut dropped = self.configuration.dropped.iter();
         dropped.find(|dropped| is_id(&dropped.id, wanted))
     }
+}
+
+/// Whether services may stand where this problem keeps them from being seen: in files that can't be read, and
+/// in what is lost up to the next bracket.
+fn hides_services(problem: &Problem) -> bool {
+    let codes = [
+        NO_PERMISSION,
+        "include",
+        "includedir",
+        "missing-path",
+        "include-depth",
+        "include-number",
+        "missing-bracket",
+        "keyword",
+    ];
+    problem.severity == Severity::Error && codes.contains(&problem.code)
 }
 
 /// Whether this is the id that is wanted, without case.

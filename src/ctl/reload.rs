@@ -134,27 +134,40 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
     let is_served = unserved.is_empty();
     // A hint, without which all else has been done.
     let drop_ins = drop_ins::newer(&systemd).unwrap_or_default();
-    match arguments.json {
-        true => out.json(&Answer {
-            format: 1,
-            applied: true,
-            endangered,
-            left_out,
-            done,
-            unserved,
-            problems: told(&checks).cloned().collect(),
-            drop_ins,
-        })?,
+    let answer = Answer {
+        format: 1,
+        applied: true,
+        endangered,
+        left_out,
+        done,
+        unserved,
+        problems: told(&checks).cloned().collect(),
+        drop_ins,
+    };
+    print_answer(&answer, arguments.json, out).map_err(|failure| match failure {
+        // Status 2 would say that nothing was applied.
+        Failure::Print(error) if error.kind() != io::ErrorKind::BrokenPipe => Failure::undone(
+            format!("the files were applied, and what was done can't be written: {error}"),
+        ),
+        failure => failure,
+    })?;
+    Ok(u8::from(!is_complete || !is_served || has_errors))
+}
+
+/// Prints what was done.
+fn print_answer(answer: &Answer, json: bool, out: &mut Output<'_>) -> Result<(), Failure> {
+    match json {
+        true => out.json(answer)?,
         false => {
-            print(&done, &unserved, &left_out, out)?;
-            for newer in &drop_ins {
+            print(&answer.done, &answer.unserved, &answer.left_out, out)?;
+            for newer in &answer.drop_ins {
                 for line in fold(&printable(&newer.to_string()), out.room(WIDTH)) {
                     writeln!(out, "{line}")?;
                 }
             }
         }
     }
-    Ok(u8::from(!is_complete || !is_served || has_errors))
+    Ok(out.flush()?)
 }
 
 /// Forgets what was done before.
@@ -308,7 +321,11 @@ pub(super) fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
         if let Some(Err(error)) = started
             && stamp.exists()
         {
-            return Err(Failure::undone(format!("{RECONCILE}: {error}")));
+            let next = match error.ends_with("is masked.") {
+                true => format!("`systemctl unmask {RECONCILE}`, and reload again"),
+                false => format!("`systemctl status {RECONCILE}` says more"),
+            };
+            return Err(Failure::undone(format!("{RECONCILE}: {error}; {next}")));
         }
     }
 }

@@ -118,6 +118,10 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
             let path = path.display();
             match native {
                 Native::Own => (GOOD, format!("left to the administrator's unit {path}")),
+                Native::Copy => (
+                    BAD,
+                    format!("not served: {path} has its name, and no socket"),
+                ),
                 Native::Mask => (DIM, format!("masked by {path}")),
                 Native::Ejected => (GOOD, format!("ejected to {path}")),
             }

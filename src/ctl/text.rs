@@ -99,6 +99,7 @@ fn print_service(service: &ServiceReport, boot: Boot, out: &mut dyn Write) -> io
             let path = path.display();
             match native {
                 Native::Own => format!("left to the unit {unit} of the administrator, {path}"),
+                Native::Copy => format!("not served: {path} has its name, and no socket"),
                 Native::Mask => format!("masked by {path}"),
                 Native::Ejected => format!("ejected to {path}"),
             }

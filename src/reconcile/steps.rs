@@ -210,7 +210,8 @@ fn may_pass(trouble: &Trouble) -> bool {
         | Trouble::TurnedAway { .. }
         | Trouble::Unstartable { .. }
         | Trouble::Unexecutable { .. }
-        | Trouble::Unregistered => false,
+        | Trouble::Unregistered
+        | Trouble::AllMasked => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
     }
 }

@@ -25,6 +25,8 @@ pub enum Trouble {
     },
     /// All services are stopped, by their target.
     AllStopped,
+    /// The same, and the target is masked.
+    AllMasked,
     /// It is left to real xinetd, which runs.
     LeftToReal,
     /// A condition of the unit does not hold.
@@ -102,6 +104,11 @@ impl fmt::Display for Trouble {
             Self::AllStopped => f.write_str(
                 "xinetd.target is stopped; `systemctl start xinetd.target` starts all services",
             ),
+            Self::AllMasked => write!(
+                f,
+                "{TARGET} is masked; `systemctl unmask {TARGET}` and `systemctl start {TARGET}` \
+                 start all services"
+            ),
             Self::LeftToReal => {
                 f.write_str("it is left to real xinetd, which runs; `xinetdctl migrate` goes over")
             }
@@ -133,7 +140,9 @@ impl fmt::Display for Trouble {
                 )
             }
             Self::Unapplied => {
-                f.write_str("its file is not applied yet; `xinetdctl reload` does it")
+                f.write_str(
+                    "its file is not applied yet; `xinetdctl reload` does it, or says what it waits for",
+                )
             }
             Self::Closed => {
                 f.write_str("systemd has closed its socket; `xinetdctl reload` opens it")
@@ -199,7 +208,16 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
     Ok(troubles)
 }
 
-/// Why no service is started, if that is so: real xinetd serves, or the target was stopped.
+/// Whether a unit is masked by the administrator, for good or until the next boot (systemctl(1)).
+fn is_masked(unit: &str) -> bool {
+    let directories = ["/etc/systemd/system", "/run/systemd/system"];
+    directories.iter().any(|directory| {
+        let target = fs::read_link(Path::new(directory).join(unit));
+        target.is_ok_and(|target| target == Path::new("/dev/null"))
+    })
+}
+
+/// Why no service is started, if that is so: real xinetd serves, or the target was stopped or masked.
 fn all_stopped(systemd: &Systemd) -> Result<Option<Trouble>, String> {
     let units = systemd.units()?;
     let is_started = units
@@ -207,6 +225,7 @@ fn all_stopped(systemd: &Systemd) -> Result<Option<Trouble>, String> {
         .is_some_and(|target| target.active == "active");
     Ok(match Real::look() {
         _ if is_started => None,
+        _ if is_masked(TARGET) => Some(Trouble::AllMasked),
         Some(_) => Some(Trouble::LeftToReal),
         None => Some(Trouble::AllStopped),
     })

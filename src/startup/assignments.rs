@@ -5,6 +5,9 @@
 //! place.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,6 +49,42 @@ pub(super) struct Fault {
     pub(super) variable: Option<String>,
     /// What it is, in words.
     pub(super) what: &'static str,
+    /// The text that is passed over for it.
+    pub(super) passed_over: Vec<u8>,
+}
+
+impl Fault {
+    /// Whether a shell may set the variable there.
+    pub(super) fn may_set(&self, variable: &str) -> bool {
+        self.variable.as_deref() == Some(variable) || may_set(&self.passed_over, variable)
+    }
+
+    /// The file that a shell would read there (`.`, dot in sh(1)).
+    pub(super) fn sourced(&self) -> Option<&Path> {
+        let mut words = self.passed_over.split(u8::is_ascii_whitespace);
+        let is_dot = matches!(words.next(), Some(b"." | b"source"));
+        let path = words.find(|word| !word.is_empty()).filter(|_| is_dot)?;
+        let path = path.strip_suffix(b";").unwrap_or(path);
+        Some(Path::new(OsStr::from_bytes(path)))
+    }
+}
+
+/// Whether a shell that runs the text may set the variable: comments aside, there is an assignment to it.
+pub(super) fn may_set(text: &[u8], variable: &str) -> bool {
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii_start);
+    lines.filter(|line| !line.starts_with(b"#")).any(|line| {
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let mut starts = 0..line.len();
+        starts.any(|start| {
+            let before = start.checked_sub(1).and_then(|at| line.get(at));
+            let rest = line[start..].strip_prefix(variable.as_bytes());
+            let is_assigned =
+                rest.is_some_and(|rest| rest.starts_with(b"=") || rest.starts_with(b"+="));
+            is_assigned && !before.is_some_and(is_part)
+        })
+    })
 }
 
 /// What a file says.
@@ -114,6 +153,7 @@ const UNFINISHED: &str = "the quote has no end";
 const EXPANSION: &str = "only a shell knows what this becomes";
 const COMMAND: &str = "this is no assignment";
 const CONDITION: &str = "from here on only a shell knows what holds";
+const OTHER_FILE: &str = "a shell would read another file here";
 
 struct Reader<'a> {
     file: &'a Arc<Path>,
@@ -174,6 +214,19 @@ impl Reader<'_> {
         while self.next().is_some_and(|letter| letter.byte != b'\n') {}
     }
 
+    /// Skips the line, and those on which its command goes on.
+    fn rest_of_command(&mut self) {
+        loop {
+            let begin = self.at;
+            self.rest_of_line();
+            let line = self.text[begin..self.at].trim_ascii_end();
+            let goes_on = [&b"\\"[..], b"&&", b"||", b"|"];
+            if self.peek().is_none() || !goes_on.iter().any(|end| line.ends_with(end)) {
+                return;
+            }
+        }
+    }
+
     /// The length of a name here; 0 if there is none.
     fn name(&self) -> usize {
         let rest = &self.text[self.at..];
@@ -204,7 +257,12 @@ impl Reader<'_> {
         let length = word.take_while(|byte| !b" \t\r\n;".contains(byte)).count();
         let word = &self.text[begin..begin + length];
         if COMPOUND.contains(&word) || word.ends_with(b"()") {
-            self.fault(self.place(begin, length), None, CONDITION);
+            self.fault(
+                self.place(begin, length),
+                None,
+                CONDITION,
+                begin..self.text.len(),
+            );
             return false;
         }
         let exported = word == b"export";
@@ -225,8 +283,12 @@ impl Reader<'_> {
             let text = String::from_utf8_lossy(&self.text[self.at..self.at + name]).into_owned();
             let equals = self.text.get(self.at + name) == Some(&b'=');
             if name == 0 || !equals && !exported {
-                self.fault(whole, None, COMMAND);
-                return self.rest_of_line();
+                let what = match &self.text[begin..begin + length] {
+                    b"." | b"source" => OTHER_FILE,
+                    _ => COMMAND,
+                };
+                self.rest_of_command();
+                return self.fault(whole, None, what, begin..self.at);
             }
             self.at += name;
             if equals {
@@ -265,7 +327,7 @@ impl Reader<'_> {
             match (quote, self.peek()) {
                 (None, None | Some(b' ' | b'\t' | b'\r' | b'\n' | b';')) => return Some(value),
                 (Some(_), None) => {
-                    self.fault(opened, Some(variable), UNFINISHED);
+                    self.fault(opened, Some(variable), UNFINISHED, self.at..self.at);
                     return None;
                 }
                 (None, Some(mark @ (b'"' | b'\''))) => {
@@ -290,8 +352,9 @@ impl Reader<'_> {
                 }
                 (_, Some(b'$')) if self.expand(&mut value) => continue,
                 (_, Some(b'$' | b'`')) | (None, Some(b'|' | b'&' | b'<' | b'>' | b'(' | b')')) => {
-                    self.fault(here, Some(variable), EXPANSION);
-                    self.rest_of_line();
+                    let begin = self.at;
+                    self.rest_of_command();
+                    self.fault(here, Some(variable), EXPANSION, begin..self.at);
                     return None;
                 }
                 (_, Some(_)) => {
@@ -327,7 +390,14 @@ impl Reader<'_> {
         true
     }
 
-    fn fault(&mut self, place: Place, variable: Option<&str>, what: &'static str) {
+    fn fault(
+        &mut self,
+        place: Place,
+        variable: Option<&str>,
+        what: &'static str,
+        passed_over: Range<usize>,
+    ) {
+        let passed_over = self.text[passed_over].to_vec();
         let variable = variable.map(str::to_owned);
         // What it was before does not hold.
         if let Some(name) = &variable {
@@ -337,6 +407,7 @@ impl Reader<'_> {
             place,
             variable,
             what,
+            passed_over,
         });
     }
 }
@@ -416,6 +487,28 @@ mod tests {
             assert_eq!(all.get("B").unwrap().words()[0].text, b"1", "{text}");
             assert!(all.get("A").is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_shell_may_set_in_what_is_passed_over_is_known() {
+        for (text, sets) in [
+            ("if [ -x /x ]; then\n\tA=\"-f /x\"\nfi\n", true),
+            ("[ -x /x ] && A=1\n", true),
+            ("[ -x /x ] &&\n  A=1\n", true),
+            ("test -x /x || \\\nA=1\n", true),
+            ("A+=1\n", true),
+            ("if [ -x /x ]; then\n# A=1\nBA=1\nA1=2\nfi\n", false),
+            ("ulimit -n 5\n", false),
+        ] {
+            let all = parse(text);
+            let [fault] = all.faults.as_slice() else {
+                panic!("{text}: {:?}", all.faults);
+            };
+            assert_eq!(fault.may_set("A"), sets, "{text}");
+            assert!(all.get("A").is_none(), "{text}");
+        }
+        let sourced = parse(". /etc/other; B=1\n");
+        assert_eq!(sourced.faults[0].sourced(), Some(Path::new("/etc/other")));
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use crate::config::{FileTree, Roots};
 use crate::options::Options;
 use crate::problem::{Place, Problem, Severity};
 
-use self::assignments::{Assignments, Fault, Variable};
+use self::assignments::{Assignments, Fault, Variable, may_set};
 use self::command_line::CommandLine;
 
 pub use table::{Argument, Effect, Row, TABLE};
@@ -84,7 +84,7 @@ impl Startup {
             let file: Arc<Path> = Path::new(path).into();
             match tree.read(&file) {
                 Ok(text) => {
-                    asked = this.file(&file, &text, options, compat).or(asked);
+                    asked = this.file(tree, &file, &text, (options, compat)).or(asked);
                     this.sources.push((start_of(&file), text));
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -134,16 +134,28 @@ impl Startup {
     /// Takes what a file says; where it asks for /etc/inetd.conf.
     fn file(
         &mut self,
+        tree: &dyn FileTree,
         file: &Arc<Path>,
         text: &[u8],
-        options: &str,
-        compat: Option<&str>,
+        (options, compat): (&str, Option<&str>),
     ) -> Option<Place> {
         let all = Assignments::parse(file, text);
+        let mut unknown = Vec::new();
         for fault in &all.faults {
-            let is_known = |name: &str| name == options || Some(name) == compat;
-            self.fault(fault, fault.variable.as_deref().is_some_and(is_known));
+            let sourced = fault.sourced().map(|path| tree.read(path));
+            let sets = |name: &&str| {
+                let text = sourced.as_ref().and_then(|text| text.as_ref().ok());
+                fault.may_set(name) || text.is_some_and(|text| may_set(text, name))
+            };
+            let set: Vec<&str> = [Some(options), compat]
+                .into_iter()
+                .flatten()
+                .filter(sets)
+                .collect();
+            self.fault(fault, &set);
+            unknown.extend(set);
         }
+        let known = |name: &str| all.get(name).filter(|_| !unknown.contains(&name));
         let exported = |(name, variable): &(&str, &Variable)| variable.exported && *name != options;
         for (name, variable) in all.iter().filter(exported) {
             self.add(
@@ -153,25 +165,34 @@ impl Startup {
                 &format!("write `env += {name}=VALUE` in the defaults of {MAIN}"),
             );
         }
-        let words = all.get(options).map(Variable::words).unwrap_or_default();
+        let words = known(options).map(Variable::words).unwrap_or_default();
         let line = CommandLine::parse(&words);
         self.problems.extend(line.problems);
         self.main = line.main.unwrap_or_else(|| std::mem::take(&mut self.main));
-        let yes = compat.and_then(|name| all.get(name)?.words().into_iter().next());
+        let yes = compat.and_then(|name| known(name)?.words().into_iter().next());
         // As the init script tests it.
         let yes = yes.filter(|word| word.text.first().is_some_and(|first| b"Yy".contains(first)));
         yes.map(|word| word.place).or(line.inetd)
     }
 
-    fn fault(&mut self, fault: &Fault, is_ours: bool) {
+    /// Says what a fault has for a consequence: these variables of ours may be set there.
+    fn fault(&mut self, fault: &Fault, set: &[&str]) {
         let what = fault.what;
-        let (severity, message) = match (&fault.variable, is_ours) {
-            (Some(name), true) => (
-                Severity::Error,
-                format!("{what}, so that {name} does not count"),
+        let (severity, message) = match (set, &fault.variable, fault.sourced()) {
+            ([_, ..], ..) => {
+                let verb = if set.len() == 1 { "does" } else { "do" };
+                let names = set.join(" and ");
+                (
+                    Severity::Error,
+                    format!("{what}, so that {names} {verb} not count"),
+                )
+            }
+            ([], Some(_), _) => (Severity::Note, format!("{what}, and is passed over")),
+            ([], None, Some(_)) => (
+                Severity::Warning,
+                format!("{what}; options that it sets do not count"),
             ),
-            (Some(_), false) => (Severity::Note, format!("{what}, and is passed over")),
-            (None, _) => (Severity::Warning, format!("{what}, and is passed over")),
+            ([], None, None) => (Severity::Warning, format!("{what}, and is passed over")),
         };
         let help = "write NAME=\"WORDS\", as no shell runs here";
         self.add(severity, fault.place.clone(), message, help);

@@ -32,8 +32,8 @@ pub enum Form {
 pub struct Machine {
     /// hosts.allow or hosts.deny has rules.
     pub has_wrappers: bool,
-    /// A sensor bans clients from all services.
-    pub has_sensors: bool,
+    /// Clients are banned from all services, or there are sensors to ban them.
+    pub has_bans: bool,
     /// systemd may filter packets, as far as can be known: in containers it may not.
     pub filters: bool,
 }

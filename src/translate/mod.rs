@@ -430,7 +430,9 @@ fn report(service: &Service, standing: Standing, has_targets: bool) -> ServiceRe
         fates: match &standing {
             Standing::Native { native, .. } => vec![Fate::NoEffect {
                 why: match native {
-                    Native::Own => "a unit of the administrator has the service's name",
+                    Native::Own | Native::Copy => {
+                        "a unit of the administrator has the service's name"
+                    }
                     Native::Mask => "the service's unit is masked",
                     Native::Ejected => "the service was ejected to units of its own",
                 },

@@ -27,6 +27,8 @@ pub(super) struct Switchboard {
     answering: Vec<u16>,
     /// The units of the services tcpmux.
     units: Vec<String>,
+    /// One of them is on.
+    leads: bool,
 }
 
 impl Switchboard {
@@ -37,6 +39,7 @@ impl Switchboard {
                 return false;
             }
             self.units.push(unit.to_string());
+            self.leads |= service.enabled;
         }
         if let Door::Mux(_) = servable.door {
             self.targets.push(MuxTarget {
@@ -85,9 +88,9 @@ impl Switchboard {
         })
     }
 
-    /// Whether nobody leads to the services of type TCPMUX.
+    /// Whether no tcpmux that is on leads to the services of type TCPMUX.
     pub(super) fn is_dead(&self) -> bool {
-        self.units.is_empty()
+        !self.leads
     }
 }
 

@@ -81,6 +81,9 @@ pub struct ExistingUnits {
 pub enum Native {
     /// A unit of its own.
     Own,
+    /// A copy of the generated service unit, as `systemctl edit --full` makes it, without a socket unit: no
+    /// socket listens.
+    Copy,
     /// The link to /dev/null that `systemctl mask` makes.
     Mask,
     /// The socket that `xinetdctl eject` has made of the service.
@@ -91,7 +94,7 @@ impl Native {
     /// The word for programs.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Own => "native",
+            Self::Own | Self::Copy => "native",
             Self::Mask => "masked",
             Self::Ejected => "ejected",
         }
@@ -122,6 +125,7 @@ impl ExistingUnits {
                     None if is_socket && tree.read(&path).is_ok_and(|text| has_mark(&text)) => {
                         Native::Ejected
                     }
+                    None if is_lone_copy(tree, &path) => Native::Copy,
                     _ => Native::Own,
                 };
                 units.add(path, target.as_deref(), native);
@@ -167,6 +171,21 @@ impl ExistingUnits {
             }
         }
     }
+}
+
+/// Whether a file is a copy of a generated service unit, and the administrator has no socket unit of that name.
+fn is_lone_copy(tree: &dyn FileTree, path: &Path) -> bool {
+    const HELPER: &[u8] = b"/xinetd-accept";
+    let socket = path.with_extension("socket");
+    let socket = socket.file_name().unwrap_or_default();
+    let has_socket = || {
+        let mut directories = ADMINISTRATOR.iter();
+        directories.any(|directory| tree.read(&Path::new(directory).join(socket)).is_ok())
+    };
+    let is_copy = |text: Vec<u8>| text.windows(HELPER.len()).any(|part| part == HELPER);
+    path.extension() == Some(OsStr::new("service"))
+        && tree.read(path).is_ok_and(is_copy)
+        && !has_socket()
 }
 
 /// The name without suffix of a socket or service, by its file.

@@ -211,8 +211,11 @@ fn access(service: &Service, servable: &Servable, machine: Machine, losses: &mut
     if machine.has_wrappers && service.libwrap_daemon().is_some() {
         losses.open("hosts.allow, hosts.deny: they are not asked");
     }
-    if machine.has_sensors {
-        losses.open("SENSOR: hosts that are banned get in");
+    match machine.has_bans {
+        true => losses.open("bans: hosts that are banned get in"),
+        false => losses.lose(
+            "bans: hosts that sensors or `xinetdctl bans add` ban later on get in all the same",
+        ),
     }
     if service.flags.idonly && service.logging.success.userid {
         losses.open("IDONLY: clients that no ident server knows get in");

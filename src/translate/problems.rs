@@ -73,6 +73,16 @@ impl Problems {
                 format!("{path} takes the place of {unit}"),
                 "remove one of the two if that is not meant".to_owned(),
             ),
+            Native::Copy => (
+                "native-copy",
+                format!(
+                    "{path} has the name of {id}, and there is no {unit}.socket: no socket listens for it"
+                ),
+                format!(
+                    "move {path} away and use a drop-in (`systemctl edit {unit}.service`), or write \
+                     {unit}.socket as well"
+                ),
+            ),
             Native::Mask => (
                 "masked-unit",
                 format!("{id} is masked by {path}, and not served"),
@@ -88,7 +98,10 @@ impl Problems {
             ),
         };
         self.add(Problem {
-            severity: Severity::Note,
+            severity: match native {
+                Native::Copy => severity(service, Severity::Warning),
+                Native::Own | Native::Mask | Native::Ejected => Severity::Note,
+            },
             code,
             place: service.place.clone(),
             message,
@@ -109,17 +122,17 @@ impl Problems {
         });
     }
 
-    /// A service of type TCPMUX without a tcpmux: xinetd says nothing.
+    /// A service of type TCPMUX without a tcpmux that is on: xinetd says nothing.
     pub(super) fn unreachable(&mut self, service: &Service) {
         self.add(Problem {
             severity: severity(service, Severity::Warning),
             code: "no-tcpmux",
             place: place_of(service, Attribute::Type).clone(),
             message: format!(
-                "{}: no service tcpmux leads to it, so that nobody can reach it",
+                "{}: no service tcpmux that is on leads to it, so that no client can reach it",
                 service.id.to_text()
             ),
-            help: "add a service tcpmux with type = INTERNAL".to_owned(),
+            help: "switch tcpmux on, or add a service tcpmux with type = INTERNAL".to_owned(),
         });
     }
 

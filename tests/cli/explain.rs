@@ -168,6 +168,20 @@ fn the_table_of_bans_keeps_a_peer_out() {
         "etc/xinetd.d/a",
         "service a\n{\ntype = UNLISTED\nport = 9\nsocket_type = stream\nwait = no\nuser = 0\nserver = /bin/x\n}\n",
     );
+    ban(&tree, "192.0.2.7");
+    let banned = tree.run(&["explain", "a", "192.0.2.7"]).ends_with(1).out;
+    assert!(
+        banned.contains("`xinetdctl bans remove 192.0.2.7`"),
+        "{banned}"
+    );
+    tree.run(&["explain", "a", "192.0.2.8"]).ends_with(0);
+    // systemd alone would let it in.
+    let ejected = tree.run(&["eject", "a", "--plain"]).ends_with(1);
+    assert!(ejected.out.contains("  ! bans: "), "{ejected:?}");
+}
+
+/// Writes a table with one ban in it, for ever.
+fn ban(tree: &Tree, address: &str) {
     let path = TABLE.trim_start_matches('/');
     tree.write(path, "");
     let prefix = Ipv6Prefix::default();
@@ -176,7 +190,7 @@ fn the_table_of_bans_keeps_a_peer_out() {
         key: [1, 2],
         prefix,
     };
-    let subject = Subject::of("192.0.2.7".parse().unwrap(), prefix);
+    let subject = Subject::of(address.parse().unwrap(), prefix);
     let slot = Slot {
         address: subject.to_bits(),
         until: Until::Forever,
@@ -188,12 +202,31 @@ fn the_table_of_bans_keeps_a_peer_out() {
     table
         .write_all_at(&slot.encode(), header.bucket(subject))
         .unwrap();
-    let banned = tree.run(&["explain", "a", "192.0.2.7"]).ends_with(1).out;
-    assert!(
-        banned.contains("`xinetdctl bans remove 192.0.2.7`"),
-        "{banned}"
-    );
-    tree.run(&["explain", "a", "192.0.2.8"]).ends_with(0);
+}
+
+#[test]
+fn the_filter_of_a_server_that_accepts_decides_by_the_clients_address() {
+    let tree = Tree::new();
+    let explained = |lists: &str, client: &str| {
+        let service = format!(
+            "service a\n{{\ntype = UNLISTED\nport = 9\nsocket_type = stream\nwait = yes\nuser = 0\n\
+             server = /bin/x\n{lists}\n}}\n"
+        );
+        tree.write("etc/xinetd.d/a", service);
+        tree.run(&["explain", "a", client]).status
+    };
+    for (lists, client, status) in [
+        ("no_access = 127.0.0.1", "127.0.0.1", 1),
+        ("no_access = 127.0.0.1", "127.0.0.2", 0),
+        ("only_from = 10.0.0.1", "10.0.0.1", 0),
+        ("only_from = 10.0.0.1", "10.0.0.2", 1),
+        ("flags = IPv4\nonly_from = 10.0.0.1", "10.0.0.1", 0),
+        ("only_from = ::ffff:10.0.0.0/104", "10.0.0.1", 0),
+        ("only_from = 2001:db8::/32", "2001:db8::1", 0),
+        ("no_access = 2001:db8::/32", "2001:db8::1", 1),
+    ] {
+        assert_eq!(explained(lists, client), status, "{lists}: {client}");
+    }
 }
 
 #[test]

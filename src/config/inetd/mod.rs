@@ -48,7 +48,7 @@ impl Reader<'_> {
                 let (severity, code, help) = match error.kind() {
                     ErrorKind::NotFound => (Severity::Warning, "inetd-file", CREATE),
                     ErrorKind::PermissionDenied => (Severity::Error, NO_PERMISSION, AS_ROOT),
-                    _ => (Severity::Error, "inetd-file", CREATE),
+                    _ => (Severity::Error, "inetd-file", "make it a regular file"),
                 };
                 let place = Spot { file, line: 1 }.stretch(1, 0);
                 let message = format!("{} can't be read: {error}", path.display());

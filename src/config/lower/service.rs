@@ -115,6 +115,9 @@ pub(super) fn build(
     let logging = logging(&mut check, &serving, &protocol, &reach);
     let flags = flags(&mut check, &serving, socket_type, wait);
     let access = access(&mut check);
+    let limits = limits(values);
+    warn_of_none(&mut check, limits.instances, Attribute::Instances);
+    warn_of_none(&mut check, limits.per_source, Attribute::PerSource);
     if socket_type == SocketType::Dgram && !wait {
         let place = check.place(Attribute::Wait);
         check.remark(
@@ -149,7 +152,7 @@ pub(super) fn build(
         reach,
         serving,
         credentials,
-        limits: limits(values),
+        limits,
         access,
         access_times: values.access_times.clone(),
         logging,
@@ -312,6 +315,25 @@ fn warn_of_empty(check: &mut Check<'_>) {
     );
 }
 
+/// Says that a limit lets no client in.
+fn warn_of_none(check: &mut Check<'_>, limit: Limit, attribute: Attribute) {
+    if limit != Limit::AtMost(0) {
+        return;
+    }
+    let place = check.place(attribute);
+    let id = check.entry.id().to_text();
+    check.remark(
+        Severity::Note,
+        "limit-zero",
+        place,
+        format!(
+            "{id}: {} is 0, so that every client is refused",
+            attribute.name()
+        ),
+        "write a number or UNLIMITED, or disable = yes",
+    );
+}
+
 /// Whether anything stands behind the operator of a line.
 fn has_value(text: &[u8]) -> bool {
     text.iter().any(|byte| !b"+-= \t\r".contains(byte))
@@ -434,6 +456,8 @@ mod tests {
         );
         assert_eq!(partial.problems[1].help, "write 127.0.0.0/24");
         assert_eq!(codes(&telnet("only_from =")), ["N 7 only-from-empty"]);
+        assert_eq!(codes(&telnet("instances = 0")), ["N 7 limit-zero"]);
+        assert_eq!(codes(&telnet("per_source = 0")), ["N 7 limit-zero"]);
         let other = telnet("only_from = 127.0.0. 10.0.0.1");
         assert_eq!(codes(&other), ["E 7 address"]);
     }

@@ -1,6 +1,6 @@
 use proptest::strategy::Strategy;
 
-use super::super::testing::{codes, load_text};
+use super::super::testing::{codes, etc, load_text, load_tree};
 
 const GOOD: &str =
     "service telnet\n{\n socket_type = stream\n wait = no\n user = root\n server = /bin/cat\n}\n";
@@ -64,7 +64,6 @@ fn a_broken_line_loses_its_service_alone() {
         "instances=5",
         "instances := 5",
         "instances + 5",
-        "include x",
         "bare",
         "} # end",
     ] {
@@ -96,6 +95,47 @@ fn an_open_block_swallows_the_next_service_and_says_so() {
     assert_eq!(codes_of(&open), ["E 7 missing-bracket"]);
     let off = open.replace(" wait", " disable = yes\n wait");
     assert_eq!(codes_of(format!("{off}{GOOD}")), ["E 9 missing-bracket"]);
+}
+
+/// The text as the first file, with a service of its own behind `includedir`.
+fn with_directory(text: &str) -> (Vec<String>, Vec<String>) {
+    let tree = etc()
+        .file("/etc/xinetd.conf", text)
+        .file("/etc/xinetd.d/ftp", GOOD.replace("telnet", "ftp"));
+    let configuration = load_tree(&tree);
+    let services = configuration.services.iter();
+    let described = services.map(|service| {
+        let instances = &service.limits.instances;
+        format!("{} {instances:?}", service.id.to_text())
+    });
+    (described.collect(), codes(&configuration))
+}
+
+#[test]
+fn a_directory_is_read_wherever_its_line_stands() {
+    const LINE: &str = "includedir /etc/xinetd.d\n";
+    let defaults = "defaults\n{\ninstances = 5\n";
+    let held = vec!["ftp AtMost(5)".to_owned()];
+    let free = vec!["ftp Unlimited".to_owned()];
+    let closed = format!("{defaults}{LINE}}}\n");
+    let late = format!("defaults\n{{\n{LINE}instances = 5\n}}\n");
+    let open = GOOD.replace('}', "");
+    for (text, services, problem) in [
+        (format!("{defaults}{LINE}"), &held, "E 4 missing-bracket"),
+        (closed, &held, "E 4 missing-bracket"),
+        (late, &held, "E 3 missing-bracket"),
+        (format!("{open}{LINE}"), &free, "E 8 missing-bracket"),
+        (format!("{open}{LINE}}}\n"), &free, "E 8 missing-bracket"),
+        (format!("}}\n{LINE}"), &free, "E 2 missing-bracket"),
+        (format!("defaults\n{LINE}"), &free, "E 2 missing-bracket"),
+        (format!("{open}bare\n{LINE}"), &free, "E 9 missing-bracket"),
+    ] {
+        let (found, codes) = with_directory(&text);
+        assert_eq!(&found, services, "{text}");
+        assert!(codes.contains(&problem.to_owned()), "{text}: {codes:?}");
+    }
+    let attribute = GOOD.replace(" wait", " include = x\n wait");
+    assert_eq!(codes_of(attribute), ["W 4 unknown-attribute"]);
 }
 
 #[test]

@@ -6,11 +6,64 @@ use std::sync::Arc;
 use super::super::Dropped;
 use super::super::lexer::{self, Line, Lines, Word, count};
 use super::super::report::{Spot, nearest, quoted};
-use super::{KEYWORDS, Reader};
+use super::{KEYWORDS, Reader, Scope};
 use crate::contain::fault;
 use crate::problem::Severity;
 
+/// Whether a line begins with `include` or `includedir` and sets no attribute of that name.
+pub(super) fn asks_for_files(line: &Line<'_>) -> bool {
+    let mut words = line.words();
+    let is_keyword = |word: Word<'_>| {
+        let mut keywords = ["include", "includedir"].iter();
+        keywords.any(|keyword| word.bytes.eq_ignore_ascii_case(keyword.as_bytes()))
+    };
+    let is_operator = |word: Word<'_>| matches!(word.bytes, [b'=', ..] | [b'+' | b'-', b'=', ..]);
+    !line.overlong && words.next().is_some_and(is_keyword) && !words.next().is_some_and(is_operator)
+}
+
 impl Reader<'_> {
+    /// Says that a line which asks for files stands inside a block.
+    pub(super) fn misplaced(&mut self, spot: &Spot, line: &Line<'_>, opened: &Spot, scope: Scope) {
+        let Some(keyword) = line.words().next() else {
+            return;
+        };
+        let (block, lost) = match scope {
+            Scope::Service => ("the service", "the service is lost"),
+            Scope::Defaults => ("the section defaults", "its attributes hold"),
+        };
+        let message = format!(
+            "{block} of line {} has no }} before {}: {lost}, and the line is followed all the same",
+            opened.line,
+            quoted(keyword.bytes)
+        );
+        let help = "write } alone on a line above this one";
+        self.complain(
+            Severity::Error,
+            "missing-bracket",
+            spot.word(&keyword),
+            message,
+            help,
+        );
+    }
+
+    /// Follows lines that ask for files.
+    pub(super) fn follow(&mut self, includes: &[(Spot, Line<'_>)]) {
+        for (spot, line) in includes {
+            self.include_line(spot, line);
+        }
+    }
+
+    /// A line that asks for files.
+    pub(super) fn include_line(&mut self, spot: &Spot, line: &Line<'_>) {
+        let mut words = line.words();
+        let Some(keyword) = words.next() else {
+            return;
+        };
+        let is_directory = keyword.bytes.eq_ignore_ascii_case(b"includedir");
+        self.include(spot, &keyword, words.next(), is_directory);
+        self.warn_of_rest(spot, words.next());
+    }
+
     /// A part of a file could not be read for a fault of this program.
     pub(super) fn lose(
         &mut self,
@@ -110,12 +163,13 @@ impl Reader<'_> {
         );
     }
 
-    /// Passes over everything up to the next line that is `}` alone.
+    /// Passes over everything up to the next line that is `}` alone, but for lines that ask for files.
     pub(super) fn skip_block(&mut self, lines: &mut Lines<'_>, from: &Spot) {
         for line in lines.by_ref() {
             if line.is_only(b'}') {
                 return;
             }
+            self.follow_passed_over(&line, from);
         }
         let end = Spot {
             file: Arc::clone(&from.file),
@@ -128,6 +182,31 @@ impl Reader<'_> {
             format!("no line that is }} alone follows line {}", from.line),
             "close each block with } on a line of its own",
         );
+    }
+
+    /// Follows a line in what is passed over if it asks for files, and says so.
+    pub(super) fn follow_passed_over(&mut self, line: &Line<'_>, from: &Spot) {
+        let Some(keyword) = line.words().next().filter(|_| asks_for_files(line)) else {
+            return;
+        };
+        let spot = Spot {
+            file: Arc::clone(&from.file),
+            line: line.number,
+        };
+        let message = format!(
+            "{} stands in what is lost by the error in line {}; it is followed all the same",
+            quoted(keyword.bytes),
+            from.line
+        );
+        let help = format!("mend line {} first", from.line);
+        self.complain(
+            Severity::Error,
+            "missing-bracket",
+            spot.word(&keyword),
+            message,
+            help,
+        );
+        self.include_line(&spot, line);
     }
 
     /// Says that words behind a name or a path do nothing, unless they are a comment.

@@ -194,7 +194,10 @@ mod tests {
     #[test]
     fn limits_are_numbers_or_unlimited() {
         let limits = |line: &str| clean(telnet(line)).limits;
-        assert_eq!(limits("instances = 0").instances, Limit::AtMost(0));
+        assert_eq!(
+            only(telnet("instances = 0")).limits.instances,
+            Limit::AtMost(0)
+        );
         assert_eq!(
             limits("per_source = unlimited").per_source,
             Limit::Unlimited

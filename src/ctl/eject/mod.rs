@@ -4,6 +4,7 @@ mod placing;
 mod subjects;
 mod way_back;
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use super::machine::is_here;
 use super::output::{BAD, Done, Failure, HEAD, Output};
 use super::reload;
 use super::switch::edits::{Edit, Edits};
-use super::switch::file::replace;
+use super::switch::file::{lock, replace};
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::config::DiskTree;
 use crate::problem::{printable, wrap};
@@ -62,6 +63,8 @@ pub(super) struct EjectArgs {
 /// Runs it.
 pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
     let tree = DiskTree::new(arguments.root.clone());
+    // From reading to writing.
+    let lock = lock(arguments.root.as_deref());
     let subjects = Subjects::find(&tree, &arguments.ids)?;
     let form = match arguments.plain {
         true => Form::Plain(subjects.machine()),
@@ -74,7 +77,7 @@ pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
     };
     if !arguments.dry_run {
         unfit?;
-        return eject(arguments, &tree, &subjects, &ejections, out);
+        return eject(arguments, &tree, &subjects, &ejections, lock, out);
     }
     print_losses(&ejections, out)?;
     print_files(&ejections, &subjects.edits(&tree, &ejections)?, out)?;
@@ -88,6 +91,7 @@ fn eject(
     tree: &DiskTree,
     subjects: &Subjects,
     ejections: &[Ejection],
+    lock: Option<File>,
     out: &mut Output<'_>,
 ) -> Done {
     let edits = subjects.edits(tree, ejections)?;
@@ -104,6 +108,7 @@ fn eject(
     in_the_way(&base, ejections)?;
     let is_here = is_here(Some(&base));
     place(base, ejections, &edits)?;
+    drop(lock);
     for ejection in ejections {
         let (id, unit) = (ejection.id.to_text(), &ejection.unit);
         let units = crate::ejected::UNITS;

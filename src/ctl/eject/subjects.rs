@@ -1,6 +1,7 @@
 //! Which services are ejected, and whether they can be.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use super::super::list;
@@ -8,9 +9,13 @@ use super::super::machine::{Found, Machine};
 use super::super::output::Failure;
 use super::super::show::at;
 use super::super::switch::edits::Edits;
+use crate::accept::clock::Moment;
+use crate::bans::{TABLE, table};
 use crate::config::{self, Configuration, Databases, DiskTree, FileTree};
+use crate::ejected::SPECS;
 use crate::problem::{Place, printable};
 use crate::service::{Internal, Reach, Serving};
+use crate::spec::{Spec, Task};
 use crate::startup::Startup;
 use crate::translate::{
     self, Ejection, Form, Native, SpecDirectory, Standing, Surroundings, eject,
@@ -27,6 +32,7 @@ pub(super) struct Subjects {
     /// Where they stand in inetd.conf, which knows no switch.
     inetd: Vec<Place>,
     has_wrappers: bool,
+    has_bans: bool,
 }
 
 impl Subjects {
@@ -74,6 +80,7 @@ impl Subjects {
                 tree.read(Path::new(file))
                     .is_ok_and(|text| has_rules(&text))
             }),
+            has_bans: has_sensors(tree, &machine) || has_bans(tree),
             surroundings: {
                 let mut surroundings = Surroundings::read(tree, SpecDirectory::usual(), startup);
                 let manager = manager(tree);
@@ -118,11 +125,9 @@ impl Subjects {
 
     /// What of the machine systemd alone does not replace.
     pub(super) fn machine(&self) -> translate::Machine {
-        let mut services = self.configuration.services.iter();
         translate::Machine {
             has_wrappers: self.has_wrappers,
-            has_sensors: services
-                .any(|service| service.enabled && matches!(service.serving, Serving::Sensor(_))),
+            has_bans: self.has_bans,
             filters: manager(&DiskTree::new(None)).is_none(),
         }
     }
@@ -144,7 +149,7 @@ fn fits(found: &Found<'_>) -> Result<(), Failure> {
         Standing::Native { path, native, .. } => {
             let path = path.display();
             match native {
-                Native::Own => format!("{id} is left to {path} already"),
+                Native::Own | Native::Copy => format!("{id} is left to {path} already"),
                 Native::Mask => format!("{id} is masked by {path}"),
                 Native::Ejected => format!("{id} was ejected to {path} already"),
             }
@@ -180,6 +185,29 @@ fn together(machine: &Machine, units: &BTreeSet<String>) -> Result<(), Failure> 
         "tcpmux and the services that it leads to are ejected together: name {} as well",
         left.join(", ")
     )))
+}
+
+/// Whether there are sensors: in the files, or ejected.
+fn has_sensors(tree: &DiskTree, machine: &Machine) -> bool {
+    let mut services = machine.services().map(|found| found.service);
+    let is_ejected = |path: &Path| {
+        let text = tree.read(path).unwrap_or_default();
+        let spec: Option<Spec> = str::from_utf8(&text)
+            .ok()
+            .and_then(|text| toml::from_str(text).ok());
+        spec.is_some_and(|spec| matches!(spec.task, Task::Sensor(_)))
+    };
+    let mut ejected = tree.list(Path::new(SPECS)).unwrap_or_default().into_iter();
+    services.any(|service| service.enabled && matches!(service.serving, Serving::Sensor(_)))
+        || ejected.any(|(path, _)| is_ejected(&path))
+}
+
+/// Whether clients are banned now; those of a table that can't be read are.
+fn has_bans(tree: &DiskTree) -> bool {
+    match tree.read(Path::new(TABLE)) {
+        Ok(table) => Moment::now().map_or(true, |now| table::has_bans(&table, now.0)),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// Whether a file of hosts.allow or hosts.deny says anything.

@@ -52,6 +52,17 @@ impl Asked<'_> {
         self.service.socket_type == SocketType::Stream && self.hands_over()
     }
 
+    /// Whether its listening socket is an IPv6 one, which may have IPv4 clients.
+    pub(super) fn listens_on_v6(&self) -> bool {
+        match &self.service.reach {
+            Reach::Listen(listen) | Reach::Rpc(_, listen) => match &listen.bind {
+                Some(Bind::Address(bound, _)) => bound.is_ipv6(),
+                Some(Bind::Name(_)) | None => listen.family != Family::V4,
+            },
+            Reach::Mux(_) => false,
+        }
+    }
+
     /// The rule at a place.
     pub(super) fn rule(&self, place: &Place) -> Rule {
         Rule::at(place, self.sources)

@@ -193,10 +193,8 @@ fn bans(_: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Verdict)
 }
 
 /// The lists of a server that accepts by itself: packets have no names.
-fn filter(asked: &Asked<'_>, peer: IpAddr, verdict: &mut Verdict) {
-    let (lists, address) = (&asked.spec.access, peer.to_canonical());
-    let is_dual = peer.is_ipv6() && address.is_ipv4();
-    let lists = PacketLists::new(lists, is_dual);
+fn filter(asked: &Asked<'_>, address: IpAddr, verdict: &mut Verdict) {
+    let lists = PacketLists::new(&asked.spec.access, asked.listens_on_v6());
     let attribute = match lists.denied.iter().any(|net| net.contains(&address)) {
         true => Attribute::NoAccess,
         false => Attribute::OnlyFrom,
@@ -227,7 +225,8 @@ fn lists(asked: &Asked<'_>, peer: IpAddr, client: &mut Client, verdict: &mut Ver
     let is_filtered =
         matches!(asked.spec.task, Task::Wait(_)) && asked.service.socket_type == SocketType::Stream;
     if is_filtered {
-        return filter(asked, peer, verdict);
+        // The kernel knows the client, other than the helper.
+        return filter(asked, client.address.to_canonical(), verdict);
     }
     let (mut access, mut by) = asked.policy.access_by(peer, &client.name);
     if access == Access::NeedName {

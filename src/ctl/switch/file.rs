@@ -27,6 +27,21 @@ pub(in crate::ctl) fn replace(path: &Path, old: &[u8], new: &[u8]) -> io::Result
     written
 }
 
+/// Waits until no other xinetdctl changes the files below a root, and keeps others out as long as the value
+/// lives. Another user than root, who can't write the files either as a rule, waits for none: with a lock for
+/// all, each user could hold up root.
+pub(in crate::ctl) fn lock(root: Option<&Path>) -> Option<File> {
+    let path = root.unwrap_or(Path::new("/")).join(LOCK);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(path).ok()?;
+    file.lock().ok()?;
+    Some(file)
+}
+
+/// The lock, below the root.
+const LOCK: &str = "run/xinetdctl.lock";
+
 /// A name in the same directory that includedir passes over: it has a dot.
 fn beside(target: &Path) -> io::Result<PathBuf> {
     let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;

@@ -6,6 +6,7 @@ pub(super) mod file;
 use std::io::Write;
 use std::path::Path;
 
+use nix::unistd::Uid;
 use serde::Serialize;
 
 use super::arguments::ServiceArgs;
@@ -35,6 +36,8 @@ struct Answer {
 pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) -> Done {
     let root = arguments.view.root.clone();
     let tree = DiskTree::new(root.clone());
+    // From reading to writing.
+    let lock = file::lock(root.as_deref());
     let machine = Machine::of(&tree)?;
     let base = root.as_deref().unwrap_or(Path::new("/"));
     refuse_ejected(&machine, &arguments.id, enabled, base)?;
@@ -53,6 +56,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
             Failure::undone(format!("{path} is as it was: {error}{help}"))
         })?;
     }
+    drop(lock);
     let (units, unserved) = units(&outcome, &arguments.id);
     let verb = if enabled { Verb::Start } else { Verb::Stop };
     let applied = match is_here(root.as_deref()) {
@@ -73,6 +77,10 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
         false => print(&answer, applied.as_ref(), out)?,
     }
     if let Some(Err(why)) = applied {
+        if !Uid::effective().is_root() {
+            let why = "root alone may have systemd start and stop sockets; run the command as root";
+            return Err(Failure::undone(why));
+        }
         return Err(Failure::undone(why));
     }
     match unserved {

@@ -162,6 +162,19 @@ fn problems_of_a_service_that_is_off_are_notes() {
 }
 
 #[test]
+fn a_copy_of_a_generated_service_without_a_socket_is_warned_of() {
+    let copy = "[Service]\nExecStart=/usr/libexec/xinetd-bridge/xinetd-accept\n";
+    let tree = MemoryTree::default().file("/etc/systemd/system/foo.service", copy);
+    let told = |tree: &MemoryTree| {
+        let problem = translation(tree, vec![service("foo")]).problems.remove(0);
+        (problem.severity, problem.code)
+    };
+    assert_eq!(told(&tree), (Severity::Warning, "native-copy"));
+    let with_socket = tree.file("/etc/systemd/system/foo.socket", "[Socket]\n");
+    assert_eq!(told(&with_socket), (Severity::Note, "native-unit"));
+}
+
+#[test]
 fn a_native_unit_is_never_linked() {
     let tree = MemoryTree::default()
         .file("/etc/systemd/system/foo.service", "[Service]\n")
