@@ -59,6 +59,9 @@ pub(super) fn enabled_unit(standing: &Standing) -> Option<&str> {
     }
 }
 
+/// The code of a UDP port that another process is bound to as well.
+pub(super) const SHARED_CODE: &str = "port-shared";
+
 /// Names the services whose sockets do not listen.
 pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
     let units = services.iter();
@@ -75,6 +78,7 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
             Trouble::Taken { .. } | Trouble::Closed | Trouble::Failed { .. } => {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }
+            Trouble::Shared { .. } => (Severity::Warning, "stop one of the two"),
             Trouble::TurnedAway { .. } => (
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",
@@ -82,7 +86,10 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
         };
         Some(Problem {
             severity,
-            code: "not-listening",
+            code: match trouble {
+                Trouble::Shared { .. } => SHARED_CODE,
+                _ => "not-listening",
+            },
             place: service.place.clone(),
             message: format!("{} is down: {trouble}", service.id.to_text()),
             help: help.to_owned(),
@@ -91,23 +98,25 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
     services.iter().filter_map(problem).collect()
 }
 
-/// Names the servers that are not there: systemd does not start the sockets of such services.
+/// The path of a service's server, where none is there: systemd does not start the socket then.
+pub(super) fn missing_server(service: &Service) -> Option<String> {
+    let Serving::Program(program) = &service.serving else {
+        return None;
+    };
+    let may_be_executable = match fs::metadata(program.path.as_path()) {
+        Ok(file) => file.is_file() && file.permissions().mode() & 0o111 != 0,
+        // Another user than root can't tell.
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    };
+    (!may_be_executable).then(|| program.path.to_text())
+}
+
+/// Names the servers that are not there.
 pub(super) fn missing_servers(services: &[Service]) -> Vec<Problem> {
     let problem = |service: &Service| {
-        let Serving::Program(program) = &service.serving else {
-            return None;
-        };
-        let may_be_executable = match fs::metadata(program.path.as_path()) {
-            Ok(file) => file.is_file() && file.permissions().mode() & 0o111 != 0,
-            // Another user than root can't tell.
-            Err(error) => error.kind() == ErrorKind::PermissionDenied,
-        };
-        if may_be_executable {
-            return None;
-        }
+        let path = missing_server(service)?;
         let mut lines = service.attributes.iter().rev();
         let line = lines.find(|line| line.attribute == Attribute::Server);
-        let path = program.path.to_text();
         Some(Problem {
             severity: match service.enabled {
                 true => Severity::Warning,

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::check::{self, Check};
 use super::drop_ins::{self, Newer};
 use super::layout::fold;
+use super::listening::{SHARED_CODE, silent};
 use super::output::{BAD, Done, Failure, Output, WIDTH};
 use super::reload_words::{print_problems, print_refusal, sessions, told};
 use crate::bus::systemd::{JobVerb, Systemd};
@@ -118,6 +119,10 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         })?,
         false => {
             print(&done, &left_out, out)?;
+            let services = checks.iter().flat_map(|check| silent(&check.services));
+            for problem in services.filter(|problem| problem.code == SHARED_CODE) {
+                write!(out, "{}", problem.render(None))?;
+            }
             for newer in &drop_ins {
                 for line in fold(&printable(&newer.to_string()), out.room(WIDTH)) {
                     writeln!(out, "{line}")?;

@@ -203,6 +203,7 @@ fn may_pass(trouble: &Trouble) -> bool {
         Trouble::Unmet { .. }
         | Trouble::Unapplied
         | Trouble::LeftToReal
+        | Trouble::Shared { .. }
         | Trouble::TurnedAway { .. } => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,
     }

@@ -232,3 +232,33 @@ fn the_options_of_xinetd_hold_for_all_commands() {
     tree.run(&["disable", "telnet"]).ends_with(0);
     assert!(tree.read("etc/other.conf").contains("disable"));
 }
+
+#[test]
+fn a_file_that_is_asked_for_must_be_there() {
+    let tree = Tree::new();
+    tree.write("etc/default/xinetd", "INETD_COMPAT=Yes\n");
+    tree.write("etc/inetd.conf", "echo stream tcp nowait root internal\n");
+    let check = tree.run(&["check", "/nonexistent/xinetd.conf"]);
+    assert!(
+        check.ends_with(2).out.contains("/nonexistent/xinetd.conf"),
+        "it is named"
+    );
+}
+
+#[test]
+fn a_list_says_that_real_xinetd_starts_at_boot() {
+    let tree = Tree::new();
+    tree.write("usr/sbin/xinetd", "");
+    let unit = "usr/lib/systemd/system/xinetd.service";
+    tree.write(unit, "[Service]\nExecStart=/usr/sbin/xinetd -dontfork\n");
+    let said = |tree: &Tree| {
+        let list = tree.run(&["list"]).ends_with(0).out;
+        list.contains("/usr/sbin/xinetd starts at boot")
+    };
+    assert!(!said(&tree));
+    tree.write(
+        "etc/systemd/system/multi-user.target.wants/xinetd.service",
+        "",
+    );
+    assert!(said(&tree));
+}
