@@ -73,6 +73,7 @@ impl Real {
         let process = |pid: i32| Process {
             pid,
             parent: parent(pid),
+            is_titled: command_line(pid).starts_with(TITLE),
             open: sockets.as_ref().and_then(|sockets| sockets.of_process(pid)),
         };
         let all: Vec<Process> = processes.into_iter().map(process).collect();
@@ -86,7 +87,7 @@ impl Real {
                 all
             });
         }
-        let command_line = fs::read(format!("/proc/{daemon}/cmdline")).unwrap_or_default();
+        let command_line = command_line(daemon);
         let words = command_line.split(|&byte| byte == 0).skip(1);
         let words = words.map(|word| String::from_utf8_lossy(word).into_owned());
         let options = words.filter(|word| !word.is_empty()).collect();
@@ -148,8 +149,18 @@ struct Process {
     pid: i32,
     /// None for one that has ended meanwhile.
     parent: Option<i32>,
+    /// Whether it calls itself one that serves a client.
+    is_titled: bool,
     /// Its sockets; none where they are hidden.
     open: Option<Open>,
+}
+
+/// What real xinetd writes over its arguments in a process that serves a client of an internal service.
+const TITLE: &[u8] = b"(xinetd service)";
+
+/// The arguments of a process, a zero byte behind each.
+fn command_line(pid: i32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
 /// Those of the processes that are daemons, those that listen first: not the ones that a daemon has made to serve a
@@ -160,7 +171,8 @@ fn daemons(all: &[Process]) -> Vec<&Process> {
         let is_child = parent.is_none_or(|parent| all.iter().any(|one| one.pid == parent));
         let has_child = all.iter().any(|one| one.parent == Some(process.pid));
         let is_session = |open: &Open| open.ports.is_empty() && open.is_connected;
-        !is_child && (has_child || !process.open.as_ref().is_some_and(is_session))
+        let is_session = process.is_titled || process.open.as_ref().is_some_and(is_session);
+        !is_child && (has_child || !is_session)
     };
     let mut daemons: Vec<&Process> = all.iter().filter(is_daemon).collect();
     let is_silent = |process: &Process| {
@@ -220,6 +232,7 @@ mod tests {
         let process = |pid, parent, open| Process {
             pid,
             parent: Some(parent),
+            is_titled: false,
             open,
         };
         let pids = |all: &[Process]| daemons(all).iter().map(|one| one.pid).collect::<Vec<_>>();
@@ -241,6 +254,11 @@ mod tests {
         );
         let hidden = process(10, 1, None);
         assert_eq!(pids(&[hidden.clone(), process(20, 10, None)]), [10]);
+        let titled = Process {
+            is_titled: true,
+            ..hidden
+        };
+        assert_eq!(pids(&[titled]), [0; 0], "left behind, and hidden");
         assert_eq!(pids(&[process(5, 1, open(None, false)), daemon]), [10, 5]);
     }
 }
