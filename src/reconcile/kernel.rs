@@ -16,11 +16,14 @@ pub(super) enum Listener {
     Unix(String),
 }
 
+/// The inodes of the sockets at each address.
+type Inodes = HashMap<Listener, Vec<String>>;
+
 /// All that listen, and those of systemd among them.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     /// The inodes of each: two may listen at one address (`SO_REUSEPORT`, and of UDP `SO_REUSEADDR`).
-    all: HashMap<Listener, Vec<String>>,
+    all: Inodes,
     /// The inodes of TCP connections, and of UDP sockets that hear a single peer.
     connections: HashSet<String>,
     /// The inodes of systemd's descriptors; none where they are hidden.
@@ -290,8 +293,8 @@ fn inodes_of(directory: &std::path::Path) -> io::Result<Option<HashSet<String>>>
 }
 
 /// All sockets that listen, by the kernel's lists, and the inodes of connections.
-fn listening() -> io::Result<(HashMap<Listener, Vec<String>>, HashSet<String>)> {
-    let mut all: HashMap<Listener, Vec<String>> = HashMap::new();
+fn listening() -> io::Result<(Inodes, HashSet<String>)> {
+    let mut all = Inodes::new();
     let mut connections = HashSet::new();
     for (file, kind) in [
         ("tcp", Listener::Stream as fn(SocketAddr) -> Listener),
