@@ -24,7 +24,7 @@ const INTERNAL: &str = "service echo\n{\n\tid = inner\n\ttype = INTERNAL UNLISTE
 /// Has another process bind the datagram service's port for a moment, and lists the services.
 const SHARED: &str = "perl -e 'use Socket; socket(S, PF_INET, SOCK_DGRAM, 0); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); \
                       bind(S, sockaddr_in(7304, INADDR_ANY)) or die; $| = 1; print \"bound\\n\"; sleep 30' >/tmp/bound & \
-                      until grep -q bound /tmp/bound; do sleep 0.05; done; xinetdctl list; kill $!";
+                      for i in $(seq 100); do grep -q bound /tmp/bound && break; sleep 0.05; done; xinetdctl list; kill $!";
 
 const CAT: &str = "\tprotocol = tcp\n\tuser = nobody\n\tserver = /bin/cat\n\tcps = 0 0";
 
