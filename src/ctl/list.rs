@@ -11,9 +11,9 @@ use super::layout::{fold, head, tail, width};
 use super::listening::{Listening, enabled_unit, served_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
+use super::real;
 use crate::config::Dropped;
 use crate::problem::printable;
-use crate::reconcile::Real;
 use crate::service::{
     Bind, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
 };
@@ -86,10 +86,7 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         if let Some(problem) = machine.unstarted() {
             writeln!(out, "\n{}", problem.render(None))?;
         }
-        let real = Real::look().filter(|_| view.root.is_none());
-        if let Some(real) = real.map(|real| real.problem(&machine.configuration.services)) {
-            writeln!(out, "\n{}", real.render(None))?;
-        }
+        real::print(&machine, view.root.is_none(), out)?;
     }
     // Below the list, where it is seen.
     out.flush()?;

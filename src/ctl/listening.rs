@@ -91,6 +91,7 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
             Trouble::Taken { .. } | Trouble::Closed | Trouble::Failed { .. } => {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }
+            Trouble::Shared { .. } => (Severity::Warning, "stop one of the two"),
             Trouble::TurnedAway { .. } => (
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",
@@ -110,13 +111,26 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
         };
         Some(Problem {
             severity,
-            code: "not-listening",
+            code: match trouble {
+                Trouble::Shared { .. } => "port-shared",
+                _ => "not-listening",
+            },
             place: service.place.clone(),
             message: format!("{} is down: {trouble}", service.id.to_text()),
             help: help.to_owned(),
         })
     };
     services.iter().filter_map(problem).collect()
+}
+
+/// The path of a service's server, where none is there: systemd does not start the socket then.
+pub(super) fn missing_server(service: &Service) -> Option<String> {
+    let Serving::Program(program) = &service.serving else {
+        return None;
+    };
+    // Another user than root may be unable to tell.
+    let is_missing = is_executable(program.path.as_path()) == Some(false);
+    is_missing.then(|| program.path.to_text())
 }
 
 /// Names the servers that are not there, as systemd does not start the sockets of such services, and those
@@ -132,20 +146,18 @@ pub(super) fn missing_servers(
         let Serving::Program(program) = &service.serving else {
             return None;
         };
-        let path = program.path.to_text();
-        // Another user than root may be unable to tell.
-        let (code, message, help) = match is_executable(program.path.as_path()) {
-            Some(false) => (
+        let (code, message, help) = match missing_server(service) {
+            Some(path) => (
                 "server-missing",
                 format!("{path} is not there, or not executable: the service does not listen"),
                 "install it, and then run `xinetdctl reload`",
             ),
-            Some(true) | None => {
+            None => {
                 let credentials = service.credentials.as_ref()?;
                 let why = hindrance(program.path.as_path(), credentials, databases)?;
                 (
                     "server-unexecutable",
-                    format!("{path} {why}: each client is reset"),
+                    format!("{} {why}: each client is reset", program.path.to_text()),
                     "the next client finds it mended",
                 )
             }

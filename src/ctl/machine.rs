@@ -40,9 +40,14 @@ impl Reading {
     pub(super) fn of(tree: &dyn FileTree, main: Option<&Path>, databases: &Databases) -> Self {
         let startup = Startup::read(tree);
         let own = startup.roots();
+        // Beside an inetd.conf the first file may be missing, but not one that was asked for.
+        let is_absent = |main: &Path| {
+            let read = tree.read(main);
+            read.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
         let roots = Roots {
             main: main.unwrap_or(own.main),
-            ..own
+            inetd: own.inetd.filter(|_| !main.is_some_and(is_absent)),
         };
         let configuration = config::load(tree, roots, databases);
         let surroundings = Surroundings::read(tree, SpecDirectory::usual(), startup);
@@ -59,6 +64,7 @@ impl Reading {
 /// The configuration of a machine, and its translation.
 #[derive(Debug)]
 pub(super) struct Machine {
+    pub(super) startup: Startup,
     pub(super) configuration: Configuration,
     /// One for each service of the configuration, in its order.
     pub(super) translated: Vec<TranslatedService>,
@@ -99,6 +105,7 @@ impl Machine {
         }
         Ok(Self {
             boot: reading.boot,
+            startup: reading.startup,
             configuration: reading.configuration,
             translated: reading.translation.services,
         })

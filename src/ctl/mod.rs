@@ -25,6 +25,7 @@ mod metrics;
 mod migrate;
 mod output;
 mod pauses;
+mod real;
 mod reload;
 mod reload_words;
 mod reopen;

@@ -11,6 +11,7 @@ use super::layout::{fold, head, width};
 use super::listening::Listening;
 use super::machine::not_running;
 use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
+use super::real;
 use super::time::span;
 use crate::bus::client::{self, Failed, ServiceRow, SessionInfo, Sessions};
 use crate::problem::printable;
@@ -84,6 +85,7 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
             false => {
                 print(&rows, &listening, out)?;
                 print_troubles(&rows, &listening, out)?;
+                real::print_here(out)?;
             }
         }
         return Ok(0);

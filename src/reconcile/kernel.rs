@@ -16,11 +16,16 @@ pub(super) enum Listener {
     Unix(String),
 }
 
+/// The inodes of the sockets at each address.
+type Inodes = HashMap<Listener, Vec<String>>;
+
 /// All that listen, and those of systemd among them.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
-    /// The inodes of each: two may listen at one address (`SO_REUSEPORT`).
-    all: HashMap<Listener, Vec<String>>,
+    /// The inodes of each: two may listen at one address (`SO_REUSEPORT`, and of UDP `SO_REUSEADDR`).
+    all: Inodes,
+    /// The inodes of TCP connections, and of UDP sockets that hear a single peer.
+    connections: HashSet<String>,
     /// The inodes of systemd's descriptors; none where they are hidden.
     systemd: Option<HashSet<String>>,
 }
@@ -51,11 +56,14 @@ impl Sockets {
     /// # Errors
     /// If the kernel does not tell what listens.
     pub(super) fn look() -> io::Result<Self> {
+        // Before the others: a socket that is opened in between is missing in both, and one that
+        // is closed in between is in the first alone.
+        let systemd = inodes("/proc/1/fd")?;
+        let (all, connections) = listening()?;
         Ok(Self {
-            // Before the others: a socket that is opened in between is missing in both, and one that
-            // is closed in between is in the first alone.
-            systemd: inodes("/proc/1/fd")?,
-            all: listening()?,
+            all,
+            connections,
+            systemd,
         })
     }
 
@@ -82,17 +90,47 @@ impl Sockets {
         Some((found, holders(inodes)))
     }
 
-    /// The ports that these processes have; none where their descriptors are hidden.
-    pub(super) fn ports_of(&self, processes: &[i32]) -> Option<BTreeSet<Endpoint>> {
-        let mut own = HashSet::new();
-        for pid in processes {
-            match inodes(&format!("/proc/{pid}/fd")) {
-                Ok(Some(more)) => own.extend(more),
-                Ok(None) => return None,
-                // It has ended meanwhile.
-                Err(_) => {}
-            }
-        }
+    /// The UDP sockets of systemd that do not have their port for themselves, each with the processes that have
+    /// the other ones; none where the descriptors of systemd are hidden.
+    pub(super) fn shared(&self) -> HashMap<&Listener, Vec<Holder>> {
+        let foreign = self.foreign();
+        let with_holders = |(ours, inodes): (_, Vec<&String>)| {
+            let inodes: Vec<String> = inodes.into_iter().cloned().collect();
+            (ours, holders(&inodes))
+        };
+        foreign.into_iter().map(with_holders).collect()
+    }
+
+    /// The same with the inodes of the other sockets: each is bound although systemd's is, as both have
+    /// `SO_REUSEADDR` (socket(7)).
+    fn foreign(&self) -> HashMap<&Listener, Vec<&String>> {
+        let Some(own) = &self.systemd else {
+            return HashMap::new();
+        };
+        let is_datagram =
+            |(there, _): &(&Listener, &Vec<String>)| matches!(there, Listener::Datagram(_));
+        let datagram: Vec<_> = self.all.iter().filter(is_datagram).collect();
+        let is_own = |inodes: &[String]| inodes.iter().any(|inode| own.contains(inode));
+        let ours = datagram.iter().filter(|(_, inodes)| is_own(inodes));
+        let others = |ours: &Listener| -> Vec<&String> {
+            let there = datagram.iter().filter(|(there, _)| clash(ours, there));
+            let inodes = there.flat_map(|(_, inodes)| inodes.iter());
+            inodes
+                .filter(|inode| !own.contains(*inode) && !self.connections.contains(*inode))
+                .collect()
+        };
+        ours.map(|(ours, _)| (*ours, others(ours)))
+            .filter(|(_, others)| !others.is_empty())
+            .collect()
+    }
+
+    /// The sockets that a process has; none where its descriptors are hidden.
+    pub(super) fn of_process(&self, pid: i32) -> Option<Open> {
+        let own = match inodes(&format!("/proc/{pid}/fd")) {
+            Ok(own) => own?,
+            // It has ended meanwhile.
+            Err(_) => HashSet::new(),
+        };
         let has = |(_, inodes): &(&Listener, &Vec<String>)| {
             inodes.iter().any(|inode| own.contains(inode))
         };
@@ -107,8 +145,20 @@ impl Sockets {
             }),
             Listener::Unix(_) => None,
         };
-        Some(self.all.iter().filter(has).filter_map(endpoint).collect())
+        Some(Open {
+            ports: self.all.iter().filter(has).filter_map(endpoint).collect(),
+            is_connected: own.iter().any(|inode| self.connections.contains(inode)),
+        })
     }
+}
+
+/// The sockets of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Open {
+    /// Where it listens.
+    pub(super) ports: BTreeSet<Endpoint>,
+    /// Whether it has a connection.
+    pub(super) is_connected: bool,
 }
 
 #[cfg(test)]
@@ -122,6 +172,7 @@ impl Sockets {
             all: (0..all.len())
                 .map(|number| (all[number].0.clone(), vec![inode(number)]))
                 .collect(),
+            connections: HashSet::new(),
         }
     }
 }
@@ -241,9 +292,10 @@ fn inodes_of(directory: &std::path::Path) -> io::Result<Option<HashSet<String>>>
     Ok(Some(inodes))
 }
 
-/// All sockets that listen, by the kernel's lists.
-fn listening() -> io::Result<HashMap<Listener, Vec<String>>> {
-    let mut all: HashMap<Listener, Vec<String>> = HashMap::new();
+/// All sockets that listen, by the kernel's lists, and the inodes of connections.
+fn listening() -> io::Result<(Inodes, HashSet<String>)> {
+    let mut all = Inodes::new();
+    let mut connections = HashSet::new();
     for (file, kind) in [
         ("tcp", Listener::Stream as fn(SocketAddr) -> Listener),
         ("tcp6", Listener::Stream),
@@ -257,9 +309,13 @@ fn listening() -> io::Result<HashMap<Listener, Vec<String>>> {
         };
         for row in text.lines().filter_map(inet) {
             let listener = kind(row.address);
-            let is_connection = matches!(listener, Listener::Stream(_)) && row.state != LISTEN;
-            if !is_connection {
+            let is_stream = matches!(listener, Listener::Stream(_));
+            let listens = !is_stream || row.state == LISTEN;
+            if listens {
                 all.entry(listener).or_default().push(row.inode.to_owned());
+            }
+            if is_stream && !listens || row.state == ESTABLISHED {
+                connections.insert(row.inode.to_owned());
             }
         }
     }
@@ -271,10 +327,13 @@ fn listening() -> io::Result<HashMap<Listener, Vec<String>>> {
             all.entry(listener).or_default().push(inode.to_owned());
         }
     }
-    Ok(all)
+    Ok((all, connections))
 }
 
-/// TCP_LISTEN (net/tcp_states.h).
+/// TCP_ESTABLISHED (net/tcp_states.h), which a connected UDP socket has too.
+const ESTABLISHED: &str = "01";
+
+/// TCP_LISTEN.
 const LISTEN: &str = "0A";
 
 /// A line of /proc/net/tcp and its like.
@@ -350,6 +409,43 @@ mod tests {
         assert!(sockets.all.contains_key(&six));
         let client = Listener::Stream(client.local_addr().unwrap());
         assert!(!sockets.all.contains_key(&client));
+    }
+
+    #[test]
+    fn a_process_with_connections_alone_is_told_from_one_that_listens() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let sockets = Sockets::look().unwrap();
+        let own = sockets
+            .of_process(i32::try_from(std::process::id()).unwrap())
+            .unwrap();
+        let port = |address: SocketAddr| Endpoint {
+            port: address.port(),
+            is_tcp: true,
+        };
+        assert!(own.is_connected);
+        assert!(own.ports.contains(&port(listener.local_addr().unwrap())));
+        assert!(!own.ports.contains(&port(client.local_addr().unwrap())));
+    }
+
+    #[test]
+    fn a_datagram_port_may_have_two_owners() {
+        let datagram = |address: &str| Listener::parse("Datagram", address).unwrap();
+        let (ours, theirs) = (datagram("[::]:7"), datagram("0.0.0.0:7"));
+        let there = [
+            (ours.clone(), true),
+            (theirs, false),
+            (datagram("[::]:13"), true),
+            (datagram("[::]:19"), false),
+            (stream("[::]:9"), true),
+        ];
+        let mut sockets = Sockets::of(&there, false);
+        let foreign = sockets.foreign();
+        assert_eq!(foreign.keys().collect::<Vec<_>>(), [&&ours]);
+        assert_eq!(foreign[&ours], ["1"]);
+        assert!(Sockets::of(&there, true).foreign().is_empty());
+        sockets.connections.insert("1".to_owned());
+        assert!(sockets.foreign().is_empty(), "it hears a single peer");
     }
 
     #[test]

@@ -5,18 +5,18 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::kernel::Sockets;
+use super::kernel::{Open, Sockets};
 use crate::problem::{Place, Problem, Severity};
 use crate::service::{Protocol, Reach, Service};
-use crate::startup::XINETD;
+use crate::startup::{REAL_CODE, XINETD};
 
 /// How many ports are named one by one.
 const MOST: usize = 12;
 
-/// The processes of real xinetd in this network.
+/// Real xinetd, as it runs in this network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Real {
-    processes: Vec<i32>,
+    daemon: i32,
     options: Vec<String>,
     ports: Option<BTreeSet<Endpoint>>,
 }
@@ -55,7 +55,8 @@ impl fmt::Display for Endpoint {
 }
 
 impl Real {
-    /// Looks for it; none where it does not run.
+    /// Looks for it; none where it does not run. A process that serves a client by itself, as for `echo`, has its
+    /// name and its program too, and outlives it: such a one is not real xinetd.
     pub fn look() -> Option<Self> {
         let own = namespaces("self");
         let processes: Vec<i32> = fs::read_dir("/proc")
@@ -65,31 +66,41 @@ impl Real {
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| is_xinetd(*pid, &own))
             .collect();
-        // The daemon is no child of another one; one whose parent is not known has ended meanwhile.
-        let children: Vec<bool> = processes
-            .iter()
-            .map(|pid| parent(*pid).is_none_or(|parent| processes.contains(&parent)))
-            .collect();
-        let mut ordered: Vec<_> = children.into_iter().zip(processes).collect();
-        ordered.sort_unstable();
-        let processes: Vec<i32> = ordered.into_iter().map(|(_, pid)| pid).collect();
-        let first = processes.first()?;
-        let command_line = fs::read(format!("/proc/{first}/cmdline")).unwrap_or_default();
+        if processes.is_empty() {
+            return None;
+        }
+        let sockets = Sockets::look().ok();
+        let process = |pid: i32| Process {
+            pid,
+            parent: parent(pid),
+            is_titled: command_line(pid).starts_with(TITLE),
+            open: sockets.as_ref().and_then(|sockets| sockets.of_process(pid)),
+        };
+        let all: Vec<Process> = processes.into_iter().map(process).collect();
+        let daemons = daemons(&all);
+        let daemon = daemons.first()?.pid;
+        let mut ports = Some(BTreeSet::new());
+        for process in &daemons {
+            let open = process.open.as_ref();
+            ports = ports.zip(open).map(|(mut all, open)| {
+                all.extend(&open.ports);
+                all
+            });
+        }
+        let command_line = command_line(daemon);
         let words = command_line.split(|&byte| byte == 0).skip(1);
         let words = words.map(|word| String::from_utf8_lossy(word).into_owned());
         let options = words.filter(|word| !word.is_empty()).collect();
-        let sockets = Sockets::look().ok();
-        let ports = sockets.and_then(|sockets| sockets.ports_of(&processes));
         Some(Self {
-            processes,
+            daemon,
             options,
             ports,
         })
     }
 
-    /// Its processes: the daemon first, then those that serve clients by themselves.
-    pub fn processes(&self) -> &[i32] {
-        &self.processes
+    /// Its process.
+    pub fn daemon(&self) -> i32 {
+        self.daemon
     }
 
     /// The options that it was started with.
@@ -104,7 +115,6 @@ impl Real {
 
     /// What there is to say of it to the administrator whose services these are.
     pub fn problem(&self, services: &[Service]) -> Problem {
-        let daemon = self.processes.first().copied().unwrap_or_default();
         let has = match &self.ports {
             None => "which of the ports of these files it has can't be seen".to_owned(),
             Some(ports) => {
@@ -119,18 +129,58 @@ impl Real {
         };
         Problem {
             severity: Severity::Warning,
-            code: "real-xinetd",
+            code: REAL_CODE,
             place: Place {
                 file: Path::new(XINETD).into(),
                 line: 1,
                 column: 1,
                 length: 0,
             },
-            message: format!("real xinetd runs (process {daemon}); {has}"),
+            message: format!("real xinetd runs (process {}); {has}", self.daemon),
             help: "`xinetdctl migrate --dry-run` says what would change, and `xinetdctl migrate` goes over"
                 .to_owned(),
         }
     }
+}
+
+/// A process with the name of xinetd.
+#[derive(Clone, Debug)]
+struct Process {
+    pid: i32,
+    /// None for one that has ended meanwhile.
+    parent: Option<i32>,
+    /// Whether it calls itself one that serves a client.
+    is_titled: bool,
+    /// Its sockets; none where they are hidden.
+    open: Option<Open>,
+}
+
+/// What real xinetd writes over its arguments in a process that serves a client of an internal service.
+const TITLE: &[u8] = b"(xinetd service)";
+
+/// The arguments of a process, a zero byte behind each.
+fn command_line(pid: i32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+}
+
+/// Those of the processes that are daemons, those that listen first: not the ones that a daemon has made to serve a
+/// client, and not the ones that such a daemon has left behind, which have a connection and listen nowhere.
+fn daemons(all: &[Process]) -> Vec<&Process> {
+    let is_daemon = |process: &&Process| {
+        let parent = process.parent;
+        let is_child = parent.is_none_or(|parent| all.iter().any(|one| one.pid == parent));
+        let has_child = all.iter().any(|one| one.parent == Some(process.pid));
+        let is_session = |open: &Open| open.ports.is_empty() && open.is_connected;
+        let is_session = process.is_titled || process.open.as_ref().is_some_and(is_session);
+        !is_child && (has_child || !is_session)
+    };
+    let mut daemons: Vec<&Process> = all.iter().filter(is_daemon).collect();
+    let is_silent = |process: &Process| {
+        let open = process.open.as_ref();
+        open.is_none_or(|open| open.ports.is_empty())
+    };
+    daemons.sort_by_key(|process| (is_silent(process), process.pid));
+    daemons
 }
 
 /// Some of them in words.
@@ -164,4 +214,51 @@ fn parent(pid: i32) -> Option<i32> {
 /// The namespaces of processes and of the network that a process is in.
 fn namespaces(pid: &str) -> [Option<PathBuf>; 2] {
     ["pid", "net"].map(|kind| fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_outlives_real_xinetd_is_not_real_xinetd() {
+        let open = |port: Option<u16>, is_connected| {
+            let ports = port.map(|port| Endpoint { port, is_tcp: true });
+            Some(Open {
+                ports: ports.into_iter().collect(),
+                is_connected,
+            })
+        };
+        let process = |pid, parent, open| Process {
+            pid,
+            parent: Some(parent),
+            is_titled: false,
+            open,
+        };
+        let pids = |all: &[Process]| daemons(all).iter().map(|one| one.pid).collect::<Vec<_>>();
+        let session = process(20, 10, open(None, true));
+        let daemon = process(10, 1, open(Some(7), false));
+        assert_eq!(pids(&[daemon.clone(), session.clone()]), [10]);
+        assert_eq!(
+            pids(&[process(20, 1, open(None, true))]),
+            [0; 0],
+            "left behind"
+        );
+        let idle = process(10, 1, open(None, false));
+        assert_eq!(pids(&[idle]), [10], "without services");
+        let redirecting = process(10, 1, open(None, true));
+        assert_eq!(
+            pids(&[redirecting, session.clone()]),
+            [10],
+            "it has a child"
+        );
+        let hidden = process(10, 1, None);
+        assert_eq!(pids(&[hidden.clone(), process(20, 10, None)]), [10]);
+        let titled = Process {
+            is_titled: true,
+            ..hidden
+        };
+        assert_eq!(pids(&[titled]), [0; 0], "left behind, and hidden");
+        assert_eq!(pids(&[process(5, 1, open(None, false)), daemon]), [10, 5]);
+    }
 }

@@ -207,6 +207,7 @@ fn may_pass(trouble: &Trouble) -> bool {
         | Trouble::Unapplied
         | Trouble::AllStopped
         | Trouble::LeftToReal
+        | Trouble::Shared { .. }
         | Trouble::TurnedAway { .. }
         | Trouble::Unstartable { .. }
         | Trouble::Unexecutable { .. }

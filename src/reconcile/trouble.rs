@@ -1,13 +1,13 @@
 //! Why a socket does not listen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::kernel::{Holder, Seen, Sockets};
+use super::kernel::{Holder, Listener, Seen, Sockets};
 use super::live::{Live, Socket, TARGET, addresses};
 use super::real::Real;
 use super::unserved::unserved;
@@ -58,6 +58,13 @@ pub enum Trouble {
         /// The unit without suffix.
         unit: String,
     },
+    /// It listens, and others are bound to its UDP port too: the kernel lets them, and gives each datagram to one.
+    Shared {
+        /// The address of systemd's socket.
+        address: String,
+        /// Which processes have the others, in words; none where they can't be seen.
+        by: Option<String>,
+    },
     /// It listens, and its helper turns each client away.
     TurnedAway {
         /// What for.
@@ -85,6 +92,7 @@ impl Trouble {
         matches!(
             self,
             Self::TurnedAway { .. }
+                | Self::Shared { .. }
                 | Self::Unstartable { .. }
                 | Self::Unexecutable { .. }
                 | Self::Unregistered
@@ -153,6 +161,15 @@ impl fmt::Display for Trouble {
                     "systemd could not open its socket; `journalctl -u {unit}.socket` says why"
                 )
             }
+            Self::Shared { address, by } => {
+                let by = by
+                    .as_deref()
+                    .unwrap_or("a process that this user can't see");
+                write!(
+                    f,
+                    "{address} is bound by {by} too: one of the two gets no datagrams"
+                )
+            }
             Self::TurnedAway { why } => write!(f, "each client is reset, as {why}"),
             Self::Unstartable { unit, result } => write!(
                 f,
@@ -206,6 +223,35 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
         troubles.entry(unit).or_insert(trouble);
     }
     Ok(troubles)
+}
+
+/// Those of the units whose sockets get datagrams only as far as another process leaves them some.
+pub(super) fn shared(
+    systemd: &Systemd,
+    units: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Trouble>, String> {
+    let sockets = Sockets::look().map_err(|error| format!("/proc/net: {error}"))?;
+    let shared = sockets.shared();
+    if shared.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let loaded = systemd.units()?;
+    let active: Vec<(&str, &Loaded)> = units
+        .iter()
+        .filter_map(|unit| Some((*unit, loaded.get(&format!("{unit}.socket"))?)))
+        .filter(|(_, socket)| socket.active == "active")
+        .collect();
+    let wanted = addresses(systemd, active.iter().map(|(_, socket)| *socket));
+    let told = active.iter().zip(wanted).filter_map(|((unit, _), wanted)| {
+        let mut wanted = wanted.into_iter().flatten();
+        let (address, holders) = wanted.find_map(|one| shared.get_key_value(&one))?;
+        let trouble = Trouble::Shared {
+            address: address.to_string(),
+            by: described(holders),
+        };
+        Some(((*unit).to_owned(), trouble))
+    });
+    Ok(told.collect())
 }
 
 /// Whether a unit is masked by the administrator, for good or until the next boot (systemctl(1)).
@@ -263,7 +309,7 @@ fn of(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble> {
     let why = |unit: &&str| {
         let name = format!("{unit}.socket");
         let trouble = match loaded.get(&name) {
-            Some(socket) => of_one(systemd, &sockets, unit, socket),
+            Some(socket) => of_one(systemd, &loaded, &sockets, unit, socket),
             None if !SpecDirectory::usual().spec(unit).exists() && !is_ejected(unit) => {
                 Trouble::Unapplied
             }
@@ -302,7 +348,13 @@ pub fn is_executable(path: &Path) -> Option<bool> {
     }
 }
 
-fn of_one(systemd: &Systemd, sockets: &Sockets, unit: &str, socket: &Loaded) -> Trouble {
+fn of_one(
+    systemd: &Systemd,
+    loaded: &HashMap<String, Loaded>,
+    sockets: &Sockets,
+    unit: &str,
+    socket: &Loaded,
+) -> Trouble {
     if let Some(unmet) = unmet(systemd, unit, socket) {
         return unmet;
     }
@@ -317,9 +369,30 @@ fn of_one(systemd: &Systemd, sockets: &Sockets, unit: &str, socket: &Loaded) -> 
         Some((address, holders)) => Trouble::Taken {
             address: address.to_string(),
             passes: holders.iter().all(Holder::is_systemd),
-            by: described(&holders),
+            by: match holders.iter().any(Holder::is_systemd) {
+                true => socket_at(systemd, loaded, address).or_else(|| described(&holders)),
+                false => described(&holders),
+            },
         },
     }
+}
+
+/// The socket unit that listens there.
+fn socket_at(
+    systemd: &Systemd,
+    loaded: &HashMap<String, Loaded>,
+    address: &Listener,
+) -> Option<String> {
+    let is_socket =
+        |name: &str, unit: &Loaded| name.ends_with(".socket") && unit.active == "active";
+    let active: Vec<_> = loaded
+        .iter()
+        .filter(|(name, unit)| is_socket(name, unit))
+        .collect();
+    let listen = addresses(systemd, active.iter().map(|(_, unit)| *unit));
+    let mut pairs = active.iter().zip(listen);
+    let found = pairs.find(|(_, listen)| listen.as_ref().is_some_and(|all| all.contains(address)));
+    found.map(|((name, _), _)| (*name).clone())
 }
 
 /// The processes in words.

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::steps::registration;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, shared};
 use crate::bus::systemd::{Loaded, Property, Systemd};
 use crate::status::{TURNED_AWAY, UNEXECUTABLE};
 
@@ -102,6 +102,7 @@ pub fn unserved(
         let unregistered = unregistered.iter();
         let unregistered = unregistered.map(|unit| ((*unit).to_owned(), Trouble::Unregistered));
         let mut troubles: BTreeMap<String, Trouble> = unregistered.collect();
+        troubles.extend(shared(systemd, units)?);
         let of_helpers = helpers.into_iter();
         troubles.extend(of_helpers.filter_map(|(unit, helper)| {
             let trouble = helper.trouble(unit)?;

@@ -27,6 +27,9 @@ pub const MAIN: &str = "/etc/xinetd.conf";
 /// What xinetd reads with `-inetd_compat`.
 pub const INETD: &str = "/etc/inetd.conf";
 
+/// The [code](Problem::code) of what is said of real xinetd.
+pub const REAL_CODE: &str = "real-xinetd";
+
 /// The program of real xinetd.
 pub const XINETD: &str = "/usr/sbin/xinetd";
 
@@ -241,9 +244,11 @@ impl Startup {
         if let Some(link) = &self.real {
             self.problems.push(Problem {
                 severity: Severity::Warning,
-                code: "real-xinetd",
+                code: REAL_CODE,
                 place: start_of(&link.as_path().into()),
-                message: format!("{XINETD} starts at boot and serves these files: the bridge does not"),
+                message: format!(
+                    "{XINETD} starts at boot and serves these files: at boot the bridge leaves them to it"
+                ),
                 help: "`xinetdctl migrate --dry-run` says what would change, and `xinetdctl migrate` goes over"
                     .to_owned(),
             });

@@ -335,3 +335,33 @@ fn list_says_where_services_may_be_missing() {
     let none = tree.run(&["list", "--json"]).ends_with(2);
     assert!(none.err.contains("services may be missing"), "{none:?}");
 }
+
+#[test]
+fn a_file_that_is_asked_for_must_be_there() {
+    let tree = Tree::new();
+    tree.write("etc/default/xinetd", "INETD_COMPAT=Yes\n");
+    tree.write("etc/inetd.conf", "echo stream tcp nowait root internal\n");
+    let check = tree.run(&["check", "/nonexistent/xinetd.conf"]);
+    assert!(
+        check.ends_with(2).out.contains("/nonexistent/xinetd.conf"),
+        "it is named"
+    );
+}
+
+#[test]
+fn a_list_says_that_real_xinetd_starts_at_boot() {
+    let tree = Tree::new();
+    tree.write("usr/sbin/xinetd", "");
+    let unit = "usr/lib/systemd/system/xinetd.service";
+    tree.write(unit, "[Service]\nExecStart=/usr/sbin/xinetd -dontfork\n");
+    let said = |tree: &Tree| {
+        let list = tree.run(&["list"]).ends_with(0).out;
+        list.contains("/usr/sbin/xinetd starts at boot")
+    };
+    assert!(!said(&tree));
+    tree.write(
+        "etc/systemd/system/multi-user.target.wants/xinetd.service",
+        "",
+    );
+    assert!(said(&tree));
+}

@@ -15,6 +15,17 @@ use crate::bed::{contains, entry, equal};
 const FIRST: u16 = 7301;
 const SECOND: u16 = 7302;
 
+/// A stream service of xinetd's own, whose sessions have real xinetd's program and name, and a datagram service.
+const INTERNAL: &str = "service echo\n{\n\tid = inner\n\ttype = INTERNAL UNLISTED\n\tsocket_type = stream\n\twait = no\n\t\
+                        protocol = tcp\n\tuser = nobody\n\tport = 7305\n}\n\
+                        service daytime\n{\n\tid = clock\n\ttype = INTERNAL UNLISTED\n\tsocket_type = dgram\n\twait = yes\n\t\
+                        protocol = udp\n\tuser = nobody\n\tport = 7304\n}\n";
+
+/// Has another process bind the datagram service's port for a moment, and lists the services.
+const SHARED: &str = "perl -e 'use Socket; socket(S, PF_INET, SOCK_DGRAM, 0); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); \
+                      bind(S, sockaddr_in(7304, INADDR_ANY)) or die; $| = 1; print \"bound\\n\"; sleep 30' >/tmp/bound & \
+                      for i in $(seq 100); do grep -q bound /tmp/bound && break; sleep 0.05; done; xinetdctl list; kill $!";
+
 const CAT: &str = "\tprotocol = tcp\n\tuser = nobody\n\tserver = /bin/cat\n\tcps = 0 0";
 
 fn prepare(tree: &Path) -> Result<()> {
@@ -36,6 +47,7 @@ fn prepare(tree: &Path) -> Result<()> {
         ("/etc/xinetd.conf", "includedir /etc/xinetd.d\n".to_owned()),
         ("/etc/xinetd.d/first", entry("first", FIRST, CAT)),
         ("/etc/xinetd.d/second", entry("second", SECOND, CAT)),
+        ("/etc/xinetd.d/internal", INTERNAL.to_owned()),
         (
             "/etc/default/xinetd",
             "XINETD_OPTS=\"-stayalive -limit 100\"\nINETD_COMPAT=No\n".to_owned(),
@@ -104,9 +116,10 @@ pub(crate) fn there_and_back(suite: Suite) -> Result<()> {
 
 fn goes_over(container: &Container) -> Result<()> {
     equal("at boot", state(container)?.as_str(), REAL)?;
-    let named = "it has 7301/tcp, 7302/tcp of these files";
+    let named = "it has 7301/tcp, 7302/tcp, 7304/udp, 7305/tcp of these files";
     for look in [
         "xinetdctl list",
+        "xinetdctl status",
         "xinetdctl check",
         "journalctl -o cat -u xinetd-reconcile",
     ] {
@@ -117,7 +130,11 @@ fn goes_over(container: &Container) -> Result<()> {
         &check,
         "/etc/default/xinetd:1:25: warning: `-limit` has no effect",
     )?;
-    contains(&check, "starts at boot and serves these files")?;
+    for said in [check, container.try_sh("xinetdctl list")?.1] {
+        contains(&said, "starts at boot and serves these files")?;
+    }
+    let back = container.sh("xinetdctl migrate --back")?;
+    contains(&back, "there is nothing to go back from")?;
     // What is new is left to real xinetd as well.
     container.write("/etc/xinetd.d/third", entry("third", 7303, CAT), 0o644)?;
     contains(
@@ -134,6 +151,14 @@ fn goes_over(container: &Container) -> Result<()> {
     contains(&plan, "S15, H3: ")?;
     equal("after a dry run", state(container)?.as_str(), REAL)?;
 
+    // The reason why a port would be lost is named.
+    container.sh("systemctl mask second.socket; systemctl daemon-reload")?;
+    contains(
+        &container.try_sh("xinetdctl migrate")?.1,
+        "7302/tcp: second is masked by",
+    )?;
+    container.sh("systemctl unmask second.socket; systemctl daemon-reload")?;
+
     // A port that can't be opened has everything put back.
     let drop_in = "/etc/systemd/system/second.socket.d/test.conf";
     container.write(drop_in, "[Socket]\nBindToDevice=nosuch0\n", 0o644)?;
@@ -148,12 +173,25 @@ fn goes_over(container: &Container) -> Result<()> {
     container.sh("rm -f /run/xinetd.pid")?;
     let mut session = connect(FIRST)?;
     session.echo(b"before")?;
+    let mut internal = connect(7305)?;
+    internal.echo(b"before")?;
     let (done, said) = under_clients(container, "xinetdctl migrate")?;
     equal(&said, done, true)?;
+    contains(&said, "systemctl stop xinetd.service")?;
     equal("the bridge serves", state(container)?.as_str(), OURS)?;
     connect(FIRST)?.echo(b"the bridge")?;
     connect(SECOND)?.echo(b"the bridge")?;
-    session.echo(b"a session of real xinetd goes on")
+    session.echo(b"a session of real xinetd goes on")?;
+    internal.echo(b"one of an internal service, too")?;
+    // Its process is called xinetd, and is not taken for it.
+    contains(
+        &container.sh("xinetdctl migrate")?,
+        "The bridge serves, now and after each boot",
+    )?;
+    contains(
+        &container.sh(SHARED)?.replace("\n", " "),
+        "7304/udp is bound by perl",
+    )
 }
 
 fn comes_back(container: &Container) -> Result<()> {

@@ -27,8 +27,8 @@ use switch::Switched;
 ///
 /// With --back the services are given to real xinetd again; sessions of the bridge end then.
 ///
-/// Exit status: 0 if it is done or nothing is to be done, 1 if it could not be done, 2 if nothing was changed, as
-/// a port that real xinetd has would not be served.
+/// Exit status: 0 if it is done or nothing is to be done, 1 if it could not be done, or real xinetd lacks ports after
+/// --back, 2 if nothing was changed, as a port that real xinetd has would not be served.
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {
     /// Return to real xinetd.
@@ -55,11 +55,12 @@ pub(super) fn run(arguments: &MigrateArgs, out: &mut Output<'_>) -> Done {
 
 fn over(arguments: &MigrateArgs, survey: &Survey, reading: &Reading, out: &mut Output<'_>) -> Done {
     if !survey.has_real() {
-        writeln!(
-            out,
-            "Real xinetd neither runs nor starts at boot: there is nothing to go over from.\n\
-             `systemctl start xinetd.target` starts the services, and each boot does."
-        )?;
+        let next = match switch::is_target_active() {
+            Ok(true) => "The bridge serves, now and after each boot.",
+            _ => "`systemctl start xinetd.target` starts the services, and each boot does.",
+        };
+        let none = "Real xinetd neither runs nor starts at boot: there is nothing to go over from.";
+        writeln!(out, "{none}\n{next}")?;
         return Ok(0);
     }
     survey.print(out)?;
@@ -78,14 +79,10 @@ fn over(arguments: &MigrateArgs, survey: &Survey, reading: &Reading, out: &mut O
             return Ok(2);
         }
     }
+    print_steps(arguments, &switch::over_steps(survey), out)?;
     if arguments.dry_run {
-        writeln!(out, "{}", out.paint(HEAD, "What would be done"))?;
-        for step in switch::over_steps(survey) {
-            writeln!(out, "  {step}")?;
-        }
         return Ok(0);
     }
-    out.flush()?;
     finish(&switch::over(survey).map_err(Failure::undone)?, out)
 }
 
@@ -94,62 +91,81 @@ fn back(arguments: &MigrateArgs, survey: &Survey, out: &mut Output<'_>) -> Done 
         let message = "real xinetd is not installed: install its package before you go back to it";
         return Err(Failure::undone(message));
     }
-    survey.print_ours(out)?;
-    if arguments.dry_run {
-        writeln!(out, "{}", out.paint(HEAD, "What would be done"))?;
-        for step in switch::back_steps(survey) {
-            writeln!(out, "  {step}")?;
-        }
+    let is_there = switch::is_back(survey).map_err(Failure::undone)?;
+    if is_there && survey.link().is_some() {
+        writeln!(
+            out,
+            "Real xinetd serves, now and after each boot: there is nothing to go back from."
+        )?;
         return Ok(0);
     }
-    out.flush()?;
-    finish(&switch::back(survey).map_err(Failure::undone)?, out)
+    if !is_there {
+        survey.print_ours(out)?;
+    }
+    print_steps(arguments, &switch::back_steps(survey, is_there), out)?;
+    if arguments.dry_run {
+        return Ok(0);
+    }
+    finish(
+        &switch::back(survey, is_there).map_err(Failure::undone)?,
+        out,
+    )
+}
+
+/// Prints what is done, before it is, or what would be done.
+fn print_steps(
+    arguments: &MigrateArgs,
+    steps: &[String],
+    out: &mut Output<'_>,
+) -> std::io::Result<()> {
+    let title = match arguments.dry_run {
+        true => "What would be done",
+        false => "What is done",
+    };
+    writeln!(out, "{}", out.paint(HEAD, title))?;
+    for step in steps {
+        writeln!(out, "  {step}")?;
+    }
+    out.flush()
 }
 
 /// Says how a switch ended.
 fn finish(switched: &Switched, out: &mut Output<'_>) -> Done {
-    let (style, head, text) = match switched {
-        Switched::Over { silent } if silent.is_empty() => (
-            GOOD,
-            "Done",
-            "the bridge serves, now and after each boot; `xinetdctl migrate --back` returns. Real xinetd's \
-             package can be removed when nothing is missed"
-                .to_owned(),
-        ),
-        Switched::Over { silent } => (
-            BAD,
-            "Done, but",
-            format!(
-                "some services do not listen, as they did not before: {}",
-                silent.join("; ")
-            ),
-        ),
-        Switched::Back { missing } if missing.is_empty() => (
-            GOOD,
-            "Done",
-            "real xinetd serves, now and after each boot; `xinetdctl migrate` goes over again".to_owned(),
-        ),
+    match switched {
+        Switched::Over { silent } => {
+            let text = "the bridge serves, now and after each boot; `xinetdctl migrate --back` returns. Real xinetd's \
+                 package can be removed when nothing is missed";
+            paragraph(out, &out.paint(GOOD, "Done"), text)?;
+            if !silent.is_empty() {
+                paragraph(
+                    out,
+                    &out.paint(BAD, "Still to be looked at"),
+                    &silent.join("; "),
+                )?;
+            }
+            Ok(0)
+        }
+        Switched::Back { missing } if missing.is_empty() => {
+            let text =
+                "real xinetd serves, now and after each boot; `xinetdctl migrate` goes over again";
+            paragraph(out, &out.paint(GOOD, "Done"), text)?;
+            Ok(0)
+        }
         Switched::Back { missing } => {
             let missing: Vec<&Endpoint> = missing.iter().collect();
-            let ports = crate::reconcile::listed(&missing);
-            (
-                BAD,
-                "Done, but",
-                format!(
-                    "real xinetd does not have {ports}, which the bridge had; its log says why, and \
-                     `xinetdctl migrate` goes over again"
-                ),
-            )
+            let text = format!(
+                "real xinetd does not have {}, which the bridge had; its log says why, and `xinetdctl migrate` \
+                 goes over again",
+                crate::reconcile::listed(&missing)
+            );
+            paragraph(out, &out.paint(BAD, "Done, but"), &text)?;
+            Ok(1)
         }
-        Switched::Undone { why, undo } => (BAD, "Not done", format!("{why}; {undo}")),
-    };
-    paragraph(out, &out.paint(style, head), &text)?;
-    let is_done = match switched {
-        Switched::Over { silent } => silent.is_empty(),
-        Switched::Back { missing } => missing.is_empty(),
-        Switched::Undone { .. } => false,
-    };
-    Ok(u8::from(!is_done))
+        Switched::Undone { why, undo } => {
+            paragraph(out, &out.paint(BAD, "Not done"), &format!("{why}; {undo}"))?;
+            Ok(1)
+        }
+    }
 }
 
 /// A heading and text that belongs to it, in lines that fit.

@@ -1,18 +1,20 @@
 //! What real xinetd has, and what the bridge has or will have.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::paragraph;
 use crate::ctl::check::{Check, Counts};
+use crate::ctl::listening;
 use crate::ctl::machine::Reading;
 use crate::ctl::output::{HEAD, Output};
 use crate::problem::printable;
 use crate::reconcile::{Endpoint, Real, listed};
 use crate::service::Reach;
 use crate::startup::{INETD, XINETD};
-use crate::translate::Standing;
+use crate::translate::{Native, Standing};
 
 /// Both sides.
 #[derive(Debug)]
@@ -22,6 +24,12 @@ pub(super) struct Survey {
     link: Option<PathBuf>,
     /// The services that are switched on and can be served: their ports and units without suffix.
     ours: BTreeMap<Endpoint, String>,
+    /// The servers that are not there, by the ports of their services.
+    serverless: BTreeMap<Endpoint, String>,
+    /// Why the others are not, by their ports.
+    unserved: BTreeMap<Endpoint, String>,
+    /// What a purge of real xinetd's package takes away of what is served.
+    purged: Vec<Purged>,
     /// How many of them are RPC services, whose ports xinetd leaves to the kernel.
     rpc: usize,
     /// All units without suffix of services that are switched on.
@@ -39,27 +47,45 @@ impl Survey {
             real: Real::look(),
             link: reading.startup.real().map(Path::to_owned),
             ours: BTreeMap::new(),
+            serverless: BTreeMap::new(),
+            unserved: BTreeMap::new(),
+            purged: Vec::new(),
             rpc: 0,
             units: BTreeSet::new(),
             inetd: reading.startup.roots().inetd.map(Path::to_owned),
             main: reading.startup.roots().main.to_owned(),
         };
         let services = reading.configuration.services.iter();
+        let mut served = Vec::new();
         for (service, translated) in services.zip(&reading.translation.services) {
+            let endpoint = Endpoint::of(service);
+            let standing = &translated.report.standing;
             let Standing::Served {
                 unit,
                 enabled: true,
                 ..
-            } = &translated.report.standing
+            } = standing
             else {
+                let why = endpoint.zip(why_not(&service.id.to_text(), standing));
+                this.unserved.extend(why);
                 continue;
             };
+            served.push((&*service.place.file, service.id.to_text()));
+            this.serverless
+                .extend(endpoint.zip(listening::missing_server(service)));
             this.units.insert(unit.clone());
             this.rpc += usize::from(matches!(service.reach, Reach::Rpc(..)));
-            if let Some(endpoint) = Endpoint::of(service) {
+            if let Some(endpoint) = endpoint {
                 this.ours.insert(endpoint, unit.clone());
             }
         }
+        // Another one of its name may be served there.
+        this.unserved
+            .retain(|endpoint, _| !this.ours.contains_key(endpoint));
+        let of_package = fs::read_to_string(CONFFILES).unwrap_or_default();
+        let asks_for_inetd = reading.startup.options().inetd().is_none();
+        let inetd = this.inetd.as_deref().filter(|_| asks_for_inetd);
+        this.purged = purged(&of_package, &served, inetd);
         this
     }
 
@@ -78,9 +104,9 @@ impl Survey {
         self.link.as_deref()
     }
 
-    /// Its processes; the daemon is the first.
-    pub(super) fn processes(&self) -> &[i32] {
-        self.real.as_ref().map_or(&[], Real::processes)
+    /// Its process, if it runs.
+    pub(super) fn daemon(&self) -> Option<i32> {
+        self.real.as_ref().map(Real::daemon)
     }
 
     /// The units without suffix of all services that are switched on.
@@ -113,11 +139,21 @@ impl Survey {
             Some(ports) => {
                 let lost = lost(ports, &ours, self.rpc);
                 let lost: Vec<&Endpoint> = lost.iter().collect();
+                let why = lost.iter().filter_map(|lost| {
+                    let why = self.unserved.get(lost)?;
+                    Some(format!("{lost}: {why}"))
+                });
+                let why: Vec<String> = why.collect();
+                let why = match (why.as_slice(), why.len() == lost.len()) {
+                    ([], _) => ", for what is said above".to_owned(),
+                    (why, true) => format!(". {}", why.join("; ")),
+                    (why, false) => {
+                        format!(". {}; the rest for what is said above", why.join("; "))
+                    }
+                };
                 (!lost.is_empty()).then(|| {
-                    format!(
-                        "real xinetd has {}, and the bridge would not, for what is said above",
-                        listed(&lost)
-                    )
+                    let lost = listed(&lost);
+                    format!("real xinetd has {lost}, and the bridge would not{why}")
                 })
             }
             None => (Counts::of(checks).errors > 0).then(|| {
@@ -133,9 +169,8 @@ impl Survey {
         match &self.real {
             None => writeln!(out, "  does not run")?,
             Some(real) => {
-                let daemon = real.processes().first().copied().unwrap_or_default();
                 let options = printable(&real.options().join(" "));
-                writeln!(out, "  process {daemon}, options: {options}")?;
+                writeln!(out, "  process {}, options: {options}", real.daemon())?;
             }
         }
         match &self.link {
@@ -150,9 +185,32 @@ impl Survey {
                 Some(ports) if ports.contains(endpoint) => ", as real xinetd does now",
                 Some(_) => ", which real xinetd does not have now",
             };
-            let endpoint = endpoint.to_string();
-            writeln!(out, "  {endpoint:10} {unit}.socket will serve it{now}")?;
+            let name = endpoint.to_string();
+            let text = match self.serverless.get(endpoint) {
+                None => format!("{unit}.socket will serve it{now}"),
+                Some(server) => {
+                    format!("{unit}.socket waits until there is {}", printable(server))
+                }
+            };
+            writeln!(out, "  {name:10} {text}")?;
         }
+        writeln!(out)?;
+        self.print_purged(out)
+    }
+
+    /// Prints what a purge of real xinetd's package takes away.
+    fn print_purged(&self, out: &mut Output<'_>) -> io::Result<()> {
+        if self.purged.is_empty() {
+            return Ok(());
+        }
+        let files = self.purged.iter();
+        let files = files.map(|one| format!("{} ({})", one.file.display(), one.serves.join(", ")));
+        let files = files.collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "`apt purge xinetd` removes these files, and with them what they have served: {files}. \
+             `apt remove xinetd` keeps them; copy them before a purge, and put them back after it"
+        );
+        paragraph(out, &out.paint(HEAD, "Files of its package"), &text)?;
         writeln!(out)
     }
 
@@ -213,6 +271,60 @@ impl Survey {
     }
 }
 
+/// The configuration files of Debian's package (dpkg(1)).
+const CONFFILES: &str = "/var/lib/dpkg/info/xinetd.conffiles";
+
+/// Where Debian's package has the options of xinetd.
+const DEFAULT: &str = "/etc/default/xinetd";
+
+/// A file that a purge takes away.
+#[derive(Debug, PartialEq, Eq)]
+struct Purged {
+    file: PathBuf,
+    /// The ids of the services in it, or the inetd.conf that it has served.
+    serves: Vec<String>,
+}
+
+/// Those of the package's configuration files, a line each, that have served services, of which these are the files and
+/// ids, or that ask for this inetd.conf.
+fn purged(conffiles: &str, served: &[(&Path, String)], inetd: Option<&Path>) -> Vec<Purged> {
+    // A word may stand before the path.
+    let files = conffiles
+        .lines()
+        .filter_map(|line| line.split_whitespace().last());
+    let purged = files.map(|file| {
+        let ids = served.iter().filter(|(of, _)| *of == Path::new(file));
+        let ids = ids.map(|(_, id)| id.clone());
+        let inetd = inetd.filter(|_| file == DEFAULT);
+        Purged {
+            file: file.into(),
+            serves: ids
+                .chain(inetd.map(|path| path.display().to_string()))
+                .collect(),
+        }
+    });
+    purged.filter(|one| !one.serves.is_empty()).collect()
+}
+
+/// Why a service has no socket that is started, in words.
+fn why_not(id: &str, standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Served { enabled: true, .. } => None,
+        Standing::Served { .. } => Some(format!("{id} is switched off in the files")),
+        Standing::Native { path, native, .. } => Some(match native {
+            Native::Mask => format!(
+                "{id} is masked by {}, and `systemctl unmask` ends that",
+                path.display()
+            ),
+            _ => format!("{id} is left to {}", path.display()),
+        }),
+        Standing::NotServed(obstacles) => {
+            let reasons = obstacles.iter().map(|one| one.reason.to_string());
+            Some(format!("{id}: {}", reasons.collect::<Vec<_>>().join(", ")))
+        }
+    }
+}
+
 /// The ports of real xinetd that no service of ours will have; as many as there are RPC services may be theirs.
 fn lost(ports: &BTreeSet<Endpoint>, ours: &BTreeSet<Endpoint>, rpc: usize) -> Vec<Endpoint> {
     let lost: Vec<_> = ports.difference(ours).copied().collect();
@@ -225,6 +337,39 @@ fn lost(ports: &BTreeSet<Endpoint>, ours: &BTreeSet<Endpoint>, rpc: usize) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_purge_takes_away_what_the_package_brought() {
+        let conffiles = "/etc/default/xinetd\n/etc/xinetd.d/echo\n/etc/xinetd.d/time\n";
+        let echo = Path::new("/etc/xinetd.d/echo");
+        let served = [
+            (echo, "echo-stream".to_owned()),
+            (Path::new("/etc/xinetd.d/own"), "own".to_owned()),
+        ];
+        let of = |file: &Path, what: &str| Purged {
+            file: file.into(),
+            serves: vec![what.to_owned()],
+        };
+        let echo = of(echo, "echo-stream");
+        assert_eq!(purged(conffiles, &served, None), [echo]);
+        let inetd = of(Path::new(DEFAULT), INETD);
+        assert_eq!(purged(conffiles, &[], Some(Path::new(INETD))), [inetd]);
+        assert_eq!(purged("", &served, Some(Path::new(INETD))), []);
+    }
+
+    #[test]
+    fn a_masked_socket_is_named_as_the_reason() {
+        let masked = Standing::Native {
+            unit: "echo".to_owned(),
+            path: "/etc/systemd/system/echo.socket".into(),
+            native: Native::Mask,
+        };
+        let why = why_not("echo", &masked).unwrap();
+        assert!(
+            why.contains("masked by /etc/systemd/system/echo.socket"),
+            "{why}"
+        );
+    }
 
     #[test]
     fn ports_without_a_service_are_lost_unless_they_may_be_of_rpc() {

@@ -48,7 +48,8 @@ const BETWEEN: Duration = Duration::from_millis(50);
 pub(super) enum Switched {
     /// The bridge serves.
     Over {
-        /// What does not listen, with the reason; real xinetd did not have it either.
+        /// What does not listen, or has its port not for itself, with the reason; the first kind real xinetd
+        /// did not have either.
         silent: Vec<String>,
     },
     /// Real xinetd serves.
@@ -70,16 +71,15 @@ pub(super) fn over_steps(survey: &Survey) -> Vec<String> {
     let disable = survey
         .link()
         .map(|_| format!("systemctl disable {REAL}; systemctl daemon-reload"));
-    let stop = match survey.processes().is_empty() {
-        true => None,
-        false => Some(format!("systemctl stop {REAL}   (its sessions go on)")),
-    };
+    let stop = survey
+        .daemon()
+        .map(|_| format!("systemctl stop {REAL}   (its sessions go on)"));
     let start = format!("systemctl start {TARGET}");
     disable.into_iter().chain(stop).chain([start]).collect()
 }
 
-/// What [`back`] does, in words.
-pub(super) fn back_steps(survey: &Survey) -> Vec<String> {
+/// What [`back`] does, in words; `is_there` is whether real xinetd serves already.
+pub(super) fn back_steps(survey: &Survey, is_there: bool) -> Vec<String> {
     let enable = match survey.link() {
         Some(_) => None,
         None => Some(format!("systemctl enable {REAL}; systemctl daemon-reload")),
@@ -88,7 +88,27 @@ pub(super) fn back_steps(survey: &Survey) -> Vec<String> {
         format!("systemctl stop {TARGET}   (its sessions end)"),
         format!("systemctl start {REAL}"),
     ];
+    let others = others.into_iter().filter(|_| !is_there);
     enable.into_iter().chain(others).collect()
+}
+
+/// Whether xinetd.target is active.
+///
+/// # Errors
+/// In words, if systemd does not tell.
+pub(super) fn is_target_active() -> Result<bool, String> {
+    let units = Systemd::connect()?.units()?;
+    Ok(units
+        .get(TARGET)
+        .is_some_and(|target| target.active == "active"))
+}
+
+/// Whether real xinetd serves, and the bridge nothing.
+///
+/// # Errors
+/// As [`is_target_active`].
+pub(super) fn is_back(survey: &Survey) -> Result<bool, String> {
+    Ok(survey.daemon().is_some() && !is_target_active()? && listening(survey)?.is_empty())
 }
 
 /// Goes over to the bridge.
@@ -115,7 +135,7 @@ pub(super) fn over(survey: &Survey) -> Result<Switched, String> {
         Ok(silent) => {
             let (lost, others): (Vec<_>, Vec<_>) = silent
                 .into_iter()
-                .partition(|(unit, _)| kept.contains(unit));
+                .partition(|(unit, trouble)| kept.contains(unit) && !is_shared(trouble));
             let lost: Vec<String> = lost.iter().map(in_words).collect();
             let why = (!lost.is_empty())
                 .then(|| format!("what real xinetd had can't be opened: {}", lost.join("; ")));
@@ -137,14 +157,19 @@ pub(super) fn over(survey: &Survey) -> Result<Switched, String> {
     Ok(Switched::Undone { why, undo })
 }
 
-/// Goes back to real xinetd.
+/// Goes back to real xinetd; where that serves already (`is_there`), the boot alone is changed.
 ///
 /// # Errors
 /// In words, if nothing was changed.
-pub(super) fn back(survey: &Survey) -> Result<Switched, String> {
+pub(super) fn back(survey: &Survey, is_there: bool) -> Result<Switched, String> {
     let mut systemd = Systemd::connect()?;
     let had = listening(survey)?;
     boot("enable", true).and_then(|()| settle(&mut systemd))?;
+    if is_there {
+        return Ok(Switched::Back {
+            missing: BTreeSet::new(),
+        });
+    }
     let started = stop_bridge(&mut systemd, survey)
         .and_then(|()| job(&mut systemd, JobVerb::Restart, REAL))
         .and_then(|()| await_real(&had));
@@ -160,6 +185,11 @@ pub(super) fn back(survey: &Survey) -> Result<Switched, String> {
             Ok(Switched::Undone { why, undo })
         }
     }
+}
+
+/// Whether it listens all the same: a datagram server of real xinetd that goes on keeps the socket.
+fn is_shared(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Shared { .. })
 }
 
 fn in_words((unit, trouble): &(String, Trouble)) -> String {
@@ -256,7 +286,7 @@ fn ended(ending: Ending) -> Result<(), String> {
 /// Stops real xinetd, and returns as soon as its daemon has ended: to wait for the init script would keep the
 /// ports closed.
 fn stop_real(systemd: &mut Systemd, survey: &Survey) -> Result<Option<Ending>, String> {
-    let Some(&daemon) = survey.processes().first() else {
+    let Some(daemon) = survey.daemon() else {
         return Ok(None);
     };
     let process = Process::open(daemon).map_err(|error| format!("process {daemon}: {error}"))?;
@@ -299,7 +329,7 @@ fn start_target(
         let silent = troubles(&units)?;
         let again: Vec<_> = silent
             .iter()
-            .filter(|(_, trouble)| !matches!(trouble, Trouble::Unmet { .. }))
+            .filter(|(_, trouble)| !matches!(trouble, Trouble::Unmet { .. }) && !is_shared(trouble))
             .map(|(unit, _)| (JobVerb::Start, format!("{unit}.socket")))
             .collect();
         if again.is_empty() || attempts == ATTEMPTS {

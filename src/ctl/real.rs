@@ -1,0 +1,48 @@
+//! What is said of real xinetd, where it runs or starts at boot.
+
+use std::io::{self, Write};
+
+use super::machine::{Machine, Reading};
+use super::output::Output;
+use crate::config::{Databases, DiskTree};
+use crate::problem::Problem;
+use crate::reconcile::Real;
+use crate::service::Service;
+use crate::startup::{REAL_CODE, Startup};
+
+/// That it starts at boot, by the files.
+fn at_boot(startup: &Startup) -> impl Iterator<Item = Problem> {
+    let problems = startup.problems();
+    problems
+        .filter(|problem| problem.code == REAL_CODE)
+        .cloned()
+}
+
+/// That it runs, on this machine, and what it has of these services.
+fn running(services: &[Service]) -> Option<Problem> {
+    Real::look().map(|real| real.problem(services))
+}
+
+/// Prints both; that it runs, where the services are those of this machine.
+pub(super) fn print(machine: &Machine, is_here: bool, out: &mut Output<'_>) -> io::Result<()> {
+    let running = is_here.then(|| running(&machine.configuration.services));
+    print_all(at_boot(&machine.startup).chain(running.flatten()), out)
+}
+
+/// The same, of this machine, whose files are not read yet.
+pub(super) fn print_here(out: &mut Output<'_>) -> io::Result<()> {
+    let tree = DiskTree::new(None);
+    let startup = Startup::read(&tree);
+    let running = Real::look().and_then(|_| {
+        let reading = Reading::of(&tree, None, &Databases::read(&tree));
+        running(&reading.configuration.services)
+    });
+    print_all(at_boot(&startup).chain(running), out)
+}
+
+fn print_all(problems: impl Iterator<Item = Problem>, out: &mut Output<'_>) -> io::Result<()> {
+    for problem in problems {
+        write!(out, "\n{}", problem.render(None))?;
+    }
+    Ok(())
+}
