@@ -75,6 +75,7 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
             Trouble::Taken { .. } | Trouble::Closed | Trouble::Failed { .. } => {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }
+            Trouble::Stuck => (Severity::Warning, ""),
             Trouble::TurnedAway { .. } => (
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",

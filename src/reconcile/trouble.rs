@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::kernel::{Holder, Seen, Sockets};
-use super::live::{Live, Socket, TARGET, addresses};
+use super::live::{Live, Socket, TARGET, addresses, stuck};
 use super::real::Real;
 use crate::bus::systemd::{Loaded, Property, Systemd};
 use crate::status::TURNED_AWAY;
@@ -46,6 +46,8 @@ pub enum Trouble {
         /// The unit without suffix.
         unit: String,
     },
+    /// It listens, and no helper comes that takes clients.
+    Stuck,
     /// It listens, and its helper turns each client away.
     TurnedAway {
         /// What for.
@@ -94,6 +96,9 @@ impl fmt::Display for Trouble {
                     "systemd could not open its socket; `journalctl -u {unit}.socket` says why"
                 )
             }
+            Self::Stuck => f.write_str(
+                "systemd does not start its helper, so that clients wait; `xinetdctl reload` starts it",
+            ),
             Self::TurnedAway { why } => write!(f, "each client is reset, as {why}"),
         }
     }
@@ -116,6 +121,9 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
         }
     }
     troubles.extend(turned_away(&systemd, units)?);
+    for unit in stuck(&systemd, &systemd.units()?, units) {
+        troubles.entry(unit.to_owned()).or_insert(Trouble::Stuck);
+    }
     Ok(troubles)
 }
 
