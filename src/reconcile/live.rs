@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::time::ClockId;
-
 use super::kernel::{Listener, Seen, Sockets};
 use crate::bus::systemd::{Loaded, Property, Systemd};
 use crate::config::DiskTree;
@@ -71,9 +69,6 @@ const DOUBT: Duration = Duration::from_millis(200);
 /// How long jobs of others are waited for: what they are about to change is not judged.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How late systemd's timers may be: it has one for all units, and rounds.
-const LATE: Duration = Duration::from_secs(1);
-
 /// How often it is looked whether they have ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -131,13 +126,13 @@ impl Live {
         let unmet = unmet(systemd, idle.iter().map(|(_, loaded)| *loaded));
         let unmet = idle.iter().zip(unmet).filter(|(_, unmet)| *unmet);
         let unmet: HashSet<&str> = unmet.map(|((unit, _), _)| *unit).collect();
-        let stuck = stuck(systemd, &loaded, units);
         let state = |unit: &&str| {
             let active = |name: &str| loaded.get(name).map(|loaded| loaded.active.as_str());
-            let service = match active(&format!("{unit}.service")) {
+            let name = format!("{unit}.service");
+            let service = match active(&name) {
                 Some("failed") => Service::Failed,
                 Some("inactive") | None => Service::Off,
-                Some(_) if stuck.contains(unit) => Service::Stuck,
+                Some(_) if loaded.get(&name).is_some_and(is_stuck) => Service::Stuck,
                 Some(_) => Service::On,
             };
             let socket = match (seen.get(unit), active(&format!("{unit}.socket"))) {
@@ -211,50 +206,11 @@ pub(super) fn waits(service: &Loaded) -> bool {
     matches!(service.sub.as_str(), "auto-restart" | "auto-restart-queued")
 }
 
-/// The units whose next helper never comes. systemd starts it by a job, which fails where the socket is
-/// closed and can't be opened; there is no second one, and to the socket, once it is open, the service seems
-/// to be about to start.
-pub(super) fn stuck<'a>(
-    systemd: &Systemd,
-    loaded: &HashMap<String, Loaded>,
-    units: &BTreeSet<&'a str>,
-) -> HashSet<&'a str> {
-    let services = units.iter();
-    let services =
-        services.filter_map(|unit| Some((*unit, loaded.get(&format!("{unit}.service"))?)));
-    let waiting = services.filter(|(_, service)| waits(service) && !service.has_job);
-    // Since systemd 254 the state of its own is the one behind the timer.
-    let (mut stuck, timed): (Vec<_>, Vec<_>) =
-        waiting.partition(|(_, service)| service.sub == "auto-restart-queued");
-    let since: Vec<_> = timed
-        .iter()
-        .map(|(_, service)| unit_property(service, "StateChangeTimestampMonotonic"))
-        .collect();
-    let pauses: Vec<_> = timed
-        .iter()
-        .map(|(_, of)| Property {
-            of,
-            interface: "Service",
-            name: "RestartUSec",
-        })
-        .collect();
-    let since = systemd.properties::<u64>(&since);
-    let pauses = systemd.properties::<u64>(&pauses);
-    let now = ClockId::CLOCK_MONOTONIC.now().map(Duration::from);
-    let is_over = |since: Option<u64>, pause: Option<u64>| {
-        let end = Duration::from_micros(since?.saturating_add(pause?));
-        Some(*now.as_ref().ok()? > end + LATE)
-    };
-    let over = since.into_iter().zip(pauses);
-    let over = over.map(|(since, pause)| is_over(since, pause) == Some(true));
-    stuck.extend(
-        timed
-            .iter()
-            .zip(over)
-            .filter(|(_, over)| *over)
-            .map(|(timed, _)| *timed),
-    );
-    stuck.into_iter().map(|(unit, _)| unit).collect()
+/// Whether the next helper never comes. systemd starts it by a job when its pause is over, and the job fails
+/// where the socket is closed and can't be opened. There is no second one, and to the socket, once it is
+/// open, the service seems to be about to start. Before systemd 254 the service ends instead.
+pub(super) fn is_stuck(service: &Loaded) -> bool {
+    service.sub == "auto-restart-queued" && !service.has_job
 }
 
 /// Whether systemd takes it for one that listens.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::kernel::{Holder, Seen, Sockets};
-use super::live::{Live, Socket, TARGET, addresses, stuck};
+use super::live::{Live, Socket, TARGET, addresses, is_stuck};
 use super::real::Real;
 use crate::bus::systemd::{Loaded, Property, Systemd};
 use crate::status::TURNED_AWAY;
@@ -121,8 +121,11 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
         }
     }
     troubles.extend(turned_away(&systemd, units)?);
-    for unit in stuck(&systemd, &systemd.units()?, units) {
-        troubles.entry(unit.to_owned()).or_insert(Trouble::Stuck);
+    let loaded = systemd.units()?;
+    for unit in units {
+        if loaded.get(&format!("{unit}.service")).is_some_and(is_stuck) {
+            troubles.entry((*unit).to_owned()).or_insert(Trouble::Stuck);
+        }
     }
     Ok(troubles)
 }
