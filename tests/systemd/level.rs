@@ -160,7 +160,8 @@ fn moved(bed: &Bed) -> Result<()> {
         let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
         contains(&unfolded(&said), "systemd does not start its helper")?;
     }
-    bed.container.sh("xinetdctl reload")?;
+    // Other scenarios have files with errors.
+    bed.container.try_sh("xinetdctl reload")?;
     let mut second = served.connect()?;
     second.echo(b"again")?;
     session.echo(b"still there")?;
