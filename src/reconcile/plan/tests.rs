@@ -216,9 +216,13 @@ fn take(live: &mut Live, outcomes: &[Outcome]) {
         let unit = live.get(&action.unit);
         let now = match (action.step, fault) {
             (Step::Stop, None) => STOPPED,
+            // A helper that waits in vain is started with its socket.
             (Step::Rebind | Step::Start, None) => Unit {
                 socket: Socket::On(Seen::Yes),
-                ..unit
+                service: match unit.service {
+                    Service::Stuck => Service::On,
+                    other => other,
+                },
             },
             (Step::Rebind | Step::Start, Some(_)) => Unit {
                 socket: Socket::Failed,
