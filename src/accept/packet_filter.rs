@@ -30,7 +30,20 @@ const QUEUED: [&str; 2] = ["01", "08"];
 /// If the kernel has no such filters, or not for this process.
 pub(super) fn attach(spec: &Spec, listeners: &[TcpListener]) -> Result<(), Unknown> {
     if !is_filtered(spec) {
-        // Another list takes another socket: there is no old filter.
+        // The files may have had lists when the socket was opened; most sockets never had a filter.
+        for listener in listeners
+            .iter()
+            .filter(|_| matches!(spec.task, Task::Wait(_)))
+        {
+            match SockRef::from(listener).detach_filter() {
+                Err(error) if error.raw_os_error() != Some(libc::ENOENT) => {
+                    log::warn!(
+                        "the filter of earlier lists can't be taken off the socket: {error}"
+                    );
+                }
+                _ => {}
+            }
+        }
         return Ok(());
     }
     let attach = |listener: &TcpListener| {

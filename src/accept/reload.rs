@@ -113,8 +113,8 @@ impl Helper {
             && settings.spec.access != self.settings.spec.access
         {
             return Err(
-                "only_from or no_access has changed, which takes another socket where the server accepts \
-                 by itself: systemctl restart the socket"
+                "only_from or no_access has changed, which takes another helper where the server accepts \
+                 by itself: xinetdctl reload"
                     .into(),
             );
         }

@@ -92,6 +92,7 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }
             Trouble::Shared { .. } => (Severity::Warning, "stop one of the two"),
+            Trouble::Stuck => (Severity::Warning, ""),
             Trouble::TurnedAway { .. } => (
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",

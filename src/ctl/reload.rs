@@ -330,6 +330,17 @@ pub(super) fn follow(systemd: &mut Systemd) -> Result<(), Failure> {
     }
 }
 
+/// Waits until xinetd-reconcile is done with a change that a command has made, so that what the administrator
+/// does next is not taken for a part of it. What it could not do is in its journal, and may be about other
+/// services.
+pub(super) fn settle() {
+    if Uid::effective().is_root()
+        && let Ok(mut systemd) = Systemd::connect()
+    {
+        let _ = follow(&mut systemd);
+    }
+}
+
 /// Has xinetd-reconcile look once more, after what was done until now. What came of an earlier run says nothing of
 /// this one, and that a single service does not listen is no failure of it.
 pub(super) fn reconcile(systemd: &mut Systemd) -> Result<(), Failure> {

@@ -37,6 +37,8 @@ pub(super) enum Service {
     Off,
     /// Its last helper has failed.
     Failed,
+    /// The next helper was to be started, and systemd has given that up.
+    Stuck,
     /// A helper runs, or is about to.
     On,
 }
@@ -126,9 +128,11 @@ impl Live {
         let unmet: HashSet<&str> = unmet.map(|((unit, _), _)| *unit).collect();
         let state = |unit: &&str| {
             let active = |name: &str| loaded.get(name).map(|loaded| loaded.active.as_str());
-            let service = match active(&format!("{unit}.service")) {
+            let name = format!("{unit}.service");
+            let service = match active(&name) {
                 Some("failed") => Service::Failed,
                 Some("inactive") | None => Service::Off,
+                Some(_) if loaded.get(&name).is_some_and(is_stuck) => Service::Stuck,
                 Some(_) => Service::On,
             };
             let socket = match (seen.get(unit), active(&format!("{unit}.socket"))) {
@@ -195,6 +199,18 @@ fn at_rest(systemd: &Systemd, units: &BTreeSet<&str>) -> Result<HashMap<String, 
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// Whether systemd waits to start the next helper: by its timer, or by a job.
+pub(super) fn waits(service: &Loaded) -> bool {
+    matches!(service.sub.as_str(), "auto-restart" | "auto-restart-queued")
+}
+
+/// Whether the next helper never comes. systemd starts it by a job when its pause is over, and the job fails
+/// where the socket is closed and can't be opened. There is no second one, and to the socket, once it is
+/// open, the service seems to be about to start. Before systemd 254 the service ends instead.
+pub(super) fn is_stuck(service: &Loaded) -> bool {
+    service.sub == "auto-restart-queued" && !service.has_job
 }
 
 /// Whether systemd takes it for one that listens.

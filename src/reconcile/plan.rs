@@ -28,7 +28,8 @@ pub(super) struct Action {
 pub(super) enum Step {
     /// The socket and the service are stopped; sessions end.
     Stop,
-    /// The socket is closed and opened anew; sessions live on.
+    /// The socket is closed and opened anew; sessions live on. Where the filter alone is another one and a
+    /// server has the socket, it is the helper that makes room.
     Rebind,
     /// The socket is started.
     Start,
@@ -57,6 +58,10 @@ pub(super) enum Why {
     Socket,
     /// systemd has closed it without saying so.
     Closed,
+    /// The lists of the filter on the socket are others now.
+    Lists,
+    /// systemd has given up the start of the next helper without saying so.
+    Stuck,
     /// The helper's unit is another one now.
     Service,
     /// The settings are others now.
@@ -95,6 +100,8 @@ impl fmt::Display for Why {
             Self::Silent => "it did not listen",
             Self::Socket => "its socket has changed",
             Self::Closed => "systemd had closed its socket",
+            Self::Lists => "who may connect has changed",
+            Self::Stuck => "systemd did not start the next helper",
             Self::Service => "how its helper runs has changed",
             Self::Settings => "its settings, or the places of their lines, have changed",
             Self::Idle => "no helper runs: the next one goes by what the files say now",
@@ -174,8 +181,8 @@ enum Was<'a> {
 
 /// What is to be done with units that no service has any more.
 fn gone(live: Unit) -> Option<(Step, Why)> {
-    let is_left = matches!(live.socket, Socket::On(_) | Socket::Failed)
-        || matches!(live.service, Service::On | Service::Failed);
+    let is_left =
+        matches!(live.socket, Socket::On(_) | Socket::Failed) || live.service != Service::Off;
     is_left.then_some((Step::Stop, Why::Gone))
 }
 
@@ -209,6 +216,13 @@ fn of(was: Was<'_>, wanted: &Applied, live: Unit, halt: Option<Halt>) -> Option<
     if seen == Seen::No {
         return Some((Step::Rebind, Why::Closed));
     }
+    if live.service == Service::Stuck {
+        return Some((Step::Respawn, Why::Stuck));
+    }
+    // Before the others, as it brings another helper in any case.
+    if differs(|applied| applied.filter) {
+        return Some((Step::Rebind, Why::Lists));
+    }
     let (step, why) = if differs(|applied| applied.service) {
         (Step::Respawn, Why::Service)
     } else if differs(|applied| applied.spec) {
@@ -217,7 +231,7 @@ fn of(was: Was<'_>, wanted: &Applied, live: Unit, halt: Option<Halt>) -> Option<
         return None;
     };
     Some(match live.service {
-        Service::On => (step, why),
+        Service::On | Service::Stuck => (step, why),
         Service::Off | Service::Failed => (Step::Keep, Why::Idle),
     })
 }

@@ -14,7 +14,7 @@ use super::live::{Live, Socket};
 use super::plan::{Outcome, Step, Why};
 use super::registrations;
 use crate::generated;
-use crate::translate::SpecDirectory;
+use crate::translate::{PACKET_LISTS, SpecDirectory};
 
 /// What is kept of what was done, if it was not more at once.
 const MOST_DONE: usize = 100;
@@ -38,9 +38,12 @@ pub(super) struct Record {
 /// The units of a service, by what tells them from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Applied {
-    /// The section of the socket unit that systemd reads when it starts it.
+    /// The section of the socket unit that systemd reads when it starts it, without the lists.
     #[serde(with = "hexadecimal")]
     pub(super) socket: u64,
+    /// The lists in that section, of which a helper makes the filter on the socket.
+    #[serde(default, with = "hexadecimal")]
+    pub(super) filter: u64,
     /// The section of the service unit.
     #[serde(with = "hexadecimal")]
     pub(super) service: u64,
@@ -107,8 +110,10 @@ impl Record {
             if let Some(words) = registrations::words(&text) {
                 rpc.insert(unit.clone(), words.to_owned());
             }
+            let (lists, socket) = lists_apart(section(&socket, b"[Socket]"));
             let applied = Applied {
-                socket: hash(section(&socket, b"[Socket]")),
+                socket: hash(&socket),
+                filter: hash(&lists),
                 service: hash(section(&read(".service")?, b"[Service]")),
                 spec: hash(&fs::read(specs.spec(&unit))?),
                 enabled: generated::is_enabled(&unit),
@@ -206,6 +211,11 @@ pub(super) fn settle(
         let applied = wanted.get(&action.unit).copied();
         let is_left = |stand| applied.map(|applied| Applied { stand, ..applied });
         let left = match (action.step, action.why) {
+            // The filter may still be the old one.
+            (Step::Rebind, Why::Lists) if has_failed => was(&action.unit).map(|was| Applied {
+                stand: Stand::Down,
+                ..was
+            }),
             (Step::Start | Step::Rebind, _) if has_failed => is_left(Stand::Down),
             (Step::Start | Step::Rebind, _) => is_left(Stand::Up),
             (Step::Stop, Why::Gone) if has_failed => {
@@ -290,6 +300,19 @@ fn section<'a>(unit: &'a [u8], heading: &[u8]) -> &'a [u8] {
     end.map_or(rest, |end| &rest[..end])
 }
 
+/// The lines of a section that are lists, and all others.
+fn lists_apart(section: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let is_list = |line: &&[u8]| {
+        let name = line.split(|byte| *byte == b'=').next();
+        PACKET_LISTS
+            .iter()
+            .any(|list| name == Some(list.as_bytes()))
+    };
+    let lines = section.split_inclusive(|byte| *byte == b'\n');
+    let (lists, others): (Vec<&[u8]>, Vec<&[u8]>) = lines.partition(is_list);
+    (lists.concat(), others.concat())
+}
+
 fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FnvHasher::default();
     hasher.write(bytes);
@@ -318,6 +341,7 @@ mod tests {
     fn a_record_survives_its_way() {
         let applied = Applied {
             socket: u64::MAX,
+            filter: 9,
             service: 0,
             spec: 7,
             enabled: true,
@@ -339,5 +363,8 @@ mod tests {
         let unit = b"[Unit]\nDescription=a\n\n[Socket]\nListenStream=1\n\n[Install]\nx=y\n";
         assert_eq!(section(unit, b"[Socket]"), b"[Socket]\nListenStream=1\n");
         assert_eq!(section(b"[Socket]\nA=1\n", b"[Socket]"), b"[Socket]\nA=1\n");
+        let (lists, others) = lists_apart(b"[Socket]\nX-OnlyFrom=::1\nX-OnlyFromX=2\nA=1");
+        assert_eq!(lists, b"X-OnlyFrom=::1\n");
+        assert_eq!(others, b"[Socket]\nX-OnlyFromX=2\nA=1");
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::farewell;
+use super::live::waits;
 use super::plan::{Action, Fault, Outcome, Step, Why};
 use super::trouble::{self, Trouble};
 use crate::bus::systemd::{Job, JobVerb, Loaded, Systemd};
@@ -36,12 +37,19 @@ pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
     stop(systemd, &units(Step::Stop), &mut faults);
     // All sockets are closed before one is opened: services may have changed places.
     let rebound = units(Step::Rebind);
+    let lists = actions.iter().filter(|action| action.why == Why::Lists);
+    let lists: Vec<&str> = lists.map(|action| action.unit.as_str()).collect();
+    make_room(systemd, &rebound, &mut faults);
+    let loaded = systemd.units().unwrap_or_default();
+    // A server has the socket, and the next helper, which has the sessions to find, makes the filter anew.
+    let (kept, rebound): (Vec<&str>, Vec<&str>) = rebound
+        .into_iter()
+        .partition(|unit| lists.contains(unit) && is_waiting(&loaded, unit));
+    restart(systemd, &kept, &mut faults);
     close(systemd, &rebound, &mut faults);
     let opened = [units(Step::Start), rebound.clone()].concat();
     start(systemd, &opened, &rebound, &mut faults);
-    for unit in units(Step::Respawn) {
-        note(&mut faults, unit, leave(systemd, unit));
-    }
+    replace(systemd, &units(Step::Respawn), &mut faults);
     reload(systemd, &units(Step::Reload), &mut faults);
     let outcome = |action: &Action| Outcome {
         action: action.clone(),
@@ -124,6 +132,13 @@ fn close(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
     if units.is_empty() {
         return;
     }
+    make_room(systemd, units, faults);
+    // What can't be closed is said when it can't be opened.
+    all(systemd, JobVerb::StopAlone, ".socket", units);
+}
+
+/// Has helpers leave, and waits until they have.
+fn make_room(systemd: &Systemd, units: &[&str], faults: &mut Faults) {
     let mut told: Vec<&str> = Vec::new();
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -148,8 +163,6 @@ fn close(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
         }
         thread::sleep(PAUSE);
     }
-    // What can't be closed is said when it can't be opened.
-    all(systemd, JobVerb::StopAlone, ".socket", units);
 }
 
 /// Starts sockets, and tries again where that may help: a helper may be back before its socket is open,
@@ -195,6 +208,12 @@ fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Fa
         troubles.retain(|unit, _| !tried.contains(&unit.as_str()));
         troubles.extend(left);
     }
+    // Where a socket was closed when the pause before the next helper was over, none comes by itself.
+    let loaded = systemd.units().unwrap_or_default();
+    let is_open = |unit: &&str| !troubles.contains_key(*unit);
+    let waiting = units.iter().copied().filter(is_open);
+    let waiting: Vec<&str> = waiting.filter(|unit| is_waiting(&loaded, unit)).collect();
+    restart(systemd, &waiting, faults);
     let silent = troubles.into_iter();
     faults.extend(silent.map(|(unit, trouble)| (unit, Fault::Silent(trouble))));
 }
@@ -206,6 +225,7 @@ fn may_pass(trouble: &Trouble) -> bool {
         Trouble::Unmet { .. }
         | Trouble::Unapplied
         | Trouble::AllStopped
+        | Trouble::Stuck
         | Trouble::LeftToReal
         | Trouble::Shared { .. }
         | Trouble::TurnedAway { .. }
@@ -239,9 +259,31 @@ fn silent(systemd: &Systemd, units: &[&str], closed: &[&str]) -> BTreeMap<String
 
 /// Has helpers take their new specs; what no running helper can take, another one can.
 fn reload(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
-    for (unit, _) in all(systemd, JobVerb::Reload, ".service", units) {
-        let left = leave(systemd, &unit);
-        note(faults, &unit, left);
+    let failed = all(systemd, JobVerb::Reload, ".service", units);
+    let failed: Vec<&str> = failed.keys().map(String::as_str).collect();
+    replace(systemd, &failed, faults);
+}
+
+/// Has other helpers in the place of these; where systemd waits to start one, it comes at once.
+fn replace(systemd: &Systemd, units: &[&str], faults: &mut Faults) {
+    if units.is_empty() {
+        return;
+    }
+    let loaded = systemd.units().unwrap_or_default();
+    let is_waiting = |unit: &&str| is_waiting(&loaded, unit);
+    let (waiting, others): (Vec<&str>, Vec<&str>) = units.iter().copied().partition(is_waiting);
+    restart(systemd, &waiting, faults);
+    for unit in others {
+        note(faults, unit, leave(systemd, unit));
+    }
+}
+
+/// Has systemd start helpers that it waits to start, by the job that it begins itself after the pause:
+/// sessions live on. That a helper is ready is not waited for: clients wait in the backlog.
+fn restart(systemd: &Systemd, units: &[&str], faults: &mut Faults) {
+    for unit in units {
+        let begun = systemd.begin_job(JobVerb::Restart, &service(unit));
+        note(faults, unit, begun);
     }
 }
 
@@ -254,11 +296,13 @@ fn leave(systemd: &Systemd, unit: &str) -> Result<(), String> {
 fn is_running(loaded: &HashMap<String, Loaded>, unit: &str) -> bool {
     let service = loaded.get(&service(unit));
     service.is_some_and(|service| {
-        !matches!(
-            service.sub.as_str(),
-            "dead" | "failed" | "auto-restart" | "auto-restart-queued"
-        )
+        !waits(service) && !matches!(service.sub.as_str(), "dead" | "failed")
     })
+}
+
+/// Whether there are sessions that a next helper is to find.
+fn is_waiting(loaded: &HashMap<String, Loaded>, unit: &str) -> bool {
+    loaded.get(&service(unit)).is_some_and(waits)
 }
 
 fn socket(unit: &str) -> String {

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::kernel::{Holder, Listener, Seen, Sockets};
-use super::live::{Live, Socket, TARGET, addresses};
+use super::live::{Live, Socket, TARGET, addresses, is_stuck};
 use super::real::Real;
 use super::unserved::unserved;
 use crate::bus::systemd::{Loaded, Property, Systemd};
@@ -65,6 +65,8 @@ pub enum Trouble {
         /// Which processes have the others, in words; none where they can't be seen.
         by: Option<String>,
     },
+    /// It listens, and no helper comes that takes clients.
+    Stuck,
     /// It listens, and its helper turns each client away.
     TurnedAway {
         /// What for.
@@ -170,6 +172,9 @@ impl fmt::Display for Trouble {
                     "{address} is bound by {by} too: one of the two gets no datagrams"
                 )
             }
+            Self::Stuck => f.write_str(
+                "systemd does not start its helper, so that clients wait; `xinetdctl reload` starts it",
+            ),
             Self::TurnedAway { why } => write!(f, "each client is reset, as {why}"),
             Self::Unstartable { unit, result } => write!(
                 f,
@@ -221,6 +226,12 @@ pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, Str
     // Of two reasons the first has to be dealt with first.
     for (unit, trouble) in unserved(&systemd, units)? {
         troubles.entry(unit).or_insert(trouble);
+    }
+    let loaded = systemd.units()?;
+    for unit in units {
+        if loaded.get(&format!("{unit}.service")).is_some_and(is_stuck) {
+            troubles.entry((*unit).to_owned()).or_insert(Trouble::Stuck);
+        }
     }
     Ok(troubles)
 }

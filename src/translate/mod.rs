@@ -34,6 +34,7 @@ pub use name::{ExistingUnits, Native};
 pub use report::{AttributeReport, Fate, ServiceReport, Standing};
 pub use sandbox::Confinement;
 pub use servable::{Obstacle, Reason};
+pub use socket::PACKET_LISTS;
 pub use surroundings::{SpecDirectory, Surroundings, runtime_directory};
 
 use std::path::{Path, PathBuf};

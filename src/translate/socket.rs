@@ -66,10 +66,13 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
     }
 }
 
+/// The names of the lists in a socket unit, which are none of systemd's.
+pub const PACKET_LISTS: [&str; 2] = ["X-OnlyFrom", "X-NoAccess"];
+
 /// The lists that the helper makes a filter of packets of, where the server accepts by itself.
 ///
-/// systemd passes over them. The filter is the socket's as long as that is open, so that other lists
-/// take another socket: a client that is dropped starts no helper that could change it.
+/// systemd passes over them. The filter is the socket's as long as that is open: other lists take
+/// another helper, and where none runs another socket, as a client that is dropped starts no helper.
 fn filter(service: &Service, servable: &Servable) -> Vec<Directive> {
     if !matches!(servable.task, Task::Wait(_)) || service.socket_type != SocketType::Stream {
         return Vec::new();
@@ -82,10 +85,12 @@ fn filter(service: &Service, servable: &Servable) -> Vec<Directive> {
         only_from,
         no_access,
     } = &service.access;
+    let [only_from_name, no_access_name] = PACKET_LISTS;
     let only_from = only_from
         .as_deref()
-        .map(|list| Directive::new("X-OnlyFrom", text(list)));
-    let no_access = (!no_access.is_empty()).then(|| Directive::new("X-NoAccess", text(no_access)));
+        .map(|list| Directive::new(only_from_name, text(list)));
+    let no_access =
+        (!no_access.is_empty()).then(|| Directive::new(no_access_name, text(no_access)));
     only_from.into_iter().chain(no_access).collect()
 }
 

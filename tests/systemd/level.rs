@@ -1,9 +1,11 @@
 //! Whatever differs from the files is mended or named, at every reload and by every way.
 
+use std::time::Duration;
+
 use testbed::{Close, Result};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal};
+use crate::bed::{Bed, Served, contains, equal, turned_away};
 use crate::reload::{await_port, place};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -13,6 +15,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         farewell,
     ),
     ("a_socket_that_could_not_listen_is_tried_again", tried_again),
+    (
+        "a_service_whose_socket_could_not_move_comes_back_with_its_sessions",
+        moved,
+    ),
     (
         "a_server_that_is_missing_is_named_until_it_is_there",
         missing,
@@ -146,6 +152,50 @@ fn ejected_without_server(bed: &Bed) -> Result<()> {
         bed.container.try_sh(line)?;
     }
     bed.followed()
+}
+
+fn moved(bed: &Bed) -> Result<()> {
+    let lines = format!("{CAT}\n\tinstances = 2");
+    let mut served = bed.serve("moved", &lines)?;
+    let mut session = served.connect()?;
+    session.echo(b"before")?;
+    served.port = bed.port();
+    let _alone = bed.no_reloads();
+    other_listener(bed, "another-listener", served.port)?;
+    bed.write("moved", served.port, &lines)?;
+    let (_, said) = bed.container.try_sh("xinetdctl reload")?;
+    contains(&said, "moved: rebind failed: ")?;
+    // Until the pause before the next helper is over.
+    std::thread::sleep(Duration::from_millis(2500));
+    bed.container.sh("systemctl stop another-listener")?;
+    // By hand: systemd, but for old ones, takes the service for one that is about to start.
+    bed.container.sh("systemctl start moved.socket")?;
+    let state = bed.container.property("moved.service", "SubState")?;
+    let is_kept = state == "auto-restart-queued";
+    for command in ["list", "status moved"].iter().filter(|_| is_kept) {
+        let (_, said) = bed.container.try_sh(&format!("xinetdctl {command}"))?;
+        contains(&unfolded(&said), "systemd does not start its helper")?;
+    }
+    // Other scenarios have files with errors.
+    bed.container.try_sh("xinetdctl reload")?;
+    let mut second = served.connect()?;
+    second.echo(b"again")?;
+    session.echo(b"still there")?;
+    if is_kept {
+        // It counts.
+        turned_away(&served.hear()?)?;
+    }
+    drop(second);
+    // The same without a start by hand.
+    served.port = bed.port();
+    other_listener(bed, "another-listener", served.port)?;
+    bed.write("moved", served.port, &lines)?;
+    bed.container.try_sh("xinetdctl reload")?;
+    std::thread::sleep(Duration::from_millis(1500));
+    bed.container.sh("systemctl stop another-listener")?;
+    bed.container.try_sh("xinetdctl reload")?;
+    served.connect()?.echo(b"once more")?;
+    session.echo(b"still there")
 }
 
 fn missing(bed: &Bed) -> Result<()> {

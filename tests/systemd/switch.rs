@@ -46,6 +46,14 @@ fn switched(bed: &Bed) -> Result<()> {
     let alone = bed.no_reloads();
     let said = container.sh("xinetdctl enable switched --json")?;
     contains(&said, "\"applied\": true")?;
+    // What comes next is the administrator's own.
+    container.sh("systemctl stop switched.socket")?;
+    bed.followed()?;
+    equal("a stopped socket", served.hear()?.close, Close::Refused)?;
+    container.sh("xinetdctl disable switched; systemctl start switched.socket")?;
+    bed.followed()?;
+    served.connect()?.echo(b"by hand")?;
+    container.sh("xinetdctl enable switched")?;
     drop(alone);
     served.connect()?.echo(b"on again")?;
     session.echo(b"after")

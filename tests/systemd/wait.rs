@@ -12,6 +12,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_server_accepts_by_itself", accepts),
     ("lists_keep_clients_from_a_server_that_accepts", filtered),
     (
+        "lists_change_beside_a_server_that_has_the_socket",
+        lists_beside_a_server,
+    ),
+    (
         "a_helper_that_dies_leaves_the_socket_to_its_server",
         helper_dies,
     ),
@@ -163,6 +167,42 @@ fn filtered(bed: &Bed) -> Result<()> {
     write(bed, "taker-lists", served.port, &lines(""))?;
     bed.daemon_reload()?;
     hello(&mut served.connect_from(2)?).map(drop)
+}
+
+fn lists_beside_a_server(bed: &Bed) -> Result<()> {
+    let server = bed.script("taker", TAKER)?;
+    let lines = |lists: &str| format!("socket_type = stream\n\tserver = {server}\n\t{lists}");
+    let served = serve(bed, "taker-beside", &lines(""))?;
+    let _alone = bed.no_reloads();
+    let mut session = served.connect()?;
+    hello(&mut session)?;
+    let reload = |lists: &str| {
+        write(bed, "taker-beside", served.port, &lines(lists))?;
+        let (_, said) = bed.container.try_sh("xinetdctl reload")?;
+        contains(
+            &said,
+            "taker-beside: rebound, as who may connect has changed",
+        )
+    };
+    reload("only_from = 127.0.0.2")?;
+    await_that(|| Ok(!reaches(&served, 3)?))?;
+    equal("one of the list", reaches(&served, 2)?, true)?;
+    reload("")?;
+    await_that(|| reaches(&served, 3))?;
+    session.finish()?;
+    equal("the session", session.read_to_end()?.close, Close::Fin)?;
+    hello(&mut served.connect_from(2)?).map(drop)
+}
+
+/// Waits until it is so: the helper makes the filter when it comes.
+fn await_that(is_so: impl Fn() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_so()? {
+        if Instant::now() >= deadline {
+            return Err("it does not come to be so".to_owned());
+        }
+    }
+    Ok(())
 }
 
 fn refused(bed: &Bed) -> Result<()> {

@@ -14,6 +14,7 @@ use super::eject::WayBack;
 use super::list;
 use super::machine::{Machine, is_here};
 use super::output::{Done, Failure, Output};
+use super::reload;
 use crate::bus::systemd::{Verb, apply};
 use crate::config::DiskTree;
 use crate::problem::{Place, printable};
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     let (units, unserved) = units(&outcome, &arguments.id);
     let verb = if enabled { Verb::Start } else { Verb::Stop };
     let applied = match is_here(root.as_deref()) {
-        true => Some(apply(verb, &units)),
+        true => Some(apply(verb, &units).inspect(|()| reload::settle())),
         false => None,
     };
     let files = edits.files.values();

@@ -8,6 +8,7 @@ use crate::reconcile::record::settle;
 
 const ON: Applied = Applied {
     socket: 1,
+    filter: 4,
     service: 2,
     spec: 3,
     enabled: true,
@@ -48,6 +49,10 @@ fn the_matrix_of_reloads() {
     let socket = Applied { socket: 9, ..ON };
     let service = Applied { service: 9, ..ON };
     let spec = Applied { spec: 9, ..ON };
+    let lists = Applied {
+        filter: 9,
+        ..service
+    };
     let down = Applied {
         stand: Stand::Down,
         ..ON
@@ -60,6 +65,7 @@ fn the_matrix_of_reloads() {
         socket: Socket::On(seen),
         service,
     };
+    let stuck = on(Seen::Yes, Service::Stuck);
     let zombie = on(Seen::No, Service::On);
     let hidden = on(Seen::Hidden, Service::On);
     let unmet = Unit {
@@ -122,6 +128,12 @@ fn the_matrix_of_reloads() {
             Some((Step::Reload, Why::Settings)),
         ),
         (Some(ON), Some(spec), LISTENS, keep(Why::Idle)),
+        (Some(ON), Some(lists), SERVES, rebind(Why::Lists)),
+        (Some(ON), Some(lists), LISTENS, rebind(Why::Lists)),
+        // No helper comes by itself.
+        (Some(ON), Some(ON), stuck, Some((Step::Respawn, Why::Stuck))),
+        (Some(ON), Some(socket), stuck, rebind(Why::Socket)),
+        (Some(ON), Some(OFF), stuck, stop(Why::Disabled)),
         // It should listen, and does not.
         (Some(ON), Some(ON), FAILED, start(Why::Silent)),
         (Some(ON), Some(ON), unmet, start(Why::Silent)),
@@ -204,12 +216,20 @@ fn take(live: &mut Live, outcomes: &[Outcome]) {
         let unit = live.get(&action.unit);
         let now = match (action.step, fault) {
             (Step::Stop, None) => STOPPED,
+            // A helper that waits in vain is started with its socket.
             (Step::Rebind | Step::Start, None) => Unit {
                 socket: Socket::On(Seen::Yes),
-                ..unit
+                service: match unit.service {
+                    Service::Stuck => Service::On,
+                    other => other,
+                },
             },
             (Step::Rebind | Step::Start, Some(_)) => Unit {
                 socket: Socket::Failed,
+                ..unit
+            },
+            (Step::Respawn, None) => Unit {
+                service: Service::On,
                 ..unit
             },
             _ => unit,
@@ -225,9 +245,11 @@ fn applied() -> impl Strategy<Value = Applied> {
         Just(Stand::Down),
         Just(Stand::Leaving)
     ];
-    (0_u64..2, 0_u64..2, 0_u64..2, any::<bool>(), stand).prop_map(
-        |(socket, service, spec, enabled, stand)| Applied {
+    let hash = || 0_u64..2;
+    (hash(), hash(), hash(), hash(), any::<bool>(), stand).prop_map(
+        |(socket, filter, service, spec, enabled, stand)| Applied {
             socket,
+            filter,
             service,
             spec,
             enabled,
@@ -245,7 +267,12 @@ fn unit() -> impl Strategy<Value = Unit> {
         Just(Socket::On(Seen::No)),
         Just(Socket::On(Seen::Hidden))
     ];
-    let service = prop_oneof![Just(Service::Off), Just(Service::Failed), Just(Service::On)];
+    let service = prop_oneof![
+        Just(Service::Off),
+        Just(Service::Failed),
+        Just(Service::Stuck),
+        Just(Service::On)
+    ];
     (socket, service).prop_map(|(socket, service)| Unit { socket, service })
 }
 
@@ -282,10 +309,13 @@ proptest! {
             let was = before.as_ref().and_then(|before| before.get(&action.unit));
             let wanted = wanted.get(&action.unit);
             let is_same = was.is_none_or(|was| {
-                let hashes = |one: &Applied| (one.socket, one.service, one.spec, one.enabled);
+                let hashes = |one: &Applied| {
+                    (one.socket, one.filter, one.service, one.spec, one.enabled)
+                };
                 wanted.is_some_and(|wanted| hashes(wanted) == hashes(was))
             });
-            let listened = untouched.get(&action.unit).socket == Socket::On(Seen::Yes);
+            let unit = untouched.get(&action.unit);
+            let listened = unit.socket == Socket::On(Seen::Yes) && unit.service != Service::Stuck;
             prop_assert!(!(wanted.is_some() && is_same && listened), "{action:?}");
         }
     }
