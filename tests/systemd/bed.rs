@@ -226,3 +226,8 @@ pub(crate) fn contains(text: &str, part: &str) -> Result<()> {
         Err(format!("no {part:?} in:\n{text}"))
     }
 }
+
+/// A text as it is without line ends.
+pub(crate) fn unfolded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use testbed::{Close, Result};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, equal, turned_away, unfolded};
 use crate::reload::{await_port, place};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -37,12 +37,6 @@ fn nothing_has_failed(bed: &Bed, id: &str) -> Result<()> {
         name.starts_with(&format!("{id}."))
     };
     equal("failed units", failed.lines().find(ours), None)
-}
-
-/// A text without the ends of its lines, wherever they are.
-fn unfolded(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ")
 }
 
 fn back(bed: &Bed) -> Result<()> {

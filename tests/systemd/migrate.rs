@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use testbed::{Container, Peer, Result, Suite, write};
 
-use crate::bed::{contains, entry, equal};
+use crate::bed::{contains, entry, equal, unfolded};
 
 const FIRST: u16 = 7301;
 const SECOND: u16 = 7302;
@@ -154,7 +154,7 @@ fn goes_over(container: &Container) -> Result<()> {
     // The reason why a port would be lost is named.
     container.sh("systemctl mask second.socket; systemctl daemon-reload")?;
     contains(
-        &container.try_sh("xinetdctl migrate")?.1,
+        &unfolded(&container.try_sh("xinetdctl migrate")?.1),
         "7302/tcp: second is masked by",
     )?;
     container.sh("systemctl unmask second.socket; systemctl daemon-reload")?;

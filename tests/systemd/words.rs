@@ -4,7 +4,7 @@
 use testbed::Result;
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, entry, equal};
+use crate::bed::{Bed, contains, entry, equal, unfolded};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -32,11 +32,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 const SERVE: &str = "\tuser = nobody\n\tserver = /bin/cat";
-
-/// A text as it is without line ends.
-fn unfolded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// What a command prints, on one line.
 fn said(bed: &Bed, command: &str) -> Result<String> {
