@@ -36,7 +36,8 @@ impl Bed {
     }
 
     /// Keeps other scenarios from making all units anew or starting them all: for one that
-    /// touches units itself, or wants one to stay stopped.
+    /// touches units itself, or wants one to stay stopped. A scenario that needs
+    /// [`alone`](super::sensor::alone), too, takes that first, as all others do.
     pub(crate) fn no_reloads(&self) -> MutexGuard<'_, ()> {
         // A scenario that failed has left nothing half done here.
         self.reloads.lock().unwrap_or_else(PoisonError::into_inner)

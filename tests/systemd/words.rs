@@ -120,6 +120,7 @@ fn pause(bed: &Bed) -> Result<()> {
 }
 
 fn other_users(bed: &Bed) -> Result<()> {
+    let _bans = alone(bed)?;
     let _alone = bed.no_reloads();
     let secret = entry("secret", bed.port(), SERVE);
     bed.container.write("/etc/xinetd.d/secret", secret, 0o600)?;
@@ -134,7 +135,6 @@ fn other_users(bed: &Bed) -> Result<()> {
         &as_nobody("xinetdctl check")?,
         "= help: run the command as root",
     )?;
-    let _bans = alone(bed)?;
     bed.container.sh("xinetdctl bans add 192.0.2.99")?;
     let explain = as_nobody("xinetdctl explain boot-on 127.0.0.1")?;
     contains(&explain, "bans unknown root alone may see the bans")?;
