@@ -63,6 +63,18 @@ impl Bed {
         self.followed()
     }
 
+    /// Puts a text into a file, or removes the file, and applies that at once: no reload of another scenario
+    /// comes upon a file with errors of a service that listens still.
+    pub(crate) fn apply(&self, path: &str, text: Option<&str>) -> Result<()> {
+        let _alone = self.no_reloads();
+        match text {
+            Some(text) => self.container.write(path, text, 0o644)?,
+            None => self.container.sh(&format!("rm -f {path}")).map(drop)?,
+        }
+        self.container.sh("systemctl daemon-reload")?;
+        self.followed()
+    }
+
     /// Waits until what follows the last reload has been done.
     pub(crate) fn followed(&self) -> Result<()> {
         self.container

@@ -5,7 +5,7 @@ use std::time::Duration;
 use testbed::{Close, Result};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away, unfolded};
+use crate::bed::{Bed, Served, contains, entry, equal, turned_away, unfolded};
 use crate::reload::{await_port, place};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -41,13 +41,10 @@ fn nothing_has_failed(bed: &Bed, id: &str) -> Result<()> {
 
 fn back(bed: &Bed) -> Result<()> {
     let served = place(bed, "back", CAT)?;
-    let broken = format!("{CAT}\n\tinstances = many");
+    let broken = entry("back", served.port, &format!("{CAT}\n\tinstances = many"));
     for attempt in ["removed", "broken"] {
-        match attempt {
-            "removed" => bed.container.sh("rm /etc/xinetd.d/back").map(drop)?,
-            _ => bed.write("back", served.port, &broken)?,
-        }
-        bed.daemon_reload()?;
+        let broken = (attempt == "broken").then_some(broken.as_str());
+        bed.apply("/etc/xinetd.d/back", broken)?;
         equal(attempt, served.hear()?.close, Close::Refused)?;
         nothing_has_failed(bed, "back")?;
         if attempt == "broken" {

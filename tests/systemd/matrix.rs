@@ -249,11 +249,7 @@ fn every_change(bed: &Bed, id: &str, state: Helper) -> Result<()> {
         }
     };
     let change = |session: Option<Peer>, file: Option<&String>, row: Option<&Row>| -> Result<()> {
-        match file {
-            Some(text) => bed.container.write(&path, text, 0o644)?,
-            None => bed.container.sh(&format!("rm -f {path}")).map(drop)?,
-        }
-        bed.daemon_reload()?;
+        bed.apply(&path, file.map(String::as_str))?;
         match (session, row) {
             (Some(mut session), Some(row)) if row.is_served() => session
                 .echo(b"still here")

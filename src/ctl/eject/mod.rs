@@ -212,7 +212,8 @@ fn follow(ejections: &[Ejection], plain: bool) -> Result<(), Failure> {
         systemd.run(&jobs(JobVerb::Stop, &running));
     }
     systemd.reload().map_err(told)?;
-    reload::follow(&mut systemd)?;
+    // What other services lack is no failure of this one.
+    reload::settle();
     if plain {
         // A client may have come meanwhile.
         let loaded = systemd.units().map_err(told)?;

@@ -58,8 +58,6 @@ impl Peer {
             "socket",
         )?;
         if let Some(source) = source {
-            // With thousands of clients there are few ports that none of them has had in the last minute.
-            context(socket.set_reuse_address(true), "reuse of the address")?;
             context(
                 socket.bind(&source.into()),
                 format_args!("bind to {source}"),
