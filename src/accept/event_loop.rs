@@ -25,6 +25,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long the last lines may take to reach the journal.
 const LAST_LINES: u16 = 1000;
 
+/// How long servers that were killed may take to end: the kernel takes a process out of its control
+/// group before it tells the parent of its end.
+const LAST_SERVERS: Duration = Duration::from_secs(1);
+
 /// Events at once.
 const EVENTS: usize = 64;
 
@@ -267,14 +271,18 @@ impl Helper {
     }
 
     /// Someone has sent SIGTERM: logs what has ended already, and leaves.
-    fn terminate(&mut self) -> io::Result<End> {
+    pub(super) fn terminate(&mut self) -> io::Result<End> {
         self.unwatch_listeners();
         self.abandon_pending();
         let now = Moment::now()?;
         self.end_guests(now);
         self.end_relays(now);
         let mut events = [EpollEvent::empty(); EVENTS];
+        let deadline = now.plus(LAST_SERVERS);
         loop {
+            if self.stopping {
+                self.await_a_server(deadline);
+            }
             let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
             let before = self.sessions.len();
             let now = Moment::now()?;
@@ -296,6 +304,17 @@ impl Helper {
             true => Ok(End::Done),
             false => Ok(End::Abandoned),
         }
+    }
+
+    /// Waits until a server has ended, of those that are ending all.
+    fn await_a_server(&self, deadline: Moment) {
+        let Some((_, session)) = self.sessions.iter().next() else {
+            return;
+        };
+        let left = Moment::now().map_or(Duration::ZERO, |now| deadline.since(now));
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        let mut descriptors = [PollFd::new(session.process.pidfd(), PollFlags::POLLIN)];
+        let _ = poll(&mut descriptors, timeout);
     }
 
     fn flush_journal(&self) {

@@ -53,7 +53,7 @@ impl Helper {
     }
 
     /// The service stops: nobody else is let in, and who has no process has to go.
-    fn refuse_more(&mut self, now: Moment) {
+    pub(super) fn refuse_more(&mut self, now: Moment) {
         self.stopping = true;
         self.unwatch_listeners();
         self.abandon_pending();

@@ -65,6 +65,17 @@ fn a_session_is_ended_by_its_process_or_its_client() {
     assert_eq!(scene.receive(client).unwrap(), b"");
 }
 
+#[test]
+fn a_helper_that_stops_logs_how_the_last_servers_end() {
+    let mut scene = Scene::new(&[(CAT, &shell("exec sleep 0.3")), LOGGED]);
+    let _clients = [scene.session(), scene.session()];
+    scene.helper.refuse_more(Moment::now().unwrap());
+    scene.helper.terminate().unwrap();
+    let log = scene.log();
+    let exits = log.iter().filter(|line| line.starts_with("EXIT: "));
+    assert_eq!(exits.count(), 2, "{log:?}");
+}
+
 impl Scene {
     /// Whether a client was served, and not reset.
     fn text_or_reset(&mut self) -> bool {
