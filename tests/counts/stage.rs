@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,10 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Runs its arguments with the folder `$1` as /run.
 const IN_NAMESPACE: &str = "mount --bind \"$1\" /run && shift && exec \"$@\"";
 
-/// Runs the helper `$3` with standard input as its listener and the spec `$2` as its standard input,
-/// and tells its process in the file `$1`.
-const WITH_LISTENER: &str =
-    "exec 3<&0 <\"$2\"; echo $$ >\"$1\"; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$3\" counted";
+/// Runs the helper `$3` with standard input as its listener, the spec `$2` as its standard input and the
+/// library `$4`, and tells its process in the file `$1`.
+const WITH_LISTENER: &str = "exec 3<&0 <\"$2\"; echo $$ >\"$1\"; \
+                             LISTEN_PID=$$ LISTEN_FDS=1 LD_PRELOAD=\"$4\" exec \"$3\" counted";
 
 /// What there is besides the clients that are counted.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +88,7 @@ impl Stage {
             .arg(&pid_file)
             .arg(&spec_file)
             .arg(repository().join("target/release/xinetd-accept"))
+            .arg(clock()?)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .stdin(socket)
@@ -207,6 +209,25 @@ impl Drop for Stage {
         let _ = kill(self.helper, Signal::SIGKILL);
         let _ = self.child.wait();
     }
+}
+
+/// The library that has clocks stand.
+fn clock() -> Result<PathBuf> {
+    static COMPILED: OnceLock<Result<PathBuf>> = OnceLock::new();
+    let compile = || {
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("counts-clock.so");
+        let compiled = Command::new("gcc")
+            .args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"])
+            .arg(&library)
+            .arg(repository().join("tests/counts/clock.c"))
+            .output()
+            .map_err(|error| format!("gcc: {error}; tests/setup installs it"))?;
+        match compiled.status.success() {
+            true => Ok(library),
+            false => Err(String::from_utf8_lossy(&compiled.stderr).into_owned()),
+        }
+    };
+    COMPILED.get_or_init(compile).clone()
 }
 
 /// The spec of the one service of a configuration, as the generator writes it.

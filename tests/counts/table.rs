@@ -11,8 +11,9 @@ use crate::calls::Calls;
 use crate::kind::KINDS;
 use crate::stage::{repository, text};
 
-/// More than that is a failure, and less is worth a new table.
-const TOLERANCE: f64 = 0.1;
+/// More than that is a failure, and less is worth a new table. Another version of a system library
+/// moves the counts by one or two of a hundred.
+const TOLERANCE: f64 = 0.03;
 
 /// A call that happens now and then must not fail for one time more.
 const SLACK: f64 = 0.1;
@@ -24,13 +25,14 @@ const INTRODUCTION: &str = "\
 # What one connection costs
 
 System calls and instructions for one connection, from the time the helper hears of it until it waits again. They are
-counts, not times: the same on a slow machine and a fast one, and `make check` fails when one of them grows by more than a
-tenth.
+counts, not times: the same on a slow machine and a fast one, and `make check` fails when one of them grows by more than
+3 %.
 
 strace counts the system calls: a run of 220 connections less one of 20, divided by 200. Those between the start of a
 server's process and its `execve` are among them; the server's own are not. Instructions are those of the helper outside the
-kernel, one step of ptrace each; the third lowest of nine connections counts, as some have what is done once a second.
-One client comes after the other, so that nothing is shared between them.
+kernel, one step of ptrace each; the median of seven connections counts. The helper's clocks stand meanwhile
+(tests/counts/clock.c): what it does once a second is not part of a connection. One client comes after the other, so that
+nothing is shared between them.
 
 `cargo test -p xinetd-bridge-tests --test counts` counts, as root; `UPDATE_GOLDEN=1` writes tests/counts/table.toml and this
 page.
