@@ -32,8 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const IN_NAMESPACE: &str = "mount --bind \"$1\" /run && shift && exec \"$@\"";
 
 /// Runs the helper `$3` with standard input as its listener, the spec `$2` as its standard input and the
-/// library `$4`, and tells its process in the file `$1`.
+/// library `$4`, and tells its process in the file `$1`. The C library copies with what every processor of
+/// this architecture has, so that the counts do not depend on the machine's.
 const WITH_LISTENER: &str = "exec 3<&0 <\"$2\"; echo $$ >\"$1\"; \
+                             export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-EVEX,-ERMS,-BMI2; \
                              LISTEN_PID=$$ LISTEN_FDS=1 LD_PRELOAD=\"$4\" exec \"$3\" counted";
 
 /// What there is besides the clients that are counted.
