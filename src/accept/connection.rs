@@ -15,10 +15,11 @@ use crate::sys::socket::{reset, to_ipv4};
 
 use super::banner::Banner;
 use super::clock::Moment;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::ident::Failure;
 use super::names::{Asked, Names};
 use super::pending::{Connection, Next, Place, Released, Wait};
+use super::reactor::Owner;
 use super::settings::Work;
 use super::slab::Key;
 
@@ -203,10 +204,11 @@ impl Helper {
     pub(super) fn ask_name(&mut self, address: IpAddr, now: Moment) -> Asked {
         if self.names.is_none() {
             self.names = Names::new().ok();
+            let (token, events) = (Owner::Names.only(), EpollFlags::EPOLLIN);
             let watched = self
                 .names
                 .as_ref()
-                .map(|names| self.watch(names.descriptor(), Token::Names, EpollFlags::EPOLLIN));
+                .map(|names| self.reactor.add(names.descriptor(), token, events));
             if !matches!(watched, Some(Ok(()))) {
                 self.names = None;
             }
@@ -285,9 +287,8 @@ impl Helper {
                     Wait::Line => EpollFlags::EPOLLIN,
                     _ => EpollFlags::EPOLLOUT,
                 };
-                let token = Token::Pending(key);
-                let event = nix::sys::epoll::EpollEvent::new(events, token.encode());
-                self.epoll.add(&connection.stream, event)
+                let token = Owner::Pending.of(key);
+                self.reactor.add(&connection.stream, token, events)
             });
             // Where it can't be watched it ends when its time is over.
             self.pending
@@ -306,7 +307,7 @@ impl Helper {
         } = self.pending.remove(key)?;
         if watched {
             // A server that gets the socket would keep it in the epoll set.
-            self.unwatch(&connection.stream);
+            self.reactor.remove(&connection.stream);
         }
         Some((connection, wait))
     }
@@ -337,7 +338,7 @@ impl Helper {
         }
         if matches!(wait, Wait::Name | Wait::Sender | Wait::Ident) {
             if let Some((connection, _)) = self.pending.get_mut(key) {
-                let _ = self.epoll.delete(&connection.stream);
+                self.reactor.remove(&connection.stream);
             }
             self.pending.set_watched(key, false);
         } else if let Some((connection, _)) = self.release(key) {

@@ -4,16 +4,16 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::EpollFlags;
 
 use crate::policy::{LineBudget, State};
 use crate::service::ConnectionRate;
 
 use super::clock::Moment;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::membership::has_others;
+use super::reactor::{Events, Owner};
 use super::relay::Side;
 
 /// How often what could not be watched is tried again.
@@ -28,9 +28,6 @@ const LAST_LINES: u16 = 1000;
 /// How long servers that were killed may take to end: the kernel takes a process out of its control
 /// group before it tells the parent of its end.
 const LAST_SERVERS: Duration = Duration::from_secs(1);
-
-/// Events at once.
-const EVENTS: usize = 64;
 
 /// How a helper ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +44,11 @@ impl Helper {
     /// # Errors
     /// If the kernel refuses to tell of events.
     pub(super) fn run(&mut self) -> io::Result<End> {
-        let mut events = [EpollEvent::empty(); EVENTS];
+        let mut events = Events::new();
         // systemd answers with messages and log lines of its own, which take a processor: a client
         // that waits already is served before.
-        let events = self.happened(&mut events, EpollTimeout::ZERO)?;
-        let must_end = self.dispatch(events, Moment::now()?);
+        self.reactor.wait(&mut events, Some(Duration::ZERO))?;
+        let must_end = self.dispatch(&events, Moment::now()?);
         self.notifier.ready(Moment::now()?, &self.status());
         if must_end {
             return self.terminate();
@@ -67,13 +64,13 @@ impl Helper {
     pub(super) fn turn(&mut self) -> io::Result<Option<End>> {
         let now = Moment::now()?;
         let idle = self.on_time(now);
-        let mut events = [EpollEvent::empty(); EVENTS];
-        let timeout = match idle {
+        let limit = match idle {
             // A client that has come by now is served first.
-            true => EpollTimeout::ZERO,
-            false => self.timeout(now),
+            true => Some(Duration::ZERO),
+            false => self.due(now).map(|due| due.since(now)),
         };
-        let events = self.happened(&mut events, timeout)?;
+        let mut events = Events::new();
+        self.reactor.wait(&mut events, limit)?;
         if idle && events.is_empty() {
             self.notifier.stopping();
             self.tally.save();
@@ -81,62 +78,45 @@ impl Helper {
             self.flush_journal();
             return Ok(Some(End::Done));
         }
-        match self.dispatch(events, Moment::now()?) {
+        match self.dispatch(&events, Moment::now()?) {
             true => self.terminate().map(Some),
             false => Ok(None),
         }
     }
 
-    /// What has happened; nothing if a signal came instead.
-    fn happened<'e>(
-        &self,
-        events: &'e mut [EpollEvent],
-        timeout: EpollTimeout,
-    ) -> io::Result<&'e [EpollEvent]> {
-        match self.epoll.wait(events, timeout) {
-            Ok(count) => Ok(&events[..count]),
-            Err(Errno::EINTR) => Ok(&[]),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-
     /// Servers that have ended make room for those who wait: they come first. True if the helper
     /// is to end.
-    fn dispatch(&mut self, events: &[EpollEvent], now: Moment) -> bool {
-        let tokens = || {
-            events
-                .iter()
-                .filter_map(|event| Some((Token::decode(event.data())?, event.events())))
-        };
-        for (token, _) in tokens() {
-            if let Token::Session(key) = token {
-                self.ended(key, now);
+    fn dispatch(&mut self, events: &Events, now: Moment) -> bool {
+        for (token, _) in events.iter() {
+            if token.owner == Owner::Session {
+                self.ended(token.key, now);
             }
         }
         let mut end = false;
-        for (token, events) in tokens() {
-            match token {
-                Token::Session(_) => {}
-                Token::Listener(index) if self.hands_over() => self.client_waits(index, now),
-                Token::Listener(index) => self.accept(index, now),
-                Token::Pending(key) => self.ready(key, now),
-                Token::Ident(key) => self.ident_ready(key, now),
-                Token::Datagrams(index) if self.hands_over() => self.datagram_waits(index, now),
-                Token::Datagrams(index) => self.take_datagrams(index, now),
-                Token::Guest(key) => self.guest_ready(key, now),
-                Token::MuxListener(index) => self.accept_handover(index, now),
-                Token::Handover(key) => self.handover_ready(key, now),
-                Token::Client(key) => self.relay_ready(key, Side::Client, events, now),
-                Token::Backend(key) => self.relay_ready(key, Side::Backend, events, now),
-                Token::Hosts => self.hosts_found(now),
-                Token::Names => self.named(now),
-                Token::Door => self.serve_door(now),
-                Token::LogFile => self.serve_log_file(now),
-                Token::Command(key) => self.command_ended(key),
-                Token::Journal => self.journal.flush(),
-                Token::Control => self.accept_control(now),
-                Token::ControlClient(key) => self.read_control(key, now),
-                Token::Signals => {
+        for (token, events) in events.iter() {
+            let key = token.key;
+            match token.owner {
+                Owner::Session => {}
+                Owner::Listener if self.hands_over() => self.client_waits(key.index, now),
+                Owner::Listener => self.accept(key.index, now),
+                Owner::Pending => self.ready(key, now),
+                Owner::Ident => self.ident_ready(key, now),
+                Owner::Datagrams if self.hands_over() => self.datagram_waits(key.index, now),
+                Owner::Datagrams => self.take_datagrams(key.index, now),
+                Owner::Guest => self.guest_ready(key, now),
+                Owner::MuxListener => self.accept_handover(key.index, now),
+                Owner::Handover => self.handover_ready(key, now),
+                Owner::Client => self.relay_ready(key, Side::Client, events, now),
+                Owner::Backend => self.relay_ready(key, Side::Backend, events, now),
+                Owner::Hosts => self.hosts_found(now),
+                Owner::Names => self.named(now),
+                Owner::Door => self.serve_door(now),
+                Owner::LogFile => self.serve_log_file(now),
+                Owner::Command => self.command_ended(key),
+                Owner::Journal => self.journal.flush(),
+                Owner::Control => self.accept_control(now),
+                Owner::ControlClient => self.read_control(key, now),
+                Owner::Signals => {
                     if let Ok(Some(_)) = self.signals.read_signal() {
                         end = true;
                     }
@@ -177,7 +157,8 @@ impl Helper {
         self.is_idle(now)
     }
 
-    fn timeout(&mut self, now: Moment) -> EpollTimeout {
+    /// When there is something to do, if nothing happens before.
+    fn due(&mut self, now: Moment) -> Option<Moment> {
         if !self.unwatched.is_empty() {
             self.rate_due.get_or_insert(now.plus(RETRY));
         }
@@ -195,12 +176,7 @@ impl Helper {
             self.idle_since
                 .map(|since| since.plus(self.idle_time(since))),
         ];
-        match due.into_iter().flatten().min() {
-            None => EpollTimeout::NONE,
-            // Rounded up: a little too early would be once more for nothing.
-            Some(due) => EpollTimeout::try_from(due.since(now) + Duration::from_micros(999))
-                .unwrap_or(EpollTimeout::MAX),
-        }
+        due.into_iter().flatten().min()
     }
 
     fn summary_due(&self) -> Option<Moment> {
@@ -217,9 +193,12 @@ impl Helper {
         if pending {
             // Once for each change: a journal that does not come back would keep us busy.
             let events = EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-            self.journal_watched = self.watch(self.journal, Token::Journal, events).is_ok();
+            let watched = self
+                .reactor
+                .add(self.journal, Owner::Journal.only(), events);
+            self.journal_watched = watched.is_ok();
         } else {
-            self.unwatch(self.journal);
+            self.reactor.remove(self.journal);
             self.journal_watched = false;
         }
     }
@@ -277,18 +256,18 @@ impl Helper {
         let now = Moment::now()?;
         self.end_guests(now);
         self.end_relays(now);
-        let mut events = [EpollEvent::empty(); EVENTS];
+        let mut events = Events::new();
         let deadline = now.plus(LAST_SERVERS);
         loop {
             if self.stopping {
                 self.await_a_server(deadline);
             }
-            let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
+            self.reactor.wait(&mut events, Some(Duration::ZERO))?;
             let before = self.sessions.len();
             let now = Moment::now()?;
-            for event in &events[..count] {
-                if let Some(Token::Session(key)) = Token::decode(event.data()) {
-                    self.ended(key, now);
+            for (token, _) in events.iter() {
+                if token.owner == Owner::Session {
+                    self.ended(token.key, now);
                 }
             }
             if self.sessions.len() == before {

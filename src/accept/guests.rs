@@ -3,17 +3,18 @@
 //! They have no process: their START and EXIT have pid=0, as xinetd writes it for what it does
 //! itself. Those of time and daytime have no EXIT, as in xinetd.
 
-use nix::sys::epoll::{EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 
 use crate::journal::{Ending, Event};
 use crate::policy::Slot;
 use crate::service::Builtin;
 
 use super::clock::Moment;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::internal::{Guest, Talk};
 use super::peer::Remote;
 use super::pending::Connection;
+use super::reactor::Owner;
 use super::slab::Key;
 
 /// In the place of a process.
@@ -62,8 +63,8 @@ impl Helper {
         let Some(guest) = self.guests.get_mut(key) else {
             return;
         };
-        let event = EpollEvent::new(events, Token::Guest(key).encode());
-        if let Err(error) = self.epoll.add(&guest.stream, event) {
+        let token = Owner::Guest.of(key);
+        if let Err(error) = self.reactor.add(&guest.stream, token, events) {
             log::warn!("a client can't be watched: {error}");
             self.end_guest(key, now);
         }
@@ -78,8 +79,8 @@ impl Helper {
             Some(events) if events == guest.watched => {}
             Some(events) => {
                 guest.watched = events;
-                let mut event = EpollEvent::new(events, Token::Guest(key).encode());
-                if self.epoll.modify(&guest.stream, &mut event).is_err() {
+                let token = Owner::Guest.of(key);
+                if self.reactor.modify(&guest.stream, token, events).is_err() {
                     self.end_guest(key, now);
                 }
             }

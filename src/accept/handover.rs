@@ -20,9 +20,10 @@ use crate::sys::socket::peer;
 
 use super::clock::Moment;
 use super::connection::BATCH;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::membership::is_of;
 use super::pending::Connection;
+use super::reactor::Owner;
 use super::slab::Key;
 
 /// Said of a connection whose peer is what the socket shows.
@@ -87,11 +88,9 @@ impl Helper {
             && let Ok(key) = self.handovers.insert(door)
             && let Some(door) = self.handovers.get_mut(key)
         {
-            let event = nix::sys::epoll::EpollEvent::new(
-                EpollFlags::EPOLLIN,
-                Token::Handover(key).encode(),
-            );
-            if self.epoll.add(&*door, event).is_err() {
+            let token = Owner::Handover.of(key);
+            let watched = self.reactor.add(&*door, token, EpollFlags::EPOLLIN);
+            if watched.is_err() {
                 self.handovers.remove(key);
             }
         }

@@ -2,12 +2,11 @@
 
 use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -31,6 +30,7 @@ use super::notify::Notifier;
 use super::pause::Pause;
 use super::peer::Remote;
 use super::pending::Pending;
+use super::reactor::{Owner, Reactor};
 use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
@@ -40,7 +40,7 @@ use super::waiting::Waiting;
 
 /// The helper of one service.
 pub(super) struct Helper {
-    pub(super) epoll: Epoll,
+    pub(super) reactor: Reactor,
     pub(super) listeners: Vec<TcpListener>,
     /// The sockets for datagrams.
     pub(super) datagrams: Vec<UdpSocket>,
@@ -98,97 +98,6 @@ pub(super) struct Helper {
     pub(super) stopping: bool,
 }
 
-/// Who an event of the loop is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    Listener(u32),
-    Datagrams(u32),
-    MuxListener(u32),
-    Signals,
-    Journal,
-    Names,
-    /// The look-ups of backends.
-    Hosts,
-    /// The coordinator.
-    Door,
-    /// The coordinator, asked for the log file.
-    LogFile,
-    Control,
-    ControlClient(Key),
-    Session(Key),
-    Pending(Key),
-    /// The ident query of a pending connection.
-    Ident(Key),
-    /// A command that a rule of hosts.allow or hosts.deny runs.
-    Command(Key),
-    /// A client of an internal service.
-    Guest(Key),
-    /// tcpmux, which hands a connection over.
-    Handover(Key),
-    /// The client of a session of `redirect`.
-    Client(Key),
-    /// The backend of such a session.
-    Backend(Key),
-}
-
-impl Token {
-    pub(super) fn encode(self) -> u64 {
-        let (kind, key) = match self {
-            Self::Listener(index) => (0, (index, 0)),
-            Self::Datagrams(index) => (1, (index, 0)),
-            Self::MuxListener(index) => (2, (index, 0)),
-            Self::Signals => (3, (0, 0)),
-            Self::Journal => (4, (0, 0)),
-            Self::Names => (5, (0, 0)),
-            Self::Hosts => (6, (0, 0)),
-            Self::Door => (7, (0, 0)),
-            Self::Control => (8, (0, 0)),
-            Self::ControlClient(key) => (9, (key.index, key.generation)),
-            Self::Session(key) => (10, (key.index, key.generation)),
-            Self::Pending(key) => (11, (key.index, key.generation)),
-            Self::Ident(key) => (12, (key.index, key.generation)),
-            Self::Command(key) => (13, (key.index, key.generation)),
-            Self::Guest(key) => (14, (key.index, key.generation)),
-            Self::Handover(key) => (15, (key.index, key.generation)),
-            Self::Client(key) => (16, (key.index, key.generation)),
-            Self::Backend(key) => (17, (key.index, key.generation)),
-            Self::LogFile => (18, (0, 0)),
-        };
-        kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
-    }
-
-    pub(super) fn decode(data: u64) -> Option<Self> {
-        let [kind, g2, g1, g0, i3, i2, i1, i0] = data.to_be_bytes();
-        let index = u32::from_be_bytes([i3, i2, i1, i0]);
-        let key = Key {
-            index,
-            generation: u32::from_be_bytes([0, g2, g1, g0]),
-        };
-        Some(match kind {
-            0 => Self::Listener(index),
-            1 => Self::Datagrams(index),
-            2 => Self::MuxListener(index),
-            3 => Self::Signals,
-            4 => Self::Journal,
-            5 => Self::Names,
-            6 => Self::Hosts,
-            7 => Self::Door,
-            8 => Self::Control,
-            9 => Self::ControlClient(key),
-            10 => Self::Session(key),
-            11 => Self::Pending(key),
-            12 => Self::Ident(key),
-            13 => Self::Command(key),
-            14 => Self::Guest(key),
-            15 => Self::Handover(key),
-            16 => Self::Client(key),
-            17 => Self::Backend(key),
-            18 => Self::LogFile,
-            _ => return None,
-        })
-    }
-}
-
 /// What a new helper begins with.
 pub(super) struct Start {
     pub(super) listeners: Vec<TcpListener>,
@@ -222,7 +131,7 @@ impl Helper {
         let datagram_ports = start.datagrams.iter().map(own_port);
         let mut this = Self {
             datagram_ports: datagram_ports.collect::<io::Result<_>>()?,
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            reactor: Reactor::new()?,
             listeners: start.listeners,
             datagrams: start.datagrams,
             answers: Answers::default(),
@@ -262,9 +171,12 @@ impl Helper {
             idle_since: None,
             stopping: false,
         };
-        this.watch(&this.signals, Token::Signals, EpollFlags::EPOLLIN)?;
+        let events = EpollFlags::EPOLLIN;
+        this.reactor
+            .add(&this.signals, Owner::Signals.only(), events)?;
         if let Some(control) = &this.control {
-            this.watch(control.listener(), Token::Control, EpollFlags::EPOLLIN)?;
+            this.reactor
+                .add(control.listener(), Owner::Control.only(), events)?;
         }
         this.adopt();
         this.refuse_queued(now)?;
@@ -284,17 +196,6 @@ impl Helper {
         }
     }
 
-    pub(super) fn watch(&self, fd: impl AsFd, token: Token, events: EpollFlags) -> io::Result<()> {
-        Ok(self
-            .epoll
-            .add(fd, EpollEvent::new(events, token.encode()))?)
-    }
-
-    /// Stops watching; harmless if it was not watched.
-    pub(super) fn unwatch(&self, fd: impl AsFd) {
-        let _ = self.epoll.delete(fd);
-    }
-
     /// Has the loop tell of clients, where it is not to tell of one at a time.
     pub(super) fn watch_listeners(&self) -> io::Result<()> {
         match self.hands_over() {
@@ -305,26 +206,29 @@ impl Helper {
 
     pub(super) fn watch_sockets(&self) -> io::Result<()> {
         for (listener, index) in self.listeners.iter().zip(0..) {
-            self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
+            self.reactor
+                .add(listener, Owner::Listener.at(index), EpollFlags::EPOLLIN)?;
         }
         for (socket, index) in self.datagrams.iter().zip(0..) {
-            self.watch(socket, Token::Datagrams(index), EpollFlags::EPOLLIN)?;
+            self.reactor
+                .add(socket, Owner::Datagrams.at(index), EpollFlags::EPOLLIN)?;
         }
         for (listener, index) in self.mux_listeners.iter().zip(0..) {
-            self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
+            self.reactor
+                .add(listener, Owner::MuxListener.at(index), EpollFlags::EPOLLIN)?;
         }
         Ok(())
     }
 
     pub(super) fn unwatch_listeners(&self) {
         for listener in &self.listeners {
-            self.unwatch(listener);
+            self.reactor.remove(listener);
         }
         for socket in &self.datagrams {
-            self.unwatch(socket);
+            self.reactor.remove(socket);
         }
         for listener in &self.mux_listeners {
-            self.unwatch(listener);
+            self.reactor.remove(listener);
         }
     }
 
@@ -333,8 +237,8 @@ impl Helper {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Session(key).encode());
-        if let Err(error) = self.epoll.add(session.process.pidfd(), event) {
+        let (pidfd, token) = (session.process.pidfd(), Owner::Session.of(key));
+        if let Err(error) = self.reactor.add(pidfd, token, EpollFlags::EPOLLIN) {
             log::warn!(
                 "server {} can't be watched yet: {error}",
                 session.process.pid()
@@ -416,30 +320,5 @@ impl Helper {
     /// How many sessions are open.
     pub(super) fn running(&self) -> usize {
         self.sessions.len() + self.guests.len() + self.relays.slab.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_token_survives_its_way_through_the_kernel(index: u32, generation in 0..1_u32 << 24) {
-            let key = Key { index, generation };
-            let tokens = [
-                Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
-                Token::Control, Token::ControlClient(key), Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Command(key), Token::Guest(key),
-                Token::MuxListener(index), Token::Handover(key), Token::Client(key),
-                Token::Backend(key), Token::Hosts, Token::Door, Token::Datagrams(index),
-                Token::LogFile,
-            ];
-            for token in tokens {
-                prop_assert_eq!(Token::decode(token.encode()), Some(token));
-            }
-        }
     }
 }

@@ -1,19 +1,18 @@
 //! Clients whose user is asked for before they get a server, or after they were refused
 //! (semantics, section 5.6).
 
-use std::os::fd::AsFd;
-
-use nix::sys::epoll::{EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 
 use crate::journal::Event;
 use crate::policy::Slot;
 use crate::status::Cause;
 
 use super::clock::Moment;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::ident::{Answer, Failure, Query};
 use super::peer::Remote;
 use super::pending::{Connection, Next, Place, Wait};
+use super::reactor::Owner;
 use super::slab::Key;
 
 impl Helper {
@@ -57,9 +56,9 @@ impl Helper {
         if let Next::Ident(_, query) | Next::CloseIdentified(query) = &connection.next {
             // Once for each change: it is written to once, and then read.
             let events = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-            let event = EpollEvent::new(events, Token::Ident(key).encode());
+            let token = Owner::Ident.of(key);
             // Where it can't be watched its time runs out.
-            let _ = self.epoll.add(query.descriptor().as_fd(), event);
+            let _ = self.reactor.add(query.descriptor(), token, events);
         }
     }
 

@@ -21,8 +21,9 @@ use crate::spec::Spec;
 use crate::sys::socket::send_now;
 
 use super::clock::Moment;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::log_lines::{Held, LogLines, Target, Written};
+use super::reactor::Owner;
 
 /// How long the coordinator may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -264,7 +265,7 @@ impl Helper {
         {
             let events = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
             // Where it can't be watched, it is looked at again when its time is over.
-            let _ = self.watch(socket, Token::LogFile, events);
+            let _ = self.reactor.add(socket, Owner::LogFile.only(), events);
         }
     }
 }

@@ -38,6 +38,7 @@ mod pause;
 mod peer;
 mod pending;
 pub(crate) mod portmap;
+mod reactor;
 mod redirect;
 mod relay;
 mod reload;

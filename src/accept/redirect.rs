@@ -3,14 +3,15 @@
 
 use std::net::TcpStream;
 
-use nix::sys::epoll::{EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 
 use crate::journal::{ErrorText, Event};
 use crate::policy::Slot;
 
 use super::clock::Moment;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::pending::Connection;
+use super::reactor::Owner;
 use super::relay::{Failure, Hosts, Link, Next, Relay, Route, Search, Side, Stage};
 use super::slab::Key;
 
@@ -57,7 +58,9 @@ impl Helper {
     fn start_hosts(&mut self) -> std::io::Result<()> {
         if self.hosts.is_none() {
             let hosts = Hosts::new()?;
-            self.watch(hosts.descriptor(), Token::Hosts, EpollFlags::EPOLLIN)?;
+            let events = EpollFlags::EPOLLIN;
+            self.reactor
+                .add(hosts.descriptor(), Owner::Hosts.only(), events)?;
             self.hosts = Some(hosts);
         }
         Ok(())
@@ -76,8 +79,9 @@ impl Helper {
             match search.advance(hosts, key, now) {
                 Next::Wait => return self.relays.limit(key, now),
                 Next::Connect => {
-                    let event = EpollEvent::new(CONNECTED, Token::Backend(key).encode());
-                    let watched = search.attempt().map(|stream| self.epoll.add(stream, event));
+                    let token = Owner::Backend.of(key);
+                    let watch = |stream| self.reactor.add(stream, token, CONNECTED);
+                    let watched = search.attempt().map(watch);
                     return match watched {
                         Some(Ok(())) => self.relays.limit(key, now),
                         _ => self.end_relay(key, now),
@@ -190,14 +194,16 @@ impl Helper {
         let mut watched = Ok(());
         for (side, before, events) in changes.into_iter().flatten() {
             let (socket, token) = match side {
-                Side::Client => (&*client, Token::Client(key)),
-                Side::Backend => (link.backend(), Token::Backend(key)),
+                Side::Client => (&*client, Owner::Client.of(key)),
+                Side::Backend => (link.backend(), Owner::Backend.of(key)),
             };
-            let event = |events| EpollEvent::new(events, token.encode());
             watched = watched.and(match (before, events) {
-                (None, Some(events)) => self.epoll.add(socket, event(events)),
-                (_, Some(events)) => self.epoll.modify(socket, &mut event(events)),
-                (_, None) => self.epoll.delete(socket),
+                (None, Some(events)) => self.reactor.add(socket, token, events),
+                (_, Some(events)) => self.reactor.modify(socket, token, events),
+                (_, None) => {
+                    self.reactor.remove(socket);
+                    Ok(())
+                }
             });
         }
         if let Err(error) = watched {

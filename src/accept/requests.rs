@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use nix::sys::epoll::{EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::Signal;
 
 use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
@@ -10,8 +10,9 @@ use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 use super::clock::Moment;
 use super::control::{Progress, Request};
 use super::guests::NO_PROCESS;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::peer::Remote;
+use super::reactor::Owner;
 use super::slab::Key;
 
 impl Helper {
@@ -21,8 +22,8 @@ impl Helper {
             return;
         };
         if let Some((key, client)) = control.accept(now) {
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::ControlClient(key).encode());
-            if let Err(errno) = self.epoll.add(client, event) {
+            let token = Owner::ControlClient.of(key);
+            if let Err(errno) = self.reactor.add(client, token, EpollFlags::EPOLLIN) {
                 control.answer(key, errno.desc());
             }
         }

@@ -1,7 +1,5 @@
 //! Sensors: who touches one is kept out of all services (semantics, section 4.9).
 
-use std::os::fd::AsFd;
-
 use nix::sys::epoll::EpollFlags;
 
 use crate::bans::{Subject, Until};
@@ -9,8 +7,9 @@ use crate::journal::Event;
 use crate::policy::{Reason, Refusal};
 
 use super::clock::Moment;
-use super::helper::{Helper, Token};
+use super::helper::Helper;
 use super::pending::Connection;
+use super::reactor::Owner;
 use super::settings::Work;
 
 impl Helper {
@@ -48,7 +47,7 @@ impl Helper {
         if fresh && let Some(socket) = self.door.socket() {
             let events = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
             // Where it can't be watched, it is looked at again when its time comes.
-            let _ = self.watch(socket.as_fd(), Token::Door, events);
+            let _ = self.reactor.add(socket, Owner::Door.only(), events);
         }
     }
 }

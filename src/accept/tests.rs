@@ -389,7 +389,7 @@ fn a_successor_counts_the_sessions_of_a_helper_that_is_gone() {
     let Scene { helper, state, .. } = scene;
     // As if killed: the server is no child of the next one, as far as that can tell.
     std::mem::forget(helper.sessions);
-    drop(helper.epoll);
+    drop(helper.reactor);
     let mut scene = Scene::with(listener, state, &changes);
     assert_eq!(scene.helper.state.running(), 1);
     assert_eq!(scene.text(), "");

@@ -11,7 +11,8 @@ use crate::sys::process::Process;
 use crate::sys::spawn::SpawnError;
 
 use super::super::clock::Moment;
-use super::super::helper::{Helper, Token};
+use super::super::helper::Helper;
+use super::super::reactor::Owner;
 use super::super::settings::Work;
 use super::super::slab::{Key, Slab};
 use super::Changes;
@@ -60,11 +61,9 @@ impl Helper {
         if let Ok(key) = self.wrap.commands.0.insert(process) {
             let commands = &mut self.wrap.commands.0;
             let watched = commands.get_mut(key).map(|process| {
-                let event = nix::sys::epoll::EpollEvent::new(
-                    EpollFlags::EPOLLIN,
-                    Token::Command(key).encode(),
-                );
-                self.epoll.add(process.pidfd(), event)
+                let token = Owner::Command.of(key);
+                self.reactor
+                    .add(process.pidfd(), token, EpollFlags::EPOLLIN)
             });
             if !matches!(watched, Some(Ok(()))) {
                 // Nobody would hear of its end: the kernel has no memory left.

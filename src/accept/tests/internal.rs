@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 
 use super::super::clock::Moment;
-use super::super::helper::Token;
+use super::super::reactor::Owner;
 use super::{LOGGED, Scene, TASK, scratch, sensor};
 
 #[test]
@@ -133,7 +133,8 @@ pub(super) fn datagrams(scene: &mut Scene) -> u16 {
     socket.set_nonblocking(true).unwrap();
     let helper = &mut scene.helper;
     helper
-        .watch(&socket, Token::Datagrams(0), EpollFlags::EPOLLIN)
+        .reactor
+        .add(&socket, Owner::Datagrams.at(0), EpollFlags::EPOLLIN)
         .unwrap();
     let port = socket.local_addr().unwrap().port();
     helper.datagram_ports.push(port);

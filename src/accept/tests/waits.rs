@@ -9,11 +9,11 @@ use nix::sys::epoll::EpollFlags;
 use crate::policy::NameAnswer;
 
 use super::super::clock::Moment;
-use super::super::helper::Token;
 use super::super::ident::Failure;
 use super::super::libwrap::Files;
 use super::super::names::Names;
 use super::super::pending::{Connection, Next, Wait};
+use super::super::reactor::Owner;
 use super::{CAT, LOGGED, Scene, TASK, file, shell};
 
 const SERVED: &str = "echo served";
@@ -103,9 +103,8 @@ impl Scene {
     /// Gives the helper another resolver.
     pub(super) fn resolve_with(&mut self, resolve: fn(std::net::IpAddr) -> NameAnswer) {
         let names = Names::with(resolve).unwrap();
-        let watched = self
-            .helper
-            .watch(names.descriptor(), Token::Names, EpollFlags::EPOLLIN);
+        let (token, events) = (Owner::Names.only(), EpollFlags::EPOLLIN);
+        let watched = self.helper.reactor.add(names.descriptor(), token, events);
         watched.unwrap();
         self.helper.names = Some(names);
     }
