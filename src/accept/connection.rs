@@ -42,7 +42,7 @@ impl Helper {
             let Some(listener) = self.listeners.get(index as usize) else {
                 return;
             };
-            let served = self.tally.counters.served;
+            let served = self.report.counters().served;
             match listener.accept() {
                 Ok((stream, address)) => self.meet(stream, address, now),
                 Err(error) => {
@@ -51,7 +51,7 @@ impl Helper {
                     }
                 }
             }
-            let forked = self.tally.counters.served != served && self.settings.work.forks();
+            let forked = self.report.counters().served != served && self.settings.work.forks();
             if forked || self.stopping {
                 return;
             }
@@ -70,7 +70,7 @@ impl Helper {
             }
             _ => {
                 // A fault of the network on the way to one client (accept(2)).
-                if self.remarks.admits(now.seconds()) {
+                if self.report.admits_remark(now) {
                     log::error!("accept failed: {error}");
                 }
                 ControlFlow::Break(())
@@ -233,8 +233,9 @@ impl Helper {
             Err(errno) => {
                 let file = banner.file().clone();
                 let errno = errno as i32;
-                if self.remarks.admits(now.seconds()) {
-                    self.log(&Event::BannerUnreadable { file: &file, errno });
+                if self.report.admits_remark(now) {
+                    self.report
+                        .record(&Event::BannerUnreadable { file: &file, errno });
                 }
             }
         }
@@ -242,7 +243,7 @@ impl Helper {
 
     /// `connection` has given its slot back.
     pub(super) fn refuse(&mut self, mut connection: Connection, refusal: &Refusal, now: Moment) {
-        self.log_refusal(refusal, &connection.remote, now);
+        self.report.refused(refusal, &connection.remote, now);
         self.turn_away_waiting(&connection, now);
         self.add_banner(&mut connection, |settings| &mut settings.failure, now);
         self.dismiss(connection, now);
@@ -424,7 +425,8 @@ impl Helper {
             (Wait::Retry, Next::Serve(slot, _)) if over == Over::Displaced => {
                 self.state.leave(slot);
                 // No banner and no ident query: it would take a place elsewhere.
-                self.log_refusal(&Refusal::by(Reason::Fork), &connection.remote, now);
+                self.report
+                    .refused(&Refusal::by(Reason::Fork), &connection.remote, now);
             }
             (Wait::Door, next) if over == Over::Displaced => {
                 connection.next = next;
@@ -435,7 +437,7 @@ impl Helper {
                 self.advance(connection, now);
             }
             (Wait::Drain, next) => {
-                if self.remarks.admits(now.seconds()) {
+                if self.report.admits_remark(now) {
                     let id = self.settings.spec.id.to_text();
                     log::info!("{id}: {} does not read its banner", connection.remote.host);
                 }

@@ -40,7 +40,7 @@ impl Helper {
                 Ok((count, peer)) => self.meet_datagram(index, &buffer[..count], peer, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    if self.remarks.admits(now.seconds()) {
+                    if self.report.admits_remark(now) {
                         log::error!("recvfrom failed: {error}");
                     }
                     return;
@@ -62,7 +62,7 @@ impl Helper {
         if !senses
             && !own.is_some_and(|own| is_client(peer.port(), *own, &self.settings.spec.answering))
         {
-            if self.remarks.admits(now.seconds()) {
+            if self.report.admits_remark(now) {
                 // Fedora's words.
                 let (host, port) = (&remote.host, peer.port());
                 log::warn!("Possible Denial of Service attack from {host} {port}");
@@ -74,11 +74,13 @@ impl Helper {
                 self.state.leave(slot);
                 match senses {
                     // Its sender may be made up: nobody is banned for it.
-                    true => self.log_refusal(&Refusal::by(Reason::Address), &remote, now),
+                    true => self
+                        .report
+                        .refused(&Refusal::by(Reason::Address), &remote, now),
                     false => self.judge_datagram(index, datagram, remote, Known::default(), now),
                 }
             }
-            Err(refusal) => self.log_refusal(&refusal, &remote, now),
+            Err(refusal) => self.report.refused(&refusal, &remote, now),
         }
     }
 
@@ -92,7 +94,7 @@ impl Helper {
     ) {
         match self.judge(&remote, &mut known, now) {
             Some(Ok(())) => self.answer_datagram(index, datagram, &remote),
-            Some(Err(refusal)) => self.log_refusal(&refusal, &remote, now),
+            Some(Err(refusal)) => self.report.refused(&refusal, &remote, now),
             None if self.parked.len() < WAITING => self.parked.push(Parked {
                 index,
                 datagram: datagram.to_vec(),

@@ -1,13 +1,11 @@
 //! The loop: one thread that waits for everything at once.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::epoll::EpollFlags;
 
-use crate::policy::{LineBudget, State};
+use crate::policy::State;
 use crate::service::ConnectionRate;
 
 use super::clock::Moment;
@@ -21,9 +19,6 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// How often a helper that would leave looks whether the last process of its servers has ended.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-
-/// How long the last lines may take to reach the journal.
-const LAST_LINES: u16 = 1000;
 
 /// How long servers that were killed may take to end: the kernel takes a process out of its control
 /// group before it tells the parent of its end.
@@ -49,7 +44,7 @@ impl Helper {
         // that waits already is served before.
         self.reactor.wait(&mut events, Some(Duration::ZERO))?;
         let must_end = self.dispatch(&events, Moment::now()?);
-        self.notifier.ready(Moment::now()?, &self.status());
+        self.report.ready(Moment::now()?, self.activity());
         if must_end {
             return self.terminate();
         }
@@ -72,10 +67,8 @@ impl Helper {
         let mut events = Events::new();
         self.reactor.wait(&mut events, limit)?;
         if idle && events.is_empty() {
-            self.notifier.stopping();
-            self.tally.save();
-            self.log_file.finish(now);
-            self.flush_journal();
+            self.report.stopping();
+            self.report.finish(now);
             return Ok(Some(End::Done));
         }
         match self.dispatch(&events, Moment::now()?) {
@@ -111,9 +104,9 @@ impl Helper {
                 Owner::Hosts => self.hosts_found(now),
                 Owner::Names => self.named(now),
                 Owner::Door => self.serve_door(now),
-                Owner::LogFile => self.serve_log_file(now),
+                Owner::LogFile => self.report.log().file_ready(now, &self.reactor),
                 Owner::Command => self.command_ended(key),
-                Owner::Journal => self.journal.flush(),
+                Owner::Journal => self.report.log().journal_ready(),
                 Owner::Control => self.accept_control(now),
                 Owner::ControlClient => self.read_control(key, now),
                 Owner::Signals => {
@@ -144,15 +137,11 @@ impl Helper {
                 self.watch_session(key);
             }
         }
-        self.log_summaries(now, false);
-        if self.notifier.due().is_some_and(|due| now >= due) {
-            let status = self.status();
-            self.tally.save();
+        if self.report.is_notification_due(now) {
             self.restore_scheduling(now);
-            self.notifier.tell(now, || status);
         }
-        self.serve_log_file(now);
-        self.watch_journal();
+        let activity = self.activity();
+        self.report.expire(now, activity, &self.reactor);
         self.watch_waiting(now);
         self.is_idle(now)
     }
@@ -169,38 +158,12 @@ impl Helper {
             self.waiting.due(),
             self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
-            self.summary_due(),
-            self.notifier.due(),
+            self.report.due(),
             self.door.due(),
-            self.log_file.due(),
             self.idle_since
                 .map(|since| since.plus(self.idle_time(since))),
         ];
         due.into_iter().flatten().min()
-    }
-
-    fn summary_due(&self) -> Option<Moment> {
-        let due = [&self.refusals, &self.remarks].map(LineBudget::summary_due);
-        due.into_iter().flatten().min().map(Moment::from)
-    }
-
-    /// The journal is watched only while lines wait: it would tell of each line that it takes.
-    fn watch_journal(&mut self) {
-        let pending = self.journal.pending();
-        if pending == self.journal_watched {
-            return;
-        }
-        if pending {
-            // Once for each change: a journal that does not come back would keep us busy.
-            let events = EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-            let watched = self
-                .reactor
-                .add(self.journal, Owner::Journal.only(), events);
-            self.journal_watched = watched.is_ok();
-        } else {
-            self.reactor.remove(self.journal);
-            self.journal_watched = false;
-        }
     }
 
     /// Whether it has had nothing to do for long enough. systemd listens on: a client that comes
@@ -215,11 +178,8 @@ impl Helper {
             || self.pause.is_some()
             || self.waiting.due().is_some()
             || self.stopping
-            // It alone knows, until a client gets a server.
-            || self.exec_failure.is_some()
-            || self.summary_due().is_some()
-            || !self.door.is_idle()
-            || !self.log_file.is_idle(now);
+            || !self.report.is_idle(now)
+            || !self.door.is_idle();
         if busy {
             self.idle_since = None;
             return false;
@@ -275,10 +235,7 @@ impl Helper {
             }
         }
         self.sessions.save_rate(&self.state);
-        self.tally.save();
-        self.log_summaries(Moment::default(), true);
-        self.log_file.finish(now);
-        self.flush_journal();
+        self.report.finish(now);
         match self.sessions.is_empty() || self.stopping {
             true => Ok(End::Done),
             false => Ok(End::Abandoned),
@@ -294,17 +251,6 @@ impl Helper {
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
         let mut descriptors = [PollFd::new(session.process.pidfd(), PollFlags::POLLIN)];
         let _ = poll(&mut descriptors, timeout);
-    }
-
-    fn flush_journal(&self) {
-        for _ in 0..LAST_LINES / 100 {
-            self.journal.flush();
-            if !self.journal.pending() {
-                return;
-            }
-            let mut descriptors = [PollFd::new(self.journal.as_fd(), PollFlags::POLLOUT)];
-            let _ = poll(&mut descriptors, PollTimeout::from(100_u16));
-        }
     }
 }
 

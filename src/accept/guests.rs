@@ -5,7 +5,7 @@
 
 use nix::sys::epoll::EpollFlags;
 
-use crate::journal::{Ending, Event};
+use crate::journal::Ending;
 use crate::policy::Slot;
 use crate::service::Builtin;
 
@@ -99,7 +99,7 @@ impl Helper {
             self.log_exit(&guest.remote, guest.started, now);
         }
         self.state.leave(guest.slot);
-        self.notifier.status_changed();
+        self.report.status_changed();
     }
 
     /// The service stops: all of them have to go.
@@ -111,23 +111,13 @@ impl Helper {
 
     /// A client is served without a process.
     pub(super) fn log_start(&mut self, remote: &Remote) {
-        self.tally.counters.serve();
-        self.notifier.status_changed();
-        self.log(&Event::Start {
-            pid: NO_PROCESS,
-            peer: remote.as_peer(),
-        });
+        self.report.started(NO_PROCESS, remote);
     }
 
     /// A client that was served without a process has gone.
     pub(super) fn log_exit(&mut self, remote: &Remote, started: Moment, now: Moment) {
-        let duration = now.since(started);
-        self.tally.counters.end(duration);
-        self.log(&Event::Exit {
-            pid: NO_PROCESS,
-            peer: remote.as_peer(),
-            ending: Some(Ending::Exited(0)),
-            duration,
-        });
+        let ending = Some(Ending::Exited(0));
+        self.report
+            .ended(NO_PROCESS, remote, ending, now.since(started));
     }
 }

@@ -60,7 +60,7 @@ impl Helper {
             let Some(listener) = self.mux_listeners.get(index as usize) else {
                 return;
             };
-            let served = self.tally.counters.served;
+            let served = self.report.counters().served;
             match listener.accept() {
                 Ok((door, _)) => self.open_handover(door, now),
                 Err(error) => {
@@ -69,7 +69,7 @@ impl Helper {
                     }
                 }
             }
-            if self.tally.counters.served != served || self.stopping {
+            if self.report.counters().served != served || self.stopping {
                 return;
             }
         }
@@ -77,7 +77,7 @@ impl Helper {
 
     fn open_handover(&mut self, door: UnixStream, now: Moment) {
         if let Err(stranger) = self.is_tcpmux(&door) {
-            if self.remarks.admits(now.seconds()) {
+            if self.report.admits_remark(now) {
                 let id = self.settings.spec.id.to_text();
                 log::warn!("{id}: a connection was not taken from {stranger}, which is not tcpmux");
             }
@@ -127,7 +127,7 @@ impl Helper {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Some(door),
             Err(error) => {
                 // The client has gone, or tcpmux has, or there is no descriptor for it.
-                if self.remarks.admits(now.seconds()) {
+                if self.report.admits_remark(now) {
                     let id = self.settings.spec.id.to_text();
                     log::info!("{id}: nothing came from tcpmux: {error}");
                 }

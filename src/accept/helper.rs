@@ -11,8 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::journal::{Event, Journal};
-use crate::policy::{LineBudget, Refusal, State};
-use crate::status::UNEXECUTABLE;
+use crate::policy::State;
 use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;
@@ -24,18 +23,15 @@ use super::internal::Guest;
 use super::internal::datagram::Answers;
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
-use super::log_file::LogFile;
+use super::log::{Activity, Log, Phase, Report, StoredCounters};
 use super::names::Names;
-use super::notify::Notifier;
 use super::pause::Pause;
-use super::peer::Remote;
 use super::pending::Pending;
 use super::reactor::{Owner, Reactor};
 use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
 use super::slab::{Key, Slab};
-use super::tally::Tally;
 use super::waiting::Waiting;
 
 /// The helper of one service.
@@ -54,8 +50,7 @@ pub(super) struct Helper {
     /// Connections to tcpmux that it has sent nothing on yet.
     pub(super) handovers: Slab<UnixStream>,
     pub(super) signals: SignalFd,
-    pub(super) journal: &'static Journal,
-    pub(super) journal_watched: bool,
+    pub(super) report: Report,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
     pub(super) state: State,
@@ -73,20 +68,11 @@ pub(super) struct Helper {
     pub(super) bans: Bans,
     /// Where a sensor reports to.
     pub(super) door: Door,
-    pub(super) log_file: LogFile,
     pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
-    pub(super) notifier: Notifier,
     pub(super) pause: Option<Pause>,
     pub(super) load: LoadAverage,
     pub(super) clock: LocalClock,
-    /// For refusals.
-    pub(super) refusals: LineBudget,
-    /// For whatever else strangers have it say.
-    pub(super) remarks: LineBudget,
-    pub(super) tally: Tally,
-    /// Which server could not be executed for the last client, and why.
-    pub(super) exec_failure: Option<String>,
     /// How it was scheduled when it started; none where that can't be known.
     pub(super) scheduling: Option<Scheduling>,
     /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
@@ -108,7 +94,7 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     pub(super) sessions: Sessions,
     pub(super) control: Option<Control>,
-    pub(super) tally: Tally,
+    pub(super) counters: StoredCounters,
     pub(super) idle: Duration,
     pub(super) scheduling: Option<Scheduling>,
     /// The peers that are kept out of all services.
@@ -129,6 +115,9 @@ impl Helper {
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let own_port = |socket: &UdpSocket| socket.local_addr().map(|own| own.port());
         let datagram_ports = start.datagrams.iter().map(own_port);
+        let has_datagrams = !start.datagrams.is_empty();
+        let (spec, coordinator) = (&start.settings.spec, start.door.clone());
+        let log = Log::new(start.journal, spec, coordinator, has_datagrams, now);
         let mut this = Self {
             datagram_ports: datagram_ports.collect::<io::Result<_>>()?,
             reactor: Reactor::new()?,
@@ -140,10 +129,8 @@ impl Helper {
             waiting: Waiting::default(),
             handovers: Slab::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
-            journal: start.journal,
-            journal_watched: false,
+            report: Report::new(log, start.counters),
             inherited: start.inherited,
-            log_file: LogFile::new(start.door.clone(), &start.settings.spec),
             settings: start.settings,
             state: State::default(),
             sessions: start.sessions,
@@ -157,14 +144,9 @@ impl Helper {
             door: Door::at(start.door),
             wrap: Wrap::default(),
             control: start.control,
-            notifier: Notifier::new(),
             pause: None,
             load: LoadAverage::default(),
             clock: LocalClock::default(),
-            refusals: LineBudget::new(now.seconds()),
-            remarks: LineBudget::new(now.seconds()),
-            tally: start.tally,
-            exec_failure: None,
             scheduling: start.scheduling,
             rate_due: None,
             idle: start.idle,
@@ -181,7 +163,6 @@ impl Helper {
         this.adopt();
         this.refuse_queued(now)?;
         this.restore_pause(now)?;
-        this.notifier.status_changed();
         Ok(this)
     }
 
@@ -192,7 +173,7 @@ impl Helper {
             self.watch_session(key);
         }
         if let Ok(sessions @ 1..) = u32::try_from(keys.len()) {
-            self.log(&Event::Adopted { sessions });
+            self.report.record(&Event::Adopted { sessions });
         }
     }
 
@@ -247,43 +228,6 @@ impl Helper {
         }
     }
 
-    pub(super) fn log(&self, event: &Event<'_>) {
-        self.log_file
-            .record(self.journal, &self.settings.log, event);
-    }
-
-    /// Logs a refusal, unless nobody asked for such lines and there were too many of them.
-    pub(super) fn log_refusal(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
-        self.tally.refuse(refusal);
-        self.notifier.status_changed();
-        // The sender of a datagram may be anybody: whoever asks for lines gets no flood of them.
-        let bounded = self.settings.log.refusals_unasked() || !self.datagrams.is_empty();
-        if bounded && !self.refusals.admits(now.seconds()) {
-            return;
-        }
-        let peer = remote.as_peer();
-        if let Some(companion) = Event::companion(refusal, peer) {
-            self.log(&companion);
-        }
-        self.log(&Event::Fail { refusal, peer });
-    }
-
-    /// Logs how many lines were left out, where that is due or `all` is to be told.
-    pub(super) fn log_summaries(&mut self, now: Moment, all: bool) {
-        let take = |budget: &mut LineBudget| {
-            let due = budget
-                .summary_due()
-                .is_some_and(|due| all || now >= due.into());
-            due.then(|| budget.take_summary()).flatten()
-        };
-        if let Some(count) = take(&mut self.refusals) {
-            self.log(&Event::RefusalsWithheld { count });
-        }
-        if let Some(count) = take(&mut self.remarks) {
-            self.log(&Event::RemarksWithheld { count });
-        }
-    }
-
     /// Puts back how it is scheduled, which any process of the service's user can change.
     pub(super) fn restore_scheduling(&mut self, now: Moment) {
         let Some(scheduling) = &mut self.scheduling else {
@@ -294,27 +238,23 @@ impl Helper {
             Ok(true) => "it is put back".to_owned(),
             Err(error) => format!("it can't be put back: {error}"),
         };
-        if self.remarks.admits(now.seconds()) {
+        if self.report.admits_remark(now) {
             log::warn!(
                 "a process has changed the priority or the processors of this helper; {outcome}"
             );
         }
     }
 
-    /// The status line for `systemctl status`.
-    pub(super) fn status(&self) -> String {
-        if let Some(why) = &self.exec_failure {
-            return format!("{UNEXECUTABLE}{why}");
+    /// What the service is doing, for the status line.
+    pub(super) fn activity(&self) -> Activity {
+        Activity {
+            running: self.running(),
+            phase: match (&self.pause, self.stopping) {
+                (_, true) => Phase::Stopping,
+                (Some(_), _) => Phase::Paused,
+                (None, _) => Phase::Open,
+            },
         }
-        let counters = &self.tally.counters;
-        let (served, refused) = (counters.served, counters.all_refused());
-        let running = self.running();
-        let state = match (&self.pause, self.stopping) {
-            (_, true) => "stopping, ",
-            (Some(_), _) => "paused, ",
-            (None, _) => "",
-        };
-        format!("{state}{running} running, {served} served and {refused} refused so far")
     }
 
     /// How many sessions are open.

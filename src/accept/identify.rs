@@ -112,9 +112,9 @@ impl Helper {
         match answer {
             Err(failure) if self.settings.spec.idonly => {
                 self.state.leave(slot);
-                self.tally.counters.refuse(Cause::Ident, 1);
+                self.report.turned_away(Cause::Ident, 1);
                 let failure = failure.to_string();
-                self.log(&Event::NoId {
+                self.report.record(&Event::NoId {
                     peer: connection.remote.as_peer(),
                     failure: &failure,
                 });
@@ -142,12 +142,12 @@ impl Helper {
     fn log_answer(&mut self, remote: &Remote, answer: &Answer, now: Moment) {
         let peer = remote.as_peer();
         match answer {
-            Ok(user) => self.log(&Event::UserId { peer, user }),
+            Ok(user) => self.report.record(&Event::UserId { peer, user }),
             // Few machines have one: xinetd does not mention it either.
             Err(Failure::NoServer) => {}
-            Err(failure) if self.remarks.admits(now.seconds()) => {
+            Err(failure) if self.report.admits_remark(now) => {
                 let failure = failure.to_string();
-                self.log(&Event::IdentFailed {
+                self.report.record(&Event::IdentFailed {
                     peer,
                     failure: &failure,
                 });

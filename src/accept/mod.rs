@@ -27,12 +27,10 @@ mod identify;
 pub(crate) mod internal;
 mod libwrap;
 pub(crate) mod load;
-mod log_file;
-mod log_lines;
+mod log;
 mod mailbox;
 pub(crate) mod membership;
 pub(crate) mod names;
-mod notify;
 mod packet_filter;
 mod pause;
 mod peer;
@@ -50,7 +48,6 @@ mod settings;
 mod slab;
 mod state;
 pub(crate) mod stop;
-mod tally;
 mod tcpmux;
 #[cfg(test)]
 mod tests;
@@ -79,12 +76,11 @@ use clock::Moment;
 use control::Control;
 use event_loop::End;
 use helper::{Helper, Start};
-use notify::Notifier;
+use log::{Notifier, StoredCounters};
 use portmap::RpcService;
 use sessions::Sessions;
 use settings::{Inherited, Settings};
 use state::StateFile;
-use tally::Tally;
 
 /// The state of `cps` is noted for a successor so long after it has changed: a helper that is
 /// killed forgets no more than that.
@@ -120,7 +116,7 @@ pub fn main() -> ExitCode {
     match parse_arguments(env::args_os().skip(1)).and_then(|command| run(command, journal)) {
         Ok(code) => code,
         Err(error) => {
-            log::error!("{error}");
+            ::log::error!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -196,7 +192,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Err(error) = descriptor::keep_from_servers() {
-        log::debug!("close_range: {error}");
+        ::log::debug!("close_range: {error}");
     }
     let spec = settings::parse(&settings::receive()?)?;
     let activation = Activation::take()?;
@@ -213,13 +209,16 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     // In a folder that is root's alone.
     let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let control = folder.as_deref().and_then(control_socket);
-    let tally = folder.as_deref().map(Tally::open).unwrap_or_default();
+    let counters = folder
+        .as_deref()
+        .map(StoredCounters::open)
+        .unwrap_or_default();
     let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     // Root may open the table; a successor of it is asked for.
     let mut bans = Bans::of_helper(bans::TABLE.into(), bans::door::DOOR.into());
     bans.prepare(now).map_err(|error| error.to_string())?;
     let scheduling = Scheduling::now()
-        .inspect_err(|error| log::warn!("sched_getaffinity: {error}"))
+        .inspect_err(|error| ::log::warn!("sched_getaffinity: {error}"))
         .ok();
     if let Some(account) = account {
         // Few containers have the capability for it; what then can't be put back is said when it is
@@ -243,7 +242,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         inherited,
         sessions: Sessions::new(state_file(activation.state)?),
         control,
-        tally,
+        counters,
         idle,
         scheduling,
         bans,
@@ -284,7 +283,7 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>) -> Result<StateFile, String> {
     if let Some(kept) = kept {
         match StateFile::open(kept) {
             Ok(file) => return Ok(file),
-            Err(error) => log::warn!("the state of the last helper can't be used: {error}"),
+            Err(error) => ::log::warn!("the state of the last helper can't be used: {error}"),
         }
     }
     let file = StateFile::create().map_err(|error| format!("memfd_create: {error}"))?;
@@ -295,7 +294,7 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>) -> Result<StateFile, String> {
 /// Without it reload does not work, but everything else does.
 fn control_socket(folder: &Path) -> Option<Control> {
     Control::listen(folder)
-        .inspect_err(|error| log::warn!("no control socket in {}: {error}", folder.display()))
+        .inspect_err(|error| ::log::warn!("no control socket in {}: {error}", folder.display()))
         .ok()
 }
 

@@ -91,7 +91,8 @@ impl Helper {
             }
         }
         for peer in refused {
-            self.log_refusal(&Refusal::by(Reason::Address), &Remote::new(peer), now);
+            self.report
+                .refused(&Refusal::by(Reason::Address), &Remote::new(peer), now);
         }
         Ok(())
     }

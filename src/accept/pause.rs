@@ -35,9 +35,9 @@ impl Helper {
         if cause == PauseCause::Rate {
             self.blame_server();
         }
-        self.log(&Event::Deactivating { cause, seconds });
+        self.report.record(&Event::Deactivating { cause, seconds });
         self.sessions.save_rate(&self.state);
-        self.notifier.status_changed();
+        self.report.status_changed();
     }
 
     /// Whether one more session would take a descriptor that we need for other things, such as
@@ -73,8 +73,7 @@ impl Helper {
     /// Counts clients that came while the service paused.
     pub(super) fn turn_away(&mut self, count: u64) {
         self.state.turn_away(count);
-        self.tally.counters.refuse(Cause::Pause, count);
-        self.notifier.status_changed();
+        self.report.turned_away(Cause::Pause, count);
     }
 
     /// Goes on with the pause of a predecessor, and listens.
@@ -103,12 +102,12 @@ impl Helper {
     /// The pause is over; `turned_away` connections were reset in it.
     pub(super) fn end_pause(&mut self, turned_away: u64, now: Moment) {
         let deaf = self.pause.take().is_some_and(|pause| pause.deaf);
-        self.log(&Event::Activating);
+        self.report.record(&Event::Activating);
         if let Some(count) = NonZeroU64::new(turned_away) {
-            self.log(&Event::TurnedAway { count });
+            self.report.record(&Event::TurnedAway { count });
         }
         self.sessions.save_rate(&self.state);
-        self.notifier.status_changed();
+        self.report.status_changed();
         if deaf
             && !self.stopping
             && let Err(error) = self.watch_listeners()

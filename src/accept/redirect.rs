@@ -95,7 +95,7 @@ impl Helper {
 
     fn log_unreachable(&mut self, key: Key, host: &str, failure: &Failure, now: Moment) {
         // Each client causes such lines.
-        if !self.remarks.admits(now.seconds()) {
+        if !self.report.admits_remark(now) {
             return;
         }
         let failure = match failure {
@@ -111,8 +111,7 @@ impl Helper {
                 host,
                 failure: &failure,
             };
-            self.log_file
-                .record(self.journal, &self.settings.log, &event);
+            self.report.record(&event);
         }
     }
 
@@ -236,11 +235,11 @@ impl Helper {
         drop((client, stage));
         if let Some((up, down)) = traffic {
             let peer = remote.as_peer();
-            self.log(&Event::Traffic { peer, up, down });
+            self.report.record(&Event::Traffic { peer, up, down });
         }
         self.log_exit(&remote, started, now);
         self.state.leave(slot);
-        self.notifier.status_changed();
+        self.report.status_changed();
     }
 
     /// The service stops: all sessions have to go.

@@ -119,10 +119,9 @@ impl Helper {
             );
         }
         self.settings = settings;
-        self.exec_failure = None;
-        self.notifier.status_changed();
-        self.log_file.follow(&self.settings.spec);
-        self.log(&Event::Readjusted);
+        self.report.forget_failure();
+        self.report.log().follow(&self.settings.spec);
+        self.report.record(&Event::Readjusted);
         if let Some(turned_away) = self.state.reload() {
             self.end_pause(turned_away, now);
         }

@@ -42,10 +42,10 @@ impl Helper {
                 Ok(OK.to_owned())
             }
             Request::Reopen => {
-                self.log_file.reopen();
+                self.report.log().reopen();
                 Ok(OK.to_owned())
             }
-            Request::Status => self.report(now).to_text(),
+            Request::Status => self.status(now).to_text(),
             Request::Kick(whom) => self.kick(&whom, now).map(|()| OK.to_owned()),
         };
         if let Some(control) = &mut self.control {
@@ -60,7 +60,7 @@ impl Helper {
         self.abandon_pending();
         self.end_guests(now);
         self.end_relays(now);
-        self.notifier.stopping();
+        self.report.stopping();
     }
 
     /// All sessions, as they are told.
@@ -82,7 +82,7 @@ impl Helper {
     }
 
     /// What the service is doing.
-    pub(super) fn report(&self, now: Moment) -> Status {
+    pub(super) fn status(&self, now: Moment) -> Status {
         let sessions = self.all_sessions(now).map(|(_, row)| row);
         Status {
             running: self.running() as u64,
@@ -90,7 +90,7 @@ impl Helper {
             // Rounded up: a pause of 0 seconds would be none.
             paused_for: self.pause.map(|pause| pause.until.since(now).as_secs() + 1),
             sessions: sessions.take(MOST_SESSIONS).collect(),
-            counters: self.tally.counters.clone(),
+            counters: self.report.counters().clone(),
         }
     }
 

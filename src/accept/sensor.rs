@@ -23,9 +23,9 @@ impl Helper {
             if !sensor.allow.protects(subject) {
                 let time = sensor.deny_time;
                 let known = self.bans.until(peer, now);
-                if known.is_none() && self.remarks.admits(now.seconds()) {
+                if known.is_none() && self.report.admits_remark(now) {
                     let peer = connection.remote.as_peer();
-                    self.log(&Event::Banned { peer, time });
+                    self.report.record(&Event::Banned { peer, time });
                 }
                 // A ban for ever can't be extended.
                 if known < Some(until) {

@@ -75,16 +75,9 @@ impl Helper {
             Err(SpawnError::Exec(errno)) => {
                 self.state.leave(slot);
                 if let Some(program) = self.settings.spec.task.program() {
-                    let (server, number) = (&program.path, errno as i32);
-                    self.log(&Event::ExecFailed {
-                        server,
-                        errno: number,
-                    });
-                    let (server, error) = (server.to_text(), errno.desc());
-                    self.exec_failure = Some(format!("{server} can't be executed: {error}"));
+                    self.report.not_executed(&program.path, errno);
                 }
-                self.tally.counters.refuse(Cause::Exec, 1);
-                self.notifier.status_changed();
+                self.report.turned_away(Cause::Exec, 1);
                 if self.hands_over() {
                     self.rest(now);
                 }
@@ -98,16 +91,10 @@ impl Helper {
     fn started(&mut self, session: Session) {
         let running = Moment::now().unwrap_or(session.started);
         let pid = session.process.pid();
-        self.tally.counters.serve();
-        self.exec_failure = None;
-        self.notifier.status_changed();
         match self.sessions.insert(session, running) {
             Ok(key) => {
                 if let Some(session) = self.sessions.get_mut(key) {
-                    let peer = session.remote.as_peer();
-                    let event = Event::Start { pid, peer };
-                    self.log_file
-                        .record(self.journal, &self.settings.log, &event);
+                    self.report.started(pid, &session.remote);
                 }
                 self.watch_session(key);
             }
@@ -124,7 +111,7 @@ impl Helper {
         now: Moment,
     ) {
         let errno = errno as i32;
-        self.log(&Event::ForkFailed { errno });
+        self.report.record(&Event::ForkFailed { errno });
         let last = failures >= FORK_ATTEMPTS || self.settings.spec.noretry;
         if !last {
             connection.next = Next::Serve(slot, failures);
@@ -153,18 +140,10 @@ impl Helper {
         let Some(session) = self.sessions.remove(key) else {
             return;
         };
-        let (pid, peer) = (session.process.pid(), session.remote.as_peer());
-        let duration = now.since(session.started);
-        self.tally.counters.end(duration);
-        self.log(&Event::Exit {
-            pid,
-            peer,
-            ending,
-            duration,
-        });
+        let (pid, duration) = (session.process.pid(), now.since(session.started));
+        self.report.ended(pid, &session.remote, ending, duration);
         self.state.leave(session.slot);
         self.take_back(duration, now);
-        self.notifier.status_changed();
     }
 }
 

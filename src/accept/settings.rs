@@ -10,7 +10,6 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, dup2_stdin};
 
 use crate::bytes::ByteString;
-use crate::journal::ServiceLog;
 use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
 use crate::spec::{MAX_SPEC, MuxTarget, Redirect, Sensor, Spec, Task};
@@ -25,8 +24,6 @@ use super::relay::Route;
 pub(super) struct Settings {
     /// Who may come in.
     pub(super) policy: Policy,
-    /// What is logged, and as what.
-    pub(super) log: ServiceLog,
     /// What is done with a connection that is let in.
     pub(super) work: Work,
     /// `banner`.
@@ -184,7 +181,6 @@ impl Settings {
         let banner = |file: &Option<ByteString>| file.clone().filter(|_| sends).map(Banner::new);
         Ok(Self {
             policy: Policy::new(&spec),
-            log: ServiceLog::new(&spec),
             work,
             always: banner(&spec.banners.always),
             success: banner(&spec.banners.success),

@@ -155,7 +155,7 @@ impl Helper {
                 return self.wait(connection, Wait::Door, false, now);
             }
             Handed::Later => {
-                if self.remarks.admits(now.seconds()) {
+                if self.report.admits_remark(now) {
                     let id = self.settings.spec.id.to_text();
                     let name = knock.name.escape_ascii();
                     log::error!("{id}: {name} can't be reached: its queue is full");
@@ -185,7 +185,7 @@ impl Helper {
                 // connect(2) of a socket of unix(7) whose queue is full.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Handed::Later,
                 Err(error) => {
-                    if self.remarks.admits(now.seconds()) {
+                    if self.report.admits_remark(now) {
                         let (id, name) = (self.settings.spec.id.to_text(), target.name.to_text());
                         log::error!("{id}: {name} can't be reached: {error}");
                     }
@@ -205,7 +205,7 @@ impl Helper {
         if let Next::Line(slot, _, started) | Next::Door(slot, _, started) = next {
             self.log_exit(&connection.remote, started, now);
             self.state.leave(slot);
-            self.notifier.status_changed();
+            self.report.status_changed();
         }
     }
 }

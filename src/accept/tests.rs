@@ -8,7 +8,7 @@ mod sensor;
 mod waits;
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ use crate::journal::Journal;
 use super::ban_table::Bans;
 use super::clock::Moment;
 use super::helper::{Helper, Start};
+use super::log::StoredCounters;
 use super::sessions::Sessions;
 use super::settings::tests::MINIMAL;
 use super::settings::{Inherited, Settings, parse};
 use super::state::StateFile;
-use super::tally::Tally;
 
 /// All words of `log_on_success` that a line can show.
 const LOGGED: (&str, &str) = (
@@ -73,10 +73,15 @@ const TASK: &str = r#"execute = { path = "/bin/cat", argv = ["cat"] }"#;
 impl Scene {
     fn new(changes: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("[::]:0").unwrap();
-        Self::with(listener, StateFile::create().unwrap(), changes)
+        Self::with(listener, Vec::new(), StateFile::create().unwrap(), changes)
     }
 
-    fn with(listener: TcpListener, state: StateFile, changes: &[(&str, &str)]) -> Self {
+    fn with(
+        listener: TcpListener,
+        datagrams: Vec<UdpSocket>,
+        state: StateFile,
+        changes: &[(&str, &str)],
+    ) -> Self {
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let lines = Lines::default();
@@ -90,13 +95,13 @@ impl Scene {
         let start = Start {
             listeners: vec![listener],
             mux_listeners: Vec::new(),
-            datagrams: Vec::new(),
+            datagrams,
             journal: Box::leak(Box::new(journal)),
             settings: Settings::new(parse(spec(changes).as_bytes()).unwrap(), &inherited).unwrap(),
             inherited,
             sessions: Sessions::new(kept),
             control: None,
-            tally: Tally::default(),
+            counters: StoredCounters::default(),
             idle: super::IDLE,
             scheduling: None,
             bans: Bans::of_helper(scratch("bans", port), scratch("door", port)),
@@ -228,7 +233,7 @@ fn who_is_not_in_only_from_gets_banners_and_no_process() {
     assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
     assert_eq!(
         (
-            scene.helper.tally.counters.served,
+            scene.helper.report.counters().served,
             scene.helper.state.running()
         ),
         (0, 0)
@@ -267,7 +272,7 @@ fn instances_hold_and_a_free_place_is_used() {
     scene.until_idle();
     drop(scene.session());
     scene.until_idle();
-    assert_eq!(scene.helper.tally.counters.served, 2);
+    assert_eq!(scene.helper.report.counters().served, 2);
 }
 
 #[test]
@@ -320,7 +325,7 @@ fn a_server_that_can_not_be_executed_is_said_and_not_counted() {
     assert_eq!(scene.log(), [expected]);
     assert_eq!(
         (
-            scene.helper.tally.counters.served,
+            scene.helper.report.counters().served,
             scene.helper.state.running()
         ),
         (0, 0)
@@ -337,7 +342,7 @@ fn a_client_that_does_not_read_its_banner_stalls_nobody() {
     nix::sys::socket::setsockopt(&listener, nix::sys::socket::sockopt::SndBuf, &4096).unwrap();
     let state = StateFile::create().unwrap();
     let changes = [("banners = {}", &*banners), (CAT, &shell("echo served"))];
-    let mut scene = Scene::with(listener, state, &changes);
+    let mut scene = Scene::with(listener, Vec::new(), state, &changes);
     let slow = scene.connect();
     scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
     assert_eq!(scene.text().len(), banner.len() + "served\n".len());
@@ -369,7 +374,7 @@ fn clients_can_not_fill_the_log_with_a_missing_banner() {
         scene.text();
     }
     // Nobody was refused, and nothing says so.
-    scene.helper.log_summaries(Moment::default(), true);
+    scene.helper.report.finish(Moment::default());
     let log = scene.log();
     let missing = log.iter().filter(|line| line.contains("open of banner"));
     assert!(missing.count() < 30, "{log:?}");
@@ -390,7 +395,7 @@ fn a_successor_counts_the_sessions_of_a_helper_that_is_gone() {
     // As if killed: the server is no child of the next one, as far as that can tell.
     std::mem::forget(helper.sessions);
     drop(helper.reactor);
-    let mut scene = Scene::with(listener, state, &changes);
+    let mut scene = Scene::with(listener, Vec::new(), state, &changes);
     assert_eq!(scene.helper.state.running(), 1);
     assert_eq!(scene.text(), "");
     drop(session);

@@ -76,7 +76,7 @@ impl Helper {
     /// leaves it away where it sees rules with commands, so that this one has come later.
     pub(super) fn remark_sandbox(&mut self, now: Moment) {
         let runs_servers = matches!(self.settings.work, Work::Execute(_) | Work::Wait(_));
-        if !runs_servers && get_no_new_privs() == Ok(true) && self.remarks.admits(now.seconds()) {
+        if !runs_servers && get_no_new_privs() == Ok(true) && self.report.admits_remark(now) {
             let id = self.settings.spec.id.to_text();
             log::warn!(
                 "{id}: a command of hosts.allow or hosts.deny runs in the unit's sandbox, since it is newer \
@@ -86,7 +86,7 @@ impl Helper {
     }
 
     fn command_failed(&mut self, why: &dyn std::fmt::Display, now: Moment) {
-        if self.remarks.admits(now.seconds()) {
+        if self.report.admits_remark(now) {
             let id = self.settings.spec.id.to_text();
             log::warn!("{id}: a command of hosts.allow or hosts.deny is not run: {why}");
         }

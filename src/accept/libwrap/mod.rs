@@ -121,7 +121,7 @@ impl Helper {
         let Self {
             settings,
             wrap,
-            remarks,
+            report,
             ..
         } = self;
         let daemon = settings.spec.libwrap.as_ref()?.as_bytes();
@@ -157,7 +157,7 @@ impl Helper {
         };
         let mut texts = Vec::new();
         let mut failed = |banner: &Banner, why: &str| {
-            if remarks.admits(now.seconds()) {
+            if report.admits_remark(now) {
                 log::warn!("{}: {why}", banner.file().to_text());
             }
         };
@@ -199,7 +199,7 @@ impl Helper {
 
     fn remark_fault(&mut self, verdict: &Verdict, now: Moment) {
         if let Some(fault) = &verdict.fault
-            && self.remarks.admits(now.seconds())
+            && self.report.admits_remark(now)
         {
             log::error!("{}: {fault}", self.settings.spec.id.to_text());
         }
@@ -261,8 +261,8 @@ impl Helper {
                     return self.keep_out(connection, slot, rule, severity, now);
                 };
                 self.remark_sandbox(now);
-                if self.remarks.admits(now.seconds()) {
-                    self.log(&Event::LibwrapTwist {
+                if self.report.admits_remark(now) {
+                    self.report.record(&Event::LibwrapTwist {
                         peer: connection.remote.as_peer(),
                         command: &text,
                         severity,

@@ -105,7 +105,7 @@ fn the_limits_of_the_service_hold_for_those_who_come_through_tcpmux() {
     )]);
     let mut client = scene.connect();
     client.write_all(b"name\r\n").unwrap();
-    scene.until(|helper| (helper.tally.counters.served == 1).then_some(()));
+    scene.until(|helper| (helper.report.counters().served == 1).then_some(()));
     scene.until_idle();
     service.take(listener.accept().unwrap().0);
     assert_eq!(service.receive(client).unwrap(), b"");

@@ -18,7 +18,7 @@ use crate::bans::{BootId, Ipv6Prefix, Subject, Until};
 use crate::sys::handover;
 use crate::sys::socket::accept;
 
-use super::internal::{datagrams, sender};
+use super::internal::sender;
 use super::*;
 
 const HEADER: Header = Header {
@@ -235,8 +235,7 @@ fn without_a_coordinator_a_helper_does_not_stay_for_ever() {
 #[test]
 fn nobody_is_banned_for_a_datagram() {
     let task = r#"sensor = { deny_time = "never", ipv6_prefix = 64, allow = [] }"#;
-    let mut scene = Scene::new(&[(TASK, task), LOGGED]);
-    let port = datagrams(&mut scene);
+    let (mut scene, port) = Scene::of_datagrams(&[(TASK, task), LOGGED]);
     // From a port on which services answer, too: there is no answer that could make a loop.
     let twin = UdpSocket::bind(("127.0.0.2", port)).unwrap();
     twin.send_to(b"hello", ("127.0.0.1", port)).unwrap();
@@ -245,7 +244,7 @@ fn nobody_is_banned_for_a_datagram() {
         "FAIL: test address from=::ffff:127.0.0.2",
         "FAIL: test address from=::ffff:127.0.0.1",
     ];
-    scene.until(|helper| (helper.tally.counters.all_refused() == 2).then_some(()));
+    scene.until(|helper| (helper.report.counters().all_refused() == 2).then_some(()));
     assert_eq!(scene.log(), expected);
     assert!(client.recv(&mut [0; 9]).is_err());
     assert_eq!(scene.helper.state.running(), 0);

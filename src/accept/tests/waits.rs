@@ -64,7 +64,7 @@ fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() 
             let client = scene.connect();
             let waits = |scene: &mut Scene| {
                 scene.until(|helper| {
-                    let begun = helper.tally.counters.served > 0 || !helper.pending.is_empty();
+                    let begun = helper.report.counters().served > 0 || !helper.pending.is_empty();
                     begun.then_some(())
                 });
             };

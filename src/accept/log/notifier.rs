@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-use super::activation::STATE_NAME;
-use super::clock::Moment;
+use super::super::activation::STATE_NAME;
+use super::super::clock::Moment;
 
 /// Status lines come at most once in this time.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tells systemd how it goes.
 #[derive(Debug, Default)]
-pub(super) struct Notifier {
+pub(in crate::accept) struct Notifier {
     watchdog: Option<Duration>,
     next_watchdog: Option<Moment>,
     /// The status has changed; when it may be told.
@@ -24,7 +24,7 @@ pub(super) struct Notifier {
 
 impl Notifier {
     /// For the watchdog of the unit, if it has one.
-    pub(super) fn new() -> Self {
+    pub(in crate::accept) fn new() -> Self {
         // Half the time, as sd_watchdog_enabled(3) recommends.
         let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
         Self {
@@ -35,7 +35,7 @@ impl Notifier {
 
     /// The sockets are adopted, and this is the first status: one message, as each has systemd
     /// wake up.
-    pub(super) fn ready(&mut self, now: Moment, status: &str) {
+    pub(in crate::accept) fn ready(&mut self, now: Moment, status: &str) {
         notify(&[NotifyState::Ready, NotifyState::Status(status)]);
         self.next_watchdog = self.watchdog.map(|interval| now.plus(interval));
         self.status_due = None;
@@ -43,12 +43,12 @@ impl Notifier {
     }
 
     /// We exit; from now on systemd queues starts behind that.
-    pub(super) fn stopping(&self) {
+    pub(in crate::accept) fn stopping(&self) {
         notify(&[NotifyState::Stopping]);
     }
 
     /// Gives systemd the state for a successor.
-    pub(super) fn store(&self, state: &File) {
+    pub(in crate::accept) fn store(&self, state: &File) {
         let message = [
             NotifyState::FdStore,
             NotifyState::FdName(STATE_NAME),
@@ -61,18 +61,18 @@ impl Notifier {
     }
 
     /// The status has changed.
-    pub(super) fn status_changed(&mut self) {
+    pub(in crate::accept) fn status_changed(&mut self) {
         self.status_due
             .get_or_insert(self.last_status.plus(STATUS_INTERVAL));
     }
 
     /// When there is something to tell.
-    pub(super) fn due(&self) -> Option<Moment> {
+    pub(in crate::accept) fn due(&self) -> Option<Moment> {
         self.status_due.into_iter().chain(self.next_watchdog).min()
     }
 
     /// Tells what is due; called by the loop alone, so that systemd notices when that is stuck.
-    pub(super) fn tell(&mut self, now: Moment, status: impl FnOnce() -> String) {
+    pub(in crate::accept) fn tell(&mut self, now: Moment, status: impl FnOnce() -> String) {
         if let (Some(interval), Some(next)) = (self.watchdog, self.next_watchdog)
             && now >= next
         {

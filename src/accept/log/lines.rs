@@ -12,7 +12,7 @@ use crate::journal::{Event, ServiceLog, Stamp, file_line};
 use crate::log_file::Identity;
 use crate::service::SizeLimits;
 
-use super::clock::{Moment, local_time};
+use super::super::clock::{Moment, local_time};
 
 /// The bytes that wait at most.
 const ROOM: usize = 256 * 1024;

@@ -7,23 +7,24 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::policy::{Note, Reason, Refusal};
 use crate::status::{Cause, Counters, MAX_STATUS, counters_file};
 
 /// The counters of a service.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) counters: Counters,
+pub(in crate::accept) struct StoredCounters {
+    counters: Counters,
     file: Option<File>,
     /// What the file has.
     saved: Counters,
 }
 
-impl Tally {
+impl StoredCounters {
     /// The counters that a predecessor left in `directory`, and the file to keep them in: to be
     /// opened while the directory can still be written.
-    pub(super) fn open(directory: &Path) -> Self {
+    pub(in crate::accept) fn open(directory: &Path) -> Self {
         let path = counters_file(directory);
         let opened = open(&path).or_else(|_| {
             // A server, which has the helper's user, may have put anything there.
@@ -50,9 +51,29 @@ impl Tally {
         }
     }
 
+    /// What was counted so far.
+    pub(super) fn get(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Counts a client that was let in.
+    pub(super) fn serve(&mut self) {
+        self.counters.serve();
+    }
+
+    /// Counts a session that has ended.
+    pub(super) fn end(&mut self, duration: Duration) {
+        self.counters.end(duration);
+    }
+
+    /// Counts clients that were turned away.
+    pub(super) fn refuse(&mut self, cause: Cause, count: u64) {
+        self.counters.refuse(cause, count);
+    }
+
     /// Counts a refusal.
-    pub(super) fn refuse(&mut self, refusal: &Refusal) {
-        self.counters.refuse(cause(refusal), 1);
+    pub(super) fn refuse_by(&mut self, refusal: &Refusal) {
+        self.refuse(cause(refusal), 1);
     }
 
     /// Writes down what is not in the file yet. A full disk is none of ours: /run is memory, and
@@ -111,7 +132,7 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> std::path::PathBuf {
-        let path = std::env::temp_dir().join(format!("tally-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("counters-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         path
     }
@@ -119,16 +140,16 @@ mod tests {
     #[test]
     fn a_successor_goes_on_counting() {
         let folder = scratch("successor");
-        let mut tally = Tally::open(&folder);
-        tally.counters.serve();
-        tally.refuse(&Refusal::by_ban());
-        tally.save();
-        tally.counters.serve();
-        let mut next = Tally::open(&folder);
+        let mut counters = StoredCounters::open(&folder);
+        counters.serve();
+        counters.refuse_by(&Refusal::by_ban());
+        counters.save();
+        counters.serve();
+        let mut next = StoredCounters::open(&folder);
         assert_eq!((next.counters.served, next.counters.all_refused()), (1, 1));
-        next.counters.serve();
+        next.serve();
         next.save();
-        assert_eq!(Tally::open(&folder).counters.served, 2);
+        assert_eq!(StoredCounters::open(&folder).counters.served, 2);
         fs::remove_dir_all(folder).unwrap();
     }
 
@@ -138,12 +159,12 @@ mod tests {
         let victim = folder.join("victim");
         fs::write(&victim, "precious").unwrap();
         symlink(&victim, counters_file(&folder)).unwrap();
-        let mut tally = Tally::open(&folder);
-        tally.counters.serve();
-        tally.save();
+        let mut counters = StoredCounters::open(&folder);
+        counters.serve();
+        counters.save();
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
         fs::write(counters_file(&folder), "served = \"rubbish\"").unwrap();
-        assert_eq!(Tally::open(&folder).counters, Counters::default());
+        assert_eq!(StoredCounters::open(&folder).counters, Counters::default());
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -4,26 +4,22 @@
 //! written; nothing else waits for it. At most once a second it is looked whether the file still
 //! has its name: where the helper can't see that itself it asks the coordinator.
 
-use std::cell::RefCell;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 
-use crate::journal::{Event, Journal, ServiceLog};
+use crate::journal::{Event, ServiceLog};
 use crate::log_file::{Answer, Question};
 use crate::service::LogTarget;
 use crate::spec::Spec;
 use crate::sys::socket::send_now;
 
-use super::clock::Moment;
-use super::helper::Helper;
-use super::log_lines::{Held, LogLines, Target, Written};
-use super::reactor::Owner;
+use super::super::clock::Moment;
+use super::lines::{Held, LogLines, Target, Written};
 
 /// How long the coordinator may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -42,10 +38,10 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// The log file of a service, if it has one.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    door: PathBuf,
+    /// The coordinator's socket.
+    coordinator: PathBuf,
     target: Option<Target>,
-    /// Shared, as whoever logs has only a part of the helper in hand.
-    lines: RefCell<LogLines>,
+    lines: LogLines,
     held: Option<Held>,
     /// A question under way, and when it has taken too long.
     asked: Option<(OwnedFd, Moment)>,
@@ -57,12 +53,12 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// The one of a spec, with the door of the coordinator at `door`.
-    pub(super) fn new(door: PathBuf, spec: &Spec) -> Self {
+    /// The one of a spec, which the coordinator at the socket `coordinator` opens.
+    pub(super) fn new(coordinator: PathBuf, spec: &Spec) -> Self {
         Self {
-            door,
+            coordinator,
             target: target(spec),
-            lines: RefCell::default(),
+            lines: LogLines::default(),
             held: None,
             asked: None,
             retry: None,
@@ -72,11 +68,10 @@ impl LogFile {
         }
     }
 
-    /// Writes an event to the journal, and notes its line for the file.
-    pub(super) fn record(&self, journal: &Journal, service: &ServiceLog, event: &Event<'_>) {
-        journal.write(service, event);
+    /// Has the line of an event wait, if there is a log file.
+    pub(super) fn note(&mut self, service: &ServiceLog, event: &Event<'_>) {
         if self.target.is_some() {
-            self.lines.borrow_mut().note(service, event);
+            self.lines.note(service, event);
         }
     }
 
@@ -85,7 +80,7 @@ impl LogFile {
         self.reopen();
         self.target = target(spec);
         if self.target.is_none() {
-            self.lines.get_mut().give_up();
+            self.lines.give_up();
         }
     }
 
@@ -100,24 +95,22 @@ impl LogFile {
     /// Whether nothing waits, or has waited for too long.
     pub(super) fn is_idle(&self, now: Moment) -> bool {
         let hopeless = self.failing_since;
-        self.lines.borrow().is_empty() || hopeless.is_some_and(|at| now.since(at) >= PATIENCE)
+        self.lines.is_empty() || hopeless.is_some_and(|at| now.since(at) >= PATIENCE)
     }
 
     /// When to call [`Self::advance`] again, if nothing happens before.
     pub(super) fn due(&self) -> Option<Moment> {
         let deadline = self.asked.as_ref().map(|(_, deadline)| *deadline);
-        deadline.or_else(|| self.retry.filter(|_| !self.lines.borrow().is_empty()))
+        deadline.or_else(|| self.retry.filter(|_| !self.lines.is_empty()))
     }
 
-    /// Does what can be done now; true if there is a new connection to watch.
-    pub(super) fn advance(&mut self, now: Moment) -> bool {
-        let Some(target) = self.target.clone() else {
-            return false;
-        };
+    /// Does what can be done now; returns a connection that is new, to be watched.
+    pub(super) fn advance(&mut self, now: Moment) -> Option<BorrowedFd<'_>> {
+        let target = self.target.clone()?;
         self.take_answer(&target, now);
         let mut asks = false;
         while self.asked.is_none()
-            && !self.lines.get_mut().is_empty()
+            && !self.lines.is_empty()
             && self.retry.is_none_or(|at| now >= at)
         {
             let held = self.held.as_mut();
@@ -126,7 +119,7 @@ impl LogFile {
                 asks = self.ask(&target, now);
                 continue;
             };
-            match self.lines.get_mut().write(held, &target) {
+            match self.lines.write(held, &target) {
                 Ok(Written::Line) => self.succeed(&target),
                 Ok(Written::Withheld) => {}
                 // It has no name any more.
@@ -137,17 +130,18 @@ impl LogFile {
                 }
             }
         }
-        asks && self.asked.is_some()
+        let asked = self.asked.as_ref().filter(|_| asks);
+        asked.map(|(socket, _)| socket.as_fd())
     }
 
     /// Asks the coordinator for the file; true if the question is under way.
     fn ask(&mut self, target: &Target, now: Moment) -> bool {
         let held = self.held.as_ref().map(|held| held.identity);
-        match send_question(&self.door, Question { held }) {
+        match send_question(&self.coordinator, Question { held }) {
             Ok(socket) => self.asked = Some((socket, now.plus(ANSWER))),
             Err(error) => {
-                let door = self.door.display();
-                self.refused(target, &format!("the coordinator: {door}: {error}"), now);
+                let socket = self.coordinator.display();
+                self.refused(target, &format!("the coordinator: {socket}: {error}"), now);
             }
         }
         self.asked.is_some()
@@ -225,7 +219,7 @@ impl LogFile {
         if self.failing_since.take().is_some() {
             let (id, path) = (&target.id, target.path.display());
             log::info!("Service={id}: the log file {path} can be written again");
-            self.lines.get_mut().report_lost(&target.id);
+            self.lines.report_lost(&target.id);
         }
     }
 
@@ -233,7 +227,7 @@ impl LogFile {
     pub(super) fn finish(&mut self, begun: Moment) {
         let mut now = begun;
         loop {
-            self.advance(now);
+            let _ = self.advance(now);
             let Some((socket, _)) = &self.asked else {
                 break;
             };
@@ -249,23 +243,10 @@ impl LogFile {
             now = Moment::now().unwrap_or(begun.plus(LAST_LINES));
         }
         if let Some(target) = &self.target {
-            let lines = self.lines.get_mut();
+            let lines = &mut self.lines;
             lines.give_up();
             lines.report_lost(&target.id);
             lines.report_withheld(target);
-        }
-    }
-}
-
-impl Helper {
-    /// Writes the lines of the log file, as far as that is possible now.
-    pub(super) fn serve_log_file(&mut self, now: Moment) {
-        if self.log_file.advance(now)
-            && let Some((socket, _)) = &self.log_file.asked
-        {
-            let events = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
-            // Where it can't be watched, it is looked at again when its time is over.
-            let _ = self.reactor.add(socket, Owner::LogFile.only(), events);
         }
     }
 }
@@ -281,10 +262,10 @@ fn target(spec: &Spec) -> Option<Target> {
     }
 }
 
-fn send_question(door: &Path, question: Question) -> io::Result<OwnedFd> {
+fn send_question(coordinator: &Path, question: Question) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-    connect(socket.as_raw_fd(), &UnixAddr::new(door)?)?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(coordinator)?)?;
     send_now(socket.as_fd(), question.encode().as_bytes())?;
     Ok(socket)
 }
@@ -295,8 +276,8 @@ mod tests {
 
     use nix::sys::socket::{Backlog, bind, listen};
 
-    use super::super::settings::parse;
-    use super::super::settings::tests::MINIMAL;
+    use super::super::super::settings::parse;
+    use super::super::super::settings::tests::MINIMAL;
     use super::*;
     use crate::sys::socket::accept;
 
@@ -315,13 +296,13 @@ mod tests {
             path: "/var/log/x".into(),
             limits: None,
         });
-        log_file.lines.get_mut().push(b"a line".to_vec());
+        log_file.lines.push(b"a line".to_vec());
         let begin = Moment::default();
         let mut now = begin;
         let mut ended = 0;
         while log_file.failing_since.is_none() {
             assert!(now.since(begin) < 3 * STARTS, "it is never said");
-            if log_file.advance(now) {
+            if log_file.advance(now).is_some() {
                 ended += 1;
                 drop(accept(door.as_fd()).unwrap());
             }
