@@ -1,7 +1,7 @@
 //! The way of a connection: accept, banner, limits, access lists, banner, server (semantics,
 //! section 4.2). Whoever is refused costs no process.
 
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
@@ -11,17 +11,19 @@ use nix::sys::epoll::EpollFlags;
 use crate::journal::{Event, PauseCause};
 use crate::policy::{Access, Facts, NameAnswer, Reason, Refusal, Slot, Verdict};
 use crate::service::MinuteOfDay;
-use crate::sys::socket::{reset, to_ipv4};
+use crate::sys::socket::to_ipv4;
 
 use super::banner::Banner;
 use super::clock::Moment;
 use super::helper::Helper;
 use super::ident::Failure;
 use super::names::{Asked, Names};
+use super::peer::Peer;
 use super::pending::{Connection, Next, Place, Released, Wait};
 use super::reactor::Owner;
 use super::settings::Work;
 use super::slab::Key;
+use super::socket::Socket;
 
 /// Connections that are refused or wait before the loop looks at other events again.
 pub(super) const BATCH: usize = 32;
@@ -44,7 +46,7 @@ impl Helper {
             };
             let served = self.report.counters().served;
             match listener.accept() {
-                Ok((stream, address)) => self.meet(stream, address, now),
+                Ok((stream, address)) => self.meet(stream.into(), Peer::Known(address), now),
                 Err(error) => {
                     if self.accept_failed(&error, now).is_break() {
                         return;
@@ -78,21 +80,21 @@ impl Helper {
         }
     }
 
-    pub(super) fn meet(&mut self, stream: TcpStream, address: SocketAddr, now: Moment) {
+    pub(super) fn meet(&mut self, socket: Socket, peer: Peer, now: Moment) {
         if self.is_full() {
             self.out_of_descriptors(now);
         }
         if self.pause.is_some() {
             self.turn_away(1);
-            reset(stream);
+            socket.reset();
             return;
         }
-        let mut connection = Connection::accepted(stream, address);
+        let mut connection = Connection::new(socket, peer);
         if let Some(greeting) = self.greeting() {
             connection.outbox.push(greeting);
         }
         self.add_banner(&mut connection, |settings| &mut settings.always, now);
-        match self.pass_limits(address, now) {
+        match self.pass_limits(peer.address(), now) {
             Ok(slot) if matches!(self.settings.work, Work::Sensor(_)) => {
                 self.state.leave(slot);
                 self.sense(connection, now);
@@ -137,7 +139,7 @@ impl Helper {
     fn unmap(&self, connection: &Connection) {
         if self.settings.spec.unmap
             && connection.remote.is_mapped()
-            && let Err(error) = to_ipv4(connection.stream.as_fd())
+            && let Err(error) = to_ipv4(connection.socket.as_fd())
         {
             // It is served all the same, as by xinetd.
             log::debug!("{}: IPV6_ADDRFORM failed: {error}", connection.remote.host);
@@ -165,7 +167,7 @@ impl Helper {
             // Its packets have passed the lists (packet_filter.rs).
             return self.check_libwrap(connection, slot, now);
         }
-        let peer = connection.remote.address.ip();
+        let peer = connection.remote.ip();
         match self.access(peer, &connection.known.client, now) {
             Access::Allow => self.check_libwrap(connection, slot, now),
             Access::Deny(refusal) => {
@@ -251,7 +253,7 @@ impl Helper {
 
     /// Sends what there is to send, and does what comes then; or lets the connection wait.
     pub(super) fn advance(&mut self, mut connection: Connection, now: Moment) {
-        let drained = connection.outbox.flush(&connection.stream);
+        let drained = connection.outbox.flush(&connection.socket);
         match connection.next {
             Next::Name(_) if self.hands_over() => {
                 self.wait(connection, Wait::Sender, !drained, now);
@@ -272,7 +274,7 @@ impl Helper {
     }
 
     pub(super) fn wait(&mut self, connection: Connection, wait: Wait, watched: bool, now: Moment) {
-        let peer = connection.remote.address.ip();
+        let peer = connection.remote.ip();
         match self.pending.place(wait, peer) {
             Place::Free => {}
             Place::Of(other) => self.displace(other, now),
@@ -289,7 +291,7 @@ impl Helper {
                     _ => EpollFlags::EPOLLOUT,
                 };
                 let token = Owner::Pending.of(key);
-                self.reactor.add(&connection.stream, token, events)
+                self.reactor.add(&connection.socket, token, events)
             });
             // Where it can't be watched it ends when its time is over.
             self.pending
@@ -308,7 +310,7 @@ impl Helper {
         } = self.pending.remove(key)?;
         if watched {
             // A server that gets the socket would keep it in the epoll set.
-            self.reactor.remove(&connection.stream);
+            self.reactor.remove(&connection.socket);
         }
         Some((connection, wait))
     }
@@ -334,12 +336,12 @@ impl Helper {
         if wait == Wait::Line {
             return self.line_ready(key, now);
         }
-        if !connection.outbox.flush(&connection.stream) {
+        if !connection.outbox.flush(&connection.socket) {
             return;
         }
         if matches!(wait, Wait::Name | Wait::Sender | Wait::Ident) {
             if let Some((connection, _)) = self.pending.get_mut(key) {
-                self.reactor.remove(&connection.stream);
+                self.reactor.remove(&connection.socket);
             }
             self.pending.set_watched(key, false);
         } else if let Some((connection, _)) = self.release(key) {

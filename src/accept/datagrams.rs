@@ -8,7 +8,7 @@ use crate::policy::{Access, NameAnswer, Reason, Refusal};
 
 use super::clock::Moment;
 use super::connection::BATCH;
-use super::helper::Helper;
+use super::helper::{Helper, NO_PROCESS};
 use super::internal::datagram::{MOST, is_client};
 use super::libwrap::Known;
 use super::names::Asked;
@@ -56,7 +56,7 @@ impl Helper {
         if self.pause.is_some() {
             return self.turn_away(1);
         }
-        let remote = Remote::new(peer);
+        let remote = Remote::at(peer);
         let senses = matches!(self.settings.work, Work::Sensor(_));
         let own = self.datagram_ports.get(index as usize);
         if !senses
@@ -107,7 +107,7 @@ impl Helper {
 
     /// The resolver has answered: the datagrams of this sender are looked at again.
     pub(super) fn judge_parked(&mut self, address: IpAddr, answer: &NameAnswer, now: Moment) {
-        let is_from = |parked: &mut Parked| parked.remote.address.ip().to_canonical() == address;
+        let is_from = |parked: &mut Parked| parked.remote.ip().to_canonical() == address;
         let parked: Vec<_> = self.parked.extract_if(.., is_from).collect();
         for mut parked in parked {
             parked.known.take(answer.clone());
@@ -128,7 +128,7 @@ impl Helper {
         known: &mut Known,
         now: Moment,
     ) -> Option<Result<(), Refusal>> {
-        let peer = remote.address.ip();
+        let peer = remote.ip();
         loop {
             match self.access(peer, &known.client, now) {
                 Access::Allow => break,
@@ -145,7 +145,7 @@ impl Helper {
     }
 
     fn name_of(&mut self, remote: &Remote, now: Moment) -> Option<NameAnswer> {
-        match self.ask_name(remote.address.ip(), now) {
+        match self.ask_name(remote.ip(), now) {
             Asked::Known(answer) => Some(answer),
             Asked::Later => None,
         }
@@ -155,12 +155,12 @@ impl Helper {
         let Work::Internal(builtin) = self.settings.work else {
             return;
         };
-        self.log_start(remote);
+        self.report.started(NO_PROCESS, remote);
         if let Some(answer) = self.answers.answer(builtin, datagram)
             && let Some(socket) = self.datagrams.get(index as usize)
         {
             // What does not go now is lost, as datagrams may be.
-            let _ = socket.send_to(&answer, remote.address);
+            let _ = socket.send_to(&answer, remote.address());
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 struct Waiting {
     peer: IpAddr,
-    stream: Option<TcpStream>,
+    /// Its socket.
+    socket: Option<OwnedFd>,
 }
 
 /// The door of the coordinator, from outside.
@@ -71,15 +72,15 @@ impl Door {
 
     /// Has `peer` reported, and keeps its connection open meanwhile, unless too many wait; what does
     /// not find room is counted.
-    pub(super) fn report(&mut self, peer: IpAddr, stream: Option<TcpStream>) {
+    pub(super) fn report(&mut self, peer: IpAddr, socket: Option<OwnedFd>) {
         // One that is under way may be answered before this hit.
         let mut unsaid = self.reports.iter().skip(self.sent);
         if unsaid.any(|other| other.peer == peer) {
             return;
         }
-        let stream = stream.filter(|_| self.reports.len() < HELD && self.failing_since.is_none());
+        let socket = socket.filter(|_| self.reports.len() < HELD && self.failing_since.is_none());
         match self.reports.len() < ROOM {
-            true => self.reports.push_back(Waiting { peer, stream }),
+            true => self.reports.push_back(Waiting { peer, socket }),
             false => self.lost += 1,
         }
     }
@@ -200,7 +201,7 @@ impl Door {
         }
         // The clients wait no longer.
         for waiting in &mut self.reports {
-            waiting.stream = None;
+            waiting.socket = None;
         }
         if failing < PATIENCE {
             self.retry = Some(now.plus(if is_busy { BUSY } else { RETRY }));
@@ -219,7 +220,7 @@ impl Door {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use super::*;
 
@@ -230,13 +231,13 @@ mod tests {
         let mut door = Door::at("/nonexistent".into());
         let peer = |number| IpAddr::V4(Ipv4Addr::from_bits(number));
         for number in 0..1100 {
-            let client = (number < 20).then(|| TcpStream::connect(address).unwrap());
+            let client = (number < 20).then(|| TcpStream::connect(address).unwrap().into());
             door.report(peer(number), client);
             // The same one again is no other hit.
             door.report(peer(number), None);
         }
         assert_eq!((door.reports.len(), door.lost), (ROOM, 2 * (1100 - 1024)));
-        let held = door.reports.iter().filter(|one| one.stream.is_some());
+        let held = door.reports.iter().filter(|one| one.socket.is_some());
         assert_eq!(held.count(), HELD);
     }
 }

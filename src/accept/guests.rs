@@ -3,22 +3,20 @@
 //! They have no process: their START and EXIT have pid=0, as xinetd writes it for what it does
 //! itself. Those of time and daytime have no EXIT, as in xinetd.
 
+use std::time::Duration;
+
 use nix::sys::epoll::EpollFlags;
 
-use crate::journal::Ending;
 use crate::policy::Slot;
 use crate::service::Builtin;
 
 use super::clock::Moment;
-use super::helper::Helper;
+use super::helper::{Ended, Helper, NO_PROCESS};
 use super::internal::{Guest, Talk};
-use super::peer::Remote;
 use super::pending::Connection;
 use super::reactor::Owner;
 use super::slab::Key;
-
-/// In the place of a process.
-pub(super) const NO_PROCESS: i32 = 0;
+use super::socket::Socket;
 
 impl Helper {
     /// Serves `connection`, which counts already.
@@ -30,20 +28,23 @@ impl Helper {
         now: Moment,
     ) {
         let Connection {
-            stream,
+            socket,
             remote,
             known,
             ..
         } = connection;
-        self.log_start(&remote);
+        let Socket::Stream(stream) = socket else {
+            return self.cancel(slot);
+        };
+        self.report.started(NO_PROCESS, &remote);
         self.log_user(&remote, known.answer, now);
         let mut talk = Talk::new(builtin, &stream);
         let Some(events) = talk.advance(&stream) else {
             drop(stream);
-            if !matches!(talk, Talk::Tell(..)) {
-                self.log_exit(&remote, now, now);
-            }
-            return self.state.leave(slot);
+            return match talk.has_exit() {
+                true => self.end_session(Ended::without_process(&remote, slot, Duration::ZERO)),
+                false => self.cancel(slot),
+            };
         };
         let guest = Guest {
             stream,
@@ -55,7 +56,7 @@ impl Helper {
         };
         match self.guests.insert(guest) {
             Ok(key) => self.watch_guest(key, events, now),
-            Err(guest) => self.state.leave(guest.slot),
+            Err(guest) => self.cancel(guest.slot),
         }
     }
 
@@ -95,11 +96,11 @@ impl Helper {
         };
         // First of all: who counts the end of a session has seen the end of the connection.
         drop(guest.stream);
-        if !matches!(guest.talk, Talk::Tell(..)) {
-            self.log_exit(&guest.remote, guest.started, now);
+        let duration = now.since(guest.started);
+        match guest.talk.has_exit() {
+            true => self.end_session(Ended::without_process(&guest.remote, guest.slot, duration)),
+            false => self.cancel(guest.slot),
         }
-        self.state.leave(guest.slot);
-        self.report.status_changed();
     }
 
     /// The service stops: all of them have to go.
@@ -107,17 +108,5 @@ impl Helper {
         for key in self.guests.keys() {
             self.end_guest(key, now);
         }
-    }
-
-    /// A client is served without a process.
-    pub(super) fn log_start(&mut self, remote: &Remote) {
-        self.report.started(NO_PROCESS, remote);
-    }
-
-    /// A client that was served without a process has gone.
-    pub(super) fn log_exit(&mut self, remote: &Remote, started: Moment, now: Moment) {
-        let ending = Some(Ending::Exited(0));
-        self.report
-            .ended(NO_PROCESS, remote, ending, now.since(started));
     }
 }

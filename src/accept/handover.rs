@@ -22,6 +22,7 @@ use super::clock::Moment;
 use super::connection::BATCH;
 use super::helper::Helper;
 use super::membership::is_of;
+use super::peer::Peer;
 use super::pending::Connection;
 use super::reactor::Owner;
 use super::slab::Key;
@@ -42,15 +43,19 @@ pub(super) const GO: &[u8] = b"+Go\r\n";
 /// # Errors
 /// As connect(2): there is no such socket, or nobody listens on it; or what else is wrong.
 pub(super) fn hand(socket: &Path, connection: &Connection) -> io::Result<()> {
-    let Connection { stream, remote, .. } = connection;
-    let what = match remote.is_mapped() && stream.local_addr()?.is_ipv4() {
+    let Connection {
+        socket: client,
+        remote,
+        ..
+    } = connection;
+    let what = match remote.is_mapped() && client.local_addr()?.is_ipv4() {
         true => UNMAPPED,
         false => PLAIN,
     };
     let door = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     door.set_nonblocking(true)?;
     door.connect(&SockAddr::unix(socket)?)?;
-    send(door.as_fd(), what, stream.as_fd())
+    send(door.as_fd(), what, client.as_fd())
 }
 
 impl Helper {
@@ -121,7 +126,7 @@ impl Helper {
         match receive(door.as_fd()).and_then(|(what, stream)| client(what, stream)) {
             Ok((stream, address)) => {
                 self.set_options(&stream);
-                self.meet(stream, address, now);
+                self.meet(stream.into(), Peer::Known(address), now);
                 None
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Some(door),

@@ -10,8 +10,8 @@ use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::journal::{Event, Journal};
-use crate::policy::State;
+use crate::journal::{Ending, Event, Journal};
+use crate::policy::{Slot, State};
 use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;
@@ -26,6 +26,7 @@ use super::load::LoadAverage;
 use super::log::{Activity, Log, Phase, Report, StoredCounters};
 use super::names::Names;
 use super::pause::Pause;
+use super::peer::Remote;
 use super::pending::Pending;
 use super::reactor::{Owner, Reactor};
 use super::relay::{Hosts, Relays};
@@ -82,6 +83,37 @@ pub(super) struct Helper {
     pub(super) idle_since: Option<Moment>,
     /// `systemctl stop` goes on: no more connections.
     pub(super) stopping: bool,
+}
+
+/// In the place of a process, for what the helper does itself.
+pub(super) const NO_PROCESS: i32 = 0;
+
+/// A session that is over; its socket is closed already, since a client that sees the end of its
+/// connection may count on the session's end.
+pub(super) struct Ended<'a> {
+    /// Its server, or [`NO_PROCESS`].
+    pub(super) pid: i32,
+    /// Its client.
+    pub(super) remote: &'a Remote,
+    /// Its place in the counts.
+    pub(super) slot: Slot,
+    /// How the server ended, if that is known.
+    pub(super) ending: Option<Ending>,
+    /// How long it took.
+    pub(super) duration: Duration,
+}
+
+impl<'a> Ended<'a> {
+    /// Of a session that had no process.
+    pub(super) fn without_process(remote: &'a Remote, slot: Slot, duration: Duration) -> Self {
+        Self {
+            pid: NO_PROCESS,
+            remote,
+            slot,
+            ending: Some(Ending::Exited(0)),
+            duration,
+        }
+    }
 }
 
 /// What a new helper begins with.
@@ -243,6 +275,25 @@ impl Helper {
                 "a process has changed the priority or the processors of this helper; {outcome}"
             );
         }
+    }
+
+    /// A session has ended: it counts no more, and its end is told.
+    pub(super) fn end_session(&mut self, ended: Ended<'_>) {
+        let Ended {
+            pid,
+            remote,
+            slot,
+            ending,
+            duration,
+        } = ended;
+        self.state.leave(slot);
+        self.report.ended(pid, remote, ending, duration);
+    }
+
+    /// A client that counted has no session any more, or never had one, and nothing is to be told of it.
+    pub(super) fn cancel(&mut self, slot: Slot) {
+        self.state.leave(slot);
+        self.report.status_changed();
     }
 
     /// What the service is doing, for the status line.

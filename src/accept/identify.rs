@@ -26,7 +26,7 @@ impl Helper {
         if let Some(answer) = connection.known.answer.take() {
             return self.identified(connection, slot, answer, now);
         }
-        match Query::new(&connection.stream) {
+        match Query::new(&connection.socket) {
             Ok(query) => {
                 connection.next = Next::Ident(slot, query);
                 self.advance(connection, now);
@@ -38,11 +38,11 @@ impl Helper {
     /// What comes after a refusal: its user, where he is asked for, and the end.
     pub(super) fn dismiss(&mut self, mut connection: Connection, now: Moment) {
         // For a line of the log alone no other client has to give its place up.
-        let peer = connection.remote.address.ip();
+        let peer = connection.remote.ip();
         let asks = self.settings.spec.logging.failure.userid
             && self.pending.place(Wait::Ident, peer) == Place::Free;
         connection.next = match asks {
-            true => Query::new(&connection.stream).map_or(Next::Close, Next::CloseIdentified),
+            true => Query::new(&connection.socket).map_or(Next::Close, Next::CloseIdentified),
             false => Next::Close,
         };
         self.advance(connection, now);

@@ -46,6 +46,7 @@ mod serve;
 mod sessions;
 mod settings;
 mod slab;
+mod socket;
 mod state;
 pub(crate) mod stop;
 mod tcpmux;

@@ -92,7 +92,7 @@ impl Helper {
         }
         for peer in refused {
             self.report
-                .refused(&Refusal::by(Reason::Address), &Remote::new(peer), now);
+                .refused(&Refusal::by(Reason::Address), &Remote::at(peer), now);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! section 4.12).
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 
@@ -9,11 +10,12 @@ use crate::journal::{ErrorText, Event};
 use crate::policy::Slot;
 
 use super::clock::Moment;
-use super::helper::Helper;
+use super::helper::{Ended, Helper, NO_PROCESS};
 use super::pending::Connection;
 use super::reactor::Owner;
 use super::relay::{Failure, Hosts, Link, Next, Relay, Route, Search, Side, Stage};
 use super::slab::Key;
+use super::socket::Socket;
 
 /// What a connection that is being made is watched for.
 const CONNECTED: EpollFlags = EpollFlags::EPOLLOUT;
@@ -28,12 +30,15 @@ impl Helper {
         now: Moment,
     ) {
         let Connection {
-            stream,
+            socket,
             remote,
             known,
             ..
         } = connection;
-        self.log_start(&remote);
+        let Socket::Stream(stream) = socket else {
+            return self.cancel(slot);
+        };
+        self.report.started(NO_PROCESS, &remote);
         self.log_user(&remote, known.answer, now);
         let ready = self
             .start_hosts()
@@ -45,13 +50,12 @@ impl Helper {
             .map(|hosts| Search::new(route, hosts, now));
         let (Ok(()), Some(search)) = (ready, search) else {
             drop(stream);
-            self.log_exit(&remote, now, now);
-            return self.state.leave(slot);
+            return self.end_session(Ended::without_process(&remote, slot, Duration::ZERO));
         };
         let relay = Relay::new(stream, remote, slot, search, now);
         match self.relays.slab.insert(relay) {
             Ok(key) => self.search(key, now),
-            Err(relay) => self.state.leave(relay.slot),
+            Err(relay) => self.cancel(relay.slot),
         }
     }
 
@@ -237,9 +241,7 @@ impl Helper {
             let peer = remote.as_peer();
             self.report.record(&Event::Traffic { peer, up, down });
         }
-        self.log_exit(&remote, started, now);
-        self.state.leave(slot);
-        self.report.status_changed();
+        self.end_session(Ended::without_process(&remote, slot, now.since(started)));
     }
 
     /// The service stops: all sessions have to go.

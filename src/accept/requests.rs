@@ -9,8 +9,7 @@ use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 
 use super::clock::Moment;
 use super::control::{Progress, Request};
-use super::guests::NO_PROCESS;
-use super::helper::Helper;
+use super::helper::{Helper, NO_PROCESS};
 use super::peer::Remote;
 use super::reactor::Owner;
 use super::slab::Key;
@@ -136,7 +135,7 @@ enum Place {
 fn row(pid: i32, remote: &Remote, started: Moment, now: Moment) -> SessionRow {
     SessionRow {
         pid,
-        peer: canonical(remote.address),
+        peer: canonical(remote.address()),
         age: now.since(started).as_secs(),
     }
 }

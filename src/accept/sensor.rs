@@ -1,5 +1,7 @@
 //! Sensors: who touches one is kept out of all services (semantics, section 4.9).
 
+use std::os::fd::AsFd;
+
 use nix::sys::epoll::EpollFlags;
 
 use crate::bans::{Subject, Until};
@@ -18,7 +20,7 @@ impl Helper {
         if let Work::Sensor(sensor) = &self.settings.work
             && let Some(until) = Until::after(sensor.deny_time, now.0)
         {
-            let peer = connection.remote.address.ip();
+            let peer = connection.remote.ip();
             let subject = Subject::of(peer, sensor.ipv6_prefix);
             if !sensor.allow.protects(subject) {
                 let time = sensor.deny_time;
@@ -29,11 +31,11 @@ impl Helper {
                 }
                 // A ban for ever can't be extended.
                 if known < Some(until) {
-                    let stream = connection.stream.try_clone().ok();
+                    let socket = connection.socket.as_fd().try_clone_to_owned().ok();
                     // One address stands for all that the ban hits: a network of many addresses is
                     // one report.
                     let one = subject.network().addr().to_canonical();
-                    self.door.report(one, stream);
+                    self.door.report(one, socket);
                     self.serve_door(now);
                 }
             }

@@ -1,7 +1,6 @@
 //! Servers: their start, their end, and what happens where one can't be started.
 
 use std::ffi::CString;
-use std::net::TcpStream;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -9,17 +8,18 @@ use nix::errno::Errno;
 use crate::journal::{Ending, Event};
 use crate::policy::{Reason, Refusal, Slot};
 use crate::status::Cause;
-use crate::sys::process::{Ended, Process};
+use crate::sys::process::{self, Process};
 use crate::sys::spawn::{Launcher, SpawnError};
 
 use super::clock::Moment;
 use super::environment;
-use super::helper::Helper;
+use super::helper::{Ended, Helper};
 use super::peer::Remote;
 use super::pending::{Connection, Next, Wait};
 use super::sessions::Session;
 use super::settings::Work;
 use super::slab::Key;
+use super::socket::Socket;
 
 /// Attempts to make a process for a server (semantics, section 4.8).
 const FORK_ATTEMPTS: u32 = 5;
@@ -27,17 +27,14 @@ const FORK_ATTEMPTS: u32 = 5;
 impl Helper {
     /// Does for `connection`, which counts already, what the service does.
     pub(super) fn serve(&mut self, connection: Connection, slot: Slot, failures: u32, now: Moment) {
-        let Connection { stream, remote, .. } = &connection;
+        let Connection { socket, remote, .. } = &connection;
         let started = Moment::now().unwrap_or(now);
         let changes = connection.changes.as_ref();
         let changed = changes.and_then(|changes| self.launcher(changes));
         let spawned = match (changed, &mut self.settings.work) {
-            (Some(mut changed), _) => spawn(&mut changed, stream, remote),
-            (None, Work::Execute(launcher)) => spawn(launcher, stream, remote),
-            (None, Work::Wait(launcher)) => {
-                // What a pause, or the last server, has made of it.
-                let _ = stream.set_nonblocking(false);
-                spawn(launcher, stream, remote)
+            (Some(mut changed), _) => spawn(&mut changed, socket, remote),
+            (None, Work::Execute(launcher) | Work::Wait(launcher)) => {
+                spawn(launcher, socket, remote)
             }
             (None, &mut Work::Internal(builtin)) => {
                 return self.receive(connection, slot, builtin, now);
@@ -48,18 +45,18 @@ impl Helper {
                 return self.redirect(connection, slot, route, now);
             }
             // Its clients have left already.
-            (None, Work::Sensor(_)) => return self.state.leave(slot),
+            (None, Work::Sensor(_)) => return self.cancel(slot),
         };
         match spawned {
             Ok(process) => {
                 let Connection {
-                    stream,
+                    socket,
                     remote,
                     known,
                     ..
                 } = connection;
                 // First of all: the client sees the end only when nobody has the socket any more.
-                drop(stream);
+                drop(socket);
                 let user = known.answer.map(|answer| (remote.clone(), answer));
                 let session = Session {
                     process,
@@ -73,7 +70,7 @@ impl Helper {
                 }
             }
             Err(SpawnError::Exec(errno)) => {
-                self.state.leave(slot);
+                self.cancel(slot);
                 if let Some(program) = self.settings.spec.task.program() {
                     self.report.not_executed(&program.path, errno);
                 }
@@ -98,7 +95,7 @@ impl Helper {
                 }
                 self.watch_session(key);
             }
-            Err(session) => self.state.leave(session.slot),
+            Err(session) => self.cancel(session.slot),
         }
     }
 
@@ -122,7 +119,7 @@ impl Helper {
             let id = self.settings.spec.id.to_text();
             log::error!("service {id}: too many consecutive fork failures");
         }
-        self.state.leave(slot);
+        self.cancel(slot);
         self.refuse(connection, &Refusal::by(Reason::Fork), now);
     }
 
@@ -132,27 +129,28 @@ impl Helper {
             return;
         };
         let ending = match session.process.ended() {
-            Ok(Some(Ended::Exited(status))) => Some(Ending::Exited(status)),
-            Ok(Some(Ended::Killed(signal))) => Some(Ending::Signaled(signal)),
-            Ok(Some(Ended::Unknown)) | Err(_) => None,
+            Ok(Some(process::Ended::Exited(status))) => Some(Ending::Exited(status)),
+            Ok(Some(process::Ended::Killed(signal))) => Some(Ending::Signaled(signal)),
+            Ok(Some(process::Ended::Unknown)) | Err(_) => None,
             Ok(None) => return,
         };
         let Some(session) = self.sessions.remove(key) else {
             return;
         };
-        let (pid, duration) = (session.process.pid(), now.since(session.started));
-        self.report.ended(pid, &session.remote, ending, duration);
-        self.state.leave(session.slot);
+        let duration = now.since(session.started);
+        self.end_session(Ended {
+            pid: session.process.pid(),
+            remote: &session.remote,
+            slot: session.slot,
+            ending,
+            duration,
+        });
         self.take_back(duration, now);
     }
 }
 
-fn spawn(
-    launcher: &mut Launcher,
-    stream: &TcpStream,
-    remote: &Remote,
-) -> Result<Process, SpawnError> {
+fn spawn(launcher: &mut Launcher, socket: &Socket, remote: &Remote) -> Result<Process, SpawnError> {
     let variables = environment::remote(remote);
     let variables: Vec<_> = variables.iter().map(CString::as_c_str).collect();
-    launcher.spawn(stream.as_fd(), &variables)
+    launcher.spawn(socket.as_fd(), &variables)
 }

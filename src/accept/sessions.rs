@@ -6,7 +6,7 @@ use crate::policy::{RateSnapshot, Slot, State};
 use crate::sys::process::{Process, start_time};
 
 use super::clock::Moment;
-use super::peer::Remote;
+use super::peer::{Peer, Remote};
 use super::slab::{Key, Slab};
 use super::state::{Record, StateFile};
 
@@ -59,7 +59,7 @@ impl Sessions {
             let session = Session {
                 process,
                 slot: state.adopt(record.peer.ip()),
-                remote: Remote::new(record.peer),
+                remote: Remote::new(Peer::recorded(record.peer)),
                 started: record.started.0,
             };
             keys.extend(self.insert(session, record.started.1).ok());
@@ -91,7 +91,7 @@ impl Sessions {
         let record = Record {
             pid: session.process.pid(),
             started: (session.started, running),
-            peer: session.remote.address,
+            peer: session.remote.address(),
         };
         let key = self.slab.insert(session)?;
         let written = self.file.write(key.index, &record);
@@ -150,7 +150,7 @@ mod tests {
         let peer = "192.0.2.7:1".parse().unwrap();
         Session {
             process: Process::open(i32::try_from(pid).unwrap()).unwrap(),
-            remote: Remote::new(peer),
+            remote: Remote::at(peer),
             slot: state.adopt(peer.ip()),
             started,
         }

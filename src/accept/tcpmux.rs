@@ -15,7 +15,7 @@ use crate::sys::socket::{peek_now, skip_now};
 
 use super::clock::Moment;
 use super::handover;
-use super::helper::Helper;
+use super::helper::{Ended, Helper, NO_PROCESS};
 use super::pending::{Connection, Next, Wait};
 use super::settings::Work;
 use super::slab::Key;
@@ -101,11 +101,11 @@ impl Line {
 impl Helper {
     /// Hears which service `connection`, which counts already, wants.
     pub(super) fn ask_service(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
-        self.log_start(&connection.remote);
+        self.report.started(NO_PROCESS, &connection.remote);
         let user = connection.known.answer.take();
         self.log_user(&connection.remote, user, now);
         let mut line = Line::default();
-        let progress = line.read(&connection.stream);
+        let progress = line.read(&connection.socket);
         connection.next = Next::Line(slot, line, now);
         match progress {
             Progress::Incomplete => self.wait(connection, Wait::Line, true, now),
@@ -119,7 +119,7 @@ impl Helper {
             return;
         };
         let progress = match &mut connection.next {
-            Next::Line(_, line, _) => line.read(&connection.stream),
+            Next::Line(_, line, _) => line.read(&connection.socket),
             _ => Progress::Incomplete,
         };
         if progress != Progress::Incomplete
@@ -203,9 +203,8 @@ impl Helper {
     pub(super) fn end_line(&mut self, connection: &mut Connection, now: Moment) {
         let next = std::mem::replace(&mut connection.next, Next::Close);
         if let Next::Line(slot, _, started) | Next::Door(slot, _, started) = next {
-            self.log_exit(&connection.remote, started, now);
-            self.state.leave(slot);
-            self.report.status_changed();
+            let duration = now.since(started);
+            self.end_session(Ended::without_process(&connection.remote, slot, duration));
         }
     }
 }

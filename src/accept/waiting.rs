@@ -5,8 +5,8 @@
 //! before each wait of the loop, so that no way that a client may go has to. The state of a
 //! predecessor needs nothing more for it: a session that is adopted has the socket.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,9 +16,10 @@ use crate::sys::socket::{discard, disconnect, peek_sender, reset};
 use super::clock::Moment;
 use super::connection::BATCH;
 use super::helper::Helper;
-use super::peer::Remote;
+use super::peer::Peer;
 use super::pending::Connection;
 use super::settings::Work;
+use super::socket::Socket;
 
 /// How long a client that was refused waits in the queue before it is looked at again: it stays
 /// there, as nobody has accepted it.
@@ -51,9 +52,6 @@ impl Waiting {
         self.rest
     }
 }
-
-/// Nobody knows who connects before the server accepts it.
-const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Helper {
     /// Whether servers get the service's own socket.
@@ -112,8 +110,11 @@ impl Helper {
             let count = come.map(|(stream, _)| reset(stream)).count();
             return self.turn_away(count as u64);
         }
-        if let Ok(socket) = listener.try_clone() {
-            self.meet(TcpStream::from(OwnedFd::from(socket)), NOBODY, now);
+        // A server expects a socket that waits. O_NONBLOCK is a property of the open file description,
+        // so that a pause, or the server before, may have set it.
+        let _ = listener.set_nonblocking(false);
+        if let Ok(socket) = listener.as_fd().try_clone_to_owned() {
+            self.meet(Socket::Listening(socket), Peer::Unknown, now);
         }
     }
 
@@ -130,9 +131,11 @@ impl Helper {
         // What is wrong with the datagram, such as its checksum, is gone with this.
         let sender = peek_sender(socket.as_fd()).ok().flatten();
         if let Some(sender) = sender
-            && let Ok(socket) = socket.try_clone()
+            && let Ok(shared) = socket.as_fd().try_clone_to_owned()
         {
-            self.meet(TcpStream::from(OwnedFd::from(socket)), sender, now);
+            // As for a stream.
+            let _ = socket.set_nonblocking(false);
+            self.meet(Socket::Listening(shared), Peer::Known(sender), now);
         }
     }
 
@@ -144,8 +147,8 @@ impl Helper {
         match self.datagrams.is_empty() {
             false => {
                 // Only the one that was looked at: others have senders of their own.
-                let socket = connection.stream.as_fd();
-                if peek_sender(socket).ok().flatten() == Some(connection.remote.address) {
+                let socket = connection.socket.as_fd();
+                if peek_sender(socket).ok().flatten() == Some(connection.remote.address()) {
                     let _ = discard(socket);
                 }
             }
@@ -213,12 +216,5 @@ fn release(socket: &UdpSocket) {
         && let Err(error) = disconnect(socket.as_fd())
     {
         log::warn!("the server has left the socket connected: {error}");
-    }
-}
-
-impl Remote {
-    /// Whether it is known who it is.
-    pub(super) fn is_known(&self) -> bool {
-        self.address != NOBODY
     }
 }

@@ -32,8 +32,9 @@ impl Query {
     ///
     /// # Errors
     /// If nobody can be asked.
-    pub(super) fn new(client: &TcpStream) -> Result<Self, Failure> {
+    pub(super) fn new(client: &super::socket::Socket) -> Result<Self, Failure> {
         let begin = || -> io::Result<_> {
+            let client = client.stream().ok_or(ErrorKind::NotConnected)?;
             let (mut remote, mut local) = (client.peer_addr()?, client.local_addr()?);
             let ports = Ports {
                 remote: remote.port(),
@@ -199,7 +200,7 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(closed.local_addr().unwrap()).unwrap();
         // Port 113 of the loopback is nobody's in a test.
-        let answer = Query::new(&client).map(|mut query| query.advance());
+        let answer = Query::new(&client.into()).map(|mut query| query.advance());
         assert!(
             matches!(
                 answer,

@@ -75,6 +75,11 @@ impl Talk {
         }
     }
 
+    /// Whether its end is logged: xinetd logs none for time and daytime.
+    pub(super) fn has_exit(&self) -> bool {
+        !matches!(self, Self::Tell(..))
+    }
+
     /// Goes on as far as it can, or as is fair to others; what it waits for, or none if it has
     /// ended.
     pub(super) fn advance(&mut self, stream: &TcpStream) -> Option<EpollFlags> {

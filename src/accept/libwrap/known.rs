@@ -70,7 +70,7 @@ impl Known {
 impl Connection {
     /// The address whose name it waits for.
     pub(in crate::accept) fn address_in_question(&self) -> IpAddr {
-        let peer = self.remote.address.ip();
+        let peer = self.remote.ip();
         self.known.looks_for.unwrap_or(peer).to_canonical()
     }
 }

@@ -56,7 +56,7 @@ pub(super) struct Changes {
 impl Helper {
     /// Goes on with a client whom the access lists let in.
     pub(super) fn check_libwrap(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
-        let local = || connection.stream.local_addr().ok();
+        let local = || connection.socket.local_addr().ok();
         match self.decide(&connection.remote, local, &connection.known, now) {
             None => self.welcome(connection, slot, now),
             Some(Ok((verdict, banners))) => {
@@ -64,7 +64,7 @@ impl Helper {
             }
             Some(Err(Need::ClientName)) => self.find_name(connection, slot, now),
             Some(Err(Need::ServerName)) => {
-                connection.known.looks_for = connection.stream.local_addr().ok().map(|to| to.ip());
+                connection.known.looks_for = connection.socket.local_addr().ok().map(|to| to.ip());
                 match connection.known.looks_for {
                     Some(_) => self.find_name(connection, slot, now),
                     None => {
@@ -78,7 +78,7 @@ impl Helper {
                 connection.known.user = User::Unknown;
                 self.check_libwrap(connection, slot, now);
             }
-            Some(Err(Need::User)) => match Query::new(&connection.stream) {
+            Some(Err(Need::User)) => match Query::new(&connection.socket) {
                 Ok(query) => {
                     connection.known.asks_user = true;
                     connection.next = Next::Ident(slot, query);
@@ -133,14 +133,14 @@ impl Helper {
             return None;
         }
         let mut client = match remote.is_known() {
-            true => Endpoint::new(remote.address, &remote.host),
+            true => Endpoint::new(remote.address(), &remote.host),
             false => Endpoint::unknown(NameAnswer::NoName),
         };
         if remote.is_known() {
             client.name = known.client.clone();
         }
-        let mut server = match local().map(Remote::new) {
-            Some(local) => Endpoint::new(local.address, &local.host),
+        let mut server = match local().map(Remote::at) {
+            Some(local) => Endpoint::new(local.address(), &local.host),
             None => Endpoint::unknown(NameAnswer::NotAsked),
         };
         server.name = known.server.clone();
@@ -243,7 +243,7 @@ impl Helper {
                 Effect::Umask(mask) => changes.change.umask = Some(mask),
                 Effect::KeepAlive => {
                     // A connection that is gone already needs none.
-                    let _ = setsockopt(&connection.stream, sockopt::KeepAlive, &true);
+                    let _ = setsockopt(&connection.socket, sockopt::KeepAlive, &true);
                 }
             }
         }

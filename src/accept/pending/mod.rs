@@ -8,7 +8,7 @@ mod outbox;
 mod wait;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::IpAddr;
 
 use crate::policy::Slot;
 
@@ -16,8 +16,9 @@ use super::clock::Moment;
 use super::crowd::{Crowd, Network};
 use super::ident::Query;
 use super::libwrap::{Changes, Known};
-use super::peer::Remote;
+use super::peer::{Peer, Remote};
 use super::slab::{Key, Slab};
+use super::socket::Socket;
 use super::tcpmux::{Knock, Line};
 
 pub(super) use outbox::Outbox;
@@ -26,8 +27,8 @@ pub(super) use wait::{Place, Wait};
 /// A client that has been accepted and has no server yet.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Its socket.
-    pub(super) stream: TcpStream,
+    /// Its socket, or that of the service.
+    pub(super) socket: Socket,
     /// Its address.
     pub(super) remote: Remote,
     /// What it is to be sent.
@@ -41,11 +42,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// One that has just been accepted, of which nothing is known and to which nothing was sent.
-    pub(super) fn accepted(stream: TcpStream, address: SocketAddr) -> Self {
+    /// A client that has just come, of which nothing is known and to which nothing was sent.
+    pub(super) fn new(socket: Socket, peer: Peer) -> Self {
         Self {
-            stream,
-            remote: Remote::new(address),
+            socket,
+            remote: Remote::new(peer),
             outbox: Outbox::default(),
             next: Next::Close,
             known: Known::default(),
@@ -155,7 +156,7 @@ impl Pending {
         wait: Wait,
         now: Moment,
     ) -> Result<Key, Box<Connection>> {
-        let network = Network::of(connection.remote.address.ip());
+        let network = Network::of(connection.remote.ip());
         let address = connection.address_in_question();
         let entry = Entry {
             connection,
@@ -195,7 +196,7 @@ impl Pending {
             wait,
             watched,
         } = self.slab.remove(key)?;
-        let network = Network::of(connection.remote.address.ip());
+        let network = Network::of(connection.remote.ip());
         self.queues[wait as usize].crowd.leave(network, key);
         if wait.is_for_name() {
             let address = connection.address_in_question();
@@ -261,7 +262,7 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
     use super::*;
@@ -270,7 +271,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
-        let connection = Connection::accepted(stream, address);
+        let connection = Connection::new(stream.into(), Peer::Known(address));
         (client, connection)
     }
 
@@ -281,7 +282,7 @@ mod tests {
     /// A connection from this address, as far as sharing goes.
     fn from(address: &str) -> Connection {
         let (_, mut connection) = pair();
-        connection.remote = Remote::new((address.parse::<IpAddr>().unwrap(), 1).into());
+        connection.remote = Remote::at((address.parse::<IpAddr>().unwrap(), 1).into());
         connection
     }
 

@@ -299,7 +299,7 @@ impl Search {
         let Some(version) = self.route.proxy_protocol else {
             return Ok(());
         };
-        let header = proxy::header(version, remote.address, client.local_addr()?);
+        let header = proxy::header(version, remote.address(), client.local_addr()?);
         // A new connection has room for some hundred bytes.
         match send_now(backend.as_fd(), &header)? == header.len() {
             true => Ok(()),

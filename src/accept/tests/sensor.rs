@@ -209,7 +209,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let caught = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, _) = listener.accept().unwrap();
-    scene.helper.door.report(PEER, Some(stream));
+    scene.helper.door.report(PEER, Some(stream.into()));
     scene.helper.serve_door(now());
     assert!(scene.helper.door.due().is_none());
     assert_eq!(heard(&enter(&second)), Some(Report(PEER)));

@@ -12,6 +12,7 @@ use super::super::clock::Moment;
 use super::super::ident::Failure;
 use super::super::libwrap::Files;
 use super::super::names::Names;
+use super::super::peer::Peer;
 use super::super::pending::{Connection, Next, Wait};
 use super::super::reactor::Owner;
 use super::{CAT, LOGGED, Scene, TASK, file, shell};
@@ -113,7 +114,7 @@ impl Scene {
     fn accepted(&mut self) -> (std::net::TcpStream, Connection) {
         let client = self.connect();
         let (stream, address) = self.until(|helper| helper.listeners[0].accept().ok());
-        let connection = Connection::accepted(stream, address);
+        let connection = Connection::new(stream.into(), Peer::Known(address));
         (client, connection)
     }
 
@@ -131,7 +132,7 @@ fn a_displaced_client_without_a_process_is_refused() {
     scene.helper.unwatch_listeners();
     let now = Moment::now().unwrap();
     let (client, mut connection) = scene.accepted();
-    let slot = scene.helper.state.adopt(connection.remote.address.ip());
+    let slot = scene.helper.state.adopt(connection.remote.ip());
     connection.next = Next::Serve(slot, 1);
     scene.helper.wait(connection, Wait::Retry, false, now);
     assert_eq!(scene.helper.state.running(), 1);
@@ -168,7 +169,7 @@ fn a_client_that_a_rule_has_asked_about_is_not_asked_about_again() {
     ]);
     scene.helper.unwatch_listeners();
     let (client, mut connection) = scene.accepted();
-    let slot = scene.helper.state.adopt(connection.remote.address.ip());
+    let slot = scene.helper.state.adopt(connection.remote.ip());
     // As for a client whose place another one has got: it must not take a place again.
     connection.known.answer = Some(Err(Failure::System));
     scene.helper.admit(connection, slot, Moment::now().unwrap());
