@@ -2,10 +2,8 @@
 //! section 4.2). Whoever is refused costs no process.
 
 use std::net::{IpAddr, SocketAddr};
-use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
-use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 
 use crate::journal::{Event, PauseCause};
@@ -17,6 +15,7 @@ use super::banner::Banner;
 use super::clock::Moment;
 use super::helper::Helper;
 use super::ident::Failure;
+use super::intake::Served;
 use super::names::{Asked, Names};
 use super::peer::Peer;
 use super::pending::{Connection, Next, Place, Released, Wait};
@@ -24,9 +23,6 @@ use super::reactor::Owner;
 use super::settings::Work;
 use super::slab::Key;
 use super::socket::Socket;
-
-/// Connections that are refused or wait before the loop looks at other events again.
-pub(super) const BATCH: usize = 32;
 
 /// Why a connection waits no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,56 +34,14 @@ enum Over {
 }
 
 impl Helper {
-    /// Takes what clients the listener `index` has, up to the first that gets a process.
-    pub(super) fn accept(&mut self, index: u32, now: Moment) {
-        for _ in 0..BATCH {
-            let Some(listener) = self.listeners.get(index as usize) else {
-                return;
-            };
-            let served = self.report.counters().served;
-            match listener.accept() {
-                Ok((stream, address)) => self.meet(stream.into(), Peer::Known(address), now),
-                Err(error) => {
-                    if self.accept_failed(&error, now).is_break() {
-                        return;
-                    }
-                }
-            }
-            let forked = self.report.counters().served != served && self.settings.work.forks();
-            if forked || self.stopping {
-                return;
-            }
-        }
-    }
-
-    pub(super) fn accept_failed(&mut self, error: &std::io::Error, now: Moment) -> ControlFlow<()> {
-        match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EAGAIN) => ControlFlow::Break(()),
-            // This client has gone; the next one may be there.
-            Some(Errno::ECONNABORTED | Errno::EPROTO) => ControlFlow::Continue(()),
-            // The last two are no lack of descriptors, but as little helped by another attempt.
-            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
-                self.go_deaf(now);
-                ControlFlow::Break(())
-            }
-            _ => {
-                // A fault of the network on the way to one client (accept(2)).
-                if self.report.admits_remark(now) {
-                    log::error!("accept failed: {error}");
-                }
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    pub(super) fn meet(&mut self, socket: Socket, peer: Peer, now: Moment) {
+    pub(super) fn meet(&mut self, socket: Socket, peer: Peer, now: Moment) -> Served {
         if self.is_full() {
             self.out_of_descriptors(now);
         }
         if self.pause.is_some() {
             self.turn_away(1);
             socket.reset();
-            return;
+            return Served::Done;
         }
         let mut connection = Connection::new(socket, peer);
         if let Some(greeting) = self.greeting() {
@@ -97,11 +51,11 @@ impl Helper {
         match self.pass_limits(peer.address(), now) {
             Ok(slot) if matches!(self.settings.work, Work::Sensor(_)) => {
                 self.state.leave(slot);
-                self.sense(connection, now);
+                self.sense(connection, now)
             }
             Ok(slot) => {
                 self.unmap(&connection);
-                self.check_access(connection, slot, now);
+                self.check_access(connection, slot, now)
             }
             Err(refusal) => self.refuse(connection, &refusal, now),
         }
@@ -162,7 +116,7 @@ impl Helper {
         }
     }
 
-    fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) {
+    fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) -> Served {
         if !connection.remote.is_known() {
             // Its packets have passed the lists (packet_filter.rs).
             return self.check_libwrap(connection, slot, now);
@@ -172,33 +126,43 @@ impl Helper {
             Access::Allow => self.check_libwrap(connection, slot, now),
             Access::Deny(refusal) => {
                 self.state.leave(slot);
-                self.refuse(connection, &refusal, now);
+                self.refuse(connection, &refusal, now)
             }
             Access::NeedName => self.find_name(connection, slot, now),
         }
     }
 
     /// Goes on with a client whom nothing keeps out.
-    pub(super) fn welcome(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+    pub(super) fn welcome(
+        &mut self,
+        mut connection: Connection,
+        slot: Slot,
+        now: Moment,
+    ) -> Served {
         self.add_banner(&mut connection, |settings| &mut settings.success, now);
-        self.admit(connection, slot, now);
+        self.admit(connection, slot, now)
     }
 
     /// Goes on with a client when the name of its address in question is known.
-    pub(super) fn find_name(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+    pub(super) fn find_name(
+        &mut self,
+        mut connection: Connection,
+        slot: Slot,
+        now: Moment,
+    ) -> Served {
         match self.ask_name(connection.address_in_question(), now) {
             Asked::Known(answer) => {
                 connection.known.take(answer);
-                self.check_access(connection, slot, now);
+                self.check_access(connection, slot, now)
             }
             // The name is found out all the same: one that sends again does not wait for it.
             Asked::Later if !self.waits_for_names(now) => {
                 connection.known.give_up();
-                self.check_access(connection, slot, now);
+                self.check_access(connection, slot, now)
             }
             Asked::Later => {
                 connection.next = Next::Name(slot);
-                self.advance(connection, now);
+                self.advance(connection, now)
             }
         }
     }
@@ -244,36 +208,47 @@ impl Helper {
     }
 
     /// `connection` has given its slot back.
-    pub(super) fn refuse(&mut self, mut connection: Connection, refusal: &Refusal, now: Moment) {
+    pub(super) fn refuse(
+        &mut self,
+        mut connection: Connection,
+        refusal: &Refusal,
+        now: Moment,
+    ) -> Served {
         self.report.refused(refusal, &connection.remote, now);
         self.turn_away_waiting(&connection, now);
         self.add_banner(&mut connection, |settings| &mut settings.failure, now);
-        self.dismiss(connection, now);
+        self.dismiss(connection, now)
     }
 
     /// Sends what there is to send, and does what comes then; or lets the connection wait.
-    pub(super) fn advance(&mut self, mut connection: Connection, now: Moment) {
+    pub(super) fn advance(&mut self, mut connection: Connection, now: Moment) -> Served {
         let drained = connection.outbox.flush(&connection.socket);
         match connection.next {
             Next::Name(_) if self.hands_over() => {
-                self.wait(connection, Wait::Sender, !drained, now);
+                self.wait(connection, Wait::Sender, !drained, now)
             }
             Next::Name(_) => self.wait(connection, Wait::Name, !drained, now),
             Next::Ident(..) | Next::CloseIdentified(_) => {
-                self.wait(connection, Wait::Ident, !drained, now);
+                self.wait(connection, Wait::Ident, !drained, now)
             }
             _ if !drained => self.wait(connection, Wait::Drain, true, now),
             Next::Serve(slot, failures) => {
                 connection.next = Next::Close;
-                self.serve(connection, slot, failures, now);
+                self.serve(connection, slot, failures, now)
             }
             Next::Line(..) => self.wait(connection, Wait::Line, true, now),
             Next::Door(..) => self.knock(connection, now),
-            Next::Close => drop(connection),
+            Next::Close => Served::Done,
         }
     }
 
-    pub(super) fn wait(&mut self, connection: Connection, wait: Wait, watched: bool, now: Moment) {
+    pub(super) fn wait(
+        &mut self,
+        connection: Connection,
+        wait: Wait,
+        watched: bool,
+        now: Moment,
+    ) -> Served {
         let peer = connection.remote.ip();
         match self.pending.place(wait, peer) {
             Place::Free => {}
@@ -300,6 +275,7 @@ impl Helper {
         if wait == Wait::Ident {
             self.watch_query(key);
         }
+        Served::Held
     }
 
     pub(super) fn release(&mut self, key: Key) -> Option<(Connection, Wait)> {
@@ -316,7 +292,7 @@ impl Helper {
     }
 
     /// Closes a connection that gets no server after all.
-    fn abandon(&mut self, mut connection: Connection) {
+    fn abandon(&mut self, mut connection: Connection) -> Served {
         match connection.next {
             Next::Name(slot) | Next::Ident(slot, _) | Next::Serve(slot, _) => {
                 self.state.leave(slot);
@@ -326,6 +302,7 @@ impl Helper {
             }
             Next::CloseIdentified(_) | Next::Close => {}
         }
+        Served::Done
     }
 
     /// The client of a waiting connection takes more, or has sent something.
@@ -401,7 +378,7 @@ impl Helper {
     ///
     /// One that is displaced waits for nothing more that rules look at: else each could displace the
     /// next one in a flood, as deep as there are places.
-    fn go_on(&mut self, mut connection: Connection, wait: Wait, over: Over, now: Moment) {
+    fn go_on(&mut self, mut connection: Connection, wait: Wait, over: Over, now: Moment) -> Served {
         match (wait, std::mem::replace(&mut connection.next, Next::Close)) {
             (Wait::Name | Wait::Sender, Next::Name(slot)) => {
                 if wait == Wait::Sender {
@@ -411,7 +388,7 @@ impl Helper {
                     Over::Late => connection.known.take(NameAnswer::Undetermined),
                     Over::Displaced => connection.known.give_up(),
                 }
-                self.check_access(connection, slot, now);
+                self.check_access(connection, slot, now)
             }
             (Wait::Ident, next) => {
                 let failure = match over {
@@ -422,21 +399,22 @@ impl Helper {
                     connection.known.give_up();
                 }
                 connection.next = next;
-                self.not_identified(connection, failure, now);
+                self.not_identified(connection, failure, now)
             }
             (Wait::Retry, Next::Serve(slot, _)) if over == Over::Displaced => {
                 self.state.leave(slot);
                 // No banner and no ident query: it would take a place elsewhere.
                 self.report
                     .refused(&Refusal::by(Reason::Fork), &connection.remote, now);
+                Served::Done
             }
             (Wait::Door, next) if over == Over::Displaced => {
                 connection.next = next;
-                self.abandon(connection);
+                self.abandon(connection)
             }
             (Wait::Retry | Wait::Door, next) => {
                 connection.next = next;
-                self.advance(connection, now);
+                self.advance(connection, now)
             }
             (Wait::Drain, next) => {
                 if self.report.admits_remark(now) {
@@ -444,11 +422,11 @@ impl Helper {
                     log::info!("{id}: {} does not read its banner", connection.remote.host);
                 }
                 connection.next = next;
-                self.abandon(connection);
+                self.abandon(connection)
             }
             (Wait::Name | Wait::Sender | Wait::Line, next) => {
                 connection.next = next;
-                self.abandon(connection);
+                self.abandon(connection)
             }
         }
     }

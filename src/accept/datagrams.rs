@@ -7,8 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use crate::policy::{Access, NameAnswer, Reason, Refusal};
 
 use super::clock::Moment;
-use super::connection::BATCH;
 use super::helper::{Helper, NO_PROCESS};
+use super::intake::BATCH;
 use super::internal::datagram::{MOST, is_client};
 use super::libwrap::Known;
 use super::names::Asked;

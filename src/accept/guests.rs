@@ -12,6 +12,7 @@ use crate::service::Builtin;
 
 use super::clock::Moment;
 use super::helper::{Ended, Helper, NO_PROCESS};
+use super::intake::Served;
 use super::internal::{Guest, Talk};
 use super::pending::Connection;
 use super::reactor::Owner;
@@ -26,7 +27,7 @@ impl Helper {
         slot: Slot,
         builtin: Builtin,
         now: Moment,
-    ) {
+    ) -> Served {
         let Connection {
             socket,
             remote,
@@ -34,17 +35,19 @@ impl Helper {
             ..
         } = connection;
         let Socket::Stream(stream) = socket else {
-            return self.cancel(slot);
+            self.cancel(slot);
+            return Served::Done;
         };
         self.report.started(NO_PROCESS, &remote);
         self.log_user(&remote, known.answer, now);
         let mut talk = Talk::new(builtin, &stream);
         let Some(events) = talk.advance(&stream) else {
             drop(stream);
-            return match talk.has_exit() {
+            match talk.has_exit() {
                 true => self.end_session(Ended::without_process(&remote, slot, Duration::ZERO)),
                 false => self.cancel(slot),
-            };
+            }
+            return Served::Done;
         };
         let guest = Guest {
             stream,
@@ -58,6 +61,7 @@ impl Helper {
             Ok(key) => self.watch_guest(key, events, now),
             Err(guest) => self.cancel(guest.slot),
         }
+        Served::Held
     }
 
     fn watch_guest(&mut self, key: Key, events: EpollFlags, now: Moment) {

@@ -19,8 +19,8 @@ use crate::sys::handover::{receive, send};
 use crate::sys::socket::peer;
 
 use super::clock::Moment;
-use super::connection::BATCH;
 use super::helper::Helper;
+use super::intake::Served;
 use super::membership::is_of;
 use super::peer::Peer;
 use super::pending::Connection;
@@ -59,37 +59,27 @@ pub(super) fn hand(socket: &Path, connection: &Connection) -> io::Result<()> {
 }
 
 impl Helper {
-    /// Takes what tcpmux has for us at the listener `index`.
-    pub(super) fn accept_handover(&mut self, index: u32, now: Moment) {
-        for _ in 0..BATCH {
-            let Some(listener) = self.mux_listeners.get(index as usize) else {
-                return;
-            };
-            let served = self.report.counters().served;
-            match listener.accept() {
-                Ok((door, _)) => self.open_handover(door, now),
-                Err(error) => {
-                    if self.accept_failed(&error, now).is_break() {
-                        return;
-                    }
-                }
-            }
-            if self.report.counters().served != served || self.stopping {
-                return;
-            }
-        }
-    }
-
-    fn open_handover(&mut self, door: UnixStream, now: Moment) {
+    /// A process has connected to pass a connection.
+    pub(super) fn open_handover(&mut self, door: UnixStream, now: Moment) -> Served {
         if let Err(stranger) = self.is_tcpmux(&door) {
             if self.report.admits_remark(now) {
                 let id = self.settings.spec.id.to_text();
                 log::warn!("{id}: a connection was not taken from {stranger}, which is not tcpmux");
             }
-            return;
+            return Served::Done;
         }
-        if let Some(door) = self.take_handover(door, now)
-            && self.handovers.len() < MAX_ON_THE_WAY
+        match self.take_handover(door, now) {
+            Ok(served) => served,
+            Err(door) => {
+                self.await_handover(door);
+                Served::Held
+            }
+        }
+    }
+
+    /// Has the loop tell when tcpmux has sent the connection.
+    fn await_handover(&mut self, door: UnixStream) {
+        if self.handovers.len() < MAX_ON_THE_WAY
             && let Ok(key) = self.handovers.insert(door)
             && let Some(door) = self.handovers.get_mut(key)
         {
@@ -117,26 +107,32 @@ impl Helper {
         if let Some(door) = self.handovers.remove(key)
             && !self.stopping
         {
-            self.take_handover(door, now);
+            let _ = self.take_handover(door, now);
         }
     }
 
-    /// Takes a connection; gives `door` back if it has not come yet.
-    pub(super) fn take_handover(&mut self, door: UnixStream, now: Moment) -> Option<UnixStream> {
+    /// Takes a connection.
+    ///
+    /// # Errors
+    /// Gives `door` back if the connection has not come yet.
+    pub(super) fn take_handover(
+        &mut self,
+        door: UnixStream,
+        now: Moment,
+    ) -> Result<Served, UnixStream> {
         match receive(door.as_fd()).and_then(|(what, stream)| client(what, stream)) {
             Ok((stream, address)) => {
                 self.set_options(&stream);
-                self.meet(stream.into(), Peer::Known(address), now);
-                None
+                Ok(self.meet(stream.into(), Peer::Known(address), now))
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Some(door),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(door),
             Err(error) => {
                 // The client has gone, or tcpmux has, or there is no descriptor for it.
                 if self.report.admits_remark(now) {
                     let id = self.settings.spec.id.to_text();
                     log::info!("{id}: nothing came from tcpmux: {error}");
                 }
-                None
+                Ok(Served::Done)
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Clients whose user is asked for before they get a server, or after they were refused
 //! (semantics, section 5.6).
 
+use std::ops::ControlFlow;
+
 use nix::sys::epoll::EpollFlags;
 
 use crate::journal::Event;
@@ -10,6 +12,7 @@ use crate::status::Cause;
 use super::clock::Moment;
 use super::helper::Helper;
 use super::ident::{Answer, Failure, Query};
+use super::intake::Served;
 use super::peer::Remote;
 use super::pending::{Connection, Next, Place, Wait};
 use super::reactor::Owner;
@@ -17,7 +20,7 @@ use super::slab::Key;
 
 impl Helper {
     /// What comes after all checks: the client's user, where he is asked for, and the server.
-    pub(super) fn admit(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+    pub(super) fn admit(&mut self, mut connection: Connection, slot: Slot, now: Moment) -> Served {
         if !self.settings.spec.logging.success.userid {
             connection.next = Next::Serve(slot, 0);
             return self.advance(connection, now);
@@ -29,14 +32,14 @@ impl Helper {
         match Query::new(&connection.socket) {
             Ok(query) => {
                 connection.next = Next::Ident(slot, query);
-                self.advance(connection, now);
+                self.advance(connection, now)
             }
             Err(failure) => self.identified(connection, slot, Err(failure), now),
         }
     }
 
     /// What comes after a refusal: its user, where he is asked for, and the end.
-    pub(super) fn dismiss(&mut self, mut connection: Connection, now: Moment) {
+    pub(super) fn dismiss(&mut self, mut connection: Connection, now: Moment) -> Served {
         // For a line of the log alone no other client has to give its place up.
         let peer = connection.remote.ip();
         let asks = self.settings.spec.logging.failure.userid
@@ -45,7 +48,7 @@ impl Helper {
             true => Query::new(&connection.socket).map_or(Next::Close, Next::CloseIdentified),
             false => Next::Close,
         };
-        self.advance(connection, now);
+        self.advance(connection, now)
     }
 
     /// Has the loop tell of the answer; it waits already.
@@ -84,31 +87,41 @@ impl Helper {
     }
 
     /// A client does not wait for its ident server any longer.
-    pub(super) fn not_identified(&mut self, connection: Connection, why: Failure, now: Moment) {
-        self.take_answer(connection, Err(why), now);
+    pub(super) fn not_identified(
+        &mut self,
+        connection: Connection,
+        why: Failure,
+        now: Moment,
+    ) -> Served {
+        self.take_answer(connection, Err(why), now)
     }
 
-    fn take_answer(&mut self, mut connection: Connection, answer: Answer, now: Moment) {
+    fn take_answer(&mut self, mut connection: Connection, answer: Answer, now: Moment) -> Served {
         match std::mem::replace(&mut connection.next, Next::Close) {
-            Next::Ident(slot, _) => {
-                if let Some((connection, slot, answer)) =
-                    self.take_user(connection, slot, answer, now)
-                {
-                    self.identified(connection, slot, answer, now);
+            Next::Ident(slot, _) => match self.take_user(connection, slot, answer, now) {
+                ControlFlow::Continue((connection, slot, answer)) => {
+                    self.identified(connection, slot, answer, now)
                 }
-            }
+                ControlFlow::Break(served) => served,
+            },
             Next::CloseIdentified(_) => {
                 self.log_answer(&connection.remote, &answer, now);
-                self.advance(connection, now);
+                self.advance(connection, now)
             }
             next => {
                 connection.next = next;
-                self.advance(connection, now);
+                self.advance(connection, now)
             }
         }
     }
 
-    fn identified(&mut self, mut connection: Connection, slot: Slot, answer: Answer, now: Moment) {
+    fn identified(
+        &mut self,
+        mut connection: Connection,
+        slot: Slot,
+        answer: Answer,
+        now: Moment,
+    ) -> Served {
         match answer {
             Err(failure) if self.settings.spec.idonly => {
                 self.state.leave(slot);
@@ -126,7 +139,7 @@ impl Helper {
                 connection.next = Next::Serve(slot, 0);
             }
         }
-        self.advance(connection, now);
+        self.advance(connection, now)
     }
 
     /// Logs the user of a client whose session has started, where it was asked for.

@@ -24,6 +24,7 @@ mod handover;
 mod helper;
 mod ident;
 mod identify;
+mod intake;
 pub(crate) mod internal;
 mod libwrap;
 pub(crate) mod load;

@@ -11,6 +11,7 @@ use crate::policy::Slot;
 
 use super::clock::Moment;
 use super::helper::{Ended, Helper, NO_PROCESS};
+use super::intake::Served;
 use super::pending::Connection;
 use super::reactor::Owner;
 use super::relay::{Failure, Hosts, Link, Next, Relay, Route, Search, Side, Stage};
@@ -28,7 +29,7 @@ impl Helper {
         slot: Slot,
         route: Route,
         now: Moment,
-    ) {
+    ) -> Served {
         let Connection {
             socket,
             remote,
@@ -36,7 +37,8 @@ impl Helper {
             ..
         } = connection;
         let Socket::Stream(stream) = socket else {
-            return self.cancel(slot);
+            self.cancel(slot);
+            return Served::Done;
         };
         self.report.started(NO_PROCESS, &remote);
         self.log_user(&remote, known.answer, now);
@@ -50,13 +52,15 @@ impl Helper {
             .map(|hosts| Search::new(route, hosts, now));
         let (Ok(()), Some(search)) = (ready, search) else {
             drop(stream);
-            return self.end_session(Ended::without_process(&remote, slot, Duration::ZERO));
+            self.end_session(Ended::without_process(&remote, slot, Duration::ZERO));
+            return Served::Done;
         };
         let relay = Relay::new(stream, remote, slot, search, now);
         match self.relays.slab.insert(relay) {
             Ok(key) => self.search(key, now),
             Err(relay) => self.cancel(relay.slot),
         }
+        Served::Held
     }
 
     fn start_hosts(&mut self) -> std::io::Result<()> {

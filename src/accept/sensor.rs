@@ -10,13 +10,14 @@ use crate::policy::{Reason, Refusal};
 
 use super::clock::Moment;
 use super::helper::Helper;
+use super::intake::Served;
 use super::pending::Connection;
 use super::reactor::Owner;
 use super::settings::Work;
 
 impl Helper {
     /// The end of a client whose connection has passed the limits, if the service is a sensor.
-    pub(super) fn sense(&mut self, connection: Connection, now: Moment) {
+    pub(super) fn sense(&mut self, connection: Connection, now: Moment) -> Served {
         if let Work::Sensor(sensor) = &self.settings.work
             && let Some(until) = Until::after(sensor.deny_time, now.0)
         {
@@ -40,7 +41,7 @@ impl Helper {
                 }
             }
         }
-        self.refuse(connection, &Refusal::by(Reason::Address), now);
+        self.refuse(connection, &Refusal::by(Reason::Address), now)
     }
 
     /// Takes the coordinator's answers and sends it what it has not heard; never waits.

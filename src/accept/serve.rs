@@ -14,6 +14,7 @@ use crate::sys::spawn::{Launcher, SpawnError};
 use super::clock::Moment;
 use super::environment;
 use super::helper::{Ended, Helper};
+use super::intake::Served;
 use super::peer::Remote;
 use super::pending::{Connection, Next, Wait};
 use super::sessions::Session;
@@ -26,7 +27,13 @@ const FORK_ATTEMPTS: u32 = 5;
 
 impl Helper {
     /// Does for `connection`, which counts already, what the service does.
-    pub(super) fn serve(&mut self, connection: Connection, slot: Slot, failures: u32, now: Moment) {
+    pub(super) fn serve(
+        &mut self,
+        connection: Connection,
+        slot: Slot,
+        failures: u32,
+        now: Moment,
+    ) -> Served {
         let Connection { socket, remote, .. } = &connection;
         let started = Moment::now().unwrap_or(now);
         let changes = connection.changes.as_ref();
@@ -45,7 +52,10 @@ impl Helper {
                 return self.redirect(connection, slot, route, now);
             }
             // Its clients have left already.
-            (None, Work::Sensor(_)) => return self.cancel(slot),
+            (None, Work::Sensor(_)) => {
+                self.cancel(slot);
+                return Served::Done;
+            }
         };
         match spawned {
             Ok(process) => {
@@ -68,6 +78,7 @@ impl Helper {
                 if let Some((remote, answer)) = user {
                     self.log_user(&remote, Some(answer), now);
                 }
+                Served::Forked
             }
             Err(SpawnError::Exec(errno)) => {
                 self.cancel(slot);
@@ -78,9 +89,10 @@ impl Helper {
                 if self.hands_over() {
                     self.rest(now);
                 }
+                Served::Done
             }
             Err(SpawnError::Fork(errno)) => {
-                self.fork_failed(connection, slot, failures + 1, errno, now);
+                self.fork_failed(connection, slot, failures + 1, errno, now)
             }
         }
     }
@@ -106,21 +118,20 @@ impl Helper {
         failures: u32,
         errno: Errno,
         now: Moment,
-    ) {
+    ) -> Served {
         let errno = errno as i32;
         self.report.record(&Event::ForkFailed { errno });
         let last = failures >= FORK_ATTEMPTS || self.settings.spec.noretry;
         if !last {
             connection.next = Next::Serve(slot, failures);
-            self.wait(connection, Wait::Retry, false, now);
-            return;
+            return self.wait(connection, Wait::Retry, false, now);
         }
         if failures >= FORK_ATTEMPTS {
             let id = self.settings.spec.id.to_text();
             log::error!("service {id}: too many consecutive fork failures");
         }
         self.cancel(slot);
-        self.refuse(connection, &Refusal::by(Reason::Fork), now);
+        self.refuse(connection, &Refusal::by(Reason::Fork), now)
     }
 
     /// The server of a session has ended, perhaps.

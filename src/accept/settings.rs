@@ -52,13 +52,6 @@ pub(super) enum Work {
     Sensor(Sensor),
 }
 
-impl Work {
-    /// Whether each connection gets a process.
-    pub(super) fn forks(&self) -> bool {
-        matches!(self, Self::Execute(_))
-    }
-}
-
 /// What servers get from the helper's own start.
 #[derive(Clone, Debug)]
 pub(super) struct Inherited {

@@ -16,6 +16,7 @@ use crate::sys::socket::{peek_now, skip_now};
 use super::clock::Moment;
 use super::handover;
 use super::helper::{Ended, Helper, NO_PROCESS};
+use super::intake::Served;
 use super::pending::{Connection, Next, Wait};
 use super::settings::Work;
 use super::slab::Key;
@@ -100,7 +101,12 @@ impl Line {
 
 impl Helper {
     /// Hears which service `connection`, which counts already, wants.
-    pub(super) fn ask_service(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+    pub(super) fn ask_service(
+        &mut self,
+        mut connection: Connection,
+        slot: Slot,
+        now: Moment,
+    ) -> Served {
         self.report.started(NO_PROCESS, &connection.remote);
         let user = connection.known.answer.take();
         self.log_user(&connection.remote, user, now);
@@ -130,24 +136,25 @@ impl Helper {
     }
 
     /// Leads a client to its service, or to its end.
-    fn lead(&mut self, mut connection: Connection, progress: Progress, now: Moment) {
+    fn lead(&mut self, mut connection: Connection, progress: Progress, now: Moment) -> Served {
         match (progress, connection.next) {
             (Progress::Complete(name), Next::Line(slot, _, started)) => {
                 let knock = Knock { name, since: now };
                 connection.next = Next::Door(slot, knock, started);
-                self.knock(connection, now);
+                self.knock(connection, now)
             }
             (_, next) => {
                 connection.next = next;
                 self.end_line(&mut connection, now);
+                Served::Done
             }
         }
     }
 
     /// Hands a client that has named a service to that, or lets it wait for another try.
-    pub(super) fn knock(&mut self, mut connection: Connection, now: Moment) {
+    pub(super) fn knock(&mut self, mut connection: Connection, now: Moment) -> Served {
         let Next::Door(_, knock, _) = &connection.next else {
-            return;
+            return Served::Done;
         };
         let is_patient = now.since(knock.since) < PATIENCE;
         let answer = match self.hand_on(&connection, &knock.name, now) {
@@ -166,10 +173,11 @@ impl Helper {
             Handed::Not(answer) => Some(answer),
         };
         self.end_line(&mut connection, now);
-        if let Some(answer) = answer {
-            connection.outbox.push(answer);
-            self.advance(connection, now);
-        }
+        let Some(answer) = answer else {
+            return Served::Done;
+        };
+        connection.outbox.push(answer);
+        self.advance(connection, now)
     }
 
     /// Hands a client to the first service of that name whose socket listens.

@@ -14,8 +14,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::sys::socket::{discard, disconnect, peek_sender, reset};
 
 use super::clock::Moment;
-use super::connection::BATCH;
 use super::helper::Helper;
+use super::intake::BATCH;
 use super::peer::Peer;
 use super::pending::Connection;
 use super::settings::Work;

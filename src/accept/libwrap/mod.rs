@@ -7,6 +7,7 @@ mod known;
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -25,6 +26,7 @@ use super::clock::Moment;
 use super::environment;
 use super::helper::Helper;
 use super::ident::{Answer, Query};
+use super::intake::Served;
 use super::peer::Remote;
 use super::pending::{Connection, Next};
 use super::settings::{Work, limits};
@@ -55,13 +57,16 @@ pub(super) struct Changes {
 
 impl Helper {
     /// Goes on with a client whom the access lists let in.
-    pub(super) fn check_libwrap(&mut self, mut connection: Connection, slot: Slot, now: Moment) {
+    pub(super) fn check_libwrap(
+        &mut self,
+        mut connection: Connection,
+        slot: Slot,
+        now: Moment,
+    ) -> Served {
         let local = || connection.socket.local_addr().ok();
         match self.decide(&connection.remote, local, &connection.known, now) {
             None => self.welcome(connection, slot, now),
-            Some(Ok((verdict, banners))) => {
-                self.apply(connection, slot, verdict, banners, now);
-            }
+            Some(Ok((verdict, banners))) => self.apply(connection, slot, verdict, banners, now),
             Some(Err(Need::ClientName)) => self.find_name(connection, slot, now),
             Some(Err(Need::ServerName)) => {
                 connection.known.looks_for = connection.socket.local_addr().ok().map(|to| to.ip());
@@ -69,24 +74,24 @@ impl Helper {
                     Some(_) => self.find_name(connection, slot, now),
                     None => {
                         connection.known.server = NameAnswer::Undetermined;
-                        self.check_libwrap(connection, slot, now);
+                        self.check_libwrap(connection, slot, now)
                     }
                 }
             }
             // As for the C library: it has no connection to ask about.
             Some(Err(Need::User)) if self.hands_over() => {
                 connection.known.user = User::Unknown;
-                self.check_libwrap(connection, slot, now);
+                self.check_libwrap(connection, slot, now)
             }
             Some(Err(Need::User)) => match Query::new(&connection.socket) {
                 Ok(query) => {
                     connection.known.asks_user = true;
                     connection.next = Next::Ident(slot, query);
-                    self.advance(connection, now);
+                    self.advance(connection, now)
                 }
                 Err(failure) => {
                     connection.known.take_user(Err(failure));
-                    self.check_libwrap(connection, slot, now);
+                    self.check_libwrap(connection, slot, now)
                 }
             },
         }
@@ -100,13 +105,12 @@ impl Helper {
         slot: Slot,
         answer: Answer,
         now: Moment,
-    ) -> Option<(Connection, Slot, Answer)> {
+    ) -> ControlFlow<Served, (Connection, Slot, Answer)> {
         if !std::mem::take(&mut connection.known.asks_user) {
-            return Some((connection, slot, answer));
+            return ControlFlow::Continue((connection, slot, answer));
         }
         connection.known.take_user(answer);
-        self.check_libwrap(connection, slot, now);
-        None
+        ControlFlow::Break(self.check_libwrap(connection, slot, now))
     }
 
     /// What the rules say, and what is sent first; none where there are no rules for the service.
@@ -212,7 +216,7 @@ impl Helper {
         verdict: Verdict,
         banners: Vec<Arc<[u8]>>,
         now: Moment,
-    ) {
+    ) -> Served {
         self.remark_fault(&verdict, now);
         for banner in banners {
             connection.outbox.push(banner);
@@ -253,7 +257,7 @@ impl Helper {
             Outcome::Allow => {
                 let is_changed = !changes.set.is_empty() || changes.change != Change::default();
                 connection.changes = is_changed.then(|| Box::new(changes));
-                self.welcome(connection, slot, now);
+                self.welcome(connection, slot, now)
             }
             Outcome::Twist(command) => {
                 let text = ByteString::from(command.as_slice());
@@ -271,7 +275,7 @@ impl Helper {
                 changes.command = Some(command);
                 connection.changes = Some(Box::new(changes));
                 connection.next = Next::Serve(slot, 0);
-                self.advance(connection, now);
+                self.advance(connection, now)
             }
         }
     }
@@ -283,9 +287,9 @@ impl Helper {
         rule: Option<&Place>,
         severity: Option<(Facility, Level)>,
         now: Moment,
-    ) {
+    ) -> Served {
         self.state.leave(slot);
-        self.refuse(connection, &refusal(rule, severity), now);
+        self.refuse(connection, &refusal(rule, severity), now)
     }
 
     /// Runs what the service runs, or a command, with these changes.

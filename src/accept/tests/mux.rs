@@ -41,7 +41,8 @@ impl Scene {
 
     /// Has it take a connection as if it came from tcpmux.
     fn take(&mut self, door: UnixStream) {
-        self.helper.take_handover(door, Moment::now().unwrap());
+        let taken = self.helper.take_handover(door, Moment::now().unwrap());
+        assert!(taken.is_ok(), "nothing has come");
     }
 }
 
