@@ -7,9 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use crate::policy::{Access, NameAnswer, Reason, Refusal};
 
 use super::clock::Moment;
-use super::helper::{Helper, NO_PROCESS};
+use super::helper::Helper;
 use super::intake::BATCH;
 use super::internal::datagram::{MOST, is_client};
+use super::kinds::NO_PROCESS;
 use super::libwrap::Known;
 use super::names::Asked;
 use super::peer::Remote;
@@ -156,7 +157,7 @@ impl Helper {
             return;
         };
         self.report.started(NO_PROCESS, remote);
-        if let Some(answer) = self.answers.answer(builtin, datagram)
+        if let Some(answer) = self.kinds.internal.answer(builtin, datagram)
             && let Some(socket) = self.datagrams.get(index as usize)
         {
             // What does not go now is lost, as datagrams may be.

@@ -96,7 +96,10 @@ impl Helper {
                 Owner::Ident => self.ident_ready(key, now),
                 Owner::Datagrams if self.hands_over() => self.datagram_waits(key.index, now),
                 Owner::Datagrams => self.take_datagrams(key.index, now),
-                Owner::Guest => self.guest_ready(key, now),
+                Owner::Internal => {
+                    let (kinds, mut cx) = self.kinds(now);
+                    kinds.internal.ready(key, &mut cx);
+                }
                 Owner::MuxListener => self.accept_handover(key.index, now),
                 Owner::Handover => self.handover_ready(key, now),
                 Owner::Client => self.relay_ready(key, Side::Client, events, now),
@@ -172,7 +175,7 @@ impl Helper {
         let busy = !self.sessions.is_empty()
             || !self.pending.is_empty()
             || !self.wrap.commands.is_empty()
-            || !self.guests.is_empty()
+            || self.kinds.internal.len() > 0
             || !self.handovers.is_empty()
             || !self.relays.slab.is_empty()
             || self.pause.is_some()
@@ -214,7 +217,8 @@ impl Helper {
         self.unwatch_listeners();
         self.abandon_pending();
         let now = Moment::now()?;
-        self.end_guests(now);
+        let (kinds, mut cx) = self.kinds(now);
+        kinds.internal.stop(&mut cx);
         self.end_relays(now);
         let mut events = Events::new();
         let deadline = now.plus(LAST_SERVERS);

@@ -10,8 +10,8 @@ use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::journal::{Ending, Event, Journal};
-use crate::policy::{Slot, State};
+use crate::journal::{Event, Journal};
+use crate::policy::State;
 use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;
@@ -19,14 +19,12 @@ use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::datagrams::Parked;
 use super::door::Door;
-use super::internal::Guest;
-use super::internal::datagram::Answers;
+use super::kinds::Kinds;
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::log::{Activity, Log, Phase, Report, StoredCounters};
 use super::names::Names;
 use super::pause::Pause;
-use super::peer::Remote;
 use super::pending::Pending;
 use super::reactor::{Owner, Reactor};
 use super::relay::{Hosts, Relays};
@@ -43,7 +41,6 @@ pub(super) struct Helper {
     pub(super) datagrams: Vec<UdpSocket>,
     /// The ports of those, in the same order.
     pub(super) datagram_ports: Vec<u16>,
-    pub(super) answers: Answers,
     pub(super) parked: Vec<Parked>,
     /// Where tcpmux hands connections over, for a service that it leads to.
     pub(super) mux_listeners: Vec<UnixListener>,
@@ -59,8 +56,7 @@ pub(super) struct Helper {
     /// Sessions whose end nobody tells, because the kernel could not watch them.
     pub(super) unwatched: Vec<Key>,
     pub(super) pending: Pending,
-    /// The clients of an internal service.
-    pub(super) guests: Slab<Guest>,
+    pub(super) kinds: Kinds,
     /// The sessions of `redirect`.
     pub(super) relays: Relays,
     pub(super) hosts: Option<Hosts>,
@@ -83,37 +79,6 @@ pub(super) struct Helper {
     pub(super) idle_since: Option<Moment>,
     /// `systemctl stop` goes on: no more connections.
     pub(super) stopping: bool,
-}
-
-/// In the place of a process, for what the helper does itself.
-pub(super) const NO_PROCESS: i32 = 0;
-
-/// A session that is over; its socket is closed already, since a client that sees the end of its
-/// connection may count on the session's end.
-pub(super) struct Ended<'a> {
-    /// Its server, or [`NO_PROCESS`].
-    pub(super) pid: i32,
-    /// Its client.
-    pub(super) remote: &'a Remote,
-    /// Its place in the counts.
-    pub(super) slot: Slot,
-    /// How the server ended, if that is known.
-    pub(super) ending: Option<Ending>,
-    /// How long it took.
-    pub(super) duration: Duration,
-}
-
-impl<'a> Ended<'a> {
-    /// Of a session that had no process.
-    pub(super) fn without_process(remote: &'a Remote, slot: Slot, duration: Duration) -> Self {
-        Self {
-            pid: NO_PROCESS,
-            remote,
-            slot,
-            ending: Some(Ending::Exited(0)),
-            duration,
-        }
-    }
 }
 
 /// What a new helper begins with.
@@ -155,7 +120,6 @@ impl Helper {
             reactor: Reactor::new()?,
             listeners: start.listeners,
             datagrams: start.datagrams,
-            answers: Answers::default(),
             parked: Vec::new(),
             mux_listeners: start.mux_listeners,
             waiting: Waiting::default(),
@@ -168,7 +132,7 @@ impl Helper {
             sessions: start.sessions,
             unwatched: Vec::new(),
             pending: Pending::default(),
-            guests: Slab::default(),
+            kinds: Kinds::default(),
             relays: Relays::default(),
             hosts: None,
             names: None,
@@ -277,25 +241,6 @@ impl Helper {
         }
     }
 
-    /// A session has ended: it counts no more, and its end is told.
-    pub(super) fn end_session(&mut self, ended: Ended<'_>) {
-        let Ended {
-            pid,
-            remote,
-            slot,
-            ending,
-            duration,
-        } = ended;
-        self.state.leave(slot);
-        self.report.ended(pid, remote, ending, duration);
-    }
-
-    /// A client that counted has no session any more, or never had one, and nothing is to be told of it.
-    pub(super) fn cancel(&mut self, slot: Slot) {
-        self.state.leave(slot);
-        self.report.status_changed();
-    }
-
     /// What the service is doing, for the status line.
     pub(super) fn activity(&self) -> Activity {
         Activity {
@@ -310,6 +255,6 @@ impl Helper {
 
     /// How many sessions are open.
     pub(super) fn running(&self) -> usize {
-        self.sessions.len() + self.guests.len() + self.relays.slab.len()
+        self.sessions.len() + self.kinds.internal.len() + self.relays.slab.len()
     }
 }

@@ -13,7 +13,6 @@ use super::clock::Moment;
 use super::helper::Helper;
 use super::ident::{Answer, Failure, Query};
 use super::intake::Served;
-use super::peer::Remote;
 use super::pending::{Connection, Next, Place, Wait};
 use super::reactor::Owner;
 use super::slab::Key;
@@ -105,7 +104,7 @@ impl Helper {
                 ControlFlow::Break(served) => served,
             },
             Next::CloseIdentified(_) => {
-                self.log_answer(&connection.remote, &answer, now);
+                self.report.user(&connection.remote, &answer, now);
                 self.advance(connection, now)
             }
             next => {
@@ -140,32 +139,5 @@ impl Helper {
             }
         }
         self.advance(connection, now)
-    }
-
-    /// Logs the user of a client whose session has started, where it was asked for.
-    pub(super) fn log_user(&mut self, remote: &Remote, answer: Option<Answer>, now: Moment) {
-        // A rule may have asked for one that is not to be logged.
-        if self.settings.spec.logging.success.userid
-            && let Some(answer) = answer
-        {
-            self.log_answer(remote, &answer, now);
-        }
-    }
-
-    fn log_answer(&mut self, remote: &Remote, answer: &Answer, now: Moment) {
-        let peer = remote.as_peer();
-        match answer {
-            Ok(user) => self.report.record(&Event::UserId { peer, user }),
-            // Few machines have one: xinetd does not mention it either.
-            Err(Failure::NoServer) => {}
-            Err(failure) if self.report.admits_remark(now) => {
-                let failure = failure.to_string();
-                self.report.record(&Event::IdentFailed {
-                    peer,
-                    failure: &failure,
-                });
-            }
-            Err(_) => {}
-        }
     }
 }

@@ -19,13 +19,12 @@ mod event_loop;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod guests;
 mod handover;
 mod helper;
 mod ident;
 mod identify;
 mod intake;
-pub(crate) mod internal;
+mod kinds;
 mod libwrap;
 pub(crate) mod load;
 mod log;
@@ -55,6 +54,8 @@ mod tcpmux;
 mod tests;
 mod turn_away;
 mod waiting;
+
+pub(crate) use kinds::internal;
 
 use std::env;
 use std::ffi::OsString;

@@ -45,7 +45,7 @@ impl Helper {
     pub(super) fn is_full(&self) -> bool {
         let most = self.inherited.files - RESERVE.min(self.inherited.files / 2);
         let taken = self.sessions.len()
-            + self.guests.len()
+            + self.kinds.internal.len()
             + self.relays.descriptors()
             + self.pending.descriptors();
         taken as u64 >= most

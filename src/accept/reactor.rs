@@ -47,7 +47,7 @@ pub(super) enum Owner {
     /// A command that a rule of hosts.allow or hosts.deny runs.
     Command,
     /// The client of an internal service.
-    Guest,
+    Internal,
     /// tcpmux, which passes a connection.
     Handover,
     /// The client of a session of `redirect`.
@@ -74,7 +74,7 @@ impl Owner {
         Self::Pending,
         Self::Ident,
         Self::Command,
-        Self::Guest,
+        Self::Internal,
         Self::Handover,
         Self::Client,
         Self::Backend,

@@ -10,8 +10,9 @@ use crate::journal::{ErrorText, Event};
 use crate::policy::Slot;
 
 use super::clock::Moment;
-use super::helper::{Ended, Helper, NO_PROCESS};
+use super::helper::Helper;
 use super::intake::Served;
+use super::kinds::{Ended, NO_PROCESS};
 use super::pending::Connection;
 use super::reactor::Owner;
 use super::relay::{Failure, Hosts, Link, Next, Relay, Route, Search, Side, Stage};
@@ -37,11 +38,11 @@ impl Helper {
             ..
         } = connection;
         let Socket::Stream(stream) = socket else {
-            self.cancel(slot);
+            self.kinds(now).1.cancel(slot);
             return Served::Done;
         };
         self.report.started(NO_PROCESS, &remote);
-        self.log_user(&remote, known.answer, now);
+        self.report.served_user(&remote, known.answer.as_ref(), now);
         let ready = self
             .start_hosts()
             .and_then(|()| stream.set_nonblocking(true))
@@ -52,13 +53,15 @@ impl Helper {
             .map(|hosts| Search::new(route, hosts, now));
         let (Ok(()), Some(search)) = (ready, search) else {
             drop(stream);
-            self.end_session(Ended::without_process(&remote, slot, Duration::ZERO));
+            self.kinds(now)
+                .1
+                .ended(Ended::without_process(&remote, slot, Duration::ZERO));
             return Served::Done;
         };
         let relay = Relay::new(stream, remote, slot, search, now);
         match self.relays.slab.insert(relay) {
             Ok(key) => self.search(key, now),
-            Err(relay) => self.cancel(relay.slot),
+            Err(relay) => self.kinds(now).1.cancel(relay.slot),
         }
         Served::Held
     }
@@ -245,7 +248,9 @@ impl Helper {
             let peer = remote.as_peer();
             self.report.record(&Event::Traffic { peer, up, down });
         }
-        self.end_session(Ended::without_process(&remote, slot, now.since(started)));
+        self.kinds(now)
+            .1
+            .ended(Ended::without_process(&remote, slot, now.since(started)));
     }
 
     /// The service stops: all sessions have to go.

@@ -9,7 +9,8 @@ use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 
 use super::clock::Moment;
 use super::control::{Progress, Request};
-use super::helper::{Helper, NO_PROCESS};
+use super::helper::Helper;
+use super::kinds::NO_PROCESS;
 use super::peer::Remote;
 use super::reactor::Owner;
 use super::slab::Key;
@@ -57,7 +58,8 @@ impl Helper {
         self.stopping = true;
         self.unwatch_listeners();
         self.abandon_pending();
-        self.end_guests(now);
+        let (kinds, mut cx) = self.kinds(now);
+        kinds.internal.stop(&mut cx);
         self.end_relays(now);
         self.report.stopping();
     }
@@ -69,15 +71,15 @@ impl Helper {
             let row = row(pid, &session.remote, session.started, now);
             (Place::Server(key), row)
         });
-        let guests = self.guests.iter().map(move |(key, guest)| {
-            let row = row(NO_PROCESS, &guest.remote, guest.started, now);
-            (Place::Guest(key), row)
+        let internal = self.kinds.internal.sessions();
+        let internal = internal.map(move |(key, remote, started)| {
+            (Place::Internal(key), row(NO_PROCESS, remote, started, now))
         });
         let relays = self.relays.slab.iter().map(move |(key, relay)| {
             let row = row(NO_PROCESS, &relay.remote, relay.started, now);
             (Place::Relay(key), row)
         });
-        servers.chain(guests).chain(relays)
+        servers.chain(internal).chain(relays)
     }
 
     /// What the service is doing.
@@ -116,7 +118,10 @@ impl Helper {
                     let ended = session.map_or(Ok(()), |one| one.process.kill(Signal::SIGTERM));
                     ended.map_err(|error| format!("the server can't be ended: {error}"))?;
                 }
-                Place::Guest(key) => self.end_guest(key, now),
+                Place::Internal(key) => {
+                    let (kinds, mut cx) = self.kinds(now);
+                    kinds.internal.end(key, &mut cx);
+                }
                 Place::Relay(key) => self.end_relay(key, now),
             }
         }
@@ -128,7 +133,7 @@ impl Helper {
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Server(Key),
-    Guest(Key),
+    Internal(Key),
     Relay(Key),
 }
 

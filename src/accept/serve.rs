@@ -13,8 +13,9 @@ use crate::sys::spawn::{Launcher, SpawnError};
 
 use super::clock::Moment;
 use super::environment;
-use super::helper::{Ended, Helper};
+use super::helper::Helper;
 use super::intake::Served;
+use super::kinds::Ended;
 use super::peer::Remote;
 use super::pending::{Connection, Next, Wait};
 use super::sessions::Session;
@@ -44,7 +45,8 @@ impl Helper {
                 spawn(launcher, socket, remote)
             }
             (None, &mut Work::Internal(builtin)) => {
-                return self.receive(connection, slot, builtin, now);
+                let (kinds, mut cx) = self.kinds(now);
+                return kinds.internal.serve(builtin, connection, slot, &mut cx);
             }
             (None, Work::Tcpmux(_)) => return self.ask_service(connection, slot, now),
             (None, Work::Redirect(route)) => {
@@ -53,7 +55,7 @@ impl Helper {
             }
             // Its clients have left already.
             (None, Work::Sensor(_)) => {
-                self.cancel(slot);
+                self.kinds(now).1.cancel(slot);
                 return Served::Done;
             }
         };
@@ -76,12 +78,12 @@ impl Helper {
                 };
                 self.started(session);
                 if let Some((remote, answer)) = user {
-                    self.log_user(&remote, Some(answer), now);
+                    self.report.served_user(&remote, Some(&answer), now);
                 }
                 Served::Forked
             }
             Err(SpawnError::Exec(errno)) => {
-                self.cancel(slot);
+                self.kinds(now).1.cancel(slot);
                 if let Some(program) = self.settings.spec.task.program() {
                     self.report.not_executed(&program.path, errno);
                 }
@@ -107,7 +109,7 @@ impl Helper {
                 }
                 self.watch_session(key);
             }
-            Err(session) => self.cancel(session.slot),
+            Err(session) => self.state.leave(session.slot),
         }
     }
 
@@ -130,7 +132,7 @@ impl Helper {
             let id = self.settings.spec.id.to_text();
             log::error!("service {id}: too many consecutive fork failures");
         }
-        self.cancel(slot);
+        self.kinds(now).1.cancel(slot);
         self.refuse(connection, &Refusal::by(Reason::Fork), now)
     }
 
@@ -149,7 +151,7 @@ impl Helper {
             return;
         };
         let duration = now.since(session.started);
-        self.end_session(Ended {
+        self.kinds(now).1.ended(Ended {
             pid: session.process.pid(),
             remote: &session.remote,
             slot: session.slot,

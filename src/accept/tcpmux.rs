@@ -15,8 +15,9 @@ use crate::sys::socket::{peek_now, skip_now};
 
 use super::clock::Moment;
 use super::handover;
-use super::helper::{Ended, Helper, NO_PROCESS};
+use super::helper::Helper;
 use super::intake::Served;
+use super::kinds::{Ended, NO_PROCESS};
 use super::pending::{Connection, Next, Wait};
 use super::settings::Work;
 use super::slab::Key;
@@ -109,7 +110,8 @@ impl Helper {
     ) -> Served {
         self.report.started(NO_PROCESS, &connection.remote);
         let user = connection.known.answer.take();
-        self.log_user(&connection.remote, user, now);
+        self.report
+            .served_user(&connection.remote, user.as_ref(), now);
         let mut line = Line::default();
         let progress = line.read(&connection.socket);
         connection.next = Next::Line(slot, line, now);
@@ -212,7 +214,9 @@ impl Helper {
         let next = std::mem::replace(&mut connection.next, Next::Close);
         if let Next::Line(slot, _, started) | Next::Door(slot, _, started) = next {
             let duration = now.since(started);
-            self.end_session(Ended::without_process(&connection.remote, slot, duration));
+            self.kinds(now)
+                .1
+                .ended(Ended::without_process(&connection.remote, slot, duration));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::policy::Refusal;
 use crate::status::{Cause, Counters, UNEXECUTABLE};
 
 use super::super::clock::Moment;
+use super::super::ident::{Answer, Failure};
 use super::super::peer::Remote;
 use super::super::reactor::Reactor;
 use super::{Log, Notifier, StoredCounters};
@@ -79,6 +80,37 @@ impl Report {
         self.notifier.status_changed();
         let peer = remote.as_peer();
         self.log.record(&Event::Start { pid, peer });
+    }
+
+    /// The user of a client whose session has begun, if it was asked for and is to be logged: a rule may
+    /// have asked for one that is not.
+    pub(in crate::accept) fn served_user(
+        &mut self,
+        remote: &Remote,
+        answer: Option<&Answer>,
+        now: Moment,
+    ) {
+        if let Some(answer) = answer.filter(|_| self.log.names_users()) {
+            self.user(remote, answer, now);
+        }
+    }
+
+    /// Logs what the client's machine has said of its user.
+    pub(in crate::accept) fn user(&mut self, remote: &Remote, answer: &Answer, now: Moment) {
+        let peer = remote.as_peer();
+        match answer {
+            Ok(user) => self.record(&Event::UserId { peer, user }),
+            // Few machines have an ident server: xinetd does not mention it either.
+            Err(Failure::NoServer) => {}
+            Err(failure) if self.admits_remark(now) => {
+                let failure = failure.to_string();
+                self.record(&Event::IdentFailed {
+                    peer,
+                    failure: &failure,
+                });
+            }
+            Err(_) => {}
+        }
     }
 
     /// A client's session has ended.

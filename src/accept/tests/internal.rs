@@ -107,14 +107,14 @@ fn clients_of_internal_services_count_and_end_with_the_service() {
     let limit = (r#"instances = "unlimited""#, "instances = 1");
     let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), limit, LOGGED]);
     let first = scene.connect();
-    scene.until(|helper| (helper.guests.len() == 1).then_some(()));
+    scene.until(|helper| (helper.kinds.internal.len() == 1).then_some(()));
     assert_eq!(scene.text(), "");
     assert!(
         !scene
             .helper
             .on_time(Moment::now().unwrap().plus(Duration::from_secs(10_000)))
     );
-    scene.helper.end_guests(Moment::now().unwrap());
+    scene.helper.refuse_more(Moment::now().unwrap());
     assert_eq!(scene.receive(first).unwrap(), b"");
     assert_eq!(scene.helper.state.running(), 0);
     let expected = [

@@ -4,10 +4,6 @@
 //! only that off the socket: who does not read what comes back fills the kernel's buffers and is
 //! then not read from. chargen has one text for all.
 
-mod chargen;
-pub(crate) mod datagram;
-mod times;
-
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -15,36 +11,17 @@ use std::time::SystemTime;
 
 use nix::sys::epoll::EpollFlags;
 
-use crate::policy::Slot;
 use crate::service::Builtin;
 use crate::sys::socket::{peek_now, send_now, skip_now};
 
-use chargen::Position;
-
-use super::clock::{Moment, local_time};
-use super::peer::Remote;
+use super::super::super::clock::local_time;
+use super::chargen::Position;
+use super::times;
 
 /// Bytes that are moved at once.
 const CHUNK: usize = 16 * 1024;
 /// Chunks that are moved before it is the next client's turn.
 const ROUNDS: usize = 4;
-
-/// A client of an internal service.
-#[derive(Debug)]
-pub(super) struct Guest {
-    /// Its socket.
-    pub(super) stream: TcpStream,
-    /// Its address.
-    pub(super) remote: Remote,
-    /// Its place in the counts.
-    pub(super) slot: Slot,
-    /// When it came.
-    pub(super) started: Moment,
-    /// What the loop watches its socket for.
-    pub(super) watched: EpollFlags,
-    /// What is done for it.
-    pub(super) talk: Talk,
-}
 
 /// What is done for a client.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::service::Builtin;
 
-use super::super::clock::local_time;
+use super::super::super::clock::local_time;
 use super::chargen::Position;
 use super::times;
 

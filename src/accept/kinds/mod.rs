@@ -1,0 +1,115 @@
+//! The kinds of service: what is done with a client that is let in.
+//!
+//! Each kind keeps its sessions to itself. A reload may change the kind of a service; the sessions that
+//! are open go on as they began, so that a helper has all kinds side by side.
+
+pub(crate) mod internal;
+
+use std::time::Duration;
+
+use crate::journal::Ending;
+use crate::policy::{Slot, State};
+
+use super::clock::Moment;
+use super::helper::Helper;
+use super::ident::Answer;
+use super::log::Report;
+use super::peer::Remote;
+use super::reactor::Reactor;
+
+use internal::Internal;
+
+/// In the place of a process, for what the helper does itself.
+pub(super) const NO_PROCESS: i32 = 0;
+
+/// The sessions of all kinds.
+#[derive(Default)]
+pub(super) struct Kinds {
+    pub(super) internal: Internal,
+}
+
+/// What a kind may use of the helper around it.
+pub(super) struct Cx<'a> {
+    /// Tells of the kind's file descriptors.
+    pub(super) reactor: &'a Reactor,
+    /// Told of the kind's sessions.
+    pub(super) report: &'a mut Report,
+    state: &'a mut State,
+    /// The time.
+    pub(super) now: Moment,
+}
+
+/// A session that is over. Its socket is closed already: a client that sees the end of its connection
+/// may count on the session's end.
+pub(super) struct Ended<'a> {
+    /// Its server, or [`NO_PROCESS`].
+    pub(super) pid: i32,
+    /// Its client.
+    pub(super) remote: &'a Remote,
+    /// Its place in the counts.
+    pub(super) slot: Slot,
+    /// How the server ended, if that is known.
+    pub(super) ending: Option<Ending>,
+    /// How long it took.
+    pub(super) duration: Duration,
+}
+
+impl<'a> Ended<'a> {
+    /// Of a session that had no process.
+    pub(super) fn without_process(remote: &'a Remote, slot: Slot, duration: Duration) -> Self {
+        Self {
+            pid: NO_PROCESS,
+            remote,
+            slot,
+            ending: Some(Ending::Exited(0)),
+            duration,
+        }
+    }
+}
+
+impl Cx<'_> {
+    /// A client's session has begun, with this process; its user is logged where that is asked for.
+    pub(super) fn started(&mut self, pid: i32, remote: &Remote, user: Option<&Answer>) {
+        self.report.started(pid, remote);
+        self.report.served_user(remote, user, self.now);
+    }
+
+    /// A session has ended: it counts no more, and its end is told.
+    pub(super) fn ended(&mut self, ended: Ended<'_>) {
+        let Ended {
+            pid,
+            remote,
+            slot,
+            ending,
+            duration,
+        } = ended;
+        self.state.leave(slot);
+        self.report.ended(pid, remote, ending, duration);
+    }
+
+    /// A client that counted has no session any more, or never had one, and nothing is to be told of it.
+    pub(super) fn cancel(&mut self, slot: Slot) {
+        self.state.leave(slot);
+        self.report.status_changed();
+    }
+}
+
+impl Helper {
+    /// The kinds, and what they may use.
+    pub(super) fn kinds(&mut self, now: Moment) -> (&mut Kinds, Cx<'_>) {
+        let Self {
+            kinds,
+            reactor,
+            report,
+            state,
+            ..
+        } = self;
+        let cx = Cx {
+            reactor,
+            report,
+            state,
+            now,
+        };
+        (kinds, cx)
+    }
+}
