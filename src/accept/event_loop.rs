@@ -10,9 +10,9 @@ use crate::service::ConnectionRate;
 
 use super::clock::Moment;
 use super::helper::Helper;
+use super::kinds::Side;
 use super::membership::has_others;
 use super::reactor::{Events, Owner};
-use super::relay::Side;
 
 /// How often what could not be watched is tried again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -102,9 +102,18 @@ impl Helper {
                 }
                 Owner::MuxListener => self.accept_handover(key.index, now),
                 Owner::Handover => self.handover_ready(key, now),
-                Owner::Client => self.relay_ready(key, Side::Client, events, now),
-                Owner::Backend => self.relay_ready(key, Side::Backend, events, now),
-                Owner::Hosts => self.hosts_found(now),
+                Owner::Client => {
+                    let (kinds, mut cx) = self.kinds(now);
+                    kinds.redirect.ready(key, Side::Client, events, &mut cx);
+                }
+                Owner::Backend => {
+                    let (kinds, mut cx) = self.kinds(now);
+                    kinds.redirect.ready(key, Side::Backend, events, &mut cx);
+                }
+                Owner::Hosts => {
+                    let (kinds, mut cx) = self.kinds(now);
+                    kinds.redirect.hosts_found(&mut cx);
+                }
                 Owner::Names => self.named(now),
                 Owner::Door => self.serve_door(now),
                 Owner::LogFile => self.report.log().file_ready(now, &self.reactor),
@@ -126,7 +135,8 @@ impl Helper {
     pub(super) fn on_time(&mut self, now: Moment) -> bool {
         self.end_pause_if_due(now);
         self.expire_pending(now);
-        self.expire_searches(now);
+        let (kinds, mut cx) = self.kinds(now);
+        kinds.redirect.expire(&mut cx);
         if self.door.due().is_some_and(|due| now >= due) {
             self.serve_door(now);
         }
@@ -157,7 +167,7 @@ impl Helper {
         let due = [
             self.pause.map(|pause| pause.until),
             self.pending.due(),
-            self.relays.due(),
+            self.kinds.redirect.due(),
             self.waiting.due(),
             self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
@@ -177,7 +187,7 @@ impl Helper {
             || !self.wrap.commands.is_empty()
             || self.kinds.internal.len() > 0
             || !self.handovers.is_empty()
-            || !self.relays.slab.is_empty()
+            || self.kinds.redirect.len() > 0
             || self.pause.is_some()
             || self.waiting.due().is_some()
             || self.stopping
@@ -219,7 +229,7 @@ impl Helper {
         let now = Moment::now()?;
         let (kinds, mut cx) = self.kinds(now);
         kinds.internal.stop(&mut cx);
-        self.end_relays(now);
+        kinds.redirect.stop(&mut cx);
         let mut events = Events::new();
         let deadline = now.plus(LAST_SERVERS);
         loop {

@@ -27,7 +27,6 @@ use super::names::Names;
 use super::pause::Pause;
 use super::pending::Pending;
 use super::reactor::{Owner, Reactor};
-use super::relay::{Hosts, Relays};
 use super::sessions::Sessions;
 use super::settings::{Inherited, Settings};
 use super::slab::{Key, Slab};
@@ -57,9 +56,6 @@ pub(super) struct Helper {
     pub(super) unwatched: Vec<Key>,
     pub(super) pending: Pending,
     pub(super) kinds: Kinds,
-    /// The sessions of `redirect`.
-    pub(super) relays: Relays,
-    pub(super) hosts: Option<Hosts>,
     pub(super) names: Option<Names>,
     /// Who is kept out of all services.
     pub(super) bans: Bans,
@@ -133,8 +129,6 @@ impl Helper {
             unwatched: Vec::new(),
             pending: Pending::default(),
             kinds: Kinds::default(),
-            relays: Relays::default(),
-            hosts: None,
             names: None,
             bans: start.bans,
             door: Door::at(start.door),
@@ -255,6 +249,6 @@ impl Helper {
 
     /// How many sessions are open.
     pub(super) fn running(&self) -> usize {
-        self.sessions.len() + self.kinds.internal.len() + self.relays.slab.len()
+        self.sessions.len() + self.kinds.internal.len() + self.kinds.redirect.len()
     }
 }

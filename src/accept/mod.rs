@@ -37,8 +37,6 @@ mod peer;
 mod pending;
 pub(crate) mod portmap;
 mod reactor;
-mod redirect;
-mod relay;
 mod reload;
 mod requests;
 mod sensor;

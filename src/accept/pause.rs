@@ -46,7 +46,7 @@ impl Helper {
         let most = self.inherited.files - RESERVE.min(self.inherited.files / 2);
         let taken = self.sessions.len()
             + self.kinds.internal.len()
-            + self.relays.descriptors()
+            + self.kinds.redirect.descriptors()
             + self.pending.descriptors();
         taken as u64 >= most
     }

@@ -60,7 +60,7 @@ impl Helper {
         self.abandon_pending();
         let (kinds, mut cx) = self.kinds(now);
         kinds.internal.stop(&mut cx);
-        self.end_relays(now);
+        kinds.redirect.stop(&mut cx);
         self.report.stopping();
     }
 
@@ -75,11 +75,11 @@ impl Helper {
         let internal = internal.map(move |(key, remote, started)| {
             (Place::Internal(key), row(NO_PROCESS, remote, started, now))
         });
-        let relays = self.relays.slab.iter().map(move |(key, relay)| {
-            let row = row(NO_PROCESS, &relay.remote, relay.started, now);
-            (Place::Relay(key), row)
+        let redirect = self.kinds.redirect.sessions();
+        let redirect = redirect.map(move |(key, remote, started)| {
+            (Place::Redirect(key), row(NO_PROCESS, remote, started, now))
         });
-        servers.chain(internal).chain(relays)
+        servers.chain(internal).chain(redirect)
     }
 
     /// What the service is doing.
@@ -122,7 +122,10 @@ impl Helper {
                     let (kinds, mut cx) = self.kinds(now);
                     kinds.internal.end(key, &mut cx);
                 }
-                Place::Relay(key) => self.end_relay(key, now),
+                Place::Redirect(key) => {
+                    let (kinds, mut cx) = self.kinds(now);
+                    kinds.redirect.end(key, &mut cx);
+                }
             }
         }
         Ok(())
@@ -134,7 +137,7 @@ impl Helper {
 enum Place {
     Server(Key),
     Internal(Key),
-    Relay(Key),
+    Redirect(Key),
 }
 
 fn row(pid: i32, remote: &Remote, started: Moment, now: Moment) -> SessionRow {

@@ -51,7 +51,8 @@ impl Helper {
             (None, Work::Tcpmux(_)) => return self.ask_service(connection, slot, now),
             (None, Work::Redirect(route)) => {
                 let route = route.clone();
-                return self.redirect(connection, slot, route, now);
+                let (kinds, mut cx) = self.kinds(now);
+                return kinds.redirect.serve(&route, connection, slot, &mut cx);
             }
             // Its clients have left already.
             (None, Work::Sensor(_)) => {

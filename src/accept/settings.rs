@@ -18,7 +18,7 @@ use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
 use super::environment;
-use super::relay::Route;
+use super::kinds::Route;
 
 /// What a service's connections go by.
 pub(super) struct Settings {

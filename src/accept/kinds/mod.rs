@@ -4,6 +4,7 @@
 //! are open go on as they began, so that a helper has all kinds side by side.
 
 pub(crate) mod internal;
+mod redirect;
 
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use super::peer::Remote;
 use super::reactor::Reactor;
 
 use internal::Internal;
+use redirect::Redirect;
+pub(super) use redirect::{Route, Side};
 
 /// In the place of a process, for what the helper does itself.
 pub(super) const NO_PROCESS: i32 = 0;
@@ -26,6 +29,7 @@ pub(super) const NO_PROCESS: i32 = 0;
 #[derive(Default)]
 pub(super) struct Kinds {
     pub(super) internal: Internal,
+    pub(super) redirect: Redirect,
 }
 
 /// What a kind may use of the helper around it.

@@ -15,7 +15,7 @@ pub(super) const SIZE: usize = 256 * 1024;
 
 /// A pipe; empty whenever the pool has it.
 #[derive(Debug)]
-pub(in crate::accept) struct Pipe {
+pub(super) struct Pipe {
     pub(super) reader: OwnedFd,
     pub(super) writer: OwnedFd,
 }
@@ -32,7 +32,7 @@ impl Pipe {
 
 /// All pipes.
 #[derive(Debug, Default)]
-pub(in crate::accept) struct Pipes {
+pub(super) struct Pipes {
     idle: Vec<Pipe>,
     lent: usize,
 }
@@ -64,12 +64,12 @@ impl Pipes {
 
     /// Lends all that there are.
     #[cfg(test)]
-    pub(in crate::accept) fn take_all(&mut self) -> Vec<Pipe> {
+    pub(super) fn take_all(&mut self) -> Vec<Pipe> {
         std::iter::from_fn(|| self.take()).collect()
     }
 
     /// How many descriptors they take.
-    pub(in crate::accept) fn descriptors(&self) -> usize {
+    pub(super) fn descriptors(&self) -> usize {
         2 * (self.lent + self.idle.len())
     }
 }

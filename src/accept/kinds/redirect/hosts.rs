@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crate::spec::Target;
 
-use super::super::clock::Moment;
-use super::super::mailbox::Mailbox;
-use super::super::slab::Key;
+use super::super::super::clock::Moment;
+use super::super::super::mailbox::Mailbox;
+use super::super::super::slab::Key;
 
 /// How long an answer is believed.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(super) enum Found {
 type Answer = (Target, Result<Vec<SocketAddr>, String>);
 
 /// What is known of backends: no more of them than the specs had.
-pub(in crate::accept) struct Hosts {
+pub(super) struct Hosts {
     shared: Arc<Shared>,
     known: HashMap<Target, Known>,
 }
@@ -64,7 +64,7 @@ impl Hosts {
     ///
     /// # Errors
     /// If there is no descriptor for the eventfd.
-    pub(in crate::accept) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Self::with(resolve)
     }
 
@@ -80,7 +80,7 @@ impl Hosts {
     }
 
     /// Becomes readable when there are [`answers`](Self::answers).
-    pub(in crate::accept) fn descriptor(&self) -> BorrowedFd<'_> {
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.shared.answered.descriptor()
     }
 
@@ -107,7 +107,7 @@ impl Hosts {
     }
 
     /// Takes the answers that have come; the sessions that waited for them.
-    pub(in crate::accept) fn answers(&mut self, now: Moment) -> Vec<Key> {
+    pub(super) fn answers(&mut self, now: Moment) -> Vec<Key> {
         let mut keys = Vec::new();
         for (target, answer) in self.shared.answered.take() {
             let known = self.known.entry(target).or_default();
