@@ -236,8 +236,6 @@ impl Helper {
                 connection.next = Next::Close;
                 self.serve(connection, slot, failures, now)
             }
-            Next::Line(..) => self.wait(connection, Wait::Line, true, now),
-            Next::Door(..) => self.knock(connection, now),
             Next::Close => Served::Done,
         }
     }
@@ -261,12 +259,9 @@ impl Helper {
         };
         if watched {
             let result = self.pending.get_mut(key).map(|(connection, _)| {
-                let events = match wait {
-                    Wait::Line => EpollFlags::EPOLLIN,
-                    _ => EpollFlags::EPOLLOUT,
-                };
                 let token = Owner::Pending.of(key);
-                self.reactor.add(&connection.socket, token, events)
+                self.reactor
+                    .add(&connection.socket, token, EpollFlags::EPOLLOUT)
             });
             // Where it can't be watched it ends when its time is over.
             self.pending
@@ -292,13 +287,10 @@ impl Helper {
     }
 
     /// Closes a connection that gets no server after all.
-    fn abandon(&mut self, mut connection: Connection) -> Served {
+    fn abandon(&mut self, connection: Connection) -> Served {
         match connection.next {
             Next::Name(slot) | Next::Ident(slot, _) | Next::Serve(slot, _) => {
                 self.state.leave(slot);
-            }
-            Next::Line(_, _, started) | Next::Door(_, _, started) => {
-                self.end_line(&mut connection, Moment::now().unwrap_or(started));
             }
             Next::CloseIdentified(_) | Next::Close => {}
         }
@@ -310,9 +302,6 @@ impl Helper {
         let Some((connection, wait)) = self.pending.get_mut(key) else {
             return;
         };
-        if wait == Wait::Line {
-            return self.line_ready(key, now);
-        }
         if !connection.outbox.flush(&connection.socket) {
             return;
         }
@@ -408,11 +397,7 @@ impl Helper {
                     .refused(&Refusal::by(Reason::Fork), &connection.remote, now);
                 Served::Done
             }
-            (Wait::Door, next) if over == Over::Displaced => {
-                connection.next = next;
-                self.abandon(connection)
-            }
-            (Wait::Retry | Wait::Door, next) => {
+            (Wait::Retry, next) => {
                 connection.next = next;
                 self.advance(connection, now)
             }
@@ -424,7 +409,7 @@ impl Helper {
                 connection.next = next;
                 self.abandon(connection)
             }
-            (Wait::Name | Wait::Sender | Wait::Line, next) => {
+            (Wait::Name | Wait::Sender, next) => {
                 connection.next = next;
                 self.abandon(connection)
             }

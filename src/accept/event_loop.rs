@@ -9,7 +9,7 @@ use crate::policy::State;
 use crate::service::ConnectionRate;
 
 use super::clock::Moment;
-use super::helper::Helper;
+use super::helper::{Helper, Parts};
 use super::kinds::Side;
 use super::membership::has_others;
 use super::reactor::{Events, Owner};
@@ -97,21 +97,22 @@ impl Helper {
                 Owner::Datagrams if self.hands_over() => self.datagram_waits(key.index, now),
                 Owner::Datagrams => self.take_datagrams(key.index, now),
                 Owner::Internal => {
-                    let (kinds, mut cx) = self.kinds(now);
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.internal.ready(key, &mut cx);
                 }
-                Owner::MuxListener => self.accept_handover(key.index, now),
-                Owner::Handover => self.handover_ready(key, now),
+                Owner::MuxListener => self.accept_from_mux(key.index, now),
+                Owner::FdPassing => self.passed_ready(key, now),
+                Owner::Tcpmux => self.tcpmux_ready(key, now),
                 Owner::Client => {
-                    let (kinds, mut cx) = self.kinds(now);
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.redirect.ready(key, Side::Client, events, &mut cx);
                 }
                 Owner::Backend => {
-                    let (kinds, mut cx) = self.kinds(now);
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.redirect.ready(key, Side::Backend, events, &mut cx);
                 }
                 Owner::Hosts => {
-                    let (kinds, mut cx) = self.kinds(now);
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.redirect.hosts_found(&mut cx);
                 }
                 Owner::Names => self.named(now),
@@ -135,8 +136,9 @@ impl Helper {
     pub(super) fn on_time(&mut self, now: Moment) -> bool {
         self.end_pause_if_due(now);
         self.expire_pending(now);
-        let (kinds, mut cx) = self.kinds(now);
+        let Parts { kinds, mut cx, .. } = self.parts(now);
         kinds.redirect.expire(&mut cx);
+        self.expire_tcpmux(now);
         if self.door.due().is_some_and(|due| now >= due) {
             self.serve_door(now);
         }
@@ -168,6 +170,7 @@ impl Helper {
             self.pause.map(|pause| pause.until),
             self.pending.due(),
             self.kinds.redirect.due(),
+            self.kinds.tcpmux.due(),
             self.waiting.due(),
             self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
@@ -186,7 +189,8 @@ impl Helper {
             || !self.pending.is_empty()
             || !self.wrap.commands.is_empty()
             || self.kinds.internal.len() > 0
-            || !self.handovers.is_empty()
+            || !self.fd_passing.is_empty()
+            || self.kinds.tcpmux.len() > 0
             || self.kinds.redirect.len() > 0
             || self.pause.is_some()
             || self.waiting.due().is_some()
@@ -227,9 +231,10 @@ impl Helper {
         self.unwatch_listeners();
         self.abandon_pending();
         let now = Moment::now()?;
-        let (kinds, mut cx) = self.kinds(now);
+        let Parts { kinds, mut cx, .. } = self.parts(now);
         kinds.internal.stop(&mut cx);
         kinds.redirect.stop(&mut cx);
+        kinds.tcpmux.stop(&mut cx);
         let mut events = Events::new();
         let deadline = now.plus(LAST_SERVERS);
         loop {

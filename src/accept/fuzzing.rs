@@ -17,9 +17,9 @@ use crate::sys::socket::peek_now;
 
 use super::control::{self, Request};
 use super::ident::{MAX_REPLY, Ports};
+use super::kinds::{Line, MAX_LINE, Progress};
 use super::settings::{self, Inherited, Settings};
 use super::state::{Record, SIZE, StateFile};
-use super::tcpmux::{Line, MAX_LINE, Progress};
 
 /// The spec of a service, from the generator or by a reload: what is taken can be written, read
 /// again, and made ready.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::datagrams::Parked;
 use super::door::Door;
-use super::kinds::Kinds;
+use super::fd_passing::FdPassing;
+use super::kinds::{Cx, Kinds};
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::log::{Activity, Log, Phase, Report, StoredCounters};
@@ -28,8 +29,8 @@ use super::pause::Pause;
 use super::pending::Pending;
 use super::reactor::{Owner, Reactor};
 use super::sessions::Sessions;
-use super::settings::{Inherited, Settings};
-use super::slab::{Key, Slab};
+use super::settings::{Inherited, Settings, Work};
+use super::slab::Key;
 use super::waiting::Waiting;
 
 /// The helper of one service.
@@ -44,8 +45,8 @@ pub(super) struct Helper {
     /// Where tcpmux hands connections over, for a service that it leads to.
     pub(super) mux_listeners: Vec<UnixListener>,
     pub(super) waiting: Waiting,
-    /// Connections to tcpmux that it has sent nothing on yet.
-    pub(super) handovers: Slab<UnixStream>,
+    /// Connections that tcpmux is about to pass.
+    pub(super) fd_passing: FdPassing,
     pub(super) signals: SignalFd,
     pub(super) report: Report,
     pub(super) inherited: Inherited,
@@ -75,6 +76,14 @@ pub(super) struct Helper {
     pub(super) idle_since: Option<Moment>,
     /// `systemctl stop` goes on: no more connections.
     pub(super) stopping: bool,
+}
+
+/// Parts of a helper that may be used at once.
+pub(super) struct Parts<'a> {
+    pub(super) kinds: &'a mut Kinds,
+    pub(super) fd_passing: &'a mut FdPassing,
+    pub(super) work: &'a mut Work,
+    pub(super) cx: Cx<'a>,
 }
 
 /// What a new helper begins with.
@@ -119,7 +128,7 @@ impl Helper {
             parked: Vec::new(),
             mux_listeners: start.mux_listeners,
             waiting: Waiting::default(),
-            handovers: Slab::default(),
+            fd_passing: FdPassing::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
             report: Report::new(log, start.counters),
             inherited: start.inherited,
@@ -232,6 +241,17 @@ impl Helper {
             log::warn!(
                 "a process has changed the priority or the processors of this helper; {outcome}"
             );
+        }
+    }
+
+    /// The parts that serve clients.
+    pub(super) fn parts(&mut self, now: Moment) -> Parts<'_> {
+        let Settings { work, spec, .. } = &mut self.settings;
+        Parts {
+            kinds: &mut self.kinds,
+            fd_passing: &mut self.fd_passing,
+            work,
+            cx: Cx::new(&self.reactor, &mut self.report, &mut self.state, spec, now),
         }
     }
 

@@ -71,7 +71,7 @@ impl Helper {
         };
         let answer = match &mut connection.next {
             Next::Ident(_, query) | Next::CloseIdentified(query) => query.advance(),
-            Next::Name(_) | Next::Serve(..) | Next::Line(..) | Next::Door(..) | Next::Close => None,
+            Next::Name(_) | Next::Serve(..) | Next::Close => None,
         };
         if let Some(answer) = answer {
             self.ident_answer(key, answer, now);

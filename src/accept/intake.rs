@@ -36,11 +36,11 @@ impl Helper {
     }
 
     /// Takes the connections that tcpmux has for this service at the listener `index`.
-    pub(super) fn accept_handover(&mut self, index: u32, now: Moment) {
+    pub(super) fn accept_from_mux(&mut self, index: u32, now: Moment) {
         self.accept_each(now, |this| {
             let listener = this.mux_listeners.get(index as usize)?;
             let accepted = listener.accept();
-            Some(accepted.map(|(door, _)| this.open_handover(door, now)))
+            Some(accepted.map(|(sender, _)| this.accept_passed(sender, now)))
         });
     }
 

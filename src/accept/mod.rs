@@ -16,10 +16,10 @@ mod datagrams;
 mod door;
 mod environment;
 mod event_loop;
+mod fd_passing;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod handover;
 mod helper;
 mod ident;
 mod identify;
@@ -39,6 +39,7 @@ pub(crate) mod portmap;
 mod reactor;
 mod reload;
 mod requests;
+mod room;
 mod sensor;
 mod serve;
 mod sessions;
@@ -47,7 +48,6 @@ mod slab;
 mod socket;
 mod state;
 pub(crate) mod stop;
-mod tcpmux;
 #[cfg(test)]
 mod tests;
 mod turn_away;

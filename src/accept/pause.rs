@@ -47,6 +47,7 @@ impl Helper {
         let taken = self.sessions.len()
             + self.kinds.internal.len()
             + self.kinds.redirect.descriptors()
+            + self.kinds.tcpmux.len()
             + self.pending.descriptors();
         taken as u64 >= most
     }

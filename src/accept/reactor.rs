@@ -48,8 +48,10 @@ pub(super) enum Owner {
     Command,
     /// The client of an internal service.
     Internal,
+    /// A client of tcpmux that is to name a service.
+    Tcpmux,
     /// tcpmux, which passes a connection.
-    Handover,
+    FdPassing,
     /// The client of a session of `redirect`.
     Client,
     /// The backend of such a session.
@@ -58,7 +60,7 @@ pub(super) enum Owner {
 
 impl Owner {
     /// All of them, each at the place of its number.
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Listener,
         Self::Datagrams,
         Self::MuxListener,
@@ -75,7 +77,8 @@ impl Owner {
         Self::Ident,
         Self::Command,
         Self::Internal,
-        Self::Handover,
+        Self::Tcpmux,
+        Self::FdPassing,
         Self::Client,
         Self::Backend,
     ];

@@ -9,7 +9,7 @@ use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 
 use super::clock::Moment;
 use super::control::{Progress, Request};
-use super::helper::Helper;
+use super::helper::{Helper, Parts};
 use super::kinds::NO_PROCESS;
 use super::peer::Remote;
 use super::reactor::Owner;
@@ -58,9 +58,10 @@ impl Helper {
         self.stopping = true;
         self.unwatch_listeners();
         self.abandon_pending();
-        let (kinds, mut cx) = self.kinds(now);
+        let Parts { kinds, mut cx, .. } = self.parts(now);
         kinds.internal.stop(&mut cx);
         kinds.redirect.stop(&mut cx);
+        kinds.tcpmux.stop(&mut cx);
         self.report.stopping();
     }
 
@@ -87,7 +88,7 @@ impl Helper {
         let sessions = self.all_sessions(now).map(|(_, row)| row);
         Status {
             running: self.running() as u64,
-            waiting: self.pending.len() as u64,
+            waiting: (self.pending.len() + self.kinds.tcpmux.len()) as u64,
             // Rounded up: a pause of 0 seconds would be none.
             paused_for: self.pause.map(|pause| pause.until.since(now).as_secs() + 1),
             sessions: sessions.take(MOST_SESSIONS).collect(),
@@ -119,11 +120,11 @@ impl Helper {
                     ended.map_err(|error| format!("the server can't be ended: {error}"))?;
                 }
                 Place::Internal(key) => {
-                    let (kinds, mut cx) = self.kinds(now);
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.internal.end(key, &mut cx);
                 }
                 Place::Redirect(key) => {
-                    let (kinds, mut cx) = self.kinds(now);
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.redirect.end(key, &mut cx);
                 }
             }

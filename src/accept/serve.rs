@@ -13,7 +13,7 @@ use crate::sys::spawn::{Launcher, SpawnError};
 
 use super::clock::Moment;
 use super::environment;
-use super::helper::Helper;
+use super::helper::{Helper, Parts};
 use super::intake::Served;
 use super::kinds::Ended;
 use super::peer::Remote;
@@ -39,24 +39,30 @@ impl Helper {
         let started = Moment::now().unwrap_or(now);
         let changes = connection.changes.as_ref();
         let changed = changes.and_then(|changes| self.launcher(changes));
-        let spawned = match (changed, &mut self.settings.work) {
+        let Parts {
+            kinds,
+            work,
+            mut cx,
+            ..
+        } = self.parts(now);
+        let spawned = match (changed, work) {
             (Some(mut changed), _) => spawn(&mut changed, socket, remote),
             (None, Work::Execute(launcher) | Work::Wait(launcher)) => {
                 spawn(launcher, socket, remote)
             }
             (None, &mut Work::Internal(builtin)) => {
-                let (kinds, mut cx) = self.kinds(now);
                 return kinds.internal.serve(builtin, connection, slot, &mut cx);
             }
-            (None, Work::Tcpmux(_)) => return self.ask_service(connection, slot, now),
+            (None, Work::Tcpmux(targets)) => {
+                let closing = kinds.tcpmux.serve(targets, connection, slot, &mut cx);
+                return self.advance_closing(closing, now);
+            }
             (None, Work::Redirect(route)) => {
-                let route = route.clone();
-                let (kinds, mut cx) = self.kinds(now);
-                return kinds.redirect.serve(&route, connection, slot, &mut cx);
+                return kinds.redirect.serve(route, connection, slot, &mut cx);
             }
             // Its clients have left already.
             (None, Work::Sensor(_)) => {
-                self.kinds(now).1.cancel(slot);
+                cx.cancel(slot);
                 return Served::Done;
             }
         };
@@ -84,7 +90,7 @@ impl Helper {
                 Served::Forked
             }
             Err(SpawnError::Exec(errno)) => {
-                self.kinds(now).1.cancel(slot);
+                self.parts(now).cx.cancel(slot);
                 if let Some(program) = self.settings.spec.task.program() {
                     self.report.not_executed(&program.path, errno);
                 }
@@ -98,6 +104,36 @@ impl Helper {
                 self.fork_failed(connection, slot, failures + 1, errno, now)
             }
         }
+    }
+
+    /// Goes on with clients of tcpmux that wait for the helper of the service that they want.
+    pub(super) fn expire_tcpmux(&mut self, now: Moment) {
+        let Parts {
+            kinds,
+            work,
+            mut cx,
+            ..
+        } = self.parts(now);
+        for closing in kinds.tcpmux.expire(work.targets(), &mut cx) {
+            self.advance(closing, now);
+        }
+    }
+
+    /// A client of tcpmux has sent something.
+    pub(super) fn tcpmux_ready(&mut self, key: Key, now: Moment) {
+        let Parts {
+            kinds,
+            work,
+            mut cx,
+            ..
+        } = self.parts(now);
+        let closing = kinds.tcpmux.ready(work.targets(), key, &mut cx);
+        self.advance_closing(closing, now);
+    }
+
+    /// Sends a client what it is to be told at last, if there is one.
+    fn advance_closing(&mut self, closing: Option<Connection>, now: Moment) -> Served {
+        closing.map_or(Served::Held, |closing| self.advance(closing, now))
     }
 
     fn started(&mut self, session: Session) {
@@ -133,7 +169,7 @@ impl Helper {
             let id = self.settings.spec.id.to_text();
             log::error!("service {id}: too many consecutive fork failures");
         }
-        self.kinds(now).1.cancel(slot);
+        self.parts(now).cx.cancel(slot);
         self.refuse(connection, &Refusal::by(Reason::Fork), now)
     }
 
@@ -152,7 +188,7 @@ impl Helper {
             return;
         };
         let duration = now.since(session.started);
-        self.kinds(now).1.ended(Ended {
+        self.parts(now).cx.ended(Ended {
             pid: session.process.pid(),
             remote: &session.remote,
             slot: session.slot,

@@ -52,6 +52,16 @@ pub(super) enum Work {
     Sensor(Sensor),
 }
 
+impl Work {
+    /// The services that tcpmux leads to, where the service is that.
+    pub(super) fn targets(&self) -> Option<&[MuxTarget]> {
+        match self {
+            Self::Tcpmux(targets) => Some(targets),
+            _ => None,
+        }
+    }
+}
+
 /// What servers get from the helper's own start.
 #[derive(Clone, Debug)]
 pub(super) struct Inherited {

@@ -5,14 +5,15 @@
 
 pub(crate) mod internal;
 mod redirect;
+mod tcpmux;
 
 use std::time::Duration;
 
 use crate::journal::Ending;
 use crate::policy::{Slot, State};
+use crate::spec::Spec;
 
 use super::clock::Moment;
-use super::helper::Helper;
 use super::ident::Answer;
 use super::log::Report;
 use super::peer::Remote;
@@ -21,6 +22,9 @@ use super::reactor::Reactor;
 use internal::Internal;
 use redirect::Redirect;
 pub(super) use redirect::{Route, Side};
+use tcpmux::Tcpmux;
+#[cfg(any(test, fuzzing))]
+pub(super) use tcpmux::{Line, MAX_LINE, Progress};
 
 /// In the place of a process, for what the helper does itself.
 pub(super) const NO_PROCESS: i32 = 0;
@@ -30,6 +34,7 @@ pub(super) const NO_PROCESS: i32 = 0;
 pub(super) struct Kinds {
     pub(super) internal: Internal,
     pub(super) redirect: Redirect,
+    pub(super) tcpmux: Tcpmux,
 }
 
 /// What a kind may use of the helper around it.
@@ -39,6 +44,8 @@ pub(super) struct Cx<'a> {
     /// Told of the kind's sessions.
     pub(super) report: &'a mut Report,
     state: &'a mut State,
+    /// What the service is to be like.
+    pub(super) spec: &'a Spec,
     /// The time.
     pub(super) now: Moment,
 }
@@ -71,7 +78,24 @@ impl<'a> Ended<'a> {
     }
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    /// These parts of a helper.
+    pub(super) fn new(
+        reactor: &'a Reactor,
+        report: &'a mut Report,
+        state: &'a mut State,
+        spec: &'a Spec,
+        now: Moment,
+    ) -> Self {
+        Self {
+            reactor,
+            report,
+            state,
+            spec,
+            now,
+        }
+    }
+
     /// A client's session has begun, with this process; its user is logged where that is asked for.
     pub(super) fn started(&mut self, pid: i32, remote: &Remote, user: Option<&Answer>) {
         self.report.started(pid, remote);
@@ -95,25 +119,5 @@ impl Cx<'_> {
     pub(super) fn cancel(&mut self, slot: Slot) {
         self.state.leave(slot);
         self.report.status_changed();
-    }
-}
-
-impl Helper {
-    /// The kinds, and what they may use.
-    pub(super) fn kinds(&mut self, now: Moment) -> (&mut Kinds, Cx<'_>) {
-        let Self {
-            kinds,
-            reactor,
-            report,
-            state,
-            ..
-        } = self;
-        let cx = Cx {
-            reactor,
-            report,
-            state,
-            now,
-        };
-        (kinds, cx)
     }
 }

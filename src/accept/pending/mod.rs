@@ -7,19 +7,19 @@
 mod outbox;
 mod wait;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::policy::Slot;
 
 use super::clock::Moment;
-use super::crowd::{Crowd, Network};
+use super::crowd::Network;
 use super::ident::Query;
 use super::libwrap::{Changes, Known};
 use super::peer::{Peer, Remote};
+use super::room::Queue;
 use super::slab::{Key, Slab};
 use super::socket::Socket;
-use super::tcpmux::{Knock, Line};
 
 pub(super) use outbox::Outbox;
 pub(super) use wait::{Place, Wait};
@@ -66,10 +66,6 @@ pub(super) enum Next {
     CloseIdentified(Query),
     /// It gets a server, for which it counts already; so many times no process could be made.
     Serve(Slot, u32),
-    /// It is to name a service, and counts as a running server since then.
-    Line(Slot, Line, Moment),
-    /// It has named one, and goes on counting until it is handed to that.
-    Door(Slot, Knock, Moment),
     /// It is closed.
     Close,
 }
@@ -87,13 +83,6 @@ struct Entry {
     connection: Connection,
     wait: Wait,
     watched: bool,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    /// In the order of deadlines; those that wait no more are skipped.
-    order: VecDeque<(Moment, Key)>,
-    crowd: Crowd<Key>,
 }
 
 /// A connection that waits no more.
@@ -121,26 +110,30 @@ impl Pending {
     /// How many descriptors they take.
     pub(super) fn descriptors(&self) -> usize {
         // Each ident query has a socket of its own.
-        self.slab.len() + self.queues[Wait::Ident as usize].crowd.len()
+        self.slab.len() + self.queues[Wait::Ident as usize].crowd().len()
     }
 
     /// Whether one more client from `address` may wait so, and which one makes room for it.
     pub(super) fn place(&mut self, wait: Wait, address: IpAddr) -> Place {
         let Self { slab, queues, .. } = self;
         let queue = &mut queues[wait as usize];
-        if queue.crowd.len() < wait.room() {
+        if queue.crowd().len() < wait.room() {
             return Place::Free;
         }
         let network = Network::of(address);
-        let gives_way = queue.crowd.gives_way(network);
+        let gives_way = queue.crowd().gives_way(network);
         let one = match wait {
             // Those that came first are the next to be answered.
             Wait::Name | Wait::Sender if gives_way == network => None,
-            Wait::Name | Wait::Sender => queue.crowd.last(gives_way),
+            Wait::Name | Wait::Sender => queue.crowd().last(gives_way),
             // The one that has not read, sent or been answered for the longest time.
-            Wait::Ident | Wait::Drain | Wait::Retry | Wait::Line | Wait::Door => {
-                let first = queue.crowd.first(gives_way);
-                first.or_else(|| queue.first(slab).map(|(_, key)| key))
+            Wait::Ident | Wait::Drain | Wait::Retry => {
+                let first = queue.crowd().first(gives_way);
+                first.or_else(|| {
+                    queue
+                        .first(|key| slab.get_mut(key).is_some())
+                        .map(|(_, key)| key)
+                })
             }
         };
         one.map_or(Place::Taken, Place::Of)
@@ -168,8 +161,7 @@ impl Pending {
             .insert(entry)
             .map_err(|entry| Box::new(entry.connection))?;
         let queue = &mut self.queues[wait as usize];
-        queue.crowd.enter(network, key);
-        queue.order.push_back((now.plus(wait.time()), key));
+        queue.enter(network, key, now.plus(wait.time()));
         if wait.is_for_name() {
             self.by_address.entry(address).or_default().push(key);
         }
@@ -197,7 +189,7 @@ impl Pending {
             watched,
         } = self.slab.remove(key)?;
         let network = Network::of(connection.remote.ip());
-        self.queues[wait as usize].crowd.leave(network, key);
+        self.queues[wait as usize].leave(network, key);
         if wait.is_for_name() {
             let address = connection.address_in_question();
             if let Some(keys) = self.by_address.get_mut(&address) {
@@ -224,7 +216,7 @@ impl Pending {
         let Self { slab, queues, .. } = self;
         queues
             .iter_mut()
-            .filter_map(|queue| queue.first(slab))
+            .filter_map(|queue| queue.first(|key| slab.get_mut(key).is_some()))
             .map(|(due, _)| due)
             .min()
     }
@@ -234,7 +226,7 @@ impl Pending {
         let Self { slab, queues, .. } = self;
         queues
             .iter_mut()
-            .filter_map(|queue| queue.first(slab))
+            .filter_map(|queue| queue.first(|key| slab.get_mut(key).is_some()))
             .find(|(due, _)| now >= *due)
             .map(|(_, key)| key)
     }
@@ -243,20 +235,8 @@ impl Pending {
     pub(super) fn keys(&self) -> Vec<Key> {
         Wait::ALL
             .iter()
-            .flat_map(|&wait| self.queues[wait as usize].order.iter().map(|&(_, key)| key))
+            .flat_map(|&wait| self.queues[wait as usize].keys())
             .collect()
-    }
-}
-
-impl Queue {
-    fn first(&mut self, slab: &mut Slab<Entry>) -> Option<(Moment, Key)> {
-        loop {
-            let &(due, key) = self.order.front()?;
-            if slab.get_mut(key).is_some() {
-                return Some((due, key));
-            }
-            self.order.pop_front();
-        }
     }
 }
 

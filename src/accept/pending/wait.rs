@@ -17,14 +17,10 @@ pub(in crate::accept) enum Wait {
     Drain,
     /// Another attempt to make a process.
     Retry,
-    /// The client has to name a service.
-    Line,
-    /// The helper of the service that the client has named has no room for it at the moment.
-    Door,
 }
 
 impl Wait {
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 5;
 
     pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Name,
@@ -32,8 +28,6 @@ impl Wait {
         Self::Ident,
         Self::Drain,
         Self::Retry,
-        Self::Line,
-        Self::Door,
     ];
 
     /// How long it lasts at most.
@@ -45,19 +39,17 @@ impl Wait {
             // nothing; one that is not sends again when the name is known.
             Self::Sender => Duration::from_secs(1),
             // Semantics, section 4.2.
-            Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
+            Self::Ident | Self::Drain => Duration::from_secs(30),
             // Semantics, section 4.8.
             Self::Retry => Duration::from_secs(5),
-            // That helper takes a batch in less.
-            Self::Door => Duration::from_millis(20),
         }
     }
 
     /// How many may wait so at once.
     pub(super) fn room(self) -> usize {
         match self {
-            Self::Name | Self::Line => 1024,
-            Self::Ident | Self::Drain | Self::Retry | Self::Door => 256,
+            Self::Name => 1024,
+            Self::Ident | Self::Drain | Self::Retry => 256,
             // The socket is not looked at before that one has gone.
             Self::Sender => 1,
         }

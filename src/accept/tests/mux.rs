@@ -41,8 +41,7 @@ impl Scene {
 
     /// Has it take a connection as if it came from tcpmux.
     fn take(&mut self, door: UnixStream) {
-        let taken = self.helper.take_handover(door, Moment::now().unwrap());
-        assert!(taken.is_ok(), "nothing has come");
+        self.helper.take_passed(door, Moment::now().unwrap());
     }
 }
 
@@ -72,7 +71,7 @@ fn a_client_reaches_the_server_it_names_with_all_that_it_has_sent() {
     let mut scene = tcpmux(&[("Name", &stopped), ("name", &path)]);
     let mut client = scene.connect();
     client.write_all(b"NA").unwrap();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
     assert_eq!(scene.helper.state.running(), 1);
     client.write_all(b"ME\r\nhello").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -117,15 +116,32 @@ fn the_limits_of_the_service_hold_for_those_who_come_through_tcpmux() {
 fn who_names_nothing_for_half_a_minute_is_sent_away() {
     let mut scene = tcpmux(&[]);
     let mut client = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
     client.write_all(b"a").unwrap();
     let in_seconds = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
-    scene.helper.expire_pending(in_seconds(28));
-    assert_eq!(scene.helper.pending.len(), 1);
-    scene.helper.expire_pending(in_seconds(31));
+    scene.helper.on_time(in_seconds(28));
+    assert_eq!(scene.helper.kinds.tcpmux.len(), 1);
+    scene.helper.on_time(in_seconds(31));
     assert_eq!(scene.helper.state.running(), 0);
     let log = scene.log();
     assert!(log[1].starts_with("EXIT: test"), "{log:?}");
+}
+
+#[test]
+fn the_client_that_has_named_nothing_for_the_longest_time_makes_room() {
+    let limit = nix::sys::resource::Resource::RLIMIT_NOFILE;
+    nix::sys::resource::setrlimit(limit, 8192, 8192).unwrap();
+    let mut scene = tcpmux(&[]);
+    scene.helper.inherited.files = 4096;
+    let first = scene.connect();
+    let mut others = Vec::new();
+    for count in 1..=1024 {
+        scene.until(|helper| (helper.kinds.tcpmux.len() == count).then_some(()));
+        others.push(scene.connect());
+    }
+    assert_eq!(scene.receive(first).unwrap(), b"");
+    assert_eq!(scene.helper.kinds.tcpmux.len(), 1024);
+    assert_eq!(scene.helper.state.running(), 1024);
 }
 
 /// Local users may connect to the socket of a service, too.
@@ -149,7 +165,7 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
     let mut scene = tcpmux(&[("name", &path)]);
     let mut client = scene.connect();
     client.write_all(b"name\r\n").unwrap();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
     assert_eq!(scene.helper.state.running(), 1);
     for _ in &strangers {
         drop(listener.accept().unwrap());
@@ -168,11 +184,9 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
         stranger.connect(&address).unwrap();
         strangers.push(stranger);
     }
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
     let now = Moment::now().unwrap();
-    scene
-        .helper
-        .expire_pending(now.plus(Duration::from_secs(11)));
+    scene.helper.on_time(now.plus(Duration::from_secs(11)));
     let heard = scene.receive(late).unwrap();
     assert_eq!(heard, b"-Service not available\r\n");
 }
@@ -190,9 +204,9 @@ fn strangers_hand_over_nothing() {
     listener.set_nonblocking(true).unwrap();
     service.helper.mux_listeners.push(listener);
     let stranger = UnixStream::connect(&path).unwrap();
-    service.helper.accept_handover(0, Moment::now().unwrap());
+    service.helper.accept_from_mux(0, Moment::now().unwrap());
     stranger.set_read_timeout(Some(PATIENCE)).unwrap();
     let end = (&stranger).read(&mut [0]).unwrap();
     assert_eq!(end, 0, "it was sent away");
-    assert!(service.helper.handovers.is_empty());
+    assert!(service.helper.fd_passing.is_empty());
 }

@@ -15,7 +15,7 @@ use super::super::names::Names;
 use super::super::peer::Peer;
 use super::super::pending::{Connection, Next, Wait};
 use super::super::reactor::Owner;
-use super::{CAT, LOGGED, Scene, TASK, file, shell};
+use super::{CAT, LOGGED, Scene, file, shell};
 
 const SERVED: &str = "echo served";
 
@@ -143,14 +143,7 @@ fn a_displaced_client_without_a_process_is_refused() {
 }
 
 #[test]
-fn a_displaced_client_that_reads_no_banner_or_names_no_service_is_closed() {
-    let mut scene = Scene::new(&[(TASK, "tcpmux = []"), LOGGED]);
-    let client = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
-    scene.displace_all();
-    assert_eq!(scene.receive(client).unwrap(), b"");
-    assert_eq!(scene.helper.state.running(), 0);
-
+fn a_displaced_client_that_reads_no_banner_is_closed() {
     let mut scene = Scene::new(&[LOGGED]);
     scene.helper.unwatch_listeners();
     let (client, mut connection) = scene.accepted();
