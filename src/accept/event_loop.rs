@@ -116,7 +116,7 @@ impl Helper {
                     kinds.redirect.hosts_found(&mut cx);
                 }
                 Owner::Names => self.named(now),
-                Owner::Door => self.serve_door(now),
+                Owner::Coordinator => self.kinds.sensor.ready(now, &self.reactor),
                 Owner::LogFile => self.report.log().file_ready(now, &self.reactor),
                 Owner::Command => self.command_ended(key),
                 Owner::Journal => self.report.log().journal_ready(),
@@ -139,9 +139,7 @@ impl Helper {
         let Parts { kinds, mut cx, .. } = self.parts(now);
         kinds.redirect.expire(&mut cx);
         self.expire_tcpmux(now);
-        if self.door.due().is_some_and(|due| now >= due) {
-            self.serve_door(now);
-        }
+        self.kinds.sensor.expire(now, &self.reactor);
         if let Some(control) = &mut self.control {
             control.expire(now);
         }
@@ -175,7 +173,7 @@ impl Helper {
             self.control.as_ref().and_then(super::control::Control::due),
             self.rate_due,
             self.report.due(),
-            self.door.due(),
+            self.kinds.sensor.due(),
             self.idle_since
                 .map(|since| since.plus(self.idle_time(since))),
         ];
@@ -196,7 +194,7 @@ impl Helper {
             || self.waiting.due().is_some()
             || self.stopping
             || !self.report.is_idle(now)
-            || !self.door.is_idle();
+            || !self.kinds.sensor.is_idle();
         if busy {
             self.idle_since = None;
             return false;

@@ -18,7 +18,6 @@ use super::ban_table::Bans;
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::datagrams::Parked;
-use super::door::Door;
 use super::fd_passing::FdPassing;
 use super::kinds::{Cx, Kinds};
 use super::libwrap::Wrap;
@@ -60,8 +59,6 @@ pub(super) struct Helper {
     pub(super) names: Option<Names>,
     /// Who is kept out of all services.
     pub(super) bans: Bans,
-    /// Where a sensor reports to.
-    pub(super) door: Door,
     pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
     pub(super) pause: Option<Pause>,
@@ -83,6 +80,7 @@ pub(super) struct Parts<'a> {
     pub(super) kinds: &'a mut Kinds,
     pub(super) fd_passing: &'a mut FdPassing,
     pub(super) work: &'a mut Work,
+    pub(super) bans: &'a mut Bans,
     pub(super) cx: Cx<'a>,
 }
 
@@ -102,7 +100,7 @@ pub(super) struct Start {
     /// The peers that are kept out of all services.
     pub(super) bans: Bans,
     /// The socket of the coordinator.
-    pub(super) door: PathBuf,
+    pub(super) coordinator: PathBuf,
 }
 
 impl Helper {
@@ -118,7 +116,7 @@ impl Helper {
         let own_port = |socket: &UdpSocket| socket.local_addr().map(|own| own.port());
         let datagram_ports = start.datagrams.iter().map(own_port);
         let has_datagrams = !start.datagrams.is_empty();
-        let (spec, coordinator) = (&start.settings.spec, start.door.clone());
+        let (spec, coordinator) = (&start.settings.spec, start.coordinator.clone());
         let log = Log::new(start.journal, spec, coordinator, has_datagrams, now);
         let mut this = Self {
             datagram_ports: datagram_ports.collect::<io::Result<_>>()?,
@@ -137,10 +135,9 @@ impl Helper {
             sessions: start.sessions,
             unwatched: Vec::new(),
             pending: Pending::default(),
-            kinds: Kinds::default(),
+            kinds: Kinds::new(start.coordinator),
             names: None,
             bans: start.bans,
-            door: Door::at(start.door),
             wrap: Wrap::default(),
             control: start.control,
             pause: None,
@@ -251,6 +248,7 @@ impl Helper {
             kinds: &mut self.kinds,
             fd_passing: &mut self.fd_passing,
             work,
+            bans: &mut self.bans,
             cx: Cx::new(&self.reactor, &mut self.report, &mut self.state, spec, now),
         }
     }

@@ -13,7 +13,6 @@ mod connection;
 mod control;
 mod crowd;
 mod datagrams;
-mod door;
 mod environment;
 mod event_loop;
 mod fd_passing;
@@ -40,7 +39,6 @@ mod reactor;
 mod reload;
 mod requests;
 mod room;
-mod sensor;
 mod serve;
 mod sessions;
 mod settings;
@@ -247,7 +245,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         idle,
         scheduling,
         bans,
-        door: bans::door::DOOR.into(),
+        coordinator: bans::door::DOOR.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
     match served.map_err(|error| error.to_string())? {

@@ -31,7 +31,7 @@ pub(super) enum Owner {
     /// The look-ups of backends.
     Hosts,
     /// The coordinator, to which a sensor reports.
-    Door,
+    Coordinator,
     /// The coordinator, asked for the log file.
     LogFile,
     /// The control socket.
@@ -68,7 +68,7 @@ impl Owner {
         Self::Journal,
         Self::Names,
         Self::Hosts,
-        Self::Door,
+        Self::Coordinator,
         Self::LogFile,
         Self::Control,
         Self::ControlClient,

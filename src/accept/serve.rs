@@ -136,6 +136,21 @@ impl Helper {
         closing.map_or(Served::Held, |closing| self.advance(closing, now))
     }
 
+    /// The end of a client whose connection has passed the limits of a sensor.
+    pub(super) fn sense(&mut self, connection: Connection, now: Moment) -> Served {
+        let Parts {
+            kinds,
+            work,
+            bans,
+            mut cx,
+            ..
+        } = self.parts(now);
+        if let Work::Sensor(sensor) = work {
+            kinds.sensor.hit(sensor, &connection, bans, &mut cx);
+        }
+        self.refuse(connection, &Refusal::by(Reason::Address), now)
+    }
+
     fn started(&mut self, session: Session) {
         let running = Moment::now().unwrap_or(session.started);
         let pid = session.process.pid();

@@ -105,7 +105,7 @@ impl Scene {
             idle: super::IDLE,
             scheduling: None,
             bans: Bans::of_helper(scratch("bans", port), scratch("door", port)),
-            door: scratch("door", port),
+            coordinator: scratch("door", port),
         };
         Self {
             helper: Helper::new(start, Moment::now().unwrap()).unwrap(),

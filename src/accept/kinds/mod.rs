@@ -5,8 +5,10 @@
 
 pub(crate) mod internal;
 mod redirect;
+mod sensor;
 mod tcpmux;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::journal::Ending;
@@ -22,6 +24,7 @@ use super::reactor::Reactor;
 use internal::Internal;
 use redirect::Redirect;
 pub(super) use redirect::{Route, Side};
+use sensor::Sensor;
 use tcpmux::Tcpmux;
 #[cfg(any(test, fuzzing))]
 pub(super) use tcpmux::{Line, MAX_LINE, Progress};
@@ -30,11 +33,23 @@ pub(super) use tcpmux::{Line, MAX_LINE, Progress};
 pub(super) const NO_PROCESS: i32 = 0;
 
 /// The sessions of all kinds.
-#[derive(Default)]
 pub(super) struct Kinds {
     pub(super) internal: Internal,
     pub(super) redirect: Redirect,
+    pub(super) sensor: Sensor,
     pub(super) tcpmux: Tcpmux,
+}
+
+impl Kinds {
+    /// No sessions yet; sensors report to the coordinator at this socket.
+    pub(super) fn new(coordinator: PathBuf) -> Self {
+        Self {
+            internal: Internal::default(),
+            redirect: Redirect::default(),
+            sensor: Sensor::new(coordinator),
+            tcpmux: Tcpmux::default(),
+        }
+    }
 }
 
 /// What a kind may use of the helper around it.

@@ -157,6 +157,14 @@ fn heard(client: &OwnedFd) -> Option<Report> {
     Report::decode(&packet[..length])
 }
 
+impl Scene {
+    /// Has it tell the coordinator what there is to tell.
+    fn sense(&mut self, now: Moment) {
+        let helper = &mut self.helper;
+        helper.kinds.sensor.ready(now, &helper.reactor);
+    }
+}
+
 /// The task of a sensor.
 fn sensor(deny_time: &str, allow: &str) -> String {
     format!("sensor = {{ deny_time = {deny_time}, ipv6_prefix = 64, allow = {allow} }}")
@@ -170,7 +178,7 @@ fn a_sensor_bans_nobody_who_must_not_be_banned() {
     let mut scene = Scene::new(&[(TASK, &task), ("banners = {}", &banners), LOGGED]);
     assert_eq!(scene.text(), "caught\n");
     assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
-    assert!(scene.helper.door.is_idle());
+    assert!(scene.helper.kinds.sensor.is_idle());
 }
 
 #[test]
@@ -181,20 +189,20 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     let peer = "192.0.2.7".parse().unwrap();
     let now = || Moment::now().unwrap();
     // Nobody there yet.
-    scene.helper.door.report(peer, None);
-    scene.helper.serve_door(now());
+    scene.helper.kinds.sensor.report(peer, None);
+    scene.sense(now());
     let first = door(&path);
-    let later = scene.helper.door.due().unwrap();
-    scene.helper.serve_door(later);
+    let later = scene.helper.kinds.sensor.due().unwrap();
+    scene.sense(later);
     let client = enter(&first);
     assert_eq!(heard(&client), Some(Report(peer)));
     // It dies before it answers, and the next one hears the same.
     drop((client, first));
     fs::remove_file(&path).unwrap();
     let second = door(&path);
-    scene.until(|helper| helper.door.due());
-    let later = scene.helper.door.due().unwrap();
-    scene.helper.serve_door(later);
+    scene.until(|helper| helper.kinds.sensor.due());
+    let later = scene.helper.kinds.sensor.due().unwrap();
+    scene.sense(later);
     let client = enter(&second);
     assert_eq!(heard(&client), Some(Report(peer)));
     send(
@@ -203,15 +211,15 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
         MsgFlags::empty(),
     )
     .unwrap();
-    scene.until(|helper| helper.door.is_idle().then_some(()));
+    scene.until(|helper| helper.kinds.sensor.is_idle().then_some(()));
     // One that has answered is killed: its successor hears at once, while the peer sees no end.
     drop(client);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let caught = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, _) = listener.accept().unwrap();
-    scene.helper.door.report(PEER, Some(stream.into()));
-    scene.helper.serve_door(now());
-    assert!(scene.helper.door.due().is_none());
+    scene.helper.kinds.sensor.report(PEER, Some(stream.into()));
+    scene.sense(now());
+    assert!(scene.helper.kinds.sensor.due().is_none());
     assert_eq!(heard(&enter(&second)), Some(Report(PEER)));
     caught.set_nonblocking(true).unwrap();
     let seen = (&caught).read(&mut [0]).unwrap_err();
@@ -222,14 +230,14 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
 #[test]
 fn without_a_coordinator_a_helper_does_not_stay_for_ever() {
     let mut scene = Scene::new(&[]);
-    scene.helper.door.report(PEER, None);
+    scene.helper.kinds.sensor.report(PEER, None);
     let start = Moment::now().unwrap();
-    scene.helper.serve_door(start);
-    assert!(!scene.helper.door.is_idle());
-    scene.helper.serve_door(start.plus(Duration::from_secs(59)));
-    assert!(!scene.helper.door.is_idle());
-    scene.helper.serve_door(start.plus(Duration::from_secs(60)));
-    assert!(scene.helper.door.is_idle());
+    scene.sense(start);
+    assert!(!scene.helper.kinds.sensor.is_idle());
+    scene.sense(start.plus(Duration::from_secs(59)));
+    assert!(!scene.helper.kinds.sensor.is_idle());
+    scene.sense(start.plus(Duration::from_secs(60)));
+    assert!(scene.helper.kinds.sensor.is_idle());
 }
 
 #[test]

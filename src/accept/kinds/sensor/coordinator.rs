@@ -17,7 +17,7 @@ use nix::sys::socket::{
 
 use crate::bans::door::{Answer, PACKET, Report};
 
-use super::clock::Moment;
+use super::super::super::clock::Moment;
 
 /// Reports that wait for an answer; a flood of more is not held up for.
 const ROOM: usize = 1024;
@@ -40,9 +40,9 @@ struct Waiting {
     socket: Option<OwnedFd>,
 }
 
-/// The door of the coordinator, from outside.
+/// The coordinator, by its socket.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Coordinator {
     path: PathBuf,
     socket: Option<OwnedFd>,
     /// Whether something was answered on it.
@@ -55,8 +55,8 @@ pub(super) struct Door {
     lost: u64,
 }
 
-impl Door {
-    /// The one at `path`; it is not knocked at before there is something to say.
+impl Coordinator {
+    /// The one at `path`, which is not connected to before there is something to say.
     pub(super) fn at(path: PathBuf) -> Self {
         Self {
             path,
@@ -105,7 +105,7 @@ impl Door {
         if self.socket.is_some()
             && let Err(errno) = self.exchange()
         {
-            // It was killed. systemd keeps its door, so that the successor hears what is said now;
+            // It was killed. systemd keeps its socket, so that the successor hears what is said now;
             // one that never answers is not run after.
             match self.answered {
                 true => self.hang_up(),
@@ -228,16 +228,22 @@ mod tests {
     fn a_flood_of_hits_is_bounded_and_counted() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let mut door = Door::at("/nonexistent".into());
+        let mut coordinator = Coordinator::at("/nonexistent".into());
         let peer = |number| IpAddr::V4(Ipv4Addr::from_bits(number));
         for number in 0..1100 {
             let client = (number < 20).then(|| TcpStream::connect(address).unwrap().into());
-            door.report(peer(number), client);
+            coordinator.report(peer(number), client);
             // The same one again is no other hit.
-            door.report(peer(number), None);
+            coordinator.report(peer(number), None);
         }
-        assert_eq!((door.reports.len(), door.lost), (ROOM, 2 * (1100 - 1024)));
-        let held = door.reports.iter().filter(|one| one.socket.is_some());
+        assert_eq!(
+            (coordinator.reports.len(), coordinator.lost),
+            (ROOM, 2 * (1100 - 1024))
+        );
+        let held = coordinator
+            .reports
+            .iter()
+            .filter(|one| one.socket.is_some());
         assert_eq!(held.count(), HELD);
     }
 }
