@@ -68,7 +68,7 @@ impl Helper {
         now: Moment,
     ) -> Result<Slot, Refusal> {
         self.idle_since = None;
-        self.rate_due.get_or_insert(now.plus(super::RATE_INTERVAL));
+        self.kinds.program.rate_changed(now);
         let facts = self.facts(address, now);
         match self.settings.policy.limits(&mut self.state, &facts) {
             Verdict::Admit(slot) => Ok(slot),
@@ -156,7 +156,7 @@ impl Helper {
                 self.check_access(connection, slot, now)
             }
             // The name is found out all the same: one that sends again does not wait for it.
-            Asked::Later if !self.waits_for_names(now) => {
+            Asked::Later if !self.kinds.wait.waits_for_names(now) => {
                 connection.known.give_up();
                 self.check_access(connection, slot, now)
             }
@@ -224,9 +224,7 @@ impl Helper {
     pub(super) fn advance(&mut self, mut connection: Connection, now: Moment) -> Served {
         let drained = connection.outbox.flush(&connection.socket);
         match connection.next {
-            Next::Name(_) if self.hands_over() => {
-                self.wait(connection, Wait::Sender, !drained, now)
-            }
+            Next::Name(_) if self.is_wait() => self.wait(connection, Wait::Sender, !drained, now),
             Next::Name(_) => self.wait(connection, Wait::Name, !drained, now),
             Next::Ident(..) | Next::CloseIdentified(_) => {
                 self.wait(connection, Wait::Ident, !drained, now)
@@ -371,7 +369,7 @@ impl Helper {
         match (wait, std::mem::replace(&mut connection.next, Next::Close)) {
             (Wait::Name | Wait::Sender, Next::Name(slot)) => {
                 if wait == Wait::Sender {
-                    self.hurry_names(now);
+                    self.kinds.wait.hurry_names(now);
                 }
                 match over {
                     Over::Late => connection.known.take(NameAnswer::Undetermined),

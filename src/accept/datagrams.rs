@@ -34,7 +34,7 @@ impl Helper {
     pub(super) fn take_datagrams(&mut self, index: u32, now: Moment) {
         let mut buffer = [0; MOST];
         for _ in 0..BATCH {
-            let Some(socket) = self.datagrams.get(index as usize) else {
+            let Some(socket) = self.sockets.datagram(index) else {
                 return;
             };
             match socket.recv_from(&mut buffer) {
@@ -59,9 +59,9 @@ impl Helper {
         }
         let remote = Remote::at(peer);
         let senses = matches!(self.settings.work, Work::Sensor(_));
-        let own = self.datagram_ports.get(index as usize);
+        let own = self.sockets.datagram_port(index);
         if !senses
-            && !own.is_some_and(|own| is_client(peer.port(), *own, &self.settings.spec.answering))
+            && !own.is_some_and(|own| is_client(peer.port(), own, &self.settings.spec.answering))
         {
             if self.report.admits_remark(now) {
                 // Fedora's words.
@@ -158,7 +158,7 @@ impl Helper {
         };
         self.report.started(NO_PROCESS, remote);
         if let Some(answer) = self.kinds.internal.answer(builtin, datagram)
-            && let Some(socket) = self.datagrams.get(index as usize)
+            && let Some(socket) = self.sockets.datagram(index)
         {
             // What does not go now is lost, as datagrams may be.
             let _ = socket.send_to(&answer, remote.address());

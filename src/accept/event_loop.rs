@@ -3,8 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
 use crate::policy::State;
 use crate::service::ConnectionRate;
 
@@ -13,9 +11,6 @@ use super::helper::{Helper, Parts};
 use super::kinds::Side;
 use super::membership::has_others;
 use super::reactor::{Events, Owner};
-
-/// How often what could not be watched is tried again.
-const RETRY: Duration = Duration::from_secs(2);
 
 /// How often a helper that would leave looks whether the last process of its servers has ended.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -57,15 +52,21 @@ impl Helper {
 
     /// Does what is due, waits for events, and deals with them.
     pub(super) fn turn(&mut self) -> io::Result<Option<End>> {
+        self.turn_within(None)
+    }
+
+    /// Makes a turn that waits for `most` at most, where that is given.
+    pub(super) fn turn_within(&mut self, most: Option<Duration>) -> io::Result<Option<End>> {
         let now = Moment::now()?;
         let idle = self.on_time(now);
         let limit = match idle {
             // A client that has come by now is served first.
             true => Some(Duration::ZERO),
-            false => self.due(now).map(|due| due.since(now)),
+            false => self.due().map(|due| due.since(now)),
         };
         let mut events = Events::new();
-        self.reactor.wait(&mut events, limit)?;
+        self.reactor
+            .wait(&mut events, limit.into_iter().chain(most).min())?;
         if idle && events.is_empty() {
             self.report.stopping();
             self.report.finish(now);
@@ -82,7 +83,7 @@ impl Helper {
     fn dispatch(&mut self, events: &Events, now: Moment) -> bool {
         for (token, _) in events.iter() {
             if token.owner == Owner::Session {
-                self.ended(token.key, now);
+                self.server_ready(token.key, now);
             }
         }
         let mut end = false;
@@ -90,11 +91,11 @@ impl Helper {
             let key = token.key;
             match token.owner {
                 Owner::Session => {}
-                Owner::Listener if self.hands_over() => self.client_waits(key.index, now),
+                Owner::Listener if self.is_wait() => self.client_waits(key.index, now),
                 Owner::Listener => self.accept(key.index, now),
                 Owner::Pending => self.ready(key, now),
                 Owner::Ident => self.ident_ready(key, now),
-                Owner::Datagrams if self.hands_over() => self.datagram_waits(key.index, now),
+                Owner::Datagrams if self.is_wait() => self.datagram_waits(key.index, now),
                 Owner::Datagrams => self.take_datagrams(key.index, now),
                 Owner::Internal => {
                     let Parts { kinds, mut cx, .. } = self.parts(now);
@@ -136,19 +137,9 @@ impl Helper {
     pub(super) fn on_time(&mut self, now: Moment) -> bool {
         self.end_pause_if_due(now);
         self.expire_pending(now);
-        let Parts { kinds, mut cx, .. } = self.parts(now);
-        kinds.redirect.expire(&mut cx);
-        self.expire_tcpmux(now);
-        self.kinds.sensor.expire(now, &self.reactor);
+        self.expire_kinds(now);
         if let Some(control) = &mut self.control {
             control.expire(now);
-        }
-        if self.rate_due.is_some_and(|due| now >= due) {
-            self.rate_due = None;
-            self.sessions.save_rate(&self.state);
-            for key in std::mem::take(&mut self.unwatched) {
-                self.watch_session(key);
-            }
         }
         if self.report.is_notification_due(now) {
             self.restore_scheduling(now);
@@ -160,20 +151,13 @@ impl Helper {
     }
 
     /// When there is something to do, if nothing happens before.
-    fn due(&mut self, now: Moment) -> Option<Moment> {
-        if !self.unwatched.is_empty() {
-            self.rate_due.get_or_insert(now.plus(RETRY));
-        }
+    fn due(&mut self) -> Option<Moment> {
         let due = [
             self.pause.map(|pause| pause.until),
             self.pending.due(),
-            self.kinds.redirect.due(),
-            self.kinds.tcpmux.due(),
-            self.waiting.due(),
+            self.kinds.due(),
             self.control.as_ref().and_then(super::control::Control::due),
-            self.rate_due,
             self.report.due(),
-            self.kinds.sensor.due(),
             self.idle_since
                 .map(|since| since.plus(self.idle_time(since))),
         ];
@@ -183,18 +167,13 @@ impl Helper {
     /// Whether it has had nothing to do for long enough. systemd listens on: a client that comes
     /// now waits in the backlog and has it start another helper.
     fn is_idle(&mut self, now: Moment) -> bool {
-        let busy = !self.sessions.is_empty()
-            || !self.pending.is_empty()
-            || !self.wrap.commands.is_empty()
-            || self.kinds.internal.len() > 0
-            || !self.fd_passing.is_empty()
-            || self.kinds.tcpmux.len() > 0
-            || self.kinds.redirect.len() > 0
+        let busy = self.stopping
             || self.pause.is_some()
-            || self.waiting.due().is_some()
-            || self.stopping
-            || !self.report.is_idle(now)
-            || !self.kinds.sensor.is_idle();
+            || !self.kinds.is_idle()
+            || !self.pending.is_empty()
+            || !self.fd_passing.is_empty()
+            || !self.wrap.commands.is_empty()
+            || !self.report.is_idle(now);
         if busy {
             self.idle_since = None;
             return false;
@@ -230,44 +209,32 @@ impl Helper {
         self.abandon_pending();
         let now = Moment::now()?;
         let Parts { kinds, mut cx, .. } = self.parts(now);
-        kinds.internal.stop(&mut cx);
-        kinds.redirect.stop(&mut cx);
-        kinds.tcpmux.stop(&mut cx);
+        kinds.stop(&mut cx);
         let mut events = Events::new();
         let deadline = now.plus(LAST_SERVERS);
         loop {
             if self.stopping {
-                self.await_a_server(deadline);
+                let left = Moment::now().map_or(Duration::ZERO, |now| deadline.since(now));
+                self.kinds.program.await_end(left);
             }
             self.reactor.wait(&mut events, Some(Duration::ZERO))?;
-            let before = self.sessions.len();
+            let before = self.kinds.program.len();
             let now = Moment::now()?;
             for (token, _) in events.iter() {
                 if token.owner == Owner::Session {
-                    self.ended(token.key, now);
+                    self.server_ready(token.key, now);
                 }
             }
-            if self.sessions.len() == before {
+            if self.kinds.program.len() == before {
                 break;
             }
         }
-        self.sessions.save_rate(&self.state);
+        self.kinds.program.save_rate(&self.state);
         self.report.finish(now);
-        match self.sessions.is_empty() || self.stopping {
+        match self.kinds.program.len() == 0 || self.stopping {
             true => Ok(End::Done),
             false => Ok(End::Abandoned),
         }
-    }
-
-    /// Waits until a server has ended, of those that are ending all.
-    fn await_a_server(&self, deadline: Moment) {
-        let Some((_, session)) = self.sessions.iter().next() else {
-            return;
-        };
-        let left = Moment::now().map_or(Duration::ZERO, |now| deadline.since(now));
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        let mut descriptors = [PollFd::new(session.process.pidfd(), PollFlags::POLLIN)];
-        let _ = poll(&mut descriptors, timeout);
     }
 }
 

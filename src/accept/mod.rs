@@ -40,16 +40,15 @@ mod reload;
 mod requests;
 mod room;
 mod serve;
-mod sessions;
 mod settings;
 mod slab;
 mod socket;
+mod sockets;
 mod state;
 pub(crate) mod stop;
 #[cfg(test)]
 mod tests;
 mod turn_away;
-mod waiting;
 
 pub(crate) use kinds::internal;
 
@@ -75,15 +74,12 @@ use clock::Moment;
 use control::Control;
 use event_loop::End;
 use helper::{Helper, Start};
+use kinds::Sessions;
 use log::{Notifier, StoredCounters};
 use portmap::RpcService;
-use sessions::Sessions;
 use settings::{Inherited, Settings};
+use sockets::Sockets;
 use state::StateFile;
-
-/// The state of `cps` is noted for a successor so long after it has changed: a helper that is
-/// killed forgets no more than that.
-const RATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a helper stays that has nothing to do, unless it is told otherwise.
 const IDLE: Duration = Duration::from_secs(60);
@@ -232,10 +228,10 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         }
     }
     let inherited = Inherited::take()?;
+    let (streams, datagrams) = (activation.listeners, activation.datagrams);
+    let sockets = Sockets::new(streams, datagrams, activation.mux_listeners);
     let start = Start {
-        listeners: activation.listeners,
-        mux_listeners: activation.mux_listeners,
-        datagrams: activation.datagrams,
+        sockets: sockets.map_err(|error| format!("getsockname: {error}"))?,
         journal,
         settings: Settings::new(spec, &inherited)?,
         inherited,

@@ -80,7 +80,7 @@ impl Helper {
             return Ok(());
         }
         let mut refused = Vec::new();
-        for listener in &self.listeners {
+        for listener in self.sockets.streams() {
             let lists = lists(&self.settings.spec, listener)?;
             let port = listener.local_addr()?.port();
             let is_refused = |peer: &SocketAddr| !lists.admits(peer.ip().to_canonical());

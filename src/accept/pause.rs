@@ -32,11 +32,12 @@ impl Helper {
             until: now.plus(Duration::from_secs(seconds.into())),
             deaf: false,
         });
-        if cause == PauseCause::Rate {
-            self.blame_server();
+        if cause == PauseCause::Rate && self.is_wait() {
+            let (sockets, spec) = (&self.sockets, &self.settings.spec);
+            self.kinds.wait.blame_server(sockets, spec);
         }
         self.report.record(&Event::Deactivating { cause, seconds });
-        self.sessions.save_rate(&self.state);
+        self.kinds.program.save_rate(&self.state);
         self.report.status_changed();
     }
 
@@ -44,11 +45,7 @@ impl Helper {
     /// telling the watchdog that we are alive.
     pub(super) fn is_full(&self) -> bool {
         let most = self.inherited.files - RESERVE.min(self.inherited.files / 2);
-        let taken = self.sessions.len()
-            + self.kinds.internal.len()
-            + self.kinds.redirect.descriptors()
-            + self.kinds.tcpmux.len()
-            + self.pending.descriptors();
+        let taken = self.kinds.descriptors() + self.pending.descriptors();
         taken as u64 >= most
     }
 
@@ -107,7 +104,7 @@ impl Helper {
         if let Some(count) = NonZeroU64::new(turned_away) {
             self.report.record(&Event::TurnedAway { count });
         }
-        self.sessions.save_rate(&self.state);
+        self.kinds.program.save_rate(&self.state);
         self.report.status_changed();
         if deaf
             && !self.stopping

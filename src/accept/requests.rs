@@ -3,15 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use nix::sys::epoll::EpollFlags;
-use nix::sys::signal::Signal;
 
 use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 
 use super::clock::Moment;
 use super::control::{Progress, Request};
 use super::helper::{Helper, Parts};
-use super::kinds::NO_PROCESS;
-use super::peer::Remote;
+use super::kinds::{NO_PROCESS, Open};
 use super::reactor::Owner;
 use super::slab::Key;
 
@@ -59,35 +57,15 @@ impl Helper {
         self.unwatch_listeners();
         self.abandon_pending();
         let Parts { kinds, mut cx, .. } = self.parts(now);
-        kinds.internal.stop(&mut cx);
-        kinds.redirect.stop(&mut cx);
-        kinds.tcpmux.stop(&mut cx);
+        kinds.stop(&mut cx);
         self.report.stopping();
-    }
-
-    /// All sessions, as they are told.
-    fn all_sessions(&self, now: Moment) -> impl Iterator<Item = (Place, SessionRow)> {
-        let servers = self.sessions.iter().map(move |(key, session)| {
-            let pid = session.process.pid();
-            let row = row(pid, &session.remote, session.started, now);
-            (Place::Server(key), row)
-        });
-        let internal = self.kinds.internal.sessions();
-        let internal = internal.map(move |(key, remote, started)| {
-            (Place::Internal(key), row(NO_PROCESS, remote, started, now))
-        });
-        let redirect = self.kinds.redirect.sessions();
-        let redirect = redirect.map(move |(key, remote, started)| {
-            (Place::Redirect(key), row(NO_PROCESS, remote, started, now))
-        });
-        servers.chain(internal).chain(redirect)
     }
 
     /// What the service is doing.
     pub(super) fn status(&self, now: Moment) -> Status {
-        let sessions = self.all_sessions(now).map(|(_, row)| row);
+        let sessions = self.kinds.sessions().map(|(_, open)| row(&open, now));
         Status {
-            running: self.running() as u64,
+            running: self.kinds.running() as u64,
             waiting: (self.pending.len() + self.kinds.tcpmux.len()) as u64,
             // Rounded up: a pause of 0 seconds would be none.
             paused_for: self.pause.map(|pause| pause.until.since(now).as_secs() + 1),
@@ -107,45 +85,23 @@ impl Helper {
             peer.is_some_and(|peer| (peer.ip(), peer.port()) == (row.peer.ip(), row.peer.port()))
         };
         let is_it = |row: &SessionRow| pid == Some(row.pid) || is_peer(row);
-        let meant = self.all_sessions(now).filter(|(_, row)| is_it(row));
-        let places: Vec<_> = meant.map(|(place, _)| place).collect();
-        if places.is_empty() {
+        let meant = self.kinds.sessions();
+        let meant = meant.filter(|(_, open)| is_it(&row(open, now)));
+        let keys: Vec<_> = meant.map(|(key, _)| key).collect();
+        if keys.is_empty() {
             return Err(format!("there is no session of {whom}"));
         }
-        for place in places {
-            match place {
-                Place::Server(key) => {
-                    let session = self.sessions.get_mut(key);
-                    let ended = session.map_or(Ok(()), |one| one.process.kill(Signal::SIGTERM));
-                    ended.map_err(|error| format!("the server can't be ended: {error}"))?;
-                }
-                Place::Internal(key) => {
-                    let Parts { kinds, mut cx, .. } = self.parts(now);
-                    kinds.internal.end(key, &mut cx);
-                }
-                Place::Redirect(key) => {
-                    let Parts { kinds, mut cx, .. } = self.parts(now);
-                    kinds.redirect.end(key, &mut cx);
-                }
-            }
-        }
-        Ok(())
+        let Parts { kinds, mut cx, .. } = self.parts(now);
+        keys.into_iter()
+            .try_for_each(|key| kinds.kick(key, &mut cx))
     }
 }
 
-/// Where a session is kept.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Server(Key),
-    Internal(Key),
-    Redirect(Key),
-}
-
-fn row(pid: i32, remote: &Remote, started: Moment, now: Moment) -> SessionRow {
+fn row(open: &Open<'_>, now: Moment) -> SessionRow {
     SessionRow {
-        pid,
-        peer: canonical(remote.address()),
-        age: now.since(started).as_secs(),
+        pid: open.pid,
+        peer: canonical(open.remote.address()),
+        age: now.since(open.started).as_secs(),
     }
 }
 

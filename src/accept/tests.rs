@@ -9,6 +9,7 @@ mod waits;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,10 +19,11 @@ use crate::journal::Journal;
 use super::ban_table::Bans;
 use super::clock::Moment;
 use super::helper::{Helper, Start};
+use super::kinds::Sessions;
 use super::log::StoredCounters;
-use super::sessions::Sessions;
 use super::settings::tests::MINIMAL;
 use super::settings::{Inherited, Settings, parse};
+use super::sockets::Sockets;
 use super::state::StateFile;
 
 /// All words of `log_on_success` that a line can show.
@@ -73,12 +75,17 @@ const TASK: &str = r#"execute = { path = "/bin/cat", argv = ["cat"] }"#;
 impl Scene {
     fn new(changes: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("[::]:0").unwrap();
-        Self::with(listener, Vec::new(), StateFile::create().unwrap(), changes)
+        Self::with(listener, StateFile::create().unwrap(), changes)
     }
 
-    fn with(
+    fn with(listener: TcpListener, state: StateFile, changes: &[(&str, &str)]) -> Self {
+        Self::with_sockets(listener, Vec::new(), Vec::new(), state, changes)
+    }
+
+    fn with_sockets(
         listener: TcpListener,
         datagrams: Vec<UdpSocket>,
+        mux: Vec<UnixListener>,
         state: StateFile,
         changes: &[(&str, &str)],
     ) -> Self {
@@ -93,9 +100,7 @@ impl Scene {
         };
         let kept = StateFile::open(state.file().try_clone().unwrap().into()).unwrap();
         let start = Start {
-            listeners: vec![listener],
-            mux_listeners: Vec::new(),
-            datagrams,
+            sockets: Sockets::new(vec![listener], datagrams, mux).unwrap(),
             journal: Box::leak(Box::new(journal)),
             settings: Settings::new(parse(spec(changes).as_bytes()).unwrap(), &inherited).unwrap(),
             inherited,
@@ -124,8 +129,8 @@ impl Scene {
                 return it;
             }
             // So that the wait ends where only the test knows what it waits for.
-            self.helper.rate_due = Some(Moment::now().unwrap().plus(Duration::from_millis(5)));
-            assert_eq!(self.helper.turn().unwrap(), None);
+            let most = Some(Duration::from_millis(5));
+            assert_eq!(self.helper.turn_within(most).unwrap(), None);
         }
     }
 
@@ -155,9 +160,9 @@ impl Scene {
 
     /// A client whose server runs.
     fn session(&mut self) -> TcpStream {
-        let running = self.helper.sessions.len();
+        let running = self.helper.kinds.program.len();
         let client = self.connect();
-        self.until(|helper| (helper.sessions.len() > running).then_some(()));
+        self.until(|helper| (helper.kinds.program.len() > running).then_some(()));
         client
     }
 
@@ -342,7 +347,7 @@ fn a_client_that_does_not_read_its_banner_stalls_nobody() {
     nix::sys::socket::setsockopt(&listener, nix::sys::socket::sockopt::SndBuf, &4096).unwrap();
     let state = StateFile::create().unwrap();
     let changes = [("banners = {}", &*banners), (CAT, &shell("echo served"))];
-    let mut scene = Scene::with(listener, Vec::new(), state, &changes);
+    let mut scene = Scene::with(listener, state, &changes);
     let slow = scene.connect();
     scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
     assert_eq!(scene.text().len(), banner.len() + "served\n".len());
@@ -390,12 +395,12 @@ fn a_successor_counts_the_sessions_of_a_helper_that_is_gone() {
     let changes = [(r#"instances = "unlimited""#, "instances = 1"), LOGGED];
     let mut scene = Scene::new(&changes);
     let session = scene.session();
-    let listener = scene.helper.listeners[0].try_clone().unwrap();
+    let listener = scene.helper.sockets.stream(0).unwrap().try_clone().unwrap();
     let Scene { helper, state, .. } = scene;
     // As if killed: the server is no child of the next one, as far as that can tell.
-    std::mem::forget(helper.sessions);
+    std::mem::forget(helper.kinds);
     drop(helper.reactor);
-    let mut scene = Scene::with(listener, Vec::new(), state, &changes);
+    let mut scene = Scene::with(listener, state, &changes);
     assert_eq!(scene.helper.state.running(), 1);
     assert_eq!(scene.text(), "");
     drop(session);

@@ -4,9 +4,11 @@
 //! are open go on as they began, so that a helper has all kinds side by side.
 
 pub(crate) mod internal;
+mod program;
 mod redirect;
 mod sensor;
 mod tcpmux;
+mod wait;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,21 +21,29 @@ use super::clock::Moment;
 use super::ident::Answer;
 use super::log::Report;
 use super::peer::Remote;
+use super::pending::Connection;
 use super::reactor::Reactor;
+use super::settings::Work;
+use super::slab::Key;
 
 use internal::Internal;
+use program::Program;
+pub(super) use program::{Sessions, spawn};
 use redirect::Redirect;
 pub(super) use redirect::{Route, Side};
 use sensor::Sensor;
 use tcpmux::Tcpmux;
 #[cfg(any(test, fuzzing))]
 pub(super) use tcpmux::{Line, MAX_LINE, Progress};
+use wait::Wait;
 
 /// In the place of a process, for what the helper does itself.
 pub(super) const NO_PROCESS: i32 = 0;
 
 /// The sessions of all kinds.
 pub(super) struct Kinds {
+    pub(super) program: Program,
+    pub(super) wait: Wait,
     pub(super) internal: Internal,
     pub(super) redirect: Redirect,
     pub(super) sensor: Sensor,
@@ -41,14 +51,121 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// No sessions yet; sensors report to the coordinator at this socket.
-    pub(super) fn new(coordinator: PathBuf) -> Self {
+    /// With these sessions of servers; sensors report to the coordinator at this socket.
+    pub(super) fn new(sessions: Sessions, coordinator: PathBuf) -> Self {
         Self {
+            program: Program::new(sessions),
+            wait: Wait::default(),
             internal: Internal::default(),
             redirect: Redirect::default(),
             sensor: Sensor::new(coordinator),
             tcpmux: Tcpmux::default(),
         }
+    }
+}
+
+/// Where a session is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SessionKey {
+    /// With those that have a server.
+    Program(Key),
+    /// With those of internal services.
+    Internal(Key),
+    /// With those of `redirect`.
+    Redirect(Key),
+}
+
+/// A session that is open, as it is told.
+pub(super) struct Open<'a> {
+    /// Its server, or [`NO_PROCESS`].
+    pub(super) pid: i32,
+    /// Its client.
+    pub(super) remote: &'a Remote,
+    /// When it began.
+    pub(super) started: Moment,
+}
+
+impl Kinds {
+    /// How many sessions are open; the clients of tcpmux are about to have one elsewhere.
+    pub(super) fn running(&self) -> usize {
+        self.program.len() + self.internal.len() + self.redirect.len()
+    }
+
+    /// How many file descriptors of sessions are open.
+    pub(super) fn descriptors(&self) -> usize {
+        let redirect = self.redirect.descriptors();
+        self.program.len() + self.internal.len() + redirect + self.tcpmux.len()
+    }
+
+    /// Whether nothing goes on.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running() == 0
+            && self.tcpmux.len() == 0
+            && self.wait.due().is_none()
+            && self.sensor.is_idle()
+    }
+
+    /// When to call [`Self::expire`], if nothing happens before.
+    pub(super) fn due(&mut self) -> Option<Moment> {
+        let due = [
+            self.program.due(),
+            self.wait.due(),
+            self.redirect.due(),
+            self.tcpmux.due(),
+            self.sensor.due(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// Does what is due. Returns clients that are to be told something before their connections are
+    /// closed.
+    pub(super) fn expire(&mut self, work: &Work, cx: &mut Cx<'_>) -> Vec<Connection> {
+        self.program.expire(cx);
+        self.redirect.expire(cx);
+        self.sensor.expire(cx.now, cx.reactor);
+        self.tcpmux.expire(work.targets(), cx)
+    }
+
+    /// Ends the sessions that have no server: the service stops.
+    pub(super) fn stop(&mut self, cx: &mut Cx<'_>) {
+        self.tcpmux.stop(cx);
+        self.internal.stop(cx);
+        self.redirect.stop(cx);
+    }
+
+    /// The sessions that are open.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = (SessionKey, Open<'_>)> {
+        let open = |pid, remote, started| Open {
+            pid,
+            remote,
+            started,
+        };
+        let program = self.program.sessions();
+        let program = program.map(move |(key, pid, remote, started)| {
+            (SessionKey::Program(key), open(pid, remote, started))
+        });
+        let internal = self.internal.sessions();
+        let internal = internal.map(move |(key, remote, started)| {
+            (SessionKey::Internal(key), open(NO_PROCESS, remote, started))
+        });
+        let redirect = self.redirect.sessions();
+        let redirect = redirect.map(move |(key, remote, started)| {
+            (SessionKey::Redirect(key), open(NO_PROCESS, remote, started))
+        });
+        program.chain(internal).chain(redirect)
+    }
+
+    /// Ends a session, or has its server end it.
+    ///
+    /// # Errors
+    /// In words, if the server can't be told.
+    pub(super) fn kick(&mut self, key: SessionKey, cx: &mut Cx<'_>) -> Result<(), String> {
+        match key {
+            SessionKey::Program(key) => return self.program.kick(key),
+            SessionKey::Internal(key) => self.internal.end(key, cx),
+            SessionKey::Redirect(key) => self.redirect.end(key, cx),
+        }
+        Ok(())
     }
 }
 

@@ -79,7 +79,7 @@ impl Helper {
                 }
             }
             // As for the C library: it has no connection to ask about.
-            Some(Err(Need::User)) if self.hands_over() => {
+            Some(Err(Need::User)) if self.is_wait() => {
                 connection.known.user = User::Unknown;
                 self.check_libwrap(connection, slot, now)
             }

@@ -141,7 +141,7 @@ impl Scene {
         let port = socket.local_addr().unwrap().port();
         let listener = TcpListener::bind("[::]:0").unwrap();
         let state = StateFile::create().unwrap();
-        let scene = Self::with(listener, vec![socket], state, changes);
+        let scene = Self::with_sockets(listener, vec![socket], Vec::new(), state, changes);
         (scene, port)
     }
 

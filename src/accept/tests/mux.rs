@@ -1,7 +1,7 @@
 //! tcpmux and the services that it leads to, each with the helper around it.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::clock::Moment;
+use super::super::state::StateFile;
 use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell};
 use crate::sys::handover::receive;
 
@@ -195,14 +196,19 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
 fn strangers_hand_over_nothing() {
     let (_, path) = target("strangers");
     std::fs::remove_file(&path).unwrap();
-    let mut service = Scene::new(&[(
-        "access",
-        r#"mux = { plus = true, nodelay = false, keepalive = false, from = ["tcpmux"] }
-        access"#,
-    )]);
     let listener = UnixListener::bind(&path).unwrap();
     listener.set_nonblocking(true).unwrap();
-    service.helper.mux_listeners.push(listener);
+    let mut service = Scene::with_sockets(
+        TcpListener::bind("[::]:0").unwrap(),
+        Vec::new(),
+        vec![listener],
+        StateFile::create().unwrap(),
+        &[(
+            "access",
+            r#"mux = { plus = true, nodelay = false, keepalive = false, from = ["tcpmux"] }
+            access"#,
+        )],
+    );
     let stranger = UnixStream::connect(&path).unwrap();
     service.helper.accept_from_mux(0, Moment::now().unwrap());
     stranger.set_read_timeout(Some(PATIENCE)).unwrap();

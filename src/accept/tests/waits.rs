@@ -113,7 +113,7 @@ impl Scene {
     /// A client, and its connection as it has been accepted.
     fn accepted(&mut self) -> (std::net::TcpStream, Connection) {
         let client = self.connect();
-        let (stream, address) = self.until(|helper| helper.listeners[0].accept().ok());
+        let (stream, address) = self.until(|helper| helper.sockets.stream(0)?.accept().ok());
         let connection = Connection::new(stream.into(), Peer::Known(address));
         (client, connection)
     }

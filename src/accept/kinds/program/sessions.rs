@@ -5,10 +5,10 @@ use std::io;
 use crate::policy::{RateSnapshot, Slot, State};
 use crate::sys::process::{Process, start_time};
 
-use super::clock::Moment;
-use super::peer::{Peer, Remote};
-use super::slab::{Key, Slab};
-use super::state::{Record, StateFile};
+use super::super::super::clock::Moment;
+use super::super::super::peer::{Peer, Remote};
+use super::super::super::slab::{Key, Slab};
+use super::super::super::state::{Record, StateFile};
 
 /// A server and its client.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Session {
 
 /// All sessions; each has a record in the state file, in the same place.
 #[derive(Debug)]
-pub(super) struct Sessions {
+pub(in crate::accept) struct Sessions {
     slab: Slab<Session>,
     file: StateFile,
     /// Whether a record could not be written, so that it is said once only.
@@ -34,7 +34,7 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// None yet.
-    pub(super) fn new(file: StateFile) -> Self {
+    pub(in crate::accept) fn new(file: StateFile) -> Self {
         Self {
             slab: Slab::default(),
             file,
@@ -72,11 +72,6 @@ impl Sessions {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.slab.len()
-    }
-
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.slab.is_empty()
     }
 
     /// Adds a session whose server was started between `session.started` and `running`.
