@@ -38,7 +38,7 @@ impl Helper {
         if self.is_full() {
             self.out_of_descriptors(now);
         }
-        if self.pause.is_some() {
+        if self.pause.is_on() {
             self.turn_away(1);
             socket.reset();
             return Served::Done;
@@ -67,7 +67,7 @@ impl Helper {
         address: SocketAddr,
         now: Moment,
     ) -> Result<Slot, Refusal> {
-        self.idle_since = None;
+        self.idle.interrupt();
         self.kinds.program.rate_changed(now);
         let facts = self.facts(address, now);
         match self.settings.policy.limits(&mut self.state, &facts) {

@@ -54,7 +54,7 @@ impl Helper {
     }
 
     fn meet_datagram(&mut self, index: u32, datagram: &[u8], peer: SocketAddr, now: Moment) {
-        if self.pause.is_some() {
+        if self.pause.is_on() {
             return self.turn_away(1);
         }
         let remote = Remote::at(peer);

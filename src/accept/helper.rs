@@ -17,6 +17,7 @@ use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::datagrams::Parked;
 use super::fd_passing::FdPassing;
+use super::idle::Idle;
 use super::kinds::{Cx, Kinds, Sessions};
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
@@ -47,14 +48,12 @@ pub(super) struct Helper {
     pub(super) bans: Bans,
     pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
-    pub(super) pause: Option<Pause>,
+    pub(super) pause: Pause,
     pub(super) load: LoadAverage,
     pub(super) clock: LocalClock,
     /// How it was scheduled when it started; none where that can't be known.
     pub(super) scheduling: Option<Scheduling>,
-    /// How long it stays that has nothing to do.
-    pub(super) idle: Duration,
-    pub(super) idle_since: Option<Moment>,
+    pub(super) idle: Idle,
     /// `systemctl stop` goes on: no more connections.
     pub(super) stopping: bool,
 }
@@ -77,6 +76,7 @@ pub(super) struct Start {
     pub(super) sessions: Sessions,
     pub(super) control: Option<Control>,
     pub(super) counters: StoredCounters,
+    /// How long the helper stays that has nothing to do.
     pub(super) idle: Duration,
     pub(super) scheduling: Option<Scheduling>,
     /// The peers that are kept out of all services.
@@ -114,12 +114,11 @@ impl Helper {
             bans: start.bans,
             wrap: Wrap::default(),
             control: start.control,
-            pause: None,
+            pause: Pause::default(),
             load: LoadAverage::default(),
             clock: LocalClock::default(),
             scheduling: start.scheduling,
-            idle: start.idle,
-            idle_since: None,
+            idle: Idle::new(start.idle),
             stopping: false,
         };
         let events = EpollFlags::EPOLLIN;
@@ -186,10 +185,10 @@ impl Helper {
     pub(super) fn activity(&self) -> Activity {
         Activity {
             running: self.kinds.running(),
-            phase: match (&self.pause, self.stopping) {
+            phase: match (self.pause.is_on(), self.stopping) {
                 (_, true) => Phase::Stopping,
-                (Some(_), _) => Phase::Paused,
-                (None, _) => Phase::Open,
+                (true, false) => Phase::Paused,
+                (false, false) => Phase::Open,
             },
         }
     }

@@ -54,7 +54,7 @@ impl Helper {
         let Some(listener) = self.sockets.stream(index) else {
             return;
         };
-        if self.pause.is_some() {
+        if self.pause.is_on() {
             let _ = listener.set_nonblocking(true);
             let come = (0..BATCH).map_while(|_| listener.accept().ok());
             let count = come.map(|(stream, _)| reset(stream)).count();
@@ -73,7 +73,7 @@ impl Helper {
         let Some(socket) = self.sockets.datagram(index) else {
             return;
         };
-        if self.pause.is_some() {
+        if self.pause.is_on() {
             let come = (0..BATCH).map_while(|_| discard(socket.as_fd()).ok());
             let count = come.count();
             return self.turn_away(count as u64);
@@ -92,7 +92,7 @@ impl Helper {
     /// A client was refused that no server has accepted yet, if the service is one with `wait = yes`.
     pub(super) fn turn_away_waiting(&mut self, connection: &Connection, now: Moment) {
         if self.is_wait() {
-            let is_paused = self.pause.is_some();
+            let is_paused = self.pause.is_on();
             self.kinds
                 .wait
                 .refused(connection, &self.sockets, is_paused, now);

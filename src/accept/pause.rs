@@ -15,23 +15,50 @@ use super::helper::Helper;
 /// Descriptors that are not for sessions: our own, files that are read, the resolver's.
 const RESERVE: u64 = 64;
 
-/// A pause that goes on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pause {
-    /// When it ends.
-    pub(super) until: Moment,
+/// Whether the service pauses.
+#[derive(Debug, Default)]
+pub(super) struct Pause(Option<Current>);
+
+#[derive(Debug)]
+struct Current {
+    until: Moment,
     /// Connections are not even accepted: there is no descriptor for them.
-    pub(super) deaf: bool,
+    deaf: bool,
+}
+
+impl Pause {
+    /// Whether the service pauses.
+    pub(super) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// When the pause ends, if there is one.
+    pub(super) fn due(&self) -> Option<Moment> {
+        self.0.as_ref().map(|current| current.until)
+    }
+
+    fn begin(&mut self, until: Moment) {
+        self.0 = Some(Current { until, deaf: false });
+    }
+
+    /// No connection is accepted in the pause from now on; whether that is new.
+    fn deafen(&mut self) -> bool {
+        let current = self.0.as_mut();
+        current.is_some_and(|current| !std::mem::replace(&mut current.deaf, true))
+    }
+
+    /// The pause is over; whether no connection was accepted in it.
+    fn end(&mut self) -> bool {
+        self.0.take().is_some_and(|current| current.deaf)
+    }
 }
 
 impl Helper {
     /// The policy has paused the service, from `now` on.
     pub(super) fn begin_pause(&mut self, cause: PauseCause, now: Moment) {
         let seconds = self.settings.policy.pause_seconds();
-        self.pause = Some(Pause {
-            until: now.plus(Duration::from_secs(seconds.into())),
-            deaf: false,
-        });
+        self.pause
+            .begin(now.plus(Duration::from_secs(seconds.into())));
         if cause == PauseCause::Rate && self.is_wait() {
             let (sockets, spec) = (&self.sockets, &self.settings.spec);
             self.kinds.wait.blame_server(sockets, spec);
@@ -51,7 +78,7 @@ impl Helper {
 
     /// There are too few descriptors for another session.
     pub(super) fn out_of_descriptors(&mut self, now: Moment) {
-        if self.pause.is_none() {
+        if !self.pause.is_on() {
             let _ = self.settings.policy.pause(&mut self.state, now.seconds());
             self.begin_pause(PauseCause::Descriptors, now);
         }
@@ -60,10 +87,7 @@ impl Helper {
     /// accept(2) found no descriptor at all.
     pub(super) fn go_deaf(&mut self, now: Moment) {
         self.out_of_descriptors(now);
-        if let Some(pause) = &mut self.pause
-            && !pause.deaf
-        {
-            pause.deaf = true;
+        if self.pause.deafen() {
             self.unwatch_listeners();
         }
     }
@@ -82,16 +106,13 @@ impl Helper {
             let whole = now.plus(Duration::from_secs(
                 self.settings.policy.pause_seconds().into(),
             ));
-            self.pause = Some(Pause {
-                until: Moment::from(until.plus(1)).min(whole),
-                deaf: false,
-            });
+            self.pause.begin(Moment::from(until.plus(1)).min(whole));
         }
         self.watch_listeners()
     }
 
     pub(super) fn end_pause_if_due(&mut self, now: Moment) {
-        if self.pause.is_some_and(|pause| now >= pause.until) {
+        if self.pause.due().is_some_and(|due| now >= due) {
             let turned_away = self.state.resume();
             self.end_pause(turned_away, now);
         }
@@ -99,7 +120,7 @@ impl Helper {
 
     /// The pause is over; `turned_away` connections were reset in it.
     pub(super) fn end_pause(&mut self, turned_away: u64, now: Moment) {
-        let deaf = self.pause.take().is_some_and(|pause| pause.deaf);
+        let deaf = self.pause.end();
         self.report.record(&Event::Activating);
         if let Some(count) = NonZeroU64::new(turned_away) {
             self.report.record(&Event::TurnedAway { count });

@@ -68,7 +68,7 @@ impl Helper {
             running: self.kinds.running() as u64,
             waiting: (self.pending.len() + self.kinds.tcpmux.len()) as u64,
             // Rounded up: a pause of 0 seconds would be none.
-            paused_for: self.pause.map(|pause| pause.until.since(now).as_secs() + 1),
+            paused_for: self.pause.due().map(|until| until.since(now).as_secs() + 1),
             sessions: sessions.take(MOST_SESSIONS).collect(),
             counters: self.report.counters().clone(),
         }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
+use crate::status::Status;
 
 use super::ban_table::Bans;
 use super::clock::Moment;
@@ -160,10 +161,14 @@ impl Scene {
 
     /// A client whose server runs.
     fn session(&mut self) -> TcpStream {
-        let running = self.helper.kinds.program.len();
+        let running = self.status().running;
         let client = self.connect();
-        self.until(|helper| (helper.kinds.program.len() > running).then_some(()));
+        self.until(|helper| (status(helper).running > running).then_some(()));
         client
+    }
+
+    fn status(&self) -> Status {
+        status(&self.helper)
     }
 
     fn until_idle(&mut self) {
@@ -187,7 +192,12 @@ impl Scene {
     }
 }
 
-/// Where a scene's table or door is, if its test makes one.
+/// What root is told of the service.
+fn status(helper: &Helper) -> Status {
+    helper.status(Moment::now().unwrap())
+}
+
+/// Where a scene's table or the coordinator's socket is, if its test makes one.
 fn scratch(name: &str, port: u16) -> PathBuf {
     std::env::temp_dir().join(format!("helper-{}-{port}-{name}", std::process::id()))
 }
@@ -237,10 +247,7 @@ fn who_is_not_in_only_from_gets_banners_and_no_process() {
     assert_eq!(scene.text(), "hello\nno\n");
     assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
     assert_eq!(
-        (
-            scene.helper.report.counters().served,
-            scene.helper.state.running()
-        ),
+        (scene.status().counters.served, scene.helper.state.running()),
         (0, 0)
     );
 }
@@ -260,7 +267,7 @@ fn names_are_looked_up_where_they_decide() {
     assert_eq!(scene.receive(client).unwrap(), b"welcome\nserved\n");
     // The second time it is known.
     assert_eq!(scene.text(), "welcome\nserved\n");
-    assert!(scene.helper.pending.is_empty());
+    assert!(scene.status().waiting == 0);
 }
 
 #[test]
@@ -277,7 +284,7 @@ fn instances_hold_and_a_free_place_is_used() {
     scene.until_idle();
     drop(scene.session());
     scene.until_idle();
-    assert_eq!(scene.helper.report.counters().served, 2);
+    assert_eq!(scene.status().counters.served, 2);
 }
 
 #[test]
@@ -285,7 +292,7 @@ fn while_cps_pauses_clients_are_reset_and_counted() {
     let rate = "rate = { max = 3, wait = 3600 }, instances";
     let changes = [("instances", rate), (CAT, &shell("true"))];
     let mut scene = Scene::new(&changes);
-    while scene.helper.pause.is_none() {
+    while scene.status().paused_for.is_none() {
         assert_eq!(scene.text(), "");
     }
     for _ in 0..2 {
@@ -329,10 +336,7 @@ fn a_server_that_can_not_be_executed_is_said_and_not_counted() {
     let expected = "execv( /no/such ) failed: No such file or directory (errno = 2)";
     assert_eq!(scene.log(), [expected]);
     assert_eq!(
-        (
-            scene.helper.report.counters().served,
-            scene.helper.state.running()
-        ),
+        (scene.status().counters.served, scene.helper.state.running()),
         (0, 0)
     );
 }
@@ -349,18 +353,18 @@ fn a_client_that_does_not_read_its_banner_stalls_nobody() {
     let changes = [("banners = {}", &*banners), (CAT, &shell("echo served"))];
     let mut scene = Scene::with(listener, state, &changes);
     let slow = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     assert_eq!(scene.text().len(), banner.len() + "served\n".len());
-    assert!(!scene.helper.pending.is_empty());
+    assert!(scene.status().waiting > 0);
     let text = scene.receive(slow).unwrap();
     assert!(text.starts_with(&banner) && text.ends_with(b"served\n"));
-    assert!(scene.helper.pending.is_empty());
+    assert!(scene.status().waiting == 0);
     // One that never reads loses its place when its time is over.
     let _silent = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     let later = Moment::now().unwrap().plus(Duration::from_secs(31));
     scene.helper.expire_pending(later);
-    assert!(scene.helper.pending.is_empty());
+    assert!(scene.status().waiting == 0);
     scene.until_idle();
 }
 
@@ -448,14 +452,14 @@ fn only_an_idle_helper_goes_and_not_before_the_window_of_cps_is_over() {
     let mut scene = Scene::new(&[("instances", rate)]);
     let in_seconds = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
     let session = scene.session();
-    assert!(!scene.helper.on_time(in_seconds(0)));
-    assert!(!scene.helper.on_time(in_seconds(10_000)), "a session runs");
+    assert!(!scene.helper.expire(in_seconds(0)));
+    assert!(!scene.helper.expire(in_seconds(10_000)), "a session runs");
     drop(session);
     scene.until_idle();
-    assert!(!scene.helper.on_time(in_seconds(0)));
+    assert!(!scene.helper.expire(in_seconds(0)));
     assert!(
-        !scene.helper.on_time(in_seconds(98)),
+        !scene.helper.expire(in_seconds(98)),
         "the window lasts for 100 seconds"
     );
-    assert!(scene.helper.on_time(in_seconds(102)));
+    assert!(scene.helper.expire(in_seconds(102)));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::clock::Moment;
 use super::super::state::StateFile;
-use super::{LOGGED, Scene, TASK, scratch, sensor};
+use super::{LOGGED, Scene, TASK, scratch, sensor, status};
 
 #[test]
 fn echo_sends_back_all_and_reads_no_more_than_goes_back() {
@@ -107,12 +107,12 @@ fn clients_of_internal_services_count_and_end_with_the_service() {
     let limit = (r#"instances = "unlimited""#, "instances = 1");
     let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), limit, LOGGED]);
     let first = scene.connect();
-    scene.until(|helper| (helper.kinds.internal.len() == 1).then_some(()));
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
     assert_eq!(scene.text(), "");
     assert!(
         !scene
             .helper
-            .on_time(Moment::now().unwrap().plus(Duration::from_secs(10_000)))
+            .expire(Moment::now().unwrap().plus(Duration::from_secs(10_000)))
     );
     scene.helper.refuse_more(Moment::now().unwrap());
     assert_eq!(scene.receive(first).unwrap(), b"");
@@ -194,7 +194,7 @@ fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
     let log = scene.log();
     let fail = "FAIL: test address from=::ffff:127.0.0.1";
     assert_eq!(log.iter().filter(|line| *line == fail).count(), 20);
-    assert_eq!(scene.helper.report.counters().all_refused(), 100);
+    assert_eq!(scene.status().counters.all_refused(), 100);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn refusals_that_were_asked_for_are_a_burst_too() {
     let (mut scene, port) =
         Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), ("access = {}", only), asked]);
     let refused: Vec<_> = (0..100).map(|_| sender(port, b"hello")).collect();
-    scene.until(|helper| (helper.report.counters().all_refused() == 100).then_some(()));
+    scene.until(|helper| (status(helper).counters.all_refused() == 100).then_some(()));
     assert_eq!(scene.log().len(), 20);
     drop(refused);
 }
@@ -262,5 +262,5 @@ fn datagrams_that_find_no_place_to_wait_are_lost() {
             .iter()
             .all(|sender| sender.recv(&mut [0; 9]).is_err())
     );
-    assert!(scene.helper.report.counters().all_refused() >= 256);
+    assert!(scene.status().counters.all_refused() >= 256);
 }

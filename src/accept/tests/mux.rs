@@ -11,7 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::clock::Moment;
 use super::super::state::StateFile;
-use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell};
+use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell, status};
 use crate::sys::handover::receive;
 
 /// A socket in the place of another helper's.
@@ -72,7 +72,7 @@ fn a_client_reaches_the_server_it_names_with_all_that_it_has_sent() {
     let mut scene = tcpmux(&[("Name", &stopped), ("name", &path)]);
     let mut client = scene.connect();
     client.write_all(b"NA").unwrap();
-    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     assert_eq!(scene.helper.state.running(), 1);
     client.write_all(b"ME\r\nhello").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -106,7 +106,7 @@ fn the_limits_of_the_service_hold_for_those_who_come_through_tcpmux() {
     )]);
     let mut client = scene.connect();
     client.write_all(b"name\r\n").unwrap();
-    scene.until(|helper| (helper.report.counters().served == 1).then_some(()));
+    scene.until(|helper| (status(helper).counters.served == 1).then_some(()));
     scene.until_idle();
     service.take(listener.accept().unwrap().0);
     assert_eq!(service.receive(client).unwrap(), b"");
@@ -117,12 +117,12 @@ fn the_limits_of_the_service_hold_for_those_who_come_through_tcpmux() {
 fn who_names_nothing_for_half_a_minute_is_sent_away() {
     let mut scene = tcpmux(&[]);
     let mut client = scene.connect();
-    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     client.write_all(b"a").unwrap();
     let in_seconds = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
-    scene.helper.on_time(in_seconds(28));
-    assert_eq!(scene.helper.kinds.tcpmux.len(), 1);
-    scene.helper.on_time(in_seconds(31));
+    scene.helper.expire(in_seconds(28));
+    assert_eq!(scene.status().waiting, 1);
+    scene.helper.expire(in_seconds(31));
     assert_eq!(scene.helper.state.running(), 0);
     let log = scene.log();
     assert!(log[1].starts_with("EXIT: test"), "{log:?}");
@@ -137,11 +137,11 @@ fn the_client_that_has_named_nothing_for_the_longest_time_makes_room() {
     let first = scene.connect();
     let mut others = Vec::new();
     for count in 1..=1024 {
-        scene.until(|helper| (helper.kinds.tcpmux.len() == count).then_some(()));
+        scene.until(|helper| (status(helper).waiting == count).then_some(()));
         others.push(scene.connect());
     }
     assert_eq!(scene.receive(first).unwrap(), b"");
-    assert_eq!(scene.helper.kinds.tcpmux.len(), 1024);
+    assert_eq!(scene.status().waiting, 1024);
     assert_eq!(scene.helper.state.running(), 1024);
 }
 
@@ -166,7 +166,7 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
     let mut scene = tcpmux(&[("name", &path)]);
     let mut client = scene.connect();
     client.write_all(b"name\r\n").unwrap();
-    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     assert_eq!(scene.helper.state.running(), 1);
     for _ in &strangers {
         drop(listener.accept().unwrap());
@@ -185,9 +185,9 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
         stranger.connect(&address).unwrap();
         strangers.push(stranger);
     }
-    scene.until(|helper| (helper.kinds.tcpmux.len() > 0).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     let now = Moment::now().unwrap();
-    scene.helper.on_time(now.plus(Duration::from_secs(11)));
+    scene.helper.expire(now.plus(Duration::from_secs(11)));
     let heard = scene.receive(late).unwrap();
     assert_eq!(heard, b"-Service not available\r\n");
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::super::clock::Moment;
-use super::{LOGGED, Scene, TASK};
+use super::{LOGGED, Scene, TASK, status};
 
 const TRAFFIC: (&str, &str) = (
     LOGGED.0,
@@ -61,8 +61,8 @@ impl Scene {
         assert!(heard == bytes);
     }
 
-    fn relays(&self) -> usize {
-        self.helper.kinds.redirect.len()
+    fn relays(&self) -> u64 {
+        self.status().running
     }
 }
 
@@ -208,11 +208,11 @@ fn a_backend_that_does_not_answer_is_given_up_in_time() {
     let (listener, other) = backend();
     let mut scene = scene(&[("127.0.0.1", port), ("127.0.0.1", other)]);
     let client = scene.connect();
-    scene.until(|helper| (helper.kinds.redirect.len() == 1).then_some(()));
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
     let later = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
-    scene.helper.on_time(later(5));
+    scene.helper.expire(later(5));
     assert_eq!(scene.log().len(), 1);
-    scene.helper.on_time(later(11));
+    scene.helper.expire(later(11));
     let line = "can't connect to remote host 127.0.0.1: Connection timed out (errno = 110)";
     assert_eq!(scene.log()[1], line);
     listener.set_nonblocking(true).unwrap();

@@ -59,7 +59,7 @@ fn a_session_is_ended_by_its_process_or_its_client() {
 
     let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#)]);
     let client = scene.connect();
-    scene.until(|helper| (helper.kinds.internal.len() == 1).then_some(()));
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
     let peer = client.local_addr().unwrap().to_string();
     scene.helper.kick(&peer, now).unwrap();
     assert_eq!(scene.receive(client).unwrap(), b"");

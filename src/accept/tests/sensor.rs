@@ -252,7 +252,7 @@ fn nobody_is_banned_for_a_datagram() {
         "FAIL: test address from=::ffff:127.0.0.2",
         "FAIL: test address from=::ffff:127.0.0.1",
     ];
-    scene.until(|helper| (helper.report.counters().all_refused() == 2).then_some(()));
+    scene.until(|helper| (status(helper).counters.all_refused() == 2).then_some(()));
     assert_eq!(scene.log(), expected);
     assert!(client.recv(&mut [0; 9]).is_err());
     assert_eq!(scene.helper.state.running(), 0);

@@ -15,7 +15,7 @@ use super::super::names::Names;
 use super::super::peer::Peer;
 use super::super::pending::{Connection, Next, Wait};
 use super::super::reactor::Owner;
-use super::{CAT, LOGGED, Scene, file, shell};
+use super::{CAT, LOGGED, Scene, file, shell, status};
 
 const SERVED: &str = "echo served";
 
@@ -65,7 +65,7 @@ fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() 
             let client = scene.connect();
             let waits = |scene: &mut Scene| {
                 scene.until(|helper| {
-                    let begun = helper.report.counters().served > 0 || !helper.pending.is_empty();
+                    let begun = status(helper).counters.served > 0 || status(helper).waiting > 0;
                     begun.then_some(())
                 });
             };
@@ -80,7 +80,7 @@ fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() 
             let wanted = if is_let_in { "served\n" } else { "" };
             assert_eq!(String::from_utf8(text).unwrap(), wanted, "{rules:?}");
             scene.until_idle();
-            assert!(scene.helper.pending.is_empty());
+            assert!(scene.status().waiting == 0);
             let log = scene.log();
             let refused = REFUSED
                 .iter()
@@ -149,7 +149,7 @@ fn a_displaced_client_that_reads_no_banner_is_closed() {
     let (client, mut connection) = scene.accepted();
     connection.outbox.push(vec![b'x'; 20_000_000].into());
     scene.helper.advance(connection, Moment::now().unwrap());
-    assert_eq!(scene.helper.pending.len(), 1);
+    assert_eq!(scene.status().waiting, 1);
     scene.displace_all();
     assert!(scene.receive(client).unwrap().len() < 20_000_000);
 }
@@ -166,7 +166,7 @@ fn a_client_that_a_rule_has_asked_about_is_not_asked_about_again() {
     // As for a client whose place another one has got: it must not take a place again.
     connection.known.answer = Some(Err(Failure::System));
     scene.helper.admit(connection, slot, Moment::now().unwrap());
-    assert!(scene.helper.pending.is_empty());
+    assert!(scene.status().waiting == 0);
     assert_eq!(scene.receive(client).unwrap(), b"");
     assert_eq!(scene.log(), ["NOID: test ::ffff:127.0.0.1 system error"]);
     assert_eq!(scene.helper.state.running(), 0);

@@ -4,16 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use crate::policy::State;
-use crate::service::ConnectionRate;
+use crate::spec::Spec;
 
 use super::clock::Moment;
+use super::control::Control;
 use super::helper::{Helper, Parts};
 use super::kinds::Side;
 use super::membership::has_others;
 use super::reactor::{Events, Owner};
-
-/// How often a helper that would leave looks whether the last process of its servers has ended.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How long servers that were killed may take to end: the kernel takes a process out of its control
 /// group before it tells the parent of its end.
@@ -58,7 +56,7 @@ impl Helper {
     /// Makes a turn that waits for `most` at most, where that is given.
     pub(super) fn turn_within(&mut self, most: Option<Duration>) -> io::Result<Option<End>> {
         let now = Moment::now()?;
-        let idle = self.on_time(now);
+        let idle = self.expire(now);
         let limit = match idle {
             // A client that has come by now is served first.
             true => Some(Duration::ZERO),
@@ -133,8 +131,8 @@ impl Helper {
         end
     }
 
-    /// Does what is due; true if the helper has nothing more to do.
-    pub(super) fn on_time(&mut self, now: Moment) -> bool {
+    /// Does what is due in each part; true if the helper has nothing more to do.
+    pub(super) fn expire(&mut self, now: Moment) -> bool {
         self.end_pause_if_due(now);
         self.expire_pending(now);
         self.expire_kinds(now);
@@ -153,13 +151,13 @@ impl Helper {
     /// When there is something to do, if nothing happens before.
     fn due(&mut self) -> Option<Moment> {
         let due = [
-            self.pause.map(|pause| pause.until),
+            self.pause.due(),
             self.pending.due(),
             self.kinds.due(),
-            self.control.as_ref().and_then(super::control::Control::due),
+            self.control.as_ref().and_then(Control::due),
             self.report.due(),
-            self.idle_since
-                .map(|since| since.plus(self.idle_time(since))),
+            self.idle
+                .due(|since| rate_left(&self.settings.spec, &self.state, since)),
         ];
         due.into_iter().flatten().min()
     }
@@ -168,42 +166,33 @@ impl Helper {
     /// now waits in the backlog and has it start another helper.
     fn is_idle(&mut self, now: Moment) -> bool {
         let busy = self.stopping
-            || self.pause.is_some()
+            || self.pause.is_on()
             || !self.kinds.is_idle()
             || !self.pending.is_empty()
             || !self.fd_passing.is_empty()
             || !self.wrap.commands.is_empty()
             || !self.report.is_idle(now);
         if busy {
-            self.idle_since = None;
+            self.idle.interrupt();
             return false;
         }
-        let since = *self.idle_since.get_or_insert(now);
-        if now < since.plus(self.idle_time(since)) {
+        let (spec, state) = (&self.settings.spec, &self.state);
+        if !self
+            .idle
+            .is_over(now, |since| rate_left(spec, state, since))
+        {
             return false;
         }
         // `systemctl stop` ends what servers have left in the background, as it does for xinetd.
         // systemd would not even try where the unit is no longer active.
         let is_left = has_others();
         if is_left {
-            self.idle_since = Some(now.plus(LOOK_AGAIN));
+            self.idle.look_again(now);
         }
         !is_left
     }
 
-    /// A window of `cps` that goes on must not be forgotten, or a burst that xinetd lets in would
-    /// trip it.
-    fn idle_time(&self, since: Moment) -> Duration {
-        let window = self
-            .settings
-            .spec
-            .limits
-            .rate
-            .map(|rate| window_left(&self.state, rate, since));
-        window.unwrap_or_default().max(self.idle)
-    }
-
-    /// Someone has sent SIGTERM: logs what has ended already, and leaves.
+    /// SIGTERM has come: logs what has ended already, and leaves.
     pub(super) fn terminate(&mut self) -> io::Result<End> {
         self.unwatch_listeners();
         self.abandon_pending();
@@ -238,11 +227,14 @@ impl Helper {
     }
 }
 
-/// How long the window of `cps` goes on after `since`.
-fn window_left(state: &State, rate: ConnectionRate, since: Moment) -> Duration {
+/// How long the window of `cps` goes on after `since`. One that goes on must not be forgotten, or a burst
+/// that xinetd lets in would trip it.
+fn rate_left(spec: &Spec, state: &State, since: Moment) -> Duration {
     let window = state.rate_snapshot();
-    if window.count == 0 {
-        return Duration::ZERO;
+    match spec.limits.rate {
+        Some(rate) if window.count > 0 => {
+            Moment::from(window.start.plus(rate.max.get())).since(since)
+        }
+        _ => Duration::ZERO,
     }
-    Moment::from(window.start.plus(rate.max.get())).since(since)
 }
