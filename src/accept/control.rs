@@ -3,9 +3,9 @@
 //!
 //! A request is a word and what belongs to it, up to the end of the stream: a new spec, or whose
 //! session is to end. The answer is `ok` or an error in words; to `status` it is a
-//! [`Status`](crate::status::Status). Only root is heard. Anybody can reach the socket, as the
-//! coordinator has no rights over the files of others: who is not root is sent away at once, and no
-//! one is waited for.
+//! [`Status`](crate::status::Status). Only root is heard. Every process can connect to the socket, as the
+//! coordinator has no rights over the files of others: a client that is not root is sent away at once,
+//! and the helper waits for none.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
@@ -88,7 +88,7 @@ impl Control {
         })
     }
 
-    /// Readable when someone connects.
+    /// Readable when a client connects.
     pub(super) fn listener(&self) -> &UnixListener {
         &self.listener
     }

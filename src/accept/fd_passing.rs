@@ -1,7 +1,7 @@
 //! Connections on their way from the helper of tcpmux to that of the service that they want.
 //!
-//! They come over a unix socket that everybody may connect to, so that its user does not matter.
-//! Only a process of the tcpmux unit is heard: what others pass could be a connection to a
+//! They come over a unix socket that every process may connect to, so that the user of tcpmux does not matter.
+//! Only a process of the tcpmux unit is heard: what another process passes could be a connection to a
 //! host that never asked for one.
 
 use std::io::{self, ErrorKind};
@@ -43,7 +43,7 @@ pub(super) const GO: &[u8] = b"+Go\r\n";
 /// Passes a client to the helper that takes connections at `socket`, without waiting for it.
 ///
 /// # Errors
-/// As connect(2): there is no such socket, or nobody listens on it; or what else is wrong.
+/// As connect(2): ENOENT or ECONNREFUSED where the socket unit of that service is not started; or as sendmsg(2).
 pub(super) fn pass(socket: &Path, connection: &Connection) -> io::Result<()> {
     let Connection {
         socket: client,

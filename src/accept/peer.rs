@@ -1,4 +1,4 @@
-//! Who connected.
+//! The client at the other end of a connection.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -14,7 +14,7 @@ use super::reactor::Owner;
 use super::slab::Key;
 
 impl Helper {
-    /// Someone has come to the control socket.
+    /// A client has connected to the control socket.
     pub(super) fn accept_control(&mut self, now: Moment) {
         let Some(control) = &mut self.control else {
             return;
@@ -51,7 +51,7 @@ impl Helper {
         }
     }
 
-    /// The service stops: nobody else is let in, and who has no process has to go.
+    /// The service stops: no other client is let in, and the sessions that have no server end.
     pub(super) fn refuse_more(&mut self, now: Moment) {
         self.stopping = true;
         self.unwatch_listeners();

@@ -22,7 +22,7 @@ use super::kinds::Route;
 
 /// What a service's connections go by.
 pub(super) struct Settings {
-    /// Who may come in.
+    /// Which clients may come in.
     pub(super) policy: Policy,
     /// What is done with a connection that is let in.
     pub(super) work: Work,
@@ -69,7 +69,7 @@ pub(super) struct Inherited {
     pub(super) environment: Vec<(OsString, OsString)>,
     /// The hard limit of descriptors.
     pub(super) files: u64,
-    /// Whom a child has to become before it executes a server.
+    /// The user that a child has to become before it executes a server.
     pub(super) user: Option<Uid>,
 }
 
@@ -95,7 +95,7 @@ impl Inherited {
 }
 
 /// Reads the spec that systemd has opened as the standard input; after that there is none, so that
-/// nobody who is started later finds it.
+/// no process that is started later finds it.
 ///
 /// # Errors
 /// In words, if it can't be read.
@@ -179,7 +179,7 @@ impl Settings {
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
             Task::Sensor(sensor) => Work::Sensor(sensor.clone()),
         };
-        // Nothing can be sent to a client that nobody has accepted.
+        // Nothing can be sent to a client before the server has accepted it.
         let sends = !matches!(work, Work::Wait(_));
         let banner = |file: &Option<ByteString>| file.clone().filter(|_| sends).map(Banner::new);
         Ok(Self {

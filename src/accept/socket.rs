@@ -42,7 +42,7 @@ impl Socket {
         }
     }
 
-    /// Closes the connection without an orderly end. A client that nobody has accepted is left alone.
+    /// Closes the connection without an orderly end. A client that has not been accepted is left alone.
     pub(super) fn reset(self) {
         match self {
             Self::Stream(stream) => reset(stream),

@@ -110,8 +110,8 @@ impl Scene {
             counters: StoredCounters::default(),
             idle: super::IDLE,
             scheduling: None,
-            bans: Bans::of_helper(scratch("bans", port), scratch("door", port)),
-            coordinator: scratch("door", port),
+            bans: Bans::of_helper(scratch("bans", port), scratch("coordinator", port)),
+            coordinator: scratch("coordinator", port),
         };
         Self {
             helper: Helper::new(start, Moment::now().unwrap()).unwrap(),

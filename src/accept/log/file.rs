@@ -283,12 +283,12 @@ mod tests {
 
     #[test]
     fn coordinators_that_end_in_a_row_are_no_fault_of_the_file_for_a_while() {
-        let path = std::env::temp_dir().join(format!("log-file-door-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("log-file-socket-{}", std::process::id()));
         let _ = fs::remove_file(&path);
         let flags = SockFlag::SOCK_CLOEXEC;
-        let door = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
-        bind(door.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
-        listen(&door, Backlog::new(1).unwrap()).unwrap();
+        let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
+        bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        listen(&listener, Backlog::new(1).unwrap()).unwrap();
         let spec = parse(MINIMAL.as_bytes()).unwrap();
         let mut log_file = LogFile::new(path.clone(), &spec);
         log_file.target = Some(Target {
@@ -304,7 +304,7 @@ mod tests {
             assert!(now.since(begin) < 3 * STARTS, "it is never said");
             if log_file.advance(now).is_some() {
                 ended += 1;
-                drop(accept(door.as_fd()).unwrap());
+                drop(accept(listener.as_fd()).unwrap());
             }
             now = now.plus(RETRY);
         }

@@ -41,8 +41,8 @@ impl Scene {
     }
 
     /// Has it take a connection as if it came from tcpmux.
-    fn take(&mut self, door: UnixStream) {
-        self.helper.take_passed(door, Moment::now().unwrap());
+    fn take(&mut self, sender: UnixStream) {
+        self.helper.take_passed(sender, Moment::now().unwrap());
     }
 }
 
@@ -77,7 +77,7 @@ fn a_client_reaches_the_server_it_names_with_all_that_it_has_sent() {
     client.write_all(b"ME\r\nhello").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     scene.until_idle();
-    let door = listener.accept().unwrap().0;
+    let sender = listener.accept().unwrap().0;
 
     let script = shell("echo $REMOTE_HOST; cat");
     let go = "mux = { plus = true, nodelay = false, keepalive = false, from = [] }\naccess";
@@ -87,7 +87,7 @@ fn a_client_reaches_the_server_it_names_with_all_that_it_has_sent() {
         ("unmap = true", "unmap = false"),
         LOGGED,
     ]);
-    service.take(door);
+    service.take(sender);
     let heard = service.receive(client).unwrap();
     assert_eq!(heard, b"+Go\r\n::ffff:127.0.0.1\nhello");
     service.until_idle();

@@ -68,7 +68,7 @@ fn a_ban_holds_while_it_lasts_and_a_new_table_counts_at_once() {
     let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
     let path = scratch("bans", port(&scene));
     assert_eq!(scene.text(), "served\n");
-    // A foreign table, and one that is cut off: nobody can tell who is banned.
+    // A foreign table, and one that is cut off: it can't be known which clients are banned.
     for broken in [
         &b""[..],
         b"something else that is long enough for a header",
@@ -100,8 +100,8 @@ fn a_helper_that_may_not_open_the_table_is_given_it() {
     assert_eq!(scene.text(), "", "there is no coordinator");
     let given = scratch("given", port(&scene));
     table(&given, PEER, Until::Forever);
-    let coordinator_path = scratch("door", port(&scene));
-    let coordinator = door(&coordinator_path);
+    let coordinator_path = scratch("coordinator", port(&scene));
+    let coordinator = listening(&coordinator_path);
     let answers = std::thread::spawn(move || {
         let client = enter(&coordinator);
         let mut packet = [0; PACKET];
@@ -126,18 +126,18 @@ fn a_helper_that_may_not_open_the_table_is_given_it() {
     fs::remove_dir(path).unwrap();
 }
 
-/// The coordinator's side of the door.
-fn door(path: &Path) -> OwnedFd {
-    let door = socket(
+/// The coordinator's socket, which listens.
+fn listening(path: &Path) -> OwnedFd {
+    let listener = socket(
         AddressFamily::Unix,
         SockType::SeqPacket,
         SockFlag::empty(),
         None,
     )
     .unwrap();
-    bind(door.as_raw_fd(), &UnixAddr::new(path).unwrap()).unwrap();
-    listen(&door, Backlog::new(8).unwrap()).unwrap();
-    door
+    bind(listener.as_raw_fd(), &UnixAddr::new(path).unwrap()).unwrap();
+    listen(&listener, Backlog::new(8).unwrap()).unwrap();
+    listener
 }
 
 fn wait(socket: &OwnedFd) {
@@ -145,9 +145,9 @@ fn wait(socket: &OwnedFd) {
     assert_eq!(poll(&mut fds, PollTimeout::from(10_000_u16)), Ok(1));
 }
 
-fn enter(door: &OwnedFd) -> OwnedFd {
-    wait(door);
-    accept(door.as_fd()).unwrap()
+fn enter(listener: &OwnedFd) -> OwnedFd {
+    wait(listener);
+    accept(listener.as_fd()).unwrap()
 }
 
 fn heard(client: &OwnedFd) -> Option<Report> {
@@ -185,13 +185,13 @@ fn a_sensor_bans_nobody_who_must_not_be_banned() {
 fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     let task = sensor("{ minutes = 5 }", "[]");
     let mut scene = Scene::new(&[(TASK, &task)]);
-    let path = scratch("door", port(&scene));
+    let path = scratch("coordinator", port(&scene));
     let peer = "192.0.2.7".parse().unwrap();
     let now = || Moment::now().unwrap();
-    // Nobody there yet.
+    // No coordinator runs yet.
     scene.helper.kinds.sensor.report(peer, None);
     scene.sense(now());
-    let first = door(&path);
+    let first = listening(&path);
     let later = scene.helper.kinds.sensor.due().unwrap();
     scene.sense(later);
     let client = enter(&first);
@@ -199,7 +199,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     // It dies before it answers, and the next one hears the same.
     drop((client, first));
     fs::remove_file(&path).unwrap();
-    let second = door(&path);
+    let second = listening(&path);
     scene.until(|helper| helper.kinds.sensor.due());
     let later = scene.helper.kinds.sensor.due().unwrap();
     scene.sense(later);

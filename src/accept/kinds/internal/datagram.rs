@@ -15,7 +15,7 @@ pub(in crate::accept) const MOST: usize = 2048;
 /// without end. As in Fedora's xinetd.
 const FIRST_CLIENT: u16 = 1024;
 
-/// How far chargen is; the next datagram goes on from there, whoever it is for.
+/// How far chargen is; the next datagram goes on from there, whichever client it is for.
 #[derive(Debug, Default)]
 pub(in crate::accept) struct Answers {
     chargen: Position,

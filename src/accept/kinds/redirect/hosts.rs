@@ -51,7 +51,7 @@ struct Known {
     addresses: Vec<SocketAddr>,
     /// Why there was none at last.
     failure: Option<String>,
-    /// Up to when nobody asks again.
+    /// Until when the resolver is not asked again.
     until: Moment,
     asked: bool,
     waiting: Vec<Key>,
