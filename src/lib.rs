@@ -6,6 +6,8 @@
 
 #[cfg(feature = "accept")]
 pub mod accept;
+#[cfg(feature = "accept")]
+mod admission;
 pub mod bans;
 #[cfg(feature = "bus")]
 pub mod bus;

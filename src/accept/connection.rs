@@ -1,39 +1,37 @@
-//! The way of a connection: accept, banner, limits, access lists, banner, server (semantics,
-//! section 4.2). Whoever is refused costs no process.
+//! The way of a connection: accepted, led through its admission, and served or refused (section 4.2 of
+//! docs/xinetd-behaviour.md). A client that is refused costs no process.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
 use nix::sys::epoll::EpollFlags;
+use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::admission::{self, Admitted, Candidate, Effects, Question, Source, Step};
 use crate::journal::{Event, PauseCause};
-use crate::policy::{Access, Facts, NameAnswer, Reason, Refusal, Slot, Verdict};
-use crate::service::MinuteOfDay;
+use crate::policy::{NameAnswer, Reason, Refusal};
+use crate::status::Cause;
 use crate::sys::socket::to_ipv4;
 
 use super::banner::Banner;
 use super::clock::Moment;
 use super::helper::Helper;
-use super::ident::Failure;
+use super::ident::Query;
 use super::intake::Served;
 use super::names::{Asked, Names};
 use super::peer::Peer;
-use super::pending::{Connection, Next, Place, Released, Wait};
+use super::pending::{Awaiting, Connection};
 use super::reactor::Owner;
-use super::settings::Work;
-use super::slab::Key;
+use super::settings::{Settings, Work};
 use super::socket::Socket;
+use super::world::Machine;
 
-/// Why a connection waits no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
-    /// It has waited long enough.
-    Late,
-    /// Another one has its place.
-    Displaced,
-}
+/// One of the banners of a service.
+type WhichBanner = fn(&mut Settings) -> Option<&mut Banner>;
 
 impl Helper {
+    /// Takes a client that has come.
     pub(super) fn meet(&mut self, socket: Socket, peer: Peer, now: Moment) -> Served {
         if self.is_full() {
             self.out_of_descriptors(now);
@@ -47,123 +45,125 @@ impl Helper {
         if let Some(greeting) = self.greeting() {
             connection.outbox.push(greeting);
         }
-        self.add_banner(&mut connection, |settings| &mut settings.always, now);
-        match self.pass_limits(peer.address(), now) {
-            Ok(slot) if matches!(self.settings.work, Work::Sensor(_)) => {
-                self.state.leave(slot);
-                self.sense(connection, now)
-            }
-            Ok(slot) => {
-                self.unmap(&connection);
-                self.check_access(connection, slot, now)
-            }
-            Err(refusal) => self.refuse(connection, &refusal, now),
-        }
+        let source = match peer {
+            Peer::Known(address) => Source::Peer(address.ip()),
+            Peer::Unknown => Source::Backlog,
+        };
+        self.count_arrival(now);
+        self.admit(connection, Candidate::new(source), now)
     }
 
-    /// Counts a client, or tells which limit keeps it out; the service may pause from now on.
-    pub(super) fn pass_limits(
-        &mut self,
-        address: SocketAddr,
-        now: Moment,
-    ) -> Result<Slot, Refusal> {
+    /// A client has come: the helper is not idle, and `cps` has counted it.
+    pub(super) fn count_arrival(&mut self, now: Moment) {
         self.idle.interrupt();
         self.kinds.program.rate_changed(now);
-        let facts = self.facts(address, now);
-        match self.settings.policy.limits(&mut self.state, &facts) {
-            Verdict::Admit(slot) => Ok(slot),
-            Verdict::Refuse(refusal) => Err(refusal),
-            Verdict::Pause { refusal, .. } => {
-                self.begin_pause(PauseCause::Rate, now);
-                Err(refusal)
-            }
+    }
+
+    /// Leads a client through the checks that it has not passed yet, until it is served or refused or has
+    /// to wait.
+    pub(super) fn admit(
+        &mut self,
+        mut connection: Connection,
+        mut candidate: Candidate,
+        now: Moment,
+    ) -> Served {
+        loop {
+            let step = {
+                let Connection { socket, remote, .. } = &connection;
+                let local = || socket.local_addr().ok();
+                let (settings, state, mut machine) = Machine::around(self, remote, &local, now);
+                settings.admission.next(candidate, state, &mut machine)
+            };
+            candidate = match step {
+                Step::Say(candidate, banner) => {
+                    let which: WhichBanner = match banner {
+                        admission::Banner::Always => |settings| settings.always.as_mut(),
+                        admission::Banner::Success => |settings| settings.success.as_mut(),
+                    };
+                    self.add_banner(&mut connection, which, now);
+                    candidate
+                }
+                Step::Do(candidate, effects) => {
+                    self.unmap(&mut connection);
+                    self.carry_out(&mut connection, effects, now);
+                    candidate
+                }
+                Step::Ask(candidate, question) => {
+                    self.unmap(&mut connection);
+                    match self.ask(connection, candidate, question, now) {
+                        ControlFlow::Continue((same, candidate)) => {
+                            connection = same;
+                            candidate
+                        }
+                        ControlFlow::Break(served) => return served,
+                    }
+                }
+                Step::Admit(admitted) => {
+                    self.unmap(&mut connection);
+                    return self.serve_when_drained(connection, admitted, now);
+                }
+                Step::Refuse(refusal) => return self.refuse(connection, &refusal, now),
+                Step::Pause(refusal) => {
+                    self.begin_pause(PauseCause::Rate, now);
+                    return self.refuse(connection, &refusal, now);
+                }
+                Step::Sense => return self.sense(connection, now),
+                Step::Unidentified(failure) => {
+                    self.report.turned_away(Cause::Ident, 1);
+                    let failure = failure.to_string();
+                    self.report.record(&Event::NoId {
+                        peer: connection.remote.as_peer(),
+                        failure: &failure,
+                    });
+                    return self.close_when_drained(connection, now);
+                }
+            };
         }
     }
 
-    /// Whether bans and the access lists let a peer in, with what is known of its name.
-    pub(super) fn access(&mut self, peer: IpAddr, name: &NameAnswer, now: Moment) -> Access {
-        match self.bans.until(peer, now) {
-            Some(_) => Access::Deny(Refusal::by_ban()),
-            None => self.settings.policy.access(peer, name),
-        }
-    }
-
-    /// Before anything that may wait: the kernel does it for whole connections only, not where the
-    /// client has sent its last byte.
-    fn unmap(&self, connection: &Connection) {
-        if self.settings.spec.unmap
-            && connection.remote.is_mapped()
-            && let Err(error) = to_ipv4(connection.socket.as_fd())
-        {
-            // It is served all the same, as by xinetd.
-            log::debug!("{}: IPV6_ADDRFORM failed: {error}", connection.remote.host);
-        }
-    }
-
-    fn facts(&mut self, address: SocketAddr, now: Moment) -> Facts {
-        let policy = &self.settings.policy;
-        Facts {
-            peer: address.ip(),
-            now: now.seconds(),
-            minute: match policy.needs_minute() {
-                true => self.clock.minute(),
-                false => MinuteOfDay::MIDNIGHT,
+    /// Finds something out about a client, which goes on where that is known at once; else it waits.
+    fn ask(
+        &mut self,
+        connection: Connection,
+        mut candidate: Candidate,
+        question: Question,
+        now: Moment,
+    ) -> ControlFlow<Served, (Connection, Candidate)> {
+        match question {
+            Question::Name(address) => match self.ask_name(address, now) {
+                Asked::Known(answer) => candidate.named(answer),
+                // The name is found out all the same: one that sends again does not wait for it.
+                Asked::Later if !self.kinds.wait.waits_for_names(now) => candidate.give_up(),
+                Asked::Later => {
+                    let blocks = self.is_wait();
+                    let awaiting = Awaiting::Name {
+                        candidate,
+                        address,
+                        blocks,
+                    };
+                    return ControlFlow::Break(self.wait(connection, awaiting, now));
+                }
             },
-            load: policy
-                .needs_load()
-                .then(|| self.load.get(now.seconds()))
-                .flatten(),
+            Question::User => match Query::new(&connection.socket) {
+                Ok(query) => {
+                    let awaiting = Awaiting::User(candidate, query);
+                    return ControlFlow::Break(self.wait(connection, awaiting, now));
+                }
+                Err(failure) => candidate.identified(Err(failure)),
+            },
         }
+        ControlFlow::Continue((connection, candidate))
     }
 
-    fn check_access(&mut self, connection: Connection, slot: Slot, now: Moment) -> Served {
-        if !connection.remote.is_known() {
-            // Its packets have passed the lists (packet_filter.rs).
-            return self.check_libwrap(connection, slot, now);
+    /// Makes an IPv4 client's socket an AF_INET one, before anything that may wait: the kernel does it
+    /// for whole connections only, not where the client has sent its last byte.
+    fn unmap(&self, connection: &mut Connection) {
+        if std::mem::replace(&mut connection.is_unmapped, true) {
+            return;
         }
-        let peer = connection.remote.ip();
-        match self.access(peer, &connection.known.client, now) {
-            Access::Allow => self.check_libwrap(connection, slot, now),
-            Access::Deny(refusal) => {
-                self.state.leave(slot);
-                self.refuse(connection, &refusal, now)
-            }
-            Access::NeedName => self.find_name(connection, slot, now),
-        }
-    }
-
-    /// Goes on with a client whom nothing keeps out.
-    pub(super) fn welcome(
-        &mut self,
-        mut connection: Connection,
-        slot: Slot,
-        now: Moment,
-    ) -> Served {
-        self.add_banner(&mut connection, |settings| &mut settings.success, now);
-        self.admit(connection, slot, now)
-    }
-
-    /// Goes on with a client when the name of its address in question is known.
-    pub(super) fn find_name(
-        &mut self,
-        mut connection: Connection,
-        slot: Slot,
-        now: Moment,
-    ) -> Served {
-        match self.ask_name(connection.address_in_question(), now) {
-            Asked::Known(answer) => {
-                connection.known.take(answer);
-                self.check_access(connection, slot, now)
-            }
-            // The name is found out all the same: one that sends again does not wait for it.
-            Asked::Later if !self.kinds.wait.waits_for_names(now) => {
-                connection.known.give_up();
-                self.check_access(connection, slot, now)
-            }
-            Asked::Later => {
-                connection.next = Next::Name(slot);
-                self.advance(connection, now)
-            }
+        if self.settings.spec.unmap && connection.remote.is_mapped() {
+            // Where it fails the client is served all the same, as by xinetd.
+            let _ = to_ipv4(connection.socket.as_fd());
         }
     }
 
@@ -185,12 +185,7 @@ impl Helper {
         })
     }
 
-    fn add_banner(
-        &mut self,
-        connection: &mut Connection,
-        which: impl FnOnce(&mut super::settings::Settings) -> &mut Option<Banner>,
-        now: Moment,
-    ) {
+    fn add_banner(&mut self, connection: &mut Connection, which: WhichBanner, now: Moment) {
         let Some(banner) = which(&mut self.settings) else {
             return;
         };
@@ -207,7 +202,42 @@ impl Helper {
         }
     }
 
-    /// `connection` has given its slot back.
+    /// Does what a rule of hosts.allow or hosts.deny does besides admitting and refusing.
+    fn carry_out(&mut self, connection: &mut Connection, effects: Effects, now: Moment) {
+        if let Some(fault) = effects.fault {
+            self.remark_fault(&fault, now);
+        }
+        for banner in effects.banners {
+            connection.outbox.push(banner);
+        }
+        for command in &effects.commands {
+            self.remark_sandbox(now);
+            self.run_command(command, now);
+        }
+        if effects.keepalive {
+            // A connection that is gone already needs none.
+            let _ = setsockopt(&connection.socket, sockopt::KeepAlive, &true);
+        }
+        if let Some((command, severity)) = effects.twist {
+            self.remark_sandbox(now);
+            if self.report.admits_remark(now) {
+                self.report.record(&Event::LibwrapTwist {
+                    peer: connection.remote.as_peer(),
+                    command: &command,
+                    severity,
+                });
+            }
+        }
+    }
+
+    /// What is wrong with hosts.allow or hosts.deny, or was not to be found out.
+    pub(super) fn remark_fault(&mut self, fault: &str, now: Moment) {
+        if self.report.admits_remark(now) {
+            log::error!("{}: {fault}", self.settings.spec.id.to_text());
+        }
+    }
+
+    /// Refuses a client, which does not count any more.
     pub(super) fn refuse(
         &mut self,
         mut connection: Connection,
@@ -216,210 +246,46 @@ impl Helper {
     ) -> Served {
         self.report.refused(refusal, &connection.remote, now);
         self.turn_away_waiting(&connection, now);
-        self.add_banner(&mut connection, |settings| &mut settings.failure, now);
+        self.add_banner(&mut connection, |settings| settings.failure.as_mut(), now);
         self.dismiss(connection, now)
     }
 
-    /// Sends what there is to send, and does what comes then; or lets the connection wait.
-    pub(super) fn advance(&mut self, mut connection: Connection, now: Moment) -> Served {
-        let drained = connection.outbox.flush(&connection.socket);
-        match connection.next {
-            Next::Name(_) if self.is_wait() => self.wait(connection, Wait::Sender, !drained, now),
-            Next::Name(_) => self.wait(connection, Wait::Name, !drained, now),
-            Next::Ident(..) | Next::CloseIdentified(_) => {
-                self.wait(connection, Wait::Ident, !drained, now)
-            }
-            _ if !drained => self.wait(connection, Wait::Drain, true, now),
-            Next::Serve(slot, failures) => {
-                connection.next = Next::Close;
-                self.serve(connection, slot, failures, now)
-            }
-            Next::Close => Served::Done,
-        }
+    /// A client that no process could be made for, and whose place another one needs: it gets no banner
+    /// and is not asked for its user, as it would take a place elsewhere.
+    pub(super) fn refuse_shortly(
+        &mut self,
+        connection: &Connection,
+        admitted: Admitted,
+        now: Moment,
+    ) {
+        self.state.leave(admitted.into_slot());
+        let refusal = Refusal::by(Reason::Fork);
+        self.report.refused(&refusal, &connection.remote, now);
     }
 
-    pub(super) fn wait(
+    /// Serves a client as soon as it has taken its banners.
+    pub(super) fn serve_when_drained(
         &mut self,
-        connection: Connection,
-        wait: Wait,
-        watched: bool,
+        mut connection: Connection,
+        admitted: Admitted,
         now: Moment,
     ) -> Served {
-        let peer = connection.remote.ip();
-        match self.pending.place(wait, peer) {
-            Place::Free => {}
-            Place::Of(other) => self.displace(other, now),
-            Place::Taken => return self.go_on(connection, wait, Over::Displaced, now),
-        }
-        let key = match self.pending.insert(connection, wait, now) {
-            Ok(key) => key,
-            Err(connection) => return self.abandon(*connection),
-        };
-        if watched {
-            let result = self.pending.get_mut(key).map(|(connection, _)| {
-                let token = Owner::Pending.of(key);
-                self.reactor
-                    .add(&connection.socket, token, EpollFlags::EPOLLOUT)
-            });
-            // Where it can't be watched it ends when its time is over.
-            self.pending
-                .set_watched(key, matches!(result, Some(Ok(()))));
-        }
-        if wait == Wait::Ident {
-            self.watch_query(key);
-        }
-        Served::Held
-    }
-
-    pub(super) fn release(&mut self, key: Key) -> Option<(Connection, Wait)> {
-        let Released {
-            connection,
-            wait,
-            watched,
-        } = self.pending.remove(key)?;
-        if watched {
-            // A server that gets the socket would keep it in the epoll set.
-            self.reactor.remove(&connection.socket);
-        }
-        Some((connection, wait))
-    }
-
-    /// Closes a connection that gets no server after all.
-    fn abandon(&mut self, connection: Connection) -> Served {
-        match connection.next {
-            Next::Name(slot) | Next::Ident(slot, _) | Next::Serve(slot, _) => {
-                self.state.leave(slot);
-            }
-            Next::CloseIdentified(_) | Next::Close => {}
-        }
-        Served::Done
-    }
-
-    /// The client of a waiting connection takes more, or has sent something.
-    pub(super) fn ready(&mut self, key: Key, now: Moment) {
-        let Some((connection, wait)) = self.pending.get_mut(key) else {
-            return;
-        };
-        if !connection.outbox.flush(&connection.socket) {
-            return;
-        }
-        if matches!(wait, Wait::Name | Wait::Sender | Wait::Ident) {
-            if let Some((connection, _)) = self.pending.get_mut(key) {
-                self.reactor.remove(&connection.socket);
-            }
-            self.pending.set_watched(key, false);
-        } else if let Some((connection, _)) = self.release(key) {
-            self.advance(connection, now);
+        match connection.outbox.flush(&connection.socket) {
+            true => self.serve(connection, admitted, 0, now),
+            false => self.wait(connection, Awaiting::Drain(admitted), now),
         }
     }
 
-    /// The resolver has answered.
-    pub(super) fn named(&mut self, now: Moment) {
-        let answers = self
-            .names
-            .as_mut()
-            .map(|names| names.answers(now))
-            .unwrap_or_default();
-        for (address, answer) in answers {
-            for key in self.pending.named(address) {
-                self.answer(key, &answer, now);
-            }
-            self.judge_parked(address, &answer, now);
+    /// Closes a connection as soon as its client has taken what it was sent.
+    pub(super) fn close_when_drained(&mut self, mut connection: Connection, now: Moment) -> Served {
+        match connection.outbox.flush(&connection.socket) {
+            true => Served::Done,
+            false => self.wait(connection, Awaiting::Farewell, now),
         }
     }
 
-    fn answer(&mut self, key: Key, answer: &NameAnswer, now: Moment) {
-        if let Some((mut connection, _)) = self.release(key) {
-            match std::mem::replace(&mut connection.next, Next::Close) {
-                Next::Name(slot) => {
-                    connection.known.take(answer.clone());
-                    self.check_access(connection, slot, now);
-                }
-                other => {
-                    connection.next = other;
-                    self.advance(connection, now);
-                }
-            }
-        }
-    }
-
-    /// Connections have waited long enough.
-    pub(super) fn expire_pending(&mut self, now: Moment) {
-        while let Some(key) = self.pending.expired(now) {
-            self.end_wait(key, Over::Late, now);
-        }
-    }
-
-    /// A connection gives its place up.
-    pub(super) fn displace(&mut self, key: Key, now: Moment) {
-        self.end_wait(key, Over::Displaced, now);
-    }
-
-    fn end_wait(&mut self, key: Key, over: Over, now: Moment) {
-        if let Some((connection, wait)) = self.release(key) {
-            self.go_on(connection, wait, over, now);
-        }
-    }
-
-    /// Goes on with a connection that did not get what it waited for.
-    ///
-    /// One that is displaced waits for nothing more that rules look at: else each could displace the
-    /// next one in a flood, as deep as there are places.
-    fn go_on(&mut self, mut connection: Connection, wait: Wait, over: Over, now: Moment) -> Served {
-        match (wait, std::mem::replace(&mut connection.next, Next::Close)) {
-            (Wait::Name | Wait::Sender, Next::Name(slot)) => {
-                if wait == Wait::Sender {
-                    self.kinds.wait.hurry_names(now);
-                }
-                match over {
-                    Over::Late => connection.known.take(NameAnswer::Undetermined),
-                    Over::Displaced => connection.known.give_up(),
-                }
-                self.check_access(connection, slot, now)
-            }
-            (Wait::Ident, next) => {
-                let failure = match over {
-                    Over::Late => Failure::Timeout,
-                    Over::Displaced => Failure::System,
-                };
-                if over == Over::Displaced {
-                    connection.known.give_up();
-                }
-                connection.next = next;
-                self.not_identified(connection, failure, now)
-            }
-            (Wait::Retry, Next::Serve(slot, _)) if over == Over::Displaced => {
-                self.state.leave(slot);
-                // No banner and no ident query: it would take a place elsewhere.
-                self.report
-                    .refused(&Refusal::by(Reason::Fork), &connection.remote, now);
-                Served::Done
-            }
-            (Wait::Retry, next) => {
-                connection.next = next;
-                self.advance(connection, now)
-            }
-            (Wait::Drain, next) => {
-                if self.report.admits_remark(now) {
-                    let id = self.settings.spec.id.to_text();
-                    log::info!("{id}: {} does not read its banner", connection.remote.host);
-                }
-                connection.next = next;
-                self.abandon(connection)
-            }
-            (Wait::Name | Wait::Sender, next) => {
-                connection.next = next;
-                self.abandon(connection)
-            }
-        }
-    }
-
-    /// Those that wait get no server any more.
-    pub(super) fn abandon_pending(&mut self) {
-        for key in self.pending.keys() {
-            if let Some((connection, _)) = self.release(key) {
-                self.abandon(connection);
-            }
-        }
+    /// Whether the service bans its clients.
+    pub(super) fn is_sensor(&self) -> bool {
+        matches!(self.settings.work, Work::Sensor(_))
     }
 }

@@ -35,6 +35,7 @@ mod pause;
 mod peer;
 mod pending;
 pub(crate) mod portmap;
+mod queue;
 mod reactor;
 mod reload;
 mod requests;
@@ -50,6 +51,7 @@ pub(crate) mod stop;
 #[cfg(test)]
 mod tests;
 mod turn_away;
+mod world;
 
 pub(crate) use kinds::internal;
 

@@ -56,7 +56,7 @@ impl Pause {
 impl Helper {
     /// The policy has paused the service, from `now` on.
     pub(super) fn begin_pause(&mut self, cause: PauseCause, now: Moment) {
-        let seconds = self.settings.policy.pause_seconds();
+        let seconds = self.settings.admission.policy().pause_seconds();
         self.pause
             .begin(now.plus(Duration::from_secs(seconds.into())));
         if cause == PauseCause::Rate && self.is_wait() {
@@ -79,7 +79,8 @@ impl Helper {
     /// There are too few descriptors for another session.
     pub(super) fn out_of_descriptors(&mut self, now: Moment) {
         if !self.pause.is_on() {
-            let _ = self.settings.policy.pause(&mut self.state, now.seconds());
+            let policy = self.settings.admission.policy();
+            policy.pause(&mut self.state, now.seconds());
             self.begin_pause(PauseCause::Descriptors, now);
         }
     }
@@ -104,7 +105,7 @@ impl Helper {
             // Only whole seconds were kept: rather one too long, but never longer than a whole
             // pause. Where the time is over it ends at once, and says so.
             let whole = now.plus(Duration::from_secs(
-                self.settings.policy.pause_seconds().into(),
+                self.settings.admission.policy().pause_seconds().into(),
             ));
             self.pause.begin(Moment::from(until.plus(1)).min(whole));
         }

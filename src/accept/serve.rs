@@ -2,8 +2,9 @@
 
 use nix::errno::Errno;
 
+use crate::admission::Admitted;
 use crate::journal::Event;
-use crate::policy::{Reason, Refusal, Slot};
+use crate::policy::{Reason, Refusal};
 use crate::status::Cause;
 use crate::sys::spawn::SpawnError;
 
@@ -11,7 +12,7 @@ use super::clock::Moment;
 use super::helper::{Helper, Parts};
 use super::intake::Served;
 use super::kinds::spawn;
-use super::pending::{Connection, Next, Wait};
+use super::pending::{Awaiting, Connection};
 use super::settings::Work;
 use super::slab::Key;
 
@@ -23,12 +24,12 @@ impl Helper {
     pub(super) fn serve(
         &mut self,
         connection: Connection,
-        slot: Slot,
+        admitted: Admitted,
         failures: u32,
         now: Moment,
     ) -> Served {
         let started = Moment::now().unwrap_or(now);
-        let changes = connection.changes.as_ref();
+        let changes = admitted.changes();
         let changed = changes.and_then(|changes| self.launcher(changes));
         let Parts {
             kinds,
@@ -40,18 +41,20 @@ impl Helper {
             (Some(mut changed), _) => spawn(&mut changed, &connection),
             (None, Work::Execute(launcher) | Work::Wait(launcher)) => spawn(launcher, &connection),
             (None, &mut Work::Internal(builtin)) => {
-                return kinds.internal.serve(builtin, connection, slot, &mut cx);
+                return kinds.internal.serve(builtin, connection, admitted, &mut cx);
             }
             (None, Work::Tcpmux(targets)) => {
-                let closing = kinds.tcpmux.serve(targets, connection, slot, &mut cx);
-                return closing.map_or(Served::Held, |closing| self.advance(closing, now));
+                let closing = kinds.tcpmux.serve(targets, connection, admitted, &mut cx);
+                return closing.map_or(Served::Held, |closing| {
+                    self.close_when_drained(closing, now)
+                });
             }
             (None, Work::Redirect(route)) => {
-                return kinds.redirect.serve(route, connection, slot, &mut cx);
+                return kinds.redirect.serve(route, connection, admitted, &mut cx);
             }
-            // Its clients have left already.
+            // A reload has made the service a sensor while this client waited.
             (None, Work::Sensor(_)) => {
-                cx.cancel(slot);
+                cx.cancel(admitted.into_slot());
                 return Served::Done;
             }
         };
@@ -59,11 +62,11 @@ impl Helper {
             Ok(process) => {
                 kinds
                     .program
-                    .begin(process, started, connection, slot, &mut cx);
+                    .begin(process, started, connection, admitted, &mut cx);
                 Served::Forked
             }
             Err(SpawnError::Exec(errno)) => {
-                cx.cancel(slot);
+                cx.cancel(admitted.into_slot());
                 if let Some(program) = cx.spec.task.program() {
                     cx.report.not_executed(&program.path, errno);
                 }
@@ -74,15 +77,15 @@ impl Helper {
                 Served::Done
             }
             Err(SpawnError::Fork(errno)) => {
-                self.fork_failed(connection, slot, failures + 1, errno, now)
+                self.fork_failed(connection, admitted, failures + 1, errno, now)
             }
         }
     }
 
     fn fork_failed(
         &mut self,
-        mut connection: Connection,
-        slot: Slot,
+        connection: Connection,
+        admitted: Admitted,
         failures: u32,
         errno: Errno,
         now: Moment,
@@ -91,14 +94,13 @@ impl Helper {
         self.report.record(&Event::ForkFailed { errno });
         let last = failures >= FORK_ATTEMPTS || self.settings.spec.noretry;
         if !last {
-            connection.next = Next::Serve(slot, failures);
-            return self.wait(connection, Wait::Retry, false, now);
+            return self.wait(connection, Awaiting::Retry(admitted, failures), now);
         }
         if failures >= FORK_ATTEMPTS {
             let id = self.settings.spec.id.to_text();
             log::error!("service {id}: too many consecutive fork failures");
         }
-        self.parts(now).cx.cancel(slot);
+        self.parts(now).cx.cancel(admitted.into_slot());
         self.refuse(connection, &Refusal::by(Reason::Fork), now)
     }
 
@@ -123,7 +125,7 @@ impl Helper {
             ..
         } = self.parts(now);
         if let Some(closing) = kinds.tcpmux.ready(work.targets(), key, &mut cx) {
-            self.advance(closing, now);
+            self.close_when_drained(closing, now);
         }
     }
 
@@ -136,7 +138,7 @@ impl Helper {
             ..
         } = self.parts(now);
         for closing in kinds.expire(work, &mut cx) {
-            self.advance(closing, now);
+            self.close_when_drained(closing, now);
         }
     }
 

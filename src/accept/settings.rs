@@ -9,8 +9,8 @@ use std::path::Path;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, dup2_stdin};
 
+use crate::admission::Admission;
 use crate::bytes::ByteString;
-use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
 use crate::spec::{MAX_SPEC, MuxTarget, Redirect, Sensor, Spec, Task};
 use crate::sys::credentials::servers_user;
@@ -22,8 +22,8 @@ use super::kinds::Route;
 
 /// What a service's connections go by.
 pub(super) struct Settings {
-    /// Which clients may come in.
-    pub(super) policy: Policy,
+    /// Which clients are served.
+    pub(super) admission: Admission,
     /// What is done with a connection that is let in.
     pub(super) work: Work,
     /// `banner`.
@@ -183,7 +183,7 @@ impl Settings {
         let sends = !matches!(work, Work::Wait(_));
         let banner = |file: &Option<ByteString>| file.clone().filter(|_| sends).map(Banner::new);
         Ok(Self {
-            policy: Policy::new(&spec),
+            admission: Admission::new(&spec),
             work,
             always: banner(&spec.banners.always),
             success: banner(&spec.banners.success),

@@ -60,7 +60,7 @@ impl State {
 
     /// How many sources are remembered.
     #[cfg(test)]
-    pub(super) fn sources(&self) -> usize {
+    pub(crate) fn sources(&self) -> usize {
         self.sources.len()
     }
 
@@ -69,7 +69,8 @@ impl State {
         self.enter(peer)
     }
 
-    pub(super) fn enter(&mut self, peer: IpAddr) -> Slot {
+    /// Counts one more server, for a client that has passed the limits.
+    pub(crate) fn enter(&mut self, peer: IpAddr) -> Slot {
         let source = source(peer);
         self.running += 1;
         *self.sources.entry(source).or_default() += 1;

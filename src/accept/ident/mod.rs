@@ -8,15 +8,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Socket, Type};
 
-pub(super) use reply::{Failure, MAX_REPLY, Ports};
+pub(super) use reply::{MAX_REPLY, Ports};
 
+use crate::admission::{Failure, User};
 use crate::sys::socket::send_now;
 
 /// The port of ident servers.
 const PORT: u16 = 113;
-
-/// What becomes of a question.
-pub(super) type Answer = Result<String, Failure>;
 
 /// A question that is on its way.
 #[derive(Debug)]
@@ -63,7 +61,7 @@ impl Query {
     }
 
     /// Goes on as far as it can; the answer when there is one.
-    pub(super) fn advance(&mut self) -> Option<Answer> {
+    pub(super) fn advance(&mut self) -> Option<User> {
         if !self.asked {
             match self.ask() {
                 Ok(()) => self.asked = true,
@@ -93,7 +91,7 @@ impl Query {
         }
     }
 
-    fn read(&mut self) -> Option<Answer> {
+    fn read(&mut self) -> Option<User> {
         let mut chunk = [0; 256];
         loop {
             match (&self.stream).read(&mut chunk) {
@@ -146,7 +144,7 @@ mod tests {
     use super::*;
 
     /// A query to a server that gives `reply` to whatever it is asked.
-    fn answer(reply: &'static [u8]) -> (String, Answer) {
+    fn answer(reply: &'static [u8]) -> (String, User) {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();

@@ -13,12 +13,12 @@ mod wait;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::admission::User;
 use crate::journal::Ending;
 use crate::policy::{Slot, State};
 use crate::spec::Spec;
 
 use super::clock::Moment;
-use super::ident::Answer;
 use super::log::Report;
 use super::peer::Remote;
 use super::pending::Connection;
@@ -229,9 +229,11 @@ impl<'a> Cx<'a> {
     }
 
     /// A client's session has begun, with this process; its user is logged where that is asked for.
-    pub(super) fn started(&mut self, pid: i32, remote: &Remote, user: Option<&Answer>) {
+    pub(super) fn started(&mut self, pid: i32, remote: &Remote, user: Option<&User>) {
         self.report.started(pid, remote);
-        self.report.served_user(remote, user, self.now);
+        if let Some(user) = user {
+            self.report.user(remote, user, self.now);
+        }
     }
 
     /// A session has ended: it counts no more, and its end is told.

@@ -15,7 +15,7 @@ use super::super::helper::Helper;
 use super::super::reactor::Owner;
 use super::super::settings::Work;
 use super::super::slab::{Key, Slab};
-use super::Changes;
+use crate::admission::Changes;
 
 /// How many run at once at most: clients decide how often a rule matches.
 pub(super) const MAX_COMMANDS: usize = 32;
@@ -39,7 +39,7 @@ impl Commands {
 impl Helper {
     /// Runs a shell command as the service's user, with nothing to read or write, and does not wait
     /// for it.
-    pub(super) fn run_command(&mut self, changes: &Changes, now: Moment) {
+    pub(in crate::accept) fn run_command(&mut self, changes: &Changes, now: Moment) {
         if self.wrap.commands.len() >= MAX_COMMANDS {
             let why = format!("{MAX_COMMANDS} of them run already");
             return self.command_failed(&why, now);
@@ -74,7 +74,7 @@ impl Helper {
 
     /// Says that a command is bound by the sandbox of a helper that runs no server: the generator
     /// leaves it away where it sees rules with commands, so that this one has come later.
-    pub(super) fn remark_sandbox(&mut self, now: Moment) {
+    pub(in crate::accept) fn remark_sandbox(&mut self, now: Moment) {
         let runs_servers = matches!(self.settings.work, Work::Execute(_) | Work::Wait(_));
         if !runs_servers && get_no_new_privs() == Ok(true) && self.report.admits_remark(now) {
             let id = self.settings.spec.id.to_text();

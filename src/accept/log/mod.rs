@@ -38,8 +38,6 @@ pub(super) struct Log {
     journal: &'static Journal,
     journal_watched: bool,
     service: ServiceLog,
-    /// USERID of `log_on_success`.
-    names_users: bool,
     file: LogFile,
     /// Whether clients send datagrams, whose senders can be made up.
     has_datagrams: bool,
@@ -62,7 +60,6 @@ impl Log {
             journal,
             journal_watched: false,
             service: ServiceLog::new(spec),
-            names_users: spec.logging.success.userid,
             file: LogFile::new(coordinator, spec),
             has_datagrams,
             refusals: LineBudget::new(now.seconds()),
@@ -73,7 +70,6 @@ impl Log {
     /// Logs as a new spec says.
     pub(super) fn follow(&mut self, spec: &Spec) {
         self.service = ServiceLog::new(spec);
-        self.names_users = spec.logging.success.userid;
         self.file.follow(spec);
     }
 
@@ -86,11 +82,6 @@ impl Log {
     /// Whether a line that a client has caused may be written; else it is counted.
     pub(super) fn admits_remark(&mut self, now: Moment) -> bool {
         self.remarks.admits(now.seconds())
-    }
-
-    /// Whether the user of a client that is let in is to be logged.
-    fn names_users(&self) -> bool {
-        self.names_users
     }
 
     /// Logs a refusal, unless the configuration does not ask for such lines, or a datagram may have

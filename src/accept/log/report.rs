@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::admission::{Failure, User};
 use crate::bytes::ByteString;
 use crate::journal::{Ending, Event};
 use crate::policy::Refusal;
 use crate::status::{Cause, Counters, UNEXECUTABLE};
 
 use super::super::clock::Moment;
-use super::super::ident::{Answer, Failure};
 use super::super::peer::Remote;
 use super::super::reactor::Reactor;
 use super::{Log, Notifier, StoredCounters};
@@ -82,21 +82,8 @@ impl Report {
         self.log.record(&Event::Start { pid, peer });
     }
 
-    /// The user of a client whose session has begun, if it was asked for and is to be logged: a rule may
-    /// have asked for one that is not.
-    pub(in crate::accept) fn served_user(
-        &mut self,
-        remote: &Remote,
-        answer: Option<&Answer>,
-        now: Moment,
-    ) {
-        if let Some(answer) = answer.filter(|_| self.log.names_users()) {
-            self.user(remote, answer, now);
-        }
-    }
-
     /// Logs what the client's machine has said of its user.
-    pub(in crate::accept) fn user(&mut self, remote: &Remote, answer: &Answer, now: Moment) {
+    pub(in crate::accept) fn user(&mut self, remote: &Remote, answer: &User, now: Moment) {
         let peer = remote.as_peer();
         match answer {
             Ok(user) => self.record(&Event::UserId { peer, user }),

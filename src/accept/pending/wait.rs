@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::slab::Key;
 
-/// For what a connection waits.
+/// A queue: for what a connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::accept) enum Wait {
     /// The name of its peer.
@@ -53,11 +53,6 @@ impl Wait {
             // The socket is not looked at before that one has gone.
             Self::Sender => 1,
         }
-    }
-
-    /// Whether it ends with an answer of the resolver.
-    pub(super) fn is_for_name(self) -> bool {
-        matches!(self, Self::Name | Self::Sender)
     }
 }
 

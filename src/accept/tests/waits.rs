@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 
+use crate::admission::admitted;
 use crate::policy::NameAnswer;
 
 use super::super::clock::Moment;
-use super::super::ident::Failure;
 use super::super::libwrap::Files;
 use super::super::names::Names;
 use super::super::peer::Peer;
-use super::super::pending::{Connection, Next, Wait};
+use super::super::pending::{Awaiting, Connection};
 use super::super::reactor::Owner;
 use super::{CAT, LOGGED, Scene, file, shell, status};
 
@@ -131,10 +131,11 @@ fn a_displaced_client_without_a_process_is_refused() {
     let mut scene = Scene::new(&[LOGGED]);
     scene.helper.unwatch_listeners();
     let now = Moment::now().unwrap();
-    let (client, mut connection) = scene.accepted();
-    let slot = scene.helper.state.adopt(connection.remote.ip());
-    connection.next = Next::Serve(slot, 1);
-    scene.helper.wait(connection, Wait::Retry, false, now);
+    let (client, connection) = scene.accepted();
+    let admitted = admitted(&mut scene.helper.state, connection.remote.ip());
+    scene
+        .helper
+        .wait(connection, Awaiting::Retry(admitted, 1), now);
     assert_eq!(scene.helper.state.running(), 1);
     scene.displace_all();
     assert_eq!(scene.receive(client).unwrap(), b"");
@@ -148,26 +149,10 @@ fn a_displaced_client_that_reads_no_banner_is_closed() {
     scene.helper.unwatch_listeners();
     let (client, mut connection) = scene.accepted();
     connection.outbox.push(vec![b'x'; 20_000_000].into());
-    scene.helper.advance(connection, Moment::now().unwrap());
+    scene
+        .helper
+        .close_when_drained(connection, Moment::now().unwrap());
     assert_eq!(scene.status().waiting, 1);
     scene.displace_all();
     assert!(scene.receive(client).unwrap().len() < 20_000_000);
-}
-
-#[test]
-fn a_client_that_a_rule_has_asked_about_is_not_asked_about_again() {
-    let mut scene = Scene::new(&[
-        ("success = {}", "success = { userid = true }"),
-        ("access = {}", "idonly = true\naccess = {}"),
-    ]);
-    scene.helper.unwatch_listeners();
-    let (client, mut connection) = scene.accepted();
-    let slot = scene.helper.state.adopt(connection.remote.ip());
-    // As for a client whose place another one has got: it must not take a place again.
-    connection.known.answer = Some(Err(Failure::System));
-    scene.helper.admit(connection, slot, Moment::now().unwrap());
-    assert!(scene.status().waiting == 0);
-    assert_eq!(scene.receive(client).unwrap(), b"");
-    assert_eq!(scene.log(), ["NOID: test ::ffff:127.0.0.1 system error"]);
-    assert_eq!(scene.helper.state.running(), 0);
 }

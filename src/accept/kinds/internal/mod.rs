@@ -12,6 +12,7 @@ use std::net::TcpStream;
 
 use nix::sys::epoll::EpollFlags;
 
+use crate::admission::Admitted;
 use crate::policy::Slot;
 use crate::service::Builtin;
 
@@ -52,20 +53,16 @@ impl Internal {
         &mut self,
         builtin: Builtin,
         connection: Connection,
-        slot: Slot,
+        admitted: Admitted,
         cx: &mut Cx<'_>,
     ) -> Served {
-        let Connection {
-            socket,
-            remote,
-            known,
-            ..
-        } = connection;
+        let Connection { socket, remote, .. } = connection;
+        let (slot, user) = admitted.into_parts();
         let Socket::Stream(stream) = socket else {
             cx.cancel(slot);
             return Served::Done;
         };
-        cx.started(NO_PROCESS, &remote, known.answer.as_ref());
+        cx.started(NO_PROCESS, &remote, user.as_ref());
         let mut talk = Talk::new(builtin, &stream);
         let waits_for = talk.advance(&stream);
         let mut session = Session {

@@ -10,8 +10,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::Signal;
 
+use crate::admission::Admitted;
 use crate::journal::{Ending, Event};
-use crate::policy::{Slot, State};
+use crate::policy::State;
 use crate::sys::process::{self, Process};
 use crate::sys::spawn::{Launcher, SpawnError};
 
@@ -74,15 +75,11 @@ impl Program {
         process: Process,
         started: Moment,
         connection: Connection,
-        slot: Slot,
+        admitted: Admitted,
         cx: &mut Cx<'_>,
     ) {
-        let Connection {
-            socket,
-            remote,
-            known,
-            ..
-        } = connection;
+        let Connection { socket, remote, .. } = connection;
+        let (slot, user) = admitted.into_parts();
         // First of all: the client sees the end only when the server alone has the socket.
         drop(socket);
         let running = Moment::now().unwrap_or(started);
@@ -96,7 +93,7 @@ impl Program {
         match self.sessions.insert(session, running) {
             Ok(key) => {
                 if let Some(session) = self.sessions.get_mut(key) {
-                    cx.started(pid, &session.remote, known.answer.as_ref());
+                    cx.started(pid, &session.remote, user.as_ref());
                 }
                 self.watch(key, cx);
             }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 
+use crate::admission::Admitted;
 use crate::journal::{ErrorText, Event};
 use crate::policy::Slot;
 
@@ -81,20 +82,16 @@ impl Redirect {
         &mut self,
         route: &Route,
         connection: Connection,
-        slot: Slot,
+        admitted: Admitted,
         cx: &mut Cx<'_>,
     ) -> Served {
-        let Connection {
-            socket,
-            remote,
-            known,
-            ..
-        } = connection;
+        let Connection { socket, remote, .. } = connection;
+        let (slot, user) = admitted.into_parts();
         let Socket::Stream(client) = socket else {
             cx.cancel(slot);
             return Served::Done;
         };
-        cx.started(NO_PROCESS, &remote, known.answer.as_ref());
+        cx.started(NO_PROCESS, &remote, user.as_ref());
         let ready = self
             .hosts(cx.reactor)
             .and_then(|hosts| prepare(&client).map(|()| Search::new(route.clone(), hosts, cx.now)));

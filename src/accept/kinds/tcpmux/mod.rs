@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 
+use crate::admission::Admitted;
 use crate::policy::Slot;
 use crate::spec::MuxTarget;
 
@@ -100,11 +101,11 @@ impl Tcpmux {
     pub(in crate::accept) fn serve(
         &mut self,
         targets: &[MuxTarget],
-        mut connection: Connection,
-        slot: Slot,
+        connection: Connection,
+        admitted: Admitted,
         cx: &mut Cx<'_>,
     ) -> Option<Connection> {
-        let user = connection.known.answer.take();
+        let (slot, user) = admitted.into_parts();
         cx.started(NO_PROCESS, &connection.remote, user.as_ref());
         let mut line = Line::default();
         let progress = line.read(&connection.socket);

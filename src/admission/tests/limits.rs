@@ -5,18 +5,45 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
+use crate::policy::{Facts, MonotonicSeconds, RateSnapshot, Reason, Refusal, Slot, State};
 use crate::problem::Place;
-use crate::service::{ConnectionRate, TimeWindow};
+use crate::service::{ConnectionRate, Limit, MinuteOfDay, TimeWindow};
+use crate::spec::Spec;
 
-use super::*;
+use super::super::{Admission, Candidate, Source, Step};
+use super::Fake;
 
 const NOON: u16 = 12 * 60;
 
-fn policy(change: impl FnOnce(&mut Spec)) -> Policy {
+fn policy(change: impl FnOnce(&mut Spec)) -> Admission {
     let mut spec = Spec::example();
     spec.limits.rate = None;
     change(&mut spec);
-    Policy::new(&spec)
+    Admission::new(&spec)
+}
+
+/// What becomes of a client, as far as limits go.
+#[derive(Debug)]
+enum Verdict {
+    Admit(Slot),
+    Refuse(Refusal),
+    Pause(Refusal),
+}
+
+fn limits(admission: &Admission, state: &mut State, facts: &Facts) -> Verdict {
+    let mut world = Fake {
+        now: facts.now,
+        minute: facts.minute,
+        load: facts.load,
+        ..Fake::default()
+    };
+    let candidate = Candidate::new(Source::Peer(facts.peer));
+    match admission.next(candidate, state, &mut world) {
+        Step::Admit(admitted) => Verdict::Admit(admitted.into_slot()),
+        Step::Refuse(refusal) => Verdict::Refuse(refusal),
+        Step::Pause(refusal) => Verdict::Pause(refusal),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn facts(peer: &str) -> Facts {
@@ -48,7 +75,7 @@ fn morning() -> TimeWindow {
 fn refused(verdict: Verdict) -> Option<Reason> {
     match verdict {
         Verdict::Admit(_) => None,
-        Verdict::Refuse(refusal) | Verdict::Pause { refusal, .. } => Some(refusal.reason),
+        Verdict::Refuse(refusal) | Verdict::Pause(refusal) => Some(refusal.reason),
     }
 }
 
@@ -73,8 +100,8 @@ fn the_first_limit_in_xinetds_order_gives_the_reason() {
         });
         let mut state = State::default();
         // The first connection of a window never trips the rate.
-        let _ = policy.limits(&mut state, &facts("10.0.0.1"));
-        refused(policy.limits(&mut state, &facts("10.0.0.1")))
+        let _ = limits(&policy, &mut state, &facts("10.0.0.1"));
+        refused(limits(&policy, &mut state, &facts("10.0.0.1")))
     };
     assert_eq!(reason(false, false, false, false), Some(Reason::Rate));
     assert_eq!(reason(true, false, false, false), Some(Reason::Load));
@@ -91,15 +118,14 @@ fn refused_connections_count_for_the_rate() {
     });
     let mut state = State::default();
     for _ in 0..3 {
-        let verdict = policy.limits(&mut state, &facts("10.0.0.1"));
+        let verdict = limits(&policy, &mut state, &facts("10.0.0.1"));
         assert_eq!(refused(verdict), Some(Reason::ServiceLimit));
     }
-    let Verdict::Pause { refusal, until } = policy.limits(&mut state, &facts("10.0.0.1")) else {
+    let Verdict::Pause(refusal) = limits(&policy, &mut state, &facts("10.0.0.1")) else {
         panic!("the fourth connection does not trip");
     };
     assert_eq!(refusal.reason, Reason::Rate);
-    assert_eq!(until, MonotonicSeconds(1007));
-    assert_eq!(state.paused_until(), Some(until));
+    assert_eq!(state.paused_until(), Some(MonotonicSeconds(1007)));
 }
 
 #[test]
@@ -110,7 +136,7 @@ fn load_at_the_limit_refuses_and_an_unknown_one_does_not() {
             load,
             ..facts("10.0.0.1")
         };
-        refused(policy(limit).limits(&mut State::default(), &facts))
+        refused(limits(&policy(limit), &mut State::default(), &facts))
     };
     assert_eq!(reason(2.5, Some(2.49)), None);
     assert_eq!(reason(2.5, Some(2.5)), Some(Reason::Load));
@@ -122,7 +148,8 @@ fn load_at_the_limit_refuses_and_an_unknown_one_does_not() {
 #[test]
 fn a_refusal_by_time_tells_where_the_times_are_written() {
     let policy = policy(|spec| spec.access_times = vec![morning()]);
-    let Verdict::Refuse(refusal) = policy.limits(&mut State::default(), &facts("10.0.0.1")) else {
+    let Verdict::Refuse(refusal) = limits(&policy, &mut State::default(), &facts("10.0.0.1"))
+    else {
         panic!("let in at noon");
     };
     assert_eq!(refusal.reason, Reason::Time);
@@ -136,12 +163,12 @@ fn a_refusal_by_time_tells_where_the_times_are_written() {
 fn a_server_that_has_ended_makes_room() {
     let policy = policy(|spec| spec.limits.instances = Limit::AtMost(2));
     let mut state = State::default();
-    let first = admitted(policy.limits(&mut state, &facts("10.0.0.1")));
-    let second = admitted(policy.limits(&mut state, &facts("10.0.0.2")));
-    let third = policy.limits(&mut state, &facts("10.0.0.3"));
+    let first = admitted(limits(&policy, &mut state, &facts("10.0.0.1")));
+    let second = admitted(limits(&policy, &mut state, &facts("10.0.0.2")));
+    let third = limits(&policy, &mut state, &facts("10.0.0.3"));
     assert_eq!(refused(third), Some(Reason::ServiceLimit));
     state.leave(first);
-    let third = admitted(policy.limits(&mut state, &facts("10.0.0.3")));
+    let third = admitted(limits(&policy, &mut state, &facts("10.0.0.3")));
     assert_eq!(state.running(), 2);
     state.leave(second);
     state.leave(third);
@@ -152,7 +179,7 @@ fn a_server_that_has_ended_makes_room() {
 fn a_source_is_an_address_whatever_the_socket() {
     let policy = policy(|spec| spec.limits.per_source = Limit::AtMost(1));
     let mut state = State::default();
-    let _slot = admitted(policy.limits(&mut state, &facts("::ffff:10.0.0.1")));
+    let _slot = admitted(limits(&policy, &mut state, &facts("::ffff:10.0.0.1")));
     for (peer, reason) in [
         ("10.0.0.1", Some(Reason::PerSourceLimit)),
         ("::ffff:10.0.0.1", Some(Reason::PerSourceLimit)),
@@ -160,7 +187,7 @@ fn a_source_is_an_address_whatever_the_socket() {
         ("10.0.0.2", None),
     ] {
         assert_eq!(
-            refused(policy.limits(&mut state, &facts(peer))),
+            refused(limits(&policy, &mut state, &facts(peer))),
             reason,
             "{peer}"
         );
@@ -172,18 +199,21 @@ fn a_successor_counts_the_servers_that_it_finds() {
     let policy = policy(|spec| spec.limits.per_source = Limit::AtMost(1));
     let mut state = State::default();
     let slot = state.adopt("10.0.0.1".parse().unwrap());
-    let verdict = policy.limits(&mut state, &facts("10.0.0.1"));
+    let verdict = limits(&policy, &mut state, &facts("10.0.0.1"));
     assert_eq!(refused(verdict), Some(Reason::PerSourceLimit));
     state.leave(slot);
-    assert_eq!(refused(policy.limits(&mut state, &facts("10.0.0.1"))), None);
+    assert_eq!(
+        refused(limits(&policy, &mut state, &facts("10.0.0.1"))),
+        None
+    );
 }
 
 /// A service that has just tripped `cps = 3 2`, with two more clients turned away.
-fn tripped() -> (Policy, State) {
+fn tripped() -> (Admission, State) {
     let policy = policy(|spec| spec.limits.rate = rate(3, 2));
     let mut state = State::default();
     for _ in 0..4 {
-        let _ = policy.limits(&mut state, &facts("10.0.0.1"));
+        let _ = limits(&policy, &mut state, &facts("10.0.0.1"));
     }
     assert!(state.paused_until().is_some());
     state.turn_away(1);
@@ -192,13 +222,13 @@ fn tripped() -> (Policy, State) {
 }
 
 /// How many clients pass two seconds later.
-fn pass(policy: &Policy, state: &mut State) -> usize {
+fn pass(policy: &Admission, state: &mut State) -> usize {
     let later = Facts {
         now: MonotonicSeconds(1002),
         ..facts("10.0.0.1")
     };
     (0..100)
-        .take_while(|_| refused(policy.limits(state, &later)).is_none())
+        .take_while(|_| refused(limits(policy, state, &later)).is_none())
         .count()
 }
 
@@ -233,7 +263,7 @@ fn a_reload_begins_the_rate_anew_and_keeps_the_servers() {
     assert_eq!(state.rate_snapshot(), RateSnapshot::default());
     assert_eq!(state.running(), 3);
     let stricter = policy(|spec| spec.limits.instances = Limit::AtMost(3));
-    let verdict = stricter.limits(&mut state, &facts("10.0.0.9"));
+    let verdict = limits(&stricter, &mut state, &facts("10.0.0.9"));
     assert_eq!(refused(verdict), Some(Reason::ServiceLimit));
 }
 
@@ -241,9 +271,8 @@ fn a_reload_begins_the_rate_anew_and_keeps_the_servers() {
 fn a_pause_without_a_rate_lasts_as_long_as_the_usual_one() {
     let policy = policy(|_| {});
     let mut state = State::default();
-    let until = policy.pause(&mut state, MonotonicSeconds(5));
-    assert_eq!(until, MonotonicSeconds(15));
-    assert_eq!(state.paused_until(), Some(until));
+    policy.policy().pause(&mut state, MonotonicSeconds(5));
+    assert_eq!(state.paused_until(), Some(MonotonicSeconds(15)));
 }
 
 proptest! {
@@ -273,7 +302,7 @@ proptest! {
                 } else {
                     None
                 };
-                match policy.limits(&mut state, &facts(&format!("fd00::{source}"))) {
+                match limits(&policy, &mut state, &facts(&format!("fd00::{source}"))) {
                     Verdict::Admit(slot) => {
                         prop_assert_eq!(None, expected);
                         servers.push((source, slot));
