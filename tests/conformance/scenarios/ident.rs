@@ -85,6 +85,7 @@ service probe
             stage.log_in_order()
         },
         differs: &["S23"],
+        ..Scenario::SAME
     },
     Scenario {
         name: "ident-refused",
@@ -171,5 +172,6 @@ service probe
             stage.log_in_order()
         },
         differs: &["S25"],
+        ..Scenario::SAME
     },
 ];

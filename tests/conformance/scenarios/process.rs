@@ -255,5 +255,6 @@ service probe
             stage.log()
         },
         differs: &["S8"],
+        ..Scenario::SAME
     },
 ];

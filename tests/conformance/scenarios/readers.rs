@@ -63,6 +63,7 @@ service limit
             stage.read_log(FAIL2BAN)
         },
         differs: &["S1"],
+        newer: false,
         ..Scenario::SAME
     },
     Scenario {
@@ -105,6 +106,7 @@ service limit
             stage.log()?;
             stage.read_log(LOGWATCH)
         },
+        newer: false,
         ..Scenario::SAME
     },
 ];
