@@ -42,6 +42,7 @@ impl Outbox {
 mod tests {
     use std::io::Read;
     use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -79,7 +80,9 @@ mod tests {
         let mut outbox = Outbox::default();
         drop(client);
         outbox.push(vec![0; 20_000_000].into());
+        let end = Instant::now() + Duration::from_secs(10);
         while !outbox.flush(&stream) {
+            assert!(Instant::now() < end, "it still waits for the client");
             std::thread::yield_now();
         }
     }

@@ -152,6 +152,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             Ok(())
         },
         differs: &["L10", "L11"],
+        ..Scenario::SAME
     },
     Scenario {
         name: "libwrap-files",
@@ -196,6 +197,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ],
         act: by_resolver,
         differs: &["L12"],
+        ..Scenario::SAME
     },
 ];
 
