@@ -3,9 +3,9 @@
 use jiff::Zoned;
 
 use super::entry::escaped;
-use super::event::Event;
 use super::line::Line;
 use super::service::ServiceLog;
+use super::table::Event;
 
 /// What stands in front of a line: `YY/M/D@HH:MM:SS: `, in local time.
 #[derive(Clone, Debug, PartialEq, Eq)]

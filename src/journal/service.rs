@@ -5,9 +5,8 @@ use crate::problem::Place;
 use crate::service::{Facility, FailureFlags, Level, LogTarget, SuccessFlags};
 use crate::spec::Spec;
 
-use super::event::Event;
-use super::fields;
-use super::kind::Kind;
+use super::entry::Entry;
+use super::table::{Event, Kind};
 
 /// The part of a service that its log entries depend on.
 #[derive(Clone, Debug)]
@@ -38,7 +37,7 @@ impl ServiceLog {
             id: spec.id.clone(),
             name: spec.name.clone(),
             daemon: spec.libwrap.clone().unwrap_or_default(),
-            fields: fields::of_service(&spec.id, &spec.place),
+            fields: common_fields(&spec.id, &spec.place),
             success: spec.logging.success,
             failure: FailureFlags {
                 host: spec.logging.failure.host || unasked,
@@ -54,7 +53,7 @@ impl ServiceLog {
     pub(super) fn of_all_words(place: &Place) -> Self {
         let id = ByteString::from("telnet");
         Self {
-            fields: fields::of_service(&id, place),
+            fields: common_fields(&id, place),
             name: id.clone(),
             id,
             daemon: "in.telnetd".into(),
@@ -71,6 +70,21 @@ impl ServiceLog {
                 userid: true,
                 attempt: true,
             },
+            unasked: false,
+            facility: Facility::Daemon,
+            level: Level::Info,
+        }
+    }
+
+    /// The log of what happens to no service.
+    pub(super) fn of_none() -> Self {
+        Self {
+            id: ByteString::default(),
+            name: ByteString::default(),
+            daemon: ByteString::default(),
+            fields: Vec::new(),
+            success: SuccessFlags::default(),
+            failure: FailureFlags::default(),
             unasked: false,
             facility: Facility::Daemon,
             level: Level::Info,
@@ -111,6 +125,14 @@ impl ServiceLog {
             (Facility::Daemon, level)
         })
     }
+}
+
+/// The fields that all entries of a service have, ready made.
+fn common_fields(id: &ByteString, place: &Place) -> Vec<u8> {
+    let mut fields = Entry::default();
+    fields.bytes("XINETD_SERVICE", id.as_bytes());
+    fields.text("XINETD_CONFIG", place);
+    fields.as_bytes().to_vec()
 }
 
 #[cfg(test)]

@@ -3,19 +3,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::service::{Facility, Level};
-
 use super::entry::{self, Entry, Sender};
-use super::event::Event;
 use super::fields;
-use super::kind::Kind;
 use super::service::ServiceLog;
+use super::table::Event;
 
 /// The journal, as something to write to. It never blocks on journald.
 ///
@@ -136,9 +134,10 @@ impl Journal {
             }
             state.queued_bytes -= datagram.len();
         }
-        if state.lost > 0 {
+        if let Some(count) = NonZeroU64::new(state.lost) {
             let mut entry = std::mem::take(&mut state.entry);
-            report_lost(&mut entry, &self.sender, state.lost);
+            let event = Event::LinesLost { count };
+            fields::encode(&mut entry, &ServiceLog::of_none(), &event, &self.sender);
             // A report that can't be sent at all must not be tried for ever.
             if !matches!(self.send(state, entry.as_bytes()), Fate::Wait) {
                 state.lost = 0;
@@ -216,18 +215,6 @@ impl fmt::Debug for Journal {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
-}
-
-/// Puts into `entry` how many entries were lost.
-pub(super) fn report_lost(entry: &mut Entry, sender: &Sender, lost: u64) {
-    entry.begin(
-        format_args!("{lost} log lines were lost because the journal did not take them"),
-        (Facility::Daemon, Level::Warning),
-        sender,
-    );
-    entry.text("MESSAGE_ID", Kind::LinesLost.message_id());
-    entry.text("XINETD_EVENT", Kind::LinesLost.name());
-    entry.text("XINETD_COUNT", lost);
 }
 
 #[cfg(test)]
