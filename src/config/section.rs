@@ -3,16 +3,16 @@
 
 use std::rc::Rc;
 
-use super::Databases;
-use super::address::Remark;
-use super::attribute::Attribute;
+use super::databases::Databases;
 use super::lexer::Word;
 use super::report::{counted, nearest, quoted};
 use super::statement::Statement;
 use super::table::{Class, Sections, TABLE};
 use super::values::{Given, Operator, Values};
 use crate::bytes::ByteString;
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
+use crate::service::Attribute;
 use crate::service::Written;
 
 /// Which kind of section a line stands in.

@@ -1,8 +1,8 @@
 //! The table of attributes: parser, checker and the manual page xinetd.conf(5) go by it. It is long as it
 //! is the whole language, with its words.
 
-use super::attribute::Attribute;
 use super::values::{Given, Parsed, Values, access, logging, process, resources, socket, switches};
+use crate::service::Attribute;
 
 /// One attribute.
 #[derive(Clone, Copy, Debug)]

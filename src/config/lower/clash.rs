@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::super::address::Remark;
 use super::super::report::quoted;
 use super::socket::protocol_name;
 use crate::bytes::ByteString;
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::{Bind, Family, Listen, Protocol, Reach, RpcProgram, RpcRange, Service};
 

@@ -1,7 +1,7 @@
 //! What a service takes from `defaults` after all files are read (semantics, section 1.5).
 
-use super::super::attribute::Attribute;
 use super::super::section::{Fault, Section};
+use crate::service::Attribute;
 
 /// Fills in what the service does not say.
 ///

@@ -12,15 +12,16 @@ use std::sync::Arc;
 
 use fnv::FnvHashMap;
 
-use super::address::Remark;
-use super::attribute::Attribute;
+use super::configuration::{Configuration, Dropped};
+use super::databases::Databases;
 use super::parser::{Entry, LateDefault, Reader};
 use super::report::{counted, quoted};
 use super::section::{Section, WITHOUT_FALLBACK};
-use super::{Configuration, Databases, Dropped};
 use crate::bytes::ByteString;
 use crate::contain::{Step, contained, fault};
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
+use crate::service::Attribute;
 use crate::service::{Service, Written};
 use clash::Ports;
 

@@ -4,16 +4,16 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use super::super::Databases;
-use super::super::address::Remark;
-use super::super::attribute::Attribute;
+use super::super::databases::Databases;
 use super::super::parser::Entry;
 use super::super::report::quoted;
 use super::super::values::Values;
 use super::super::values::logging::{failure_flags, success_flags};
 use super::super::values::socket::{flag, kind};
 use super::{program, socket};
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
+use crate::service::Attribute;
 use crate::service::{
     AccessRules, Credentials, DenyTime, Environment, Flags, Limit, Limits, Logging, Pattern,
     Principal, Protocol, Reach, Service, Serving, SocketType,
