@@ -1,5 +1,7 @@
 //! Problems as text on a terminal.
 
+use unicode_width::UnicodeWidthChar;
+
 use super::{Place, Problem};
 use crate::visible::is_visible;
 
@@ -39,24 +41,14 @@ pub fn printable(text: &str) -> String {
 
 /// What is shown for a character, and the columns that it takes. What takes none is spelled out.
 fn cell(c: char) -> (String, usize) {
-    let width = match c {
-        _ if !is_visible(c) => {
+    match c.width() {
+        Some(width @ 1..) if is_visible(c) => (c.to_string(), width),
+        _ => {
             let spelled = c.escape_default().to_string();
             let width = spelled.len();
-            return (spelled, width);
+            (spelled, width)
         }
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
-    };
-    (c.to_string(), width)
+    }
 }
 
 /// The part of a line around a place, the columns before the place, and those that it covers.
