@@ -20,7 +20,7 @@ use super::databases::Databases;
 use super::include::Includes;
 use super::lexer::{Line, Lines, Word};
 use super::report::Spot;
-use super::section::{COPIED, Context, Scope, Section};
+use super::section::{Context, Scope, Section};
 use super::sources::{FileTree, Sources};
 use super::statement::{self, Statement};
 use super::values::process;
@@ -406,7 +406,8 @@ impl<'t> Reader<'t> {
     /// Remembers a line of `defaults` that some services can't copy any more.
     fn note_late(&mut self, statement: &Statement<'_>) {
         let attribute = Attribute::find(statement.name.bytes);
-        if let Some(attribute) = attribute.filter(|attribute| COPIED.contains(attribute)) {
+        if let Some(attribute) = attribute.filter(|attribute| attribute.row().sections.are_copied())
+        {
             self.late.push(LateDefault {
                 attribute,
                 place: statement.spot.word(&statement.name),
