@@ -168,8 +168,8 @@ fn is_as_it_can_be(outcome: &Outcome) -> bool {
 fn say(Outcome { action, fault }: &Outcome) {
     let plan::Action { unit, step, why } = action;
     match fault {
-        // At each reload.
-        None if *step == Step::Keep => log::debug!("{unit}: {step}, as {why}"),
+        // Most units at each reload.
+        None if *step == Step::Keep => {}
         None => log::info!("{unit}: {step}, as {why}"),
         Some(fault) => log::error!("{unit}: {step}, as {why}, failed: {fault}"),
     }
