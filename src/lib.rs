@@ -18,13 +18,13 @@ mod ejected;
 #[cfg(all(any(test, fuzzing), feature = "ctl"))]
 pub mod fuzzing;
 #[cfg(feature = "accept")]
-pub mod generated;
+mod generated;
 pub mod halves;
 #[cfg(feature = "accept")]
-pub mod journal;
+mod journal;
 pub mod libwrap;
 #[cfg(feature = "accept")]
-pub mod log_file;
+mod log_file;
 pub mod options;
 pub mod policy;
 pub mod portmap;
@@ -34,8 +34,9 @@ pub mod reconcile;
 pub mod service;
 pub mod spec;
 pub mod startup;
-pub mod status;
 #[cfg(feature = "accept")]
-pub mod sys;
+mod status;
+#[cfg(feature = "accept")]
+mod sys;
 pub mod translate;
 mod visible;

@@ -11,7 +11,7 @@ use crate::service::DenyTime;
 use super::peer::{AllowList, Ipv6Prefix, Subject};
 
 /// How many bans there can be.
-pub const CAPACITY: usize = 16_384;
+pub(crate) const CAPACITY: usize = 16_384;
 
 /// When a ban ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,20 +122,9 @@ impl BanList {
         self.bans.get(&subject)
     }
 
-    /// How many bans there are, those that have ended since the last change included.
-    pub fn len(&self) -> usize {
-        self.bans.len()
-    }
-
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.bans.is_empty()
-    }
-
-    /// Whether `peer` is kept out now.
-    pub fn is_banned(&self, peer: IpAddr, now: Duration) -> bool {
-        let ban = self.bans.get(&Subject::of(peer, self.prefix));
-        ban.is_some_and(|ban| !ban.until.is_past(now))
     }
 
     /// The bans that hold now, in no order.

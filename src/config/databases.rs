@@ -103,11 +103,6 @@ impl Databases {
         self.groups.get(name).copied()
     }
 
-    /// Whether a group has this number.
-    pub fn has_group(&self, gid: u32) -> bool {
-        self.groups.values().any(|number| *number == gid)
-    }
-
     /// The address of a network of /etc/networks, by its name or an alias.
     pub fn network(&self, name: &[u8]) -> Option<Ipv4Addr> {
         self.networks.get(name).copied()

@@ -269,11 +269,6 @@ impl Sources {
         text
     }
 
-    /// The text of a file that was read.
-    pub fn text(&self, path: &Path) -> Option<&[u8]> {
-        self.files.get(path).map(|source| &*source.text)
-    }
-
     /// The line of a place, without its line feed.
     pub fn line(&self, place: &Place) -> Option<&[u8]> {
         let source = self.files.get(&place.file)?;

@@ -5,19 +5,19 @@ use std::net::IpAddr;
 
 /// A client.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer<'a> {
+pub(crate) struct Peer<'a> {
     /// Its address as in REMOTE_HOST: v4-mapped on a dual-stack socket, with the zone of a
     /// link-local one.
-    pub host: &'a str,
+    pub(crate) host: &'a str,
     /// Its address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// Its port.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// By itself, with this exit status.
     Exited(i32),
     /// By this signal.
@@ -26,7 +26,7 @@ pub enum Ending {
 
 /// Why a service pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PauseCause {
+pub(crate) enum PauseCause {
     /// `cps`.
     Rate,
     /// accept(2) found no free descriptor.

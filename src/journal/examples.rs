@@ -12,13 +12,13 @@ use super::table::{Event, Kind, Told};
 
 /// An entry as the journal gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
+pub(crate) struct Example {
     /// Of which kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Its `MESSAGE`.
-    pub message: String,
+    pub(crate) message: String,
     /// The fields that not all entries have, with their values.
-    pub fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 /// What all entries of a service have, and what has a place of its own in [`Example`].
@@ -35,7 +35,7 @@ const COMMON: [&str; 9] = [
 ];
 
 /// One of each kind, of a service whose `log_on_success` and `log_on_failure` have all words.
-pub fn examples() -> Vec<Example> {
+pub(crate) fn examples() -> Vec<Example> {
     let place = |line, column| Place {
         file: Path::new("/etc/xinetd.d/telnet").into(),
         line,

@@ -11,41 +11,41 @@ impl Kind {
     }
 
     /// Its word in the field `XINETD_EVENT`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.row().name
     }
 
     /// Its `MESSAGE_ID`, by which the journal's catalog explains it. These never change.
-    pub fn message_id(self) -> &'static str {
+    pub(crate) fn message_id(self) -> &'static str {
         self.row().id
     }
 
     /// The level of xinetd's own messages (semantics, section 5.7); none for the lines of the
     /// service, whose level `log_type` tells.
-    pub fn level(self) -> Option<Level> {
+    pub(crate) fn level(self) -> Option<Level> {
         self.row().level
     }
 
     /// What has happened, with the entry's fields between `@`: a heading in the catalog.
-    pub fn subject(self) -> &'static str {
+    pub(crate) fn subject(self) -> &'static str {
         self.row().subject
     }
 
     /// The manual page that says more, such as `xinetd.conf(5)`.
-    pub fn manual(self) -> &'static str {
+    pub(crate) fn manual(self) -> &'static str {
         self.row().manual
     }
 
     /// What it means and what to do: paragraphs of one line each, and lists, whose lines begin with blanks.
     /// The entry's fields stand between `@`.
-    pub fn explanation(self) -> &'static str {
+    pub(crate) fn explanation(self) -> &'static str {
         self.row().explanation
     }
 }
 
 impl<'a> Event<'a> {
     /// What xinetd says besides, and before, the FAIL line of a refusal.
-    pub fn companion(refusal: &Refusal, peer: Peer<'a>) -> Option<Self> {
+    pub(crate) fn companion(refusal: &Refusal, peer: Peer<'a>) -> Option<Self> {
         match (refusal.reason, refusal.note) {
             (Reason::Load, _) => Some(Self::ExcessiveLoad { peer }),
             (Reason::Libwrap, note) => Some(Self::LibwrapRefused {

@@ -7,7 +7,7 @@ use super::table::Event;
 
 /// The line of an event (semantics, sections 5.2 and 5.7). What is not visible is still in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a>(pub &'a ServiceLog, pub &'a Event<'a>);
+pub(crate) struct Line<'a>(pub(crate) &'a ServiceLog, pub &'a Event<'a>);
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -21,11 +21,10 @@ mod sink;
 mod table;
 mod text;
 
-pub use event::{Ending, PauseCause, Peer};
-pub use examples::{Example, examples};
-pub use file::{Stamp, file_line};
-pub use line::Line;
-pub use service::ServiceLog;
-pub use sink::Journal;
-pub use table::{Event, Kind};
-pub use text::ErrorText;
+pub(crate) use event::{Ending, PauseCause, Peer};
+pub(crate) use examples::{Example, examples};
+pub(crate) use file::{Stamp, file_line};
+pub(crate) use service::ServiceLog;
+pub(crate) use sink::Journal;
+pub(crate) use table::{Event, Kind};
+pub(crate) use text::ErrorText;

@@ -10,7 +10,7 @@ use super::table::{Event, Kind};
 
 /// The part of a service that its log entries depend on.
 #[derive(Clone, Debug)]
-pub struct ServiceLog {
+pub(crate) struct ServiceLog {
     pub(super) id: ByteString,
     pub(super) name: ByteString,
     /// Its name in hosts.allow and hosts.deny.
@@ -26,7 +26,7 @@ pub struct ServiceLog {
 
 impl ServiceLog {
     /// The log of the service of `spec`.
-    pub fn new(spec: &Spec) -> Self {
+    pub(crate) fn new(spec: &Spec) -> Self {
         let (facility, level) = match spec.logging.target {
             LogTarget::Syslog { facility, level } => (facility, level),
             // Lines for a file go to the journal as well as those for nowhere.
@@ -94,7 +94,7 @@ impl ServiceLog {
     /// Whether an event is logged at all: a start if `log_on_success` has any word, an exit if it
     /// has EXIT or DURATION, the traffic if it has TRAFFIC, everything else always (semantics,
     /// section 5.2; that refusals are logged where nobody asked is a deviation).
-    pub fn wants(&self, event: &Event<'_>) -> bool {
+    pub(crate) fn wants(&self, event: &Event<'_>) -> bool {
         match event {
             Event::Start { .. } => self.success != SuccessFlags::default(),
             Event::Exit { .. } => self.success.exit || self.success.duration,
@@ -115,7 +115,7 @@ impl ServiceLog {
 
     /// Whether nobody asked for lines about refusals, so that they go by a
     /// [`LineBudget`](crate::policy::LineBudget): `log_on_failure` is empty.
-    pub fn refusals_unasked(&self) -> bool {
+    pub(crate) fn refusals_unasked(&self) -> bool {
         self.unasked
     }
 

@@ -22,7 +22,7 @@ use super::table::Event;
 /// What the queue has no room for is lost, and that is said in the journal once it flows again.
 /// Where there is no journald, the lines go to standard error. A journald that was restarted is
 /// found again; the descriptor stays the same.
-pub struct Journal {
+pub(crate) struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
     pub(super) sender: Sender,
@@ -48,16 +48,16 @@ enum Fate {
 
 impl Journal {
     /// The socket of journald's native protocol.
-    pub const SOCKET: &str = "/run/systemd/journal/socket";
+    pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
 
     /// How many bytes wait at most.
-    pub const QUEUE: usize = 256 * 1024;
+    pub(crate) const QUEUE: usize = 256 * 1024;
 
     /// The machine's journal.
     ///
     /// # Errors
     /// If there is no descriptor for a socket. It is no error if there is no journald.
-    pub fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         Self::at(Self::SOCKET.into(), Box::new(io::stderr()))
     }
 
@@ -65,7 +65,7 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub fn at(path: PathBuf, fallback: Box<dyn Write + Send>) -> io::Result<Self> {
+    pub(crate) fn at(path: PathBuf, fallback: Box<dyn Write + Send>) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.set_nonblocking(true)?;
         // A failure shows again when there is something to send.
@@ -85,7 +85,7 @@ impl Journal {
     }
 
     /// Logs an event of a service, if the service [wants](ServiceLog::wants) it.
-    pub fn write(&self, service: &ServiceLog, event: &Event<'_>) {
+    pub(crate) fn write(&self, service: &ServiceLog, event: &Event<'_>) {
         if service.wants(event) {
             self.submit(|entry| fields::encode(entry, service, event, &self.sender));
         }
@@ -112,13 +112,13 @@ impl Journal {
     }
 
     /// Whether something waits for journald.
-    pub fn pending(&self) -> bool {
+    pub(crate) fn pending(&self) -> bool {
         let state = self.lock();
         !state.queue.is_empty() || state.lost > 0
     }
 
     /// Sends what waits, as far as journald takes it.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         self.drain(&mut self.lock());
     }
 

@@ -68,19 +68,19 @@ macro_rules! events {
     ) => {
         /// Something that happened to a service, or to the log itself.
         #[derive(Clone, Copy, Debug)]
-        pub enum Event<'a> {
+        pub(crate) enum Event<'a> {
             $($(#[$doc])* $kind $({ $($(#[$about])* $part: $type,)* })?,)*
         }
 
         /// Kinds of events.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Kind {
+        pub(crate) enum Kind {
             $($(#[$doc])* $kind,)*
         }
 
         impl Kind {
             /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind,)*];
         }
 
         /// All rows, in the order of [`Kind`].
@@ -95,7 +95,7 @@ macro_rules! events {
 
         impl<'a> Event<'a> {
             /// Which kind of event it is.
-            pub fn kind(&self) -> Kind {
+            pub(crate) fn kind(&self) -> Kind {
                 match self {
                     $(Self::$kind { .. } => Kind::$kind,)*
                 }

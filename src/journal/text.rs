@@ -16,7 +16,7 @@ pub(super) fn from(f: &mut Formatter<'_>, peer: Peer<'_>, wanted: bool) -> fmt::
 
 /// An error as xinetd words it, by its number in errno(3).
 #[derive(Clone, Copy, Debug)]
-pub struct ErrorText(pub i32);
+pub(crate) struct ErrorText(pub(crate) i32);
 
 impl Display for ErrorText {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

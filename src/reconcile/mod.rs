@@ -39,10 +39,10 @@ use problems::Problems;
 use record::{Record, settle};
 
 pub(crate) use real::listed;
-pub use real::{Endpoint, Real};
-pub use record::{Done, LAST, read_done};
-pub use trouble::{Trouble, is_executable, troubles};
-pub use unserved::unserved;
+pub(crate) use real::{Endpoint, Real};
+pub(crate) use record::{Done, LAST, read_done};
+pub(crate) use trouble::{Trouble, is_executable, troubles};
+pub(crate) use unserved::unserved;
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
 /// line, and finds none for a process that has gone by then.
