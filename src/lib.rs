@@ -2,7 +2,7 @@
 //!
 //! A connection's way through the folders: [`config`] reads the files into [`service`] values,
 //! [`translate`] turns those into units and [`spec`]s, and the helper ([`accept`]) asks [`policy`]
-//! about each client, runs the server and tells [`journal`]. [`bans`] are what services share.
+//! about each client, runs the server and tells the journal. [`bans`] are what services share.
 
 #[cfg(feature = "accept")]
 pub mod accept;

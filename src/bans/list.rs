@@ -79,7 +79,7 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// All bans: no more than [`CAPACITY`].
+/// All bans: no more than 16384.
 ///
 /// When it is full, a sensor's ban makes room for a new one: the one that ends first, and of
 /// several that end never, the one that was hit longest ago. An administrator's never does.

@@ -13,11 +13,11 @@ use crate::service::Pattern;
 
 /// What a word means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub(super) struct Reading {
     /// The peers; at least one entry.
-    pub patterns: Vec<Pattern>,
+    pub(super) patterns: Vec<Pattern>,
     /// What is surprising about it.
-    pub remark: Option<Remark>,
+    pub(super) remark: Option<Remark>,
 }
 
 /// A remark on a word that has no meaning.
@@ -46,7 +46,7 @@ fn has(words: &[&str], text: &str) -> bool {
 ///
 /// # Errors
 /// A word that has no meaning, with what to write instead.
-pub fn read(word: &[u8], databases: &Databases) -> Result<Reading, Remark> {
+pub(super) fn read(word: &[u8], databases: &Databases) -> Result<Reading, Remark> {
     let Ok(text) = str::from_utf8(word) else {
         return Err(error(
             format!("`{}` is not an address", word.escape_ascii()),

@@ -23,12 +23,11 @@ mod testing;
 mod values;
 
 pub use crate::service::Attribute;
-pub use address::{Reading, read as read_addresses};
 pub use configuration::{ASSUMED_CODE, Configuration, Dropped, Roots};
 pub use databases::{Databases, User};
 pub use edit::{Unfit, set_disable};
 pub use inetd::{Conversion, Converted, convert as convert_inetd};
-pub use sources::{DiskTree, Entry, FileTree, MAX_FILE_SIZE, MemoryTree, Sources};
+pub use sources::{DiskTree, Entry, FileTree, MemoryTree, Sources};
 pub use table::{Class, Row, Sections, TABLE};
 
 use configuration::is_missing;

@@ -13,7 +13,7 @@ use fnv::FnvHashMap;
 use crate::problem::Place;
 
 /// The largest file that is read, in bytes.
-pub const MAX_FILE_SIZE: u64 = 64 << 20;
+const MAX_FILE_SIZE: u64 = 64 << 20;
 
 /// How many symbolic links one path may go through: as many as in Linux.
 const MAX_LINKS: usize = 40;
@@ -24,7 +24,7 @@ pub trait FileTree {
     ///
     /// # Errors
     /// Whatever keeps it from being read; a directory or a FIFO is an error and never blocks, and
-    /// so is a file of more than [`MAX_FILE_SIZE`].
+    /// so is a file of more than 64 MiB.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// The entries of a directory, in any order, each as `path` with its name added.

@@ -207,6 +207,18 @@ mod tests {
     }
 
     #[test]
+    fn a_caret_stands_under_its_word_whatever_is_before_it() {
+        // The thermometer takes one column, each of the letters two.
+        for (before, columns) in [("\u{1f321} ", 2), ("日本 ", 5)] {
+            let line = format!("{before}x");
+            let column = u32::try_from(before.len()).unwrap() + 1;
+            let rendered = problem(column, 1).render(Some(line.as_bytes()));
+            let caret = rendered.lines().nth(2).unwrap();
+            assert_eq!(caret, format!("   | {:columns$}^", ""), "{line}");
+        }
+    }
+
+    #[test]
     fn a_long_line_is_cut_around_the_place() {
         let line = [&b"a ".repeat(9000)[..], b"HERE", &b" b".repeat(9000)].concat();
         assert_eq!(marked(&line, 18_001, 4), "HERE");
