@@ -31,10 +31,10 @@ fn warning(code: &'static str, message: impl Into<String>, help: impl Into<Strin
 }
 
 /// Names that other programs' access lists give a meaning to, and xinetd does not: hardly ever is
-/// a host called so, and `no_access = ALL` must not let everyone in.
+/// a host called so, and `no_access = ALL` must not let all clients in.
 const WILDCARDS: [&str; 4] = ["known", "local", "paranoid", "unknown"];
 
-/// Those of them that mean everyone.
+/// Words for all clients.
 const EVERYONE: [&str; 3] = ["*", "all", "any"];
 
 /// Whether a list of words has this one, without case.

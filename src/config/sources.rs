@@ -54,7 +54,7 @@ pub enum Entry {
 /// The machine's files, or those below a directory that stands for the root.
 ///
 /// With a root, symbolic links and `..` stay inside it, as after chroot(2): an absolute target
-/// begins at the root. Who can rename files in the tree while it is read can still lead a path
+/// begins at the root. A user who can rename files in the tree while it is read can still lead a path
 /// out of it: a root prefix is a convenience for administrators, not a jail.
 #[derive(Clone, Debug)]
 pub struct DiskTree {

@@ -144,7 +144,7 @@ mod tests {
             let full = format!("{plain} from=::ffff:192.0.2.7");
             assert_eq!(line(attempt, reason), plain);
             assert_eq!(line(host, reason), full);
-            // Nobody has asked, so nobody has left out the address.
+            // With an empty log_on_failure the address is in the line.
             assert_eq!(line(FailureFlags::default(), reason), full);
         }
     }

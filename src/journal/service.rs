@@ -93,7 +93,7 @@ impl ServiceLog {
 
     /// Whether an event is logged at all: a start if `log_on_success` has any word, an exit if it
     /// has EXIT or DURATION, the traffic if it has TRAFFIC, everything else always (semantics,
-    /// section 5.2; that refusals are logged where nobody asked is a deviation).
+    /// section 5.2; that refusals are logged where `log_on_failure` is empty is a deviation).
     pub(crate) fn wants(&self, event: &Event<'_>) -> bool {
         match event {
             Event::Start { .. } => self.success != SuccessFlags::default(),
@@ -113,7 +113,7 @@ impl ServiceLog {
         self.failure.host || self.failure.userid
     }
 
-    /// Whether nobody asked for lines about refusals, so that they go by a
+    /// Whether the configuration asks for no lines about refusals, so that they go by a
     /// [`LineBudget`](crate::policy::LineBudget): `log_on_failure` is empty.
     pub(crate) fn refusals_unasked(&self) -> bool {
         self.unasked

@@ -190,7 +190,7 @@ impl State {
     }
 }
 
-/// Whether no one is at the other end.
+/// Whether no process listens at the other end.
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

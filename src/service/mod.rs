@@ -46,7 +46,7 @@ pub struct Service {
     pub wait: bool,
     /// How clients reach it.
     pub reach: Reach,
-    /// Who serves a connection.
+    /// What serves a connection.
     pub serving: Serving,
     /// `user`, `group` and `groups`; none only for an internal service without `user`.
     pub credentials: Option<Credentials>,
@@ -112,7 +112,7 @@ pub enum Reach {
     Mux(Mux),
 }
 
-/// Who serves a connection.
+/// What serves a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serving {
     /// `server`: a program that is executed.

@@ -1,4 +1,4 @@
-//! Who serves: a program, an internal service, another host, or a sensor.
+//! What serves the clients: a program, an internal service, another host, or a sensor.
 
 use super::super::report::quoted;
 use super::super::values::socket::{flag, kind};
@@ -18,7 +18,7 @@ const INTERNALS: [(&str, Internal); 6] = [
     ("tcpmux", Internal::Tcpmux),
 ];
 
-/// Who serves a connection.
+/// What serves a connection.
 pub(super) fn serving(
     check: &mut Check<'_>,
     socket_type: Option<SocketType>,

@@ -87,7 +87,7 @@ impl Reader<'_> {
             ));
             "the service"
         } else if is("defaults") {
-            // Nobody knows what they forbid.
+            // What they forbid is unknown.
             self.defaults.distrust(&place);
             "the section"
         } else {
