@@ -1,45 +1,45 @@
 //! What the table says of a kind of event, and what follows from an event itself.
 
 use super::event::Peer;
-use super::table::{Event, Kind, Row, TABLE};
+use super::table::{Description, Event, Kind, TABLE};
 use crate::policy::{Note, Reason, Refusal};
 use crate::service::{Facility, Level};
 
 impl Kind {
-    fn row(self) -> &'static Row {
+    fn description(self) -> &'static Description {
         &TABLE[self as usize]
     }
 
     /// Its word in the field `XINETD_EVENT`.
     pub(crate) fn name(self) -> &'static str {
-        self.row().name
+        self.description().name
     }
 
     /// Its `MESSAGE_ID`, by which the journal's catalog explains it. These never change.
     pub(crate) fn message_id(self) -> &'static str {
-        self.row().id
+        self.description().id
     }
 
     /// The level of xinetd's own messages (semantics, section 5.7); none for the lines of the
     /// service, whose level `log_type` tells.
     pub(crate) fn level(self) -> Option<Level> {
-        self.row().level
+        self.description().level
     }
 
     /// What has happened, with the entry's fields between `@`: a heading in the catalog.
     pub(crate) fn subject(self) -> &'static str {
-        self.row().subject
+        self.description().subject
     }
 
     /// The manual page that says more, such as `xinetd.conf(5)`.
     pub(crate) fn manual(self) -> &'static str {
-        self.row().manual
+        self.description().manual
     }
 
     /// What it means and what to do: paragraphs of one line each, and lists, whose lines begin with blanks.
     /// The entry's fields stand between `@`.
     pub(crate) fn explanation(self) -> &'static str {
-        self.row().explanation
+        self.description().explanation
     }
 }
 

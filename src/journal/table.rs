@@ -16,7 +16,7 @@ use crate::service::{DenyTime, Facility, Level};
 
 /// What holds for all events of a kind.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct Description {
     /// Its word in the field `XINETD_EVENT`.
     pub(super) name: &'static str,
     /// Its `MESSAGE_ID`, which never changes: the journal's catalog has its explanation under it.
@@ -50,7 +50,7 @@ const CLIENT: Peer<'_> = Peer {
     port: 40321,
 };
 
-/// Each row has a kind and what an event of it carries, then its [`Row`], and in between how it is written:
+/// Each row has a kind and what an event of it carries, then its [`Description`], and in between how it is written:
 /// `line` is the text of xinetd (semantics, sections 5.2 and 5.7), in which what is not visible still stands;
 /// `fields` are those that only this kind has. Both see what the event carries, by name.
 macro_rules! events {
@@ -84,7 +84,7 @@ macro_rules! events {
         }
 
         /// All rows, in the order of [`Kind`].
-        pub(super) static TABLE: [Row; Kind::ALL.len()] = [$(Row {
+        pub(super) static TABLE: [Description; Kind::ALL.len()] = [$(Description {
             name: $name,
             id: $message_id,
             level: $level,
