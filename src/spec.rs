@@ -20,7 +20,7 @@ use crate::service::{
 pub const MAX_SPEC: u64 = 4 * 1024 * 1024;
 
 /// Where the sockets are on which tcpmux hands connections on.
-pub const MUX_DIRECTORY: &str = "/run/xinetd-bridge-mux";
+pub(crate) const MUX_DIRECTORY: &str = "/run/xinetd-bridge-mux";
 
 /// One service, as the helper serves it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -189,9 +189,8 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
 fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> {
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
-    if let Err(error) = descriptor::keep_from_servers() {
-        ::log::debug!("close_range: {error}");
-    }
+    // It fails on kernels before 5.11, where the descriptors that the helper itself has opened are kept all the same.
+    let _ = descriptor::keep_from_servers();
     let spec = settings::parse(&settings::receive()?)?;
     let activation = Activation::take()?;
     let account = match account(&spec, &activation, idle)? {

@@ -17,7 +17,9 @@ pub mod table;
 mod tests;
 
 pub use boot::{BootId, Reading};
-pub use list::{Ban, BanList, CAPACITY, Change, Full, Origin, Until};
+#[cfg(test)]
+pub(crate) use list::CAPACITY;
+pub use list::{Ban, BanList, Change, Full, Origin, Until};
 pub use options::Options;
 pub use peer::{AllowList, Ipv6Prefix, Subject};
 pub use saved::{Clocks, SavedBans};

@@ -37,7 +37,7 @@ impl Default for Limits {
 pub enum Limit {
     /// `UNLIMITED`, and what an absent attribute means.
     Unlimited,
-    /// At most so many; 0 refuses everyone.
+    /// At most so many; 0 refuses all clients.
     #[serde(untagged)]
     AtMost(u32),
 }

@@ -14,13 +14,13 @@ use nix::unistd::{Gid, Uid, getresuid, setgroups, setresgid, setresuid};
 
 /// The user and the groups that a service's servers have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub(crate) struct Account {
     /// The user.
-    pub uid: Uid,
+    pub(crate) uid: Uid,
     /// The primary group.
-    pub gid: Gid,
+    pub(crate) gid: Gid,
     /// The supplementary groups.
-    pub groups: Vec<Gid>,
+    pub(crate) groups: Vec<Gid>,
 }
 
 /// Keeps other processes of the same user, the servers, from reading our memory and descriptors
@@ -28,7 +28,7 @@ pub struct Account {
 ///
 /// # Errors
 /// As prctl(2); never on Linux.
-pub fn hide() -> io::Result<()> {
+pub(crate) fn hide() -> io::Result<()> {
     Ok(set_dumpable(false)?)
 }
 
@@ -42,7 +42,7 @@ pub fn hide() -> io::Result<()> {
 /// # Errors
 /// If the process lacks `CAP_SETGID` or `CAP_SETUID`, or if its user namespace does not have one
 /// of the ids.
-pub fn assume(account: &Account, own: Uid) -> io::Result<()> {
+pub(crate) fn assume(account: &Account, own: Uid) -> io::Result<()> {
     let Account { uid, gid, groups } = account;
     setgroups(groups)?;
     setresgid(*gid, *gid, *gid)?;
@@ -63,7 +63,7 @@ pub fn assume(account: &Account, own: Uid) -> io::Result<()> {
 ///
 /// # Errors
 /// As getresuid(2); never on Linux.
-pub fn servers_user() -> io::Result<Option<Uid>> {
+pub(crate) fn servers_user() -> io::Result<Option<Uid>> {
     let own = getresuid()?;
     Ok((own.real != own.effective).then_some(own.effective))
 }

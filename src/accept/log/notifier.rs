@@ -88,9 +88,8 @@ impl Notifier {
 }
 
 fn notify(message: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(message) {
-        log::debug!("sd_notify failed: {error}");
-    }
+    // Without systemd there is no socket. Where there is one that fails, the watchdog of the unit notices.
+    let _ = sd_notify::notify(message);
 }
 
 #[cfg(test)]

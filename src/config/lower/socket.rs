@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::super::attribute::Attribute;
 use super::super::report::quoted;
 use super::super::values::socket::{flag, kind};
 use super::service::Check;
 use crate::problem::Severity;
+use crate::service::Attribute;
 use crate::service::{Bind, Family, Listen, Mux, Port, Protocol, Reach, RpcProgram, SocketType};
 
 /// The protocol, given or from the socket type.

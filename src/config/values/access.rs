@@ -54,7 +54,7 @@ impl AddressList {
 
 /// `only_from`.
 ///
-/// A word that means nothing lets no one in, here as in xinetd; the others count.
+/// A word that means nothing lets no client in, here as in xinetd; the others count.
 pub(crate) fn only_from(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     let list = modified(values.copied.only_from.take(), given, |given, fault| {
         given.problems.push(Problem {

@@ -12,11 +12,11 @@ pub(super) mod vocabulary;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::Databases;
-use super::address::Remark;
+use super::databases::Databases;
 use super::lexer::Word;
 use super::report::{Spot, quoted};
 use crate::bytes::ByteString;
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::{
     Banners, Bind, ConnectionRate, DenyTime, Limit, LogTarget, Port, Principal, Protocol,
