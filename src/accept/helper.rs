@@ -52,7 +52,7 @@ pub(super) struct Helper {
     pub(super) load: LoadAverage,
     pub(super) clock: LocalClock,
     /// How it was scheduled when it started; none where that can't be known.
-    pub(super) scheduling: Option<Scheduling>,
+    scheduling: Option<Scheduling>,
     pub(super) idle: Idle,
     /// `systemctl stop` goes on: no more connections.
     pub(super) stopping: bool,

@@ -29,7 +29,7 @@ pub(super) enum Owner {
     /// The look-ups of clients' names.
     Names,
     /// The look-ups of backends.
-    Hosts,
+    RedirectHosts,
     /// The coordinator, to which a sensor reports.
     Coordinator,
     /// The coordinator, asked for the log file.
@@ -39,7 +39,7 @@ pub(super) enum Owner {
     /// A client of the control socket.
     ControlClient,
     /// The server of a session.
-    Session,
+    Program,
     /// A connection that waits.
     Pending,
     /// The ident query of a connection that waits.
@@ -53,9 +53,9 @@ pub(super) enum Owner {
     /// tcpmux, which passes a connection.
     FdPassing,
     /// The client of a session of `redirect`.
-    Client,
+    RedirectClient,
     /// The backend of such a session.
-    Backend,
+    RedirectBackend,
 }
 
 impl Owner {
@@ -67,20 +67,20 @@ impl Owner {
         Self::Signals,
         Self::Journal,
         Self::Names,
-        Self::Hosts,
+        Self::RedirectHosts,
         Self::Coordinator,
         Self::LogFile,
         Self::Control,
         Self::ControlClient,
-        Self::Session,
+        Self::Program,
         Self::Pending,
         Self::Ident,
         Self::Command,
         Self::Internal,
         Self::Tcpmux,
         Self::FdPassing,
-        Self::Client,
-        Self::Backend,
+        Self::RedirectClient,
+        Self::RedirectBackend,
     ];
 
     /// The token of the only file descriptor that this part has.

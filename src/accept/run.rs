@@ -80,7 +80,7 @@ impl Helper {
     /// is to end.
     fn dispatch(&mut self, events: &Events, now: Moment) -> bool {
         for (token, _) in events.iter() {
-            if token.owner == Owner::Session {
+            if token.owner == Owner::Program {
                 self.server_ready(token.key, now);
             }
         }
@@ -88,7 +88,7 @@ impl Helper {
         for (token, events) in events.iter() {
             let key = token.key;
             match token.owner {
-                Owner::Session => {}
+                Owner::Program => {}
                 Owner::Listener if self.is_wait() => self.client_waits(key.index, now),
                 Owner::Listener => self.accept(key.index, now),
                 Owner::Pending => self.ready(key, now),
@@ -102,15 +102,15 @@ impl Helper {
                 Owner::MuxListener => self.accept_from_mux(key.index, now),
                 Owner::FdPassing => self.passed_ready(key, now),
                 Owner::Tcpmux => self.tcpmux_ready(key, now),
-                Owner::Client => {
+                Owner::RedirectClient => {
                     let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.redirect.ready(key, Side::Client, events, &mut cx);
                 }
-                Owner::Backend => {
+                Owner::RedirectBackend => {
                     let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.redirect.ready(key, Side::Backend, events, &mut cx);
                 }
-                Owner::Hosts => {
+                Owner::RedirectHosts => {
                     let Parts { kinds, mut cx, .. } = self.parts(now);
                     kinds.redirect.hosts_found(&mut cx);
                 }
@@ -210,7 +210,7 @@ impl Helper {
             let before = self.kinds.program.len();
             let now = Moment::now()?;
             for (token, _) in events.iter() {
-                if token.owner == Owner::Session {
+                if token.owner == Owner::Program {
                     self.server_ready(token.key, now);
                 }
             }

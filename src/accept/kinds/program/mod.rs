@@ -106,7 +106,7 @@ impl Program {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let (pidfd, token) = (session.process.pidfd(), Owner::Session.of(key));
+        let (pidfd, token) = (session.process.pidfd(), Owner::Program.of(key));
         if let Err(error) = cx.reactor.add(pidfd, token, EpollFlags::EPOLLIN) {
             log::warn!(
                 "server {} can't be watched yet: {error}",

@@ -121,7 +121,7 @@ impl Redirect {
             none => {
                 let hosts = Hosts::new()?;
                 let events = EpollFlags::EPOLLIN;
-                reactor.add(hosts.descriptor(), Owner::Hosts.only(), events)?;
+                reactor.add(hosts.descriptor(), Owner::RedirectHosts.only(), events)?;
                 Ok(none.insert(hosts))
             }
         }
@@ -139,7 +139,7 @@ impl Redirect {
             match search.advance(hosts, key, cx.now) {
                 Next::Wait => return self.limit(key, cx.now),
                 Next::Connect => {
-                    let token = Owner::Backend.of(key);
+                    let token = Owner::RedirectBackend.of(key);
                     let watch = |stream| cx.reactor.add(stream, token, CONNECTED);
                     return match search.attempt().map(watch) {
                         Some(Ok(())) => self.limit(key, cx.now),
@@ -226,8 +226,8 @@ impl Redirect {
         let mut watched = Ok(());
         for (side, before, events) in changes.into_iter().flatten() {
             let (socket, token) = match side {
-                Side::Client => (&*client, Owner::Client.of(key)),
-                Side::Backend => (link.backend(), Owner::Backend.of(key)),
+                Side::Client => (&*client, Owner::RedirectClient.of(key)),
+                Side::Backend => (link.backend(), Owner::RedirectBackend.of(key)),
             };
             watched = watched.and(match (before, events) {
                 (None, Some(events)) => cx.reactor.add(socket, token, events),
