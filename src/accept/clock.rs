@@ -50,6 +50,15 @@ impl Moment {
     }
 }
 
+/// The first of some moments, each of which may be none.
+pub(super) fn earliest<const N: usize>(moments: [Option<Moment>; N]) -> Option<Moment> {
+    let earlier = |one: Option<Moment>, other: Option<Moment>| match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    moments.into_iter().fold(None, earlier)
+}
+
 impl From<MonotonicSeconds> for Moment {
     fn from(seconds: MonotonicSeconds) -> Self {
         Self(Duration::from_secs(seconds.0))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::policy::State;
 use crate::spec::Spec;
 
-use super::clock::Moment;
+use super::clock::{Moment, earliest};
 use super::control::Control;
 use super::helper::{Helper, Parts};
 use super::kinds::Side;
@@ -42,19 +42,18 @@ impl Helper {
             return self.terminate();
         }
         loop {
-            if let Some(end) = self.turn()? {
+            if let Some(end) = self.turn(&mut events, None)? {
                 return Ok(end);
             }
         }
     }
 
-    /// Does what is due, waits for events, and deals with them.
-    pub(super) fn turn(&mut self) -> io::Result<Option<End>> {
-        self.turn_within(None)
-    }
-
-    /// Makes a turn that waits for `most` at most, where that is given.
-    pub(super) fn turn_within(&mut self, most: Option<Duration>) -> io::Result<Option<End>> {
+    /// Does what is due, waits for events, for `most` at most where that is given, and deals with them.
+    pub(super) fn turn(
+        &mut self,
+        events: &mut Events,
+        most: Option<Duration>,
+    ) -> io::Result<Option<End>> {
         let now = Moment::now()?;
         let idle = self.expire(now);
         let limit = match idle {
@@ -62,15 +61,17 @@ impl Helper {
             true => Some(Duration::ZERO),
             false => self.due().map(|due| due.since(now)),
         };
-        let mut events = Events::new();
-        self.reactor
-            .wait(&mut events, limit.into_iter().chain(most).min())?;
+        let limit = match (limit, most) {
+            (Some(limit), Some(most)) => Some(limit.min(most)),
+            (limit, most) => limit.or(most),
+        };
+        self.reactor.wait(events, limit)?;
         if idle && events.is_empty() {
             self.report.stopping();
             self.report.finish(now);
             return Ok(Some(End::Done));
         }
-        match self.dispatch(&events, Moment::now()?) {
+        match self.dispatch(events, Moment::now()?) {
             true => self.terminate().map(Some),
             false => Ok(None),
         }
@@ -141,16 +142,17 @@ impl Helper {
         }
         if self.report.is_notification_due(now) {
             self.restore_scheduling(now);
+            let activity = self.activity();
+            self.report.notify(now, activity);
         }
-        let activity = self.activity();
-        self.report.expire(now, activity, &self.reactor);
+        self.report.log().expire(now, &self.reactor);
         self.watch_waiting(now);
         self.is_idle(now)
     }
 
     /// When there is something to do, if nothing happens before.
     fn due(&mut self) -> Option<Moment> {
-        let due = [
+        earliest([
             self.pause.due(),
             self.pending.due(),
             self.kinds.due(),
@@ -158,8 +160,7 @@ impl Helper {
             self.report.due(),
             self.idle
                 .due(|since| rate_left(&self.settings.spec, &self.state, since)),
-        ];
-        due.into_iter().flatten().min()
+        ])
     }
 
     /// Whether it has had nothing to do for long enough. systemd listens on: a client that comes

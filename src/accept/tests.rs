@@ -22,6 +22,7 @@ use super::clock::Moment;
 use super::helper::{Helper, Start};
 use super::kinds::Sessions;
 use super::log::StoredCounters;
+use super::reactor::Events;
 use super::settings::tests::MINIMAL;
 use super::settings::{Inherited, Settings, parse};
 use super::sockets::Sockets;
@@ -131,7 +132,7 @@ impl Scene {
             }
             // So that the wait ends where only the test knows what it waits for.
             let most = Some(Duration::from_millis(5));
-            assert_eq!(self.helper.turn_within(most).unwrap(), None);
+            assert_eq!(self.helper.turn(&mut Events::new(), most).unwrap(), None);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::journal::Ending;
 use crate::policy::{Slot, State};
 use crate::spec::Spec;
 
-use super::clock::Moment;
+use super::clock::{Moment, earliest};
 use super::log::Report;
 use super::peer::Remote;
 use super::pending::Connection;
@@ -107,14 +107,13 @@ impl Kinds {
 
     /// When to call [`Self::expire`], if nothing happens before.
     pub(super) fn due(&mut self) -> Option<Moment> {
-        let due = [
+        earliest([
             self.program.due(),
             self.wait.due(),
             self.redirect.due(),
             self.tcpmux.due(),
             self.sensor.due(),
-        ];
-        due.into_iter().flatten().min()
+        ])
     }
 
     /// Does what is due. Returns clients that are to be told something before their connections are

@@ -19,7 +19,7 @@ use crate::journal::{Event, Journal, ServiceLog};
 use crate::policy::{LineBudget, Refusal};
 use crate::spec::Spec;
 
-use super::clock::Moment;
+use super::clock::{Moment, earliest};
 use super::peer::Remote;
 use super::reactor::{Owner, Reactor};
 
@@ -119,8 +119,7 @@ impl Log {
 
     /// When to call [`Self::expire`], if nothing happens before.
     pub(super) fn due(&self) -> Option<Moment> {
-        let due = [self.summary_due(), self.file.due()];
-        due.into_iter().flatten().min()
+        earliest([self.summary_due(), self.file.due()])
     }
 
     /// Writes what is due: summaries, and lines of the log file. Watches the journal while lines wait.
@@ -143,8 +142,8 @@ impl Log {
     }
 
     fn summary_due(&self) -> Option<Moment> {
-        let due = [&self.refusals, &self.remarks].map(LineBudget::summary_due);
-        due.into_iter().flatten().min().map(Moment::from)
+        let due = |budget: &LineBudget| budget.summary_due().map(Moment::from);
+        earliest([due(&self.refusals), due(&self.remarks)])
     }
 
     /// Logs how many lines were left out, for each budget whose summary `is_due`.

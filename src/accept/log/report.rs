@@ -11,9 +11,8 @@ use crate::journal::{Ending, Event};
 use crate::policy::Refusal;
 use crate::status::{Cause, Counters, UNEXECUTABLE};
 
-use super::super::clock::Moment;
+use super::super::clock::{Moment, earliest};
 use super::super::peer::Remote;
-use super::super::reactor::Reactor;
 use super::{Log, Notifier, StoredCounters};
 
 /// Log, counters, and what systemd is told.
@@ -165,10 +164,9 @@ impl Report {
         self.notifier.stopping();
     }
 
-    /// When to call [`Self::expire`], if nothing happens before.
+    /// When there is something to tell or to write, if nothing happens before.
     pub(in crate::accept) fn due(&self) -> Option<Moment> {
-        let due = [self.log.due(), self.notifier.due()];
-        due.into_iter().flatten().min()
+        earliest([self.log.due(), self.notifier.due()])
     }
 
     /// Whether systemd is to be told something.
@@ -176,14 +174,11 @@ impl Report {
         self.notifier.due().is_some_and(|due| now >= due)
     }
 
-    /// Tells what is due.
-    pub(in crate::accept) fn expire(&mut self, now: Moment, activity: Activity, reactor: &Reactor) {
-        if self.is_notification_due(now) {
-            self.counters.save();
-            let status = self.status_line(activity);
-            self.notifier.tell(now, || status);
-        }
-        self.log.expire(now, reactor);
+    /// Tells systemd what is due, and keeps what was counted.
+    pub(in crate::accept) fn notify(&mut self, now: Moment, activity: Activity) {
+        self.counters.save();
+        let status = self.status_line(activity);
+        self.notifier.tell(now, || status);
     }
 
     /// Whether the helper may go: a failure of the server is known to it alone, until a client gets a

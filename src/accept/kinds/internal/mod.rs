@@ -64,20 +64,19 @@ impl Internal {
         };
         cx.started(NO_PROCESS, &remote, user.as_ref());
         let mut talk = Talk::new(builtin, &stream);
-        let waits_for = talk.advance(&stream);
-        let mut session = Session {
+        let Some(events) = talk.advance(&stream) else {
+            drop(stream);
+            tell_end(&talk, &remote, slot, cx.now, cx);
+            return Served::Done;
+        };
+        let session = Session {
             stream,
             remote,
             slot,
             started: cx.now,
-            watched: EpollFlags::empty(),
+            watched: events,
             talk,
         };
-        let Some(events) = waits_for else {
-            session.end(cx);
-            return Served::Done;
-        };
-        session.watched = events;
         match self.sessions.insert(session) {
             Ok(key) => self.watch(key, events, cx),
             Err(session) => session.end(cx),
@@ -153,10 +152,16 @@ impl Session {
     fn end(self, cx: &mut Cx<'_>) {
         // First of all: a client that counts the end of a session has seen the end of the connection.
         drop(self.stream);
-        let duration = cx.now.since(self.started);
-        match self.talk.has_exit() {
-            true => cx.ended(Ended::without_process(&self.remote, self.slot, duration)),
-            false => cx.cancel(self.slot),
+        tell_end(&self.talk, &self.remote, self.slot, self.started, cx);
+    }
+}
+
+fn tell_end(talk: &Talk, remote: &Remote, slot: Slot, started: Moment, cx: &mut Cx<'_>) {
+    match talk.has_exit() {
+        true => {
+            let duration = cx.now.since(started);
+            cx.ended(Ended::without_process(remote, slot, duration));
         }
+        false => cx.cancel(slot),
     }
 }

@@ -16,7 +16,7 @@ use crate::policy::State;
 use crate::sys::process::{self, Process};
 use crate::sys::spawn::{Launcher, SpawnError};
 
-use super::super::clock::Moment;
+use super::super::clock::{Moment, earliest};
 use super::super::environment;
 use super::super::peer::Remote;
 use super::super::pending::Connection;
@@ -150,7 +150,7 @@ impl Program {
 
     /// When to call [`Self::expire`], if nothing happens before.
     pub(in crate::accept) fn due(&self) -> Option<Moment> {
-        [self.save, self.retry].into_iter().flatten().min()
+        earliest([self.save, self.retry])
     }
 
     /// Notes what has changed, and tries again to watch sessions.

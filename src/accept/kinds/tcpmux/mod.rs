@@ -16,7 +16,7 @@ use crate::admission::Admitted;
 use crate::policy::Slot;
 use crate::spec::MuxTarget;
 
-use super::super::clock::Moment;
+use super::super::clock::{Moment, earliest};
 use super::super::fd_passing::pass;
 use super::super::pending::Connection;
 use super::super::reactor::Owner;
@@ -222,8 +222,7 @@ impl Tcpmux {
 
     /// When to call [`Self::expire`], if nothing happens before.
     pub(in crate::accept) fn due(&mut self) -> Option<Moment> {
-        let due = [self.naming.due(), self.knocking.due()];
-        due.into_iter().flatten().min()
+        earliest([self.naming.due(), self.knocking.due()])
     }
 
     /// Ends the sessions of clients that have taken too long to name a service, and makes the next
