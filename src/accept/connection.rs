@@ -1,4 +1,4 @@
-//! The way of a connection: accept, banner, limits, access lists, banner, server (semantics,
+//! The way of a connection: accept, banner, limits, access lists, banner, server (docs/xinetd-behaviour.md,
 //! section 4.2). Whoever is refused costs no process.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};

@@ -1,5 +1,5 @@
 //! Clients whose user is asked for before they get a server, or after they were refused
-//! (semantics, section 5.6).
+//! (docs/xinetd-behaviour.md, section 5.6).
 
 use std::os::fd::AsFd;
 

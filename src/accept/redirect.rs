@@ -1,5 +1,5 @@
-//! `redirect`: from a client's admission through the search for a backend to the end (semantics,
-//! section 4.12).
+//! `redirect`: from a client's admission through the search for a backend to the end
+//! (docs/xinetd-behaviour.md, section 4.12).
 
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! Sensors: who touches one is kept out of all services (semantics, section 4.9).
+//! Sensors: who touches one is kept out of all services (docs/xinetd-behaviour.md, section 4.9).
 
 use std::os::fd::AsFd;
 

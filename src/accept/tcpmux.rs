@@ -1,4 +1,4 @@
-//! The internal service tcpmux (RFC 1078; semantics, section 4.13).
+//! The internal service tcpmux (RFC 1078; docs/xinetd-behaviour.md, section 4.13).
 //!
 //! A client sends the name of a service and CRLF. It is handed to the helper of that service, with
 //! all that it has sent after the line still in its socket. It counts until then.

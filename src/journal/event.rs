@@ -100,14 +100,14 @@ pub enum Event<'a> {
     NoId {
         /// The client.
         peer: Peer<'a>,
-        /// Why, in xinetd's words (semantics, section 5.6).
+        /// Why, in xinetd's words (docs/xinetd-behaviour.md, section 5.6).
         failure: &'a str,
     },
     /// The ident server of a client gave no answer that can be used.
     IdentFailed {
         /// The client.
         peer: Peer<'a>,
-        /// Why, in xinetd's words (semantics, section 5.6).
+        /// Why, in xinetd's words (docs/xinetd-behaviour.md, section 5.6).
         failure: &'a str,
     },
     /// Refusals were not logged one by one.
@@ -259,7 +259,7 @@ pub enum PauseCause {
 }
 
 impl fmt::Display for PauseCause {
-    /// xinetd's words (semantics, sections 4.2 and 4.6).
+    /// xinetd's words (docs/xinetd-behaviour.md, sections 4.2 and 4.6).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Rate => "excessive incoming connections",

@@ -149,7 +149,7 @@ impl Kind {
         }
     }
 
-    /// The level of xinetd's own messages (semantics, section 5.7); none for the lines of the
+    /// The level of xinetd's own messages (docs/xinetd-behaviour.md, section 5.7); none for the lines of the
     /// service, whose level `log_type` tells.
     pub fn level(self) -> Option<Level> {
         match self {

@@ -9,7 +9,7 @@ use crate::service::DenyTime;
 use super::event::{Ending, Event, Peer};
 use super::service::ServiceLog;
 
-/// The line of an event (semantics, sections 5.2 and 5.7). What is not visible is still in it.
+/// The line of an event (docs/xinetd-behaviour.md, sections 5.2 and 5.7). What is not visible is still in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a>(pub &'a ServiceLog, pub &'a Event<'a>);
 

@@ -1,9 +1,9 @@
 //! Decisions: pure functions of plain data.
 //!
-//! A connection passes two of them, as in xinetd (semantics, section 4.2): [`Policy::limits`] right
-//! after it was accepted, and [`Policy::access`], which may need the peer's name. Neither reads a
-//! clock, a resolver or anything else: [`Facts`] and [`NameAnswer`] bring what they need, [`State`]
-//! holds what changes. Neither costs more for a service with many rules, peers or servers.
+//! A connection passes two of them, as in xinetd (docs/xinetd-behaviour.md, section 4.2): [`Policy::limits`]
+//! right after it was accepted, and [`Policy::access`], which may need the peer's name. Neither reads a
+//! clock, a resolver or anything else: [`Facts`] and [`NameAnswer`] bring what they need, [`State`] holds
+//! what changes. Neither costs more for a service with many rules, peers or servers.
 #![forbid(unsafe_code)]
 
 mod access;
@@ -128,7 +128,8 @@ impl Policy {
     }
 
     /// Whether limits let a connection pass; the first in xinetd's order that does not decides
-    /// (semantics, section 4.2, step 4). Every connection counts for `cps`, refused ones as well.
+    /// (docs/xinetd-behaviour.md, section 4.2, step 4). Every connection counts for `cps`, refused ones as
+    /// well.
     ///
     /// Not to be asked while [`State::paused_until`] is set: xinetd does not listen then.
     pub fn limits(&self, state: &mut State, facts: &Facts) -> Verdict {
@@ -169,7 +170,7 @@ impl Policy {
     }
 
     /// Pauses the service, as too high a rate does: also for when accept(2) finds no descriptor
-    /// (semantics, section 4.2, step 1). Tells until when.
+    /// (docs/xinetd-behaviour.md, section 4.2, step 1). Tells until when.
     pub fn pause(&self, state: &mut State, now: MonotonicSeconds) -> MonotonicSeconds {
         let until = now.plus(self.pause_seconds());
         state.pause(until);

@@ -1,4 +1,4 @@
-//! Who may connect, and when (semantics, section 3; `access_times` in section 2).
+//! Who may connect, and when (docs/xinetd-behaviour.md, section 3; `access_times` in section 2).
 
 use std::fmt;
 use std::net::IpAddr;

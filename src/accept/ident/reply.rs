@@ -21,7 +21,7 @@ pub(in crate::accept) enum Failure {
 }
 
 impl fmt::Display for Failure {
-    /// xinetd's words (semantics, section 5.6).
+    /// xinetd's words (docs/xinetd-behaviour.md, section 5.6).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoServer => "no server",

@@ -1,4 +1,5 @@
-//! hosts.allow and hosts.deny, for a client whom the access lists let in (semantics, section 4.7).
+//! hosts.allow and hosts.deny, for a client whom the access lists let in (docs/xinetd-behaviour.md,
+//! section 4.7).
 
 mod commands;
 mod files;

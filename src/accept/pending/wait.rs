@@ -44,9 +44,9 @@ impl Wait {
             // As long as a resolver that works. The sender may be made up, and then others wait for
             // nothing; one that is not sends again when the name is known.
             Self::Sender => Duration::from_secs(1),
-            // Semantics, section 4.2.
+            // docs/xinetd-behaviour.md, section 4.2.
             Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
-            // Semantics, section 4.8.
+            // docs/xinetd-behaviour.md, section 4.8.
             Self::Retry => Duration::from_secs(5),
             // That helper takes a batch in less.
             Self::Door => Duration::from_millis(20),

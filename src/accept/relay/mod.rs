@@ -1,4 +1,4 @@
-//! Sessions of `redirect` (semantics, section 4.12): a client and its backend.
+//! Sessions of `redirect` (docs/xinetd-behaviour.md, section 4.12): a client and its backend.
 //!
 //! Bytes go from socket to pipe to socket inside the kernel. A session has a pipe only while bytes
 //! are on their way: an idle one costs two descriptors and some hundred bytes.
