@@ -15,7 +15,7 @@ use crate::translate::{LOG_FILES, SpecDirectory};
 ///
 /// # Errors
 /// If the directory can't be read.
-pub fn units() -> io::Result<Vec<String>> {
+pub(crate) fn units() -> io::Result<Vec<String>> {
     units_in(&SpecDirectory::usual())
 }
 
@@ -23,14 +23,14 @@ pub fn units() -> io::Result<Vec<String>> {
 ///
 /// # Errors
 /// As [`units`].
-pub fn ejected_units() -> io::Result<Vec<String>> {
+pub(crate) fn ejected_units() -> io::Result<Vec<String>> {
     let mut units = units_in(&SpecDirectory::ejected())?;
     units.retain(|unit| is_ejected(unit));
     Ok(units)
 }
 
 /// Whether the service of a unit, by the unit's name without suffix, was ejected.
-pub fn is_ejected(unit: &str) -> bool {
+pub(crate) fn is_ejected(unit: &str) -> bool {
     let socket = Path::new(UNITS).join(format!("{unit}.socket"));
     fs::read(socket).is_ok_and(|text| has_mark(&text))
 }
@@ -55,7 +55,7 @@ fn units_in(specs: &SpecDirectory) -> io::Result<Vec<String>> {
 ///
 /// # Errors
 /// In words, if there is none that can be read.
-pub fn spec(unit: &str) -> Result<Spec, String> {
+pub(crate) fn spec(unit: &str) -> Result<Spec, String> {
     let read = |specs: SpecDirectory| {
         let path = specs.spec(unit);
         match fs::metadata(&path)?.len() {
@@ -75,7 +75,7 @@ pub fn spec(unit: &str) -> Result<Spec, String> {
 
 /// Whether xinetd.target starts the socket of a unit, by the unit's name without suffix, or sockets.target that
 /// of an ejected service.
-pub fn is_enabled(unit: &str) -> bool {
+pub(crate) fn is_enabled(unit: &str) -> bool {
     let is_there = |path: PathBuf| fs::symlink_metadata(path).is_ok();
     let specs = SpecDirectory::usual();
     let link = format!("xinetd.target.wants/{unit}.socket");
@@ -98,7 +98,7 @@ pub(crate) fn socket(unit: &str) -> io::Result<String> {
 }
 
 /// What the coordinator may write (`ReadWritePaths=`): the drop-ins for log files as they are now.
-pub fn log_directories() -> Vec<Vec<u8>> {
+pub(crate) fn log_directories() -> Vec<Vec<u8>> {
     let specs = SpecDirectory::usual();
     let generated = specs.path().parent().map(|units| units.join(LOG_FILES));
     let units = Path::new(UNITS).join(LOG_FILES);

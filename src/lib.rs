@@ -2,10 +2,12 @@
 //!
 //! A connection's way through the folders: [`config`] reads the files into [`service`] values,
 //! [`translate`] turns those into units and [`spec`]s, and the helper ([`accept`]) asks [`policy`]
-//! about each client, runs the server and tells [`journal`]. [`bans`] are what services share.
+//! about each client, runs the server and tells the journal. [`bans`] are what services share.
 
 #[cfg(feature = "accept")]
 pub mod accept;
+#[cfg(feature = "accept")]
+mod admission;
 pub mod bans;
 #[cfg(feature = "bus")]
 pub mod bus;
@@ -18,13 +20,13 @@ mod ejected;
 #[cfg(all(any(test, fuzzing), feature = "ctl"))]
 pub mod fuzzing;
 #[cfg(feature = "accept")]
-pub mod generated;
+mod generated;
 pub mod halves;
 #[cfg(feature = "accept")]
-pub mod journal;
+mod journal;
 pub mod libwrap;
 #[cfg(feature = "accept")]
-pub mod log_file;
+mod log_file;
 pub mod options;
 pub mod policy;
 pub mod portmap;
@@ -34,8 +36,9 @@ pub mod reconcile;
 pub mod service;
 pub mod spec;
 pub mod startup;
-pub mod status;
 #[cfg(feature = "accept")]
-pub mod sys;
+mod status;
+#[cfg(feature = "accept")]
+mod sys;
 pub mod translate;
 mod visible;

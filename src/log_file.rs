@@ -21,20 +21,20 @@ const PACKET: usize = 512;
 const FILE: u8 = b'f';
 
 /// The file of `log_type`: a relative path is one below `/`, where daemons are started.
-pub fn absolute(path: &ByteString) -> PathBuf {
+pub(crate) fn absolute(path: &ByteString) -> PathBuf {
     Path::new("/").join(path.as_path())
 }
 
 /// Which file it is, whatever its name is by now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     device: u64,
     inode: u64,
 }
 
 impl Identity {
     /// The one of a file that this is known of.
-    pub fn of(file: &Metadata) -> Self {
+    pub(crate) fn of(file: &Metadata) -> Self {
         Self {
             device: file.dev(),
             inode: file.ino(),
@@ -44,14 +44,14 @@ impl Identity {
 
 /// A helper's: where is my service's log file?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Question {
+pub(crate) struct Question {
     /// The file that it holds; it needs no other one while that has its name.
-    pub held: Option<Identity>,
+    pub(crate) held: Option<Identity>,
 }
 
 impl Question {
     /// The packet.
-    pub fn encode(self) -> String {
+    pub(crate) fn encode(self) -> String {
         match self.held {
             None => "log".to_owned(),
             Some(Identity { device, inode }) => format!("log {device} {inode}"),
@@ -59,7 +59,7 @@ impl Question {
     }
 
     /// The question in a packet, if there is one.
-    pub fn decode(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
         let mut words = std::str::from_utf8(packet).ok()?.split(' ');
         let words = (words.next(), words.next(), words.next(), words.next());
         let held = match words {
@@ -76,7 +76,7 @@ impl Question {
 
 /// The coordinator's answer.
 #[derive(Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// Here it is.
     File(File),
     /// The file that the helper holds still has its name.
@@ -90,7 +90,7 @@ impl Answer {
     ///
     /// # Errors
     /// As send(2).
-    pub fn send(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
         let mut text = match self {
             Self::File(file) => return handover::send(socket, FILE, file.as_fd()),
             Self::Same => "same".to_owned(),
@@ -107,7 +107,7 @@ impl Answer {
     /// # Errors
     /// As recv(2): [`io::ErrorKind::WouldBlock`] if none has come yet,
     /// [`io::ErrorKind::UnexpectedEof`] if the coordinator has ended.
-    pub fn receive(socket: BorrowedFd<'_>) -> io::Result<Self> {
+    pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Self> {
         let mut packet = [0; PACKET];
         let received = handover::receive_any(socket, &mut packet);
         let (length, mut descriptors) = received.map_err(|error| match error.kind() {

@@ -2,7 +2,6 @@
 //!
 //! It is TOML, mode 0600, and reaches the helper as its standard input. The unit holds what
 //! systemd does; the spec holds what the helper enforces and what the server gets.
-//! Sections are those of docs/xinetd-behaviour.md.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
@@ -21,7 +20,7 @@ use crate::service::{
 pub const MAX_SPEC: u64 = 4 * 1024 * 1024;
 
 /// Where the sockets are on which tcpmux hands connections on.
-pub const MUX_DIRECTORY: &str = "/run/xinetd-bridge-mux";
+pub(crate) const MUX_DIRECTORY: &str = "/run/xinetd-bridge-mux";
 
 /// One service, as the helper serves it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

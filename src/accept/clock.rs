@@ -132,7 +132,7 @@ fn local_minute(now: &Zoned) -> MinuteOfDay {
 
 #[cfg(test)]
 mod tests {
-    use crate::policy::{Facts, Policy, State, Verdict};
+    use crate::policy::{Check, Facts, Policy, State};
     use crate::service::TimeWindow;
     use crate::spec::Spec;
 
@@ -184,8 +184,8 @@ mod tests {
                     minute: local,
                     load: None,
                 };
-                let verdict = policy.limits(&mut State::default(), &facts);
-                admitted += i32::from(matches!(verdict, Verdict::Admit(_)));
+                let refusal = policy.check(Check::Time, &mut State::default(), &facts);
+                admitted += i32::from(refusal.is_none());
             }
             assert_eq!(admitted, open);
         }

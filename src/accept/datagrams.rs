@@ -4,16 +4,19 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::policy::{Access, NameAnswer, Reason, Refusal};
+use crate::admission::{Candidate, Question, Source, Step};
+use crate::journal::PauseCause;
+use crate::policy::{NameAnswer, Reason, Refusal};
 
 use super::clock::Moment;
-use super::connection::BATCH;
 use super::helper::Helper;
+use super::intake::BATCH;
 use super::internal::datagram::{MOST, is_client};
-use super::libwrap::Known;
+use super::kinds::NO_PROCESS;
 use super::names::Asked;
 use super::peer::Remote;
 use super::settings::Work;
+use super::world::Machine;
 
 /// Datagrams that may wait for the names of their senders; more are lost, as datagrams may be. The names
 /// are found out all the same: a sender that sends again is answered then.
@@ -25,7 +28,7 @@ pub(super) struct Parked {
     index: u32,
     datagram: Vec<u8>,
     remote: Remote,
-    known: Known,
+    candidate: Candidate,
 }
 
 impl Helper {
@@ -33,14 +36,14 @@ impl Helper {
     pub(super) fn take_datagrams(&mut self, index: u32, now: Moment) {
         let mut buffer = [0; MOST];
         for _ in 0..BATCH {
-            let Some(socket) = self.datagrams.get(index as usize) else {
+            let Some(socket) = self.sockets.datagram(index) else {
                 return;
             };
             match socket.recv_from(&mut buffer) {
                 Ok((count, peer)) => self.meet_datagram(index, &buffer[..count], peer, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    if self.remarks.admits(now.seconds()) {
+                    if self.report.admits_remark(now) {
                         log::error!("recvfrom failed: {error}");
                     }
                     return;
@@ -53,99 +56,100 @@ impl Helper {
     }
 
     fn meet_datagram(&mut self, index: u32, datagram: &[u8], peer: SocketAddr, now: Moment) {
-        if self.pause.is_some() {
+        if self.pause.is_on() {
             return self.turn_away(1);
         }
-        let remote = Remote::new(peer);
-        let senses = matches!(self.settings.work, Work::Sensor(_));
-        let own = self.datagram_ports.get(index as usize);
-        if !senses
-            && !own.is_some_and(|own| is_client(peer.port(), *own, &self.settings.spec.answering))
+        let remote = Remote::at(peer);
+        let own = self.sockets.datagram_port(index);
+        if !self.is_sensor()
+            && !own.is_some_and(|own| is_client(peer.port(), own, &self.settings.spec.answering))
         {
-            if self.remarks.admits(now.seconds()) {
+            if self.report.admits_remark(now) {
                 // Fedora's words.
                 let (host, port) = (&remote.host, peer.port());
                 log::warn!("Possible Denial of Service attack from {host} {port}");
             }
             return;
         }
-        match self.pass_limits(peer, now) {
-            Ok(slot) => {
-                self.state.leave(slot);
-                match senses {
-                    // Its sender may be made up: nobody is banned for it.
-                    true => self.log_refusal(&Refusal::by(Reason::Address), &remote, now),
-                    false => self.judge_datagram(index, datagram, remote, Known::default(), now),
-                }
-            }
-            Err(refusal) => self.log_refusal(&refusal, &remote, now),
-        }
+        self.count_arrival(now);
+        let candidate = Candidate::new(Source::Datagram(peer.ip()));
+        self.admit_datagram(index, datagram, remote, candidate, now);
     }
 
-    fn judge_datagram(
+    /// Leads the sender of a datagram through the checks that it has not passed yet.
+    fn admit_datagram(
         &mut self,
         index: u32,
         datagram: &[u8],
         remote: Remote,
-        mut known: Known,
+        mut candidate: Candidate,
         now: Moment,
     ) {
-        match self.judge(&remote, &mut known, now) {
-            Some(Ok(())) => self.answer_datagram(index, datagram, &remote),
-            Some(Err(refusal)) => self.log_refusal(&refusal, &remote, now),
-            None if self.parked.len() < WAITING => self.parked.push(Parked {
-                index,
-                datagram: datagram.to_vec(),
-                remote,
-                known,
-            }),
-            None => {}
+        loop {
+            let step = {
+                let (settings, state, mut machine) = Machine::around(self, &remote, &|| None, now);
+                settings.admission.next(candidate, state, &mut machine)
+            };
+            candidate = match step {
+                Step::Admit(admitted) => {
+                    self.answer_datagram(index, datagram, &remote);
+                    return self.state.leave(admitted.into_slot());
+                }
+                Step::Refuse(refusal) => return self.report.refused(&refusal, &remote, now),
+                Step::Pause(refusal) => {
+                    self.begin_pause(PauseCause::Rate, now);
+                    return self.report.refused(&refusal, &remote, now);
+                }
+                // The sender may be made up: it is not banned for it.
+                Step::Sense => {
+                    let refusal = Refusal::by(Reason::Address);
+                    return self.report.refused(&refusal, &remote, now);
+                }
+                Step::Do(candidate, effects) => {
+                    if let Some(fault) = effects.fault {
+                        self.remark_fault(&fault, now);
+                    }
+                    candidate
+                }
+                Step::Ask(mut candidate, Question::Name(address)) => {
+                    match self.ask_name(address, now) {
+                        Asked::Known(answer) => candidate.named(answer),
+                        Asked::Later => {
+                            if self.parked.len() < WAITING {
+                                self.parked.push(Parked {
+                                    index,
+                                    datagram: datagram.to_vec(),
+                                    remote,
+                                    candidate,
+                                });
+                            }
+                            return;
+                        }
+                    }
+                    candidate
+                }
+                // Neither is done for a datagram.
+                Step::Say(candidate, _) | Step::Ask(candidate, Question::User) => {
+                    return candidate.abandon(&mut self.state);
+                }
+                Step::Unidentified(_) => return,
+            };
         }
     }
 
     /// The resolver has answered: the datagrams of this sender are looked at again.
     pub(super) fn judge_parked(&mut self, address: IpAddr, answer: &NameAnswer, now: Moment) {
-        let is_from = |parked: &mut Parked| parked.remote.address.ip().to_canonical() == address;
+        let is_from = |parked: &mut Parked| parked.remote.ip().to_canonical() == address;
         let parked: Vec<_> = self.parked.extract_if(.., is_from).collect();
-        for mut parked in parked {
-            parked.known.take(answer.clone());
-            self.judge_datagram(
-                parked.index,
-                &parked.datagram,
-                parked.remote,
-                parked.known,
-                now,
-            );
-        }
-    }
-
-    /// Whether bans and lists let a peer in; none where its name has to be looked up first.
-    fn judge(
-        &mut self,
-        remote: &Remote,
-        known: &mut Known,
-        now: Moment,
-    ) -> Option<Result<(), Refusal>> {
-        let peer = remote.address.ip();
-        loop {
-            match self.access(peer, &known.client, now) {
-                Access::Allow => break,
-                Access::Deny(refusal) => return Some(Err(refusal)),
-                Access::NeedName => known.client = self.name_of(remote, now)?,
-            }
-        }
-        loop {
-            match self.judge_by_libwrap(remote, known, now) {
-                None => known.client = self.name_of(remote, now)?,
-                Some(judged) => return Some(judged),
-            }
-        }
-    }
-
-    fn name_of(&mut self, remote: &Remote, now: Moment) -> Option<NameAnswer> {
-        match self.ask_name(remote.address.ip(), now) {
-            Asked::Known(answer) => Some(answer),
-            Asked::Later => None,
+        for Parked {
+            index,
+            datagram,
+            remote,
+            mut candidate,
+        } in parked
+        {
+            candidate.named(answer.clone());
+            self.admit_datagram(index, &datagram, remote, candidate, now);
         }
     }
 
@@ -153,12 +157,12 @@ impl Helper {
         let Work::Internal(builtin) = self.settings.work else {
             return;
         };
-        self.log_start(remote);
-        if let Some(answer) = self.answers.answer(builtin, datagram)
-            && let Some(socket) = self.datagrams.get(index as usize)
+        self.report.started(NO_PROCESS, remote);
+        if let Some(answer) = self.kinds.internal.answer(builtin, datagram)
+            && let Some(socket) = self.sockets.datagram(index)
         {
             // What does not go now is lost, as datagrams may be.
-            let _ = socket.send_to(&answer, remote.address);
+            let _ = socket.send_to(&answer, remote.address());
         }
     }
 }

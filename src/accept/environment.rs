@@ -1,4 +1,4 @@
-//! The environment of servers (docs/xinetd-behaviour.md, section 4.5).
+//! The environment of servers (semantics, section 4.5).
 
 use std::ffi::{CString, OsString};
 use std::fmt::Display;
@@ -100,8 +100,8 @@ fn name(variable: &[u8]) -> &[u8] {
 pub(super) fn remote(remote: &Remote) -> Vec<CString> {
     let mut variables = vec![variable("REMOTE_HOST", &remote.host)];
     if remote.is_known() {
-        variables.push(variable("REMOTE_ADDR", remote.address.ip().to_canonical()));
-        variables.push(variable("REMOTE_PORT", remote.address.port()));
+        variables.push(variable("REMOTE_ADDR", remote.ip().to_canonical()));
+        variables.push(variable("REMOTE_PORT", remote.address().port()));
     }
     variables
 }
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_mapped_peer_keeps_its_form_in_remote_host_alone() {
-        let peer = Remote::new("[::ffff:192.0.2.7]:4711".parse().unwrap());
+        let peer = Remote::at("[::ffff:192.0.2.7]:4711".parse().unwrap());
         let text: Vec<_> = remote(&peer)
             .into_iter()
             .map(|v| v.into_string().unwrap())

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::journal::fuzzing::has_one_line;
-use crate::policy::{Facts, MonotonicSeconds, NameAnswer, Policy, State, Verdict};
+use crate::policy::{Check, Facts, MonotonicSeconds, NameAnswer, Policy, State};
 use crate::service::MinuteOfDay;
 use crate::spec::MAX_SPEC;
 use crate::status::RELOAD;
@@ -17,9 +17,9 @@ use crate::sys::socket::peek_now;
 
 use super::control::{self, Request};
 use super::ident::{MAX_REPLY, Ports};
+use super::kinds::{Line, MAX_LINE, Progress};
 use super::settings::{self, Inherited, Settings};
 use super::state::{Record, SIZE, StateFile};
-use super::tcpmux::{Line, MAX_LINE, Progress};
 
 /// The spec of a service, from the generator or by a reload: what is taken can be written, read
 /// again, and made ready.
@@ -42,7 +42,7 @@ pub fn spec(bytes: &[u8]) {
     let Ok(settings) = Settings::new(spec, &inherited) else {
         return;
     };
-    decide(&settings.policy, &mut State::default());
+    decide(settings.admission.policy(), &mut State::default());
 }
 
 /// Whether a client may come in, now and at the end of all times.
@@ -54,10 +54,10 @@ fn decide(policy: &Policy, state: &mut State) {
             minute: MinuteOfDay::MIDNIGHT,
             load: Some(0.5),
         };
-        if let Verdict::Admit(slot) = policy.limits(state, &facts) {
-            state.leave(slot);
+        for check in Check::ORDER {
+            let _ = policy.check(check, state, &facts);
         }
-        let _ = policy.access(facts.peer, &NameAnswer::Undetermined);
+        let _ = policy.access_by(facts.peer, &NameAnswer::Undetermined);
     }
 }
 

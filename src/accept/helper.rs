@@ -1,211 +1,88 @@
 //! The helper of one service: all that it holds.
 
 use std::io;
-use std::net::{TcpListener, UdpSocket};
-use std::os::fd::AsFd;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::journal::{Event, Journal};
-use crate::policy::{LineBudget, Refusal, State};
-use crate::status::UNEXECUTABLE;
+use crate::journal::Journal;
+use crate::policy::State;
 use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
 use super::datagrams::Parked;
-use super::door::Door;
-use super::internal::Guest;
-use super::internal::datagram::Answers;
+use super::fd_passing::FdPassing;
+use super::idle::Idle;
+use super::kinds::{Cx, Kinds, Sessions};
 use super::libwrap::Wrap;
 use super::load::LoadAverage;
-use super::log_file::LogFile;
+use super::log::{Activity, Log, Phase, Report, StoredCounters};
 use super::names::Names;
-use super::notify::Notifier;
 use super::pause::Pause;
-use super::peer::Remote;
 use super::pending::Pending;
-use super::relay::{Hosts, Relays};
-use super::sessions::Sessions;
-use super::settings::{Inherited, Settings};
-use super::slab::{Key, Slab};
-use super::tally::Tally;
-use super::waiting::Waiting;
+use super::reactor::{Owner, Reactor};
+use super::settings::{Inherited, Settings, Work};
+use super::sockets::Sockets;
 
 /// The helper of one service.
 pub(super) struct Helper {
-    pub(super) epoll: Epoll,
-    pub(super) listeners: Vec<TcpListener>,
-    /// The sockets for datagrams.
-    pub(super) datagrams: Vec<UdpSocket>,
-    /// The ports of those, in the same order.
-    pub(super) datagram_ports: Vec<u16>,
-    pub(super) answers: Answers,
+    pub(super) reactor: Reactor,
+    pub(super) sockets: Sockets,
     pub(super) parked: Vec<Parked>,
-    /// Where tcpmux hands connections over, for a service that it leads to.
-    pub(super) mux_listeners: Vec<UnixListener>,
-    pub(super) waiting: Waiting,
-    /// Connections to tcpmux that it has sent nothing on yet.
-    pub(super) handovers: Slab<UnixStream>,
+    /// Connections that tcpmux is about to pass.
+    pub(super) fd_passing: FdPassing,
     pub(super) signals: SignalFd,
-    pub(super) journal: &'static Journal,
-    pub(super) journal_watched: bool,
+    pub(super) report: Report,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
     pub(super) state: State,
-    pub(super) sessions: Sessions,
-    /// Sessions whose end nobody tells, because the kernel could not watch them.
-    pub(super) unwatched: Vec<Key>,
     pub(super) pending: Pending,
-    /// The clients of an internal service.
-    pub(super) guests: Slab<Guest>,
-    /// The sessions of `redirect`.
-    pub(super) relays: Relays,
-    pub(super) hosts: Option<Hosts>,
+    pub(super) kinds: Kinds,
     pub(super) names: Option<Names>,
     /// Who is kept out of all services.
     pub(super) bans: Bans,
-    /// Where a sensor reports to.
-    pub(super) door: Door,
-    pub(super) log_file: LogFile,
     pub(super) wrap: Wrap,
     pub(super) control: Option<Control>,
-    pub(super) notifier: Notifier,
-    pub(super) pause: Option<Pause>,
+    pub(super) pause: Pause,
     pub(super) load: LoadAverage,
     pub(super) clock: LocalClock,
-    /// For refusals.
-    pub(super) refusals: LineBudget,
-    /// For whatever else strangers have it say.
-    pub(super) remarks: LineBudget,
-    pub(super) tally: Tally,
-    /// Which server could not be executed for the last client, and why.
-    pub(super) exec_failure: Option<String>,
     /// How it was scheduled when it started; none where that can't be known.
-    pub(super) scheduling: Option<Scheduling>,
-    /// When the state of `cps` is noted for a successor, and the unwatched are tried again.
-    pub(super) rate_due: Option<Moment>,
-    /// How long it stays that has nothing to do.
-    pub(super) idle: Duration,
-    pub(super) idle_since: Option<Moment>,
+    scheduling: Option<Scheduling>,
+    pub(super) idle: Idle,
     /// `systemctl stop` goes on: no more connections.
     pub(super) stopping: bool,
 }
 
-/// Who an event of the loop is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    Listener(u32),
-    Datagrams(u32),
-    MuxListener(u32),
-    Signals,
-    Journal,
-    Names,
-    /// The look-ups of backends.
-    Hosts,
-    /// The coordinator.
-    Door,
-    /// The coordinator, asked for the log file.
-    LogFile,
-    Control,
-    ControlClient(Key),
-    Session(Key),
-    Pending(Key),
-    /// The ident query of a pending connection.
-    Ident(Key),
-    /// A command that a rule of hosts.allow or hosts.deny runs.
-    Command(Key),
-    /// A client of an internal service.
-    Guest(Key),
-    /// tcpmux, which hands a connection over.
-    Handover(Key),
-    /// The client of a session of `redirect`.
-    Client(Key),
-    /// The backend of such a session.
-    Backend(Key),
-}
-
-impl Token {
-    pub(super) fn encode(self) -> u64 {
-        let (kind, key) = match self {
-            Self::Listener(index) => (0, (index, 0)),
-            Self::Datagrams(index) => (1, (index, 0)),
-            Self::MuxListener(index) => (2, (index, 0)),
-            Self::Signals => (3, (0, 0)),
-            Self::Journal => (4, (0, 0)),
-            Self::Names => (5, (0, 0)),
-            Self::Hosts => (6, (0, 0)),
-            Self::Door => (7, (0, 0)),
-            Self::Control => (8, (0, 0)),
-            Self::ControlClient(key) => (9, (key.index, key.generation)),
-            Self::Session(key) => (10, (key.index, key.generation)),
-            Self::Pending(key) => (11, (key.index, key.generation)),
-            Self::Ident(key) => (12, (key.index, key.generation)),
-            Self::Command(key) => (13, (key.index, key.generation)),
-            Self::Guest(key) => (14, (key.index, key.generation)),
-            Self::Handover(key) => (15, (key.index, key.generation)),
-            Self::Client(key) => (16, (key.index, key.generation)),
-            Self::Backend(key) => (17, (key.index, key.generation)),
-            Self::LogFile => (18, (0, 0)),
-        };
-        kind << 56 | u64::from(key.1) << 32 | u64::from(key.0)
-    }
-
-    pub(super) fn decode(data: u64) -> Option<Self> {
-        let [kind, g2, g1, g0, i3, i2, i1, i0] = data.to_be_bytes();
-        let index = u32::from_be_bytes([i3, i2, i1, i0]);
-        let key = Key {
-            index,
-            generation: u32::from_be_bytes([0, g2, g1, g0]),
-        };
-        Some(match kind {
-            0 => Self::Listener(index),
-            1 => Self::Datagrams(index),
-            2 => Self::MuxListener(index),
-            3 => Self::Signals,
-            4 => Self::Journal,
-            5 => Self::Names,
-            6 => Self::Hosts,
-            7 => Self::Door,
-            8 => Self::Control,
-            9 => Self::ControlClient(key),
-            10 => Self::Session(key),
-            11 => Self::Pending(key),
-            12 => Self::Ident(key),
-            13 => Self::Command(key),
-            14 => Self::Guest(key),
-            15 => Self::Handover(key),
-            16 => Self::Client(key),
-            17 => Self::Backend(key),
-            18 => Self::LogFile,
-            _ => return None,
-        })
-    }
+/// Parts of a helper that may be used at once.
+pub(super) struct Parts<'a> {
+    pub(super) kinds: &'a mut Kinds,
+    pub(super) fd_passing: &'a mut FdPassing,
+    pub(super) work: &'a mut Work,
+    pub(super) bans: &'a mut Bans,
+    pub(super) cx: Cx<'a>,
 }
 
 /// What a new helper begins with.
 pub(super) struct Start {
-    pub(super) listeners: Vec<TcpListener>,
-    pub(super) datagrams: Vec<UdpSocket>,
-    pub(super) mux_listeners: Vec<UnixListener>,
+    pub(super) sockets: Sockets,
     pub(super) journal: &'static Journal,
     pub(super) inherited: Inherited,
     pub(super) settings: Settings,
     pub(super) sessions: Sessions,
     pub(super) control: Option<Control>,
-    pub(super) tally: Tally,
+    pub(super) counters: StoredCounters,
+    /// How long the helper stays that has nothing to do.
     pub(super) idle: Duration,
     pub(super) scheduling: Option<Scheduling>,
     /// The peers that are kept out of all services.
     pub(super) bans: Bans,
     /// The socket of the coordinator.
-    pub(super) door: PathBuf,
+    pub(super) coordinator: PathBuf,
 }
 
 impl Helper {
@@ -218,166 +95,61 @@ impl Helper {
         mask.add(Signal::SIGTERM);
         mask.add(Signal::SIGINT);
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let own_port = |socket: &UdpSocket| socket.local_addr().map(|own| own.port());
-        let datagram_ports = start.datagrams.iter().map(own_port);
+        let has_datagrams = start.sockets.has_datagrams();
+        let (spec, coordinator) = (&start.settings.spec, start.coordinator.clone());
+        let log = Log::new(start.journal, spec, coordinator, has_datagrams, now);
         let mut this = Self {
-            datagram_ports: datagram_ports.collect::<io::Result<_>>()?,
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            listeners: start.listeners,
-            datagrams: start.datagrams,
-            answers: Answers::default(),
+            reactor: Reactor::new()?,
+            sockets: start.sockets,
             parked: Vec::new(),
-            mux_listeners: start.mux_listeners,
-            waiting: Waiting::default(),
-            handovers: Slab::default(),
+            fd_passing: FdPassing::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
-            journal: start.journal,
-            journal_watched: false,
+            report: Report::new(log, start.counters),
             inherited: start.inherited,
-            log_file: LogFile::new(start.door.clone(), &start.settings.spec),
             settings: start.settings,
             state: State::default(),
-            sessions: start.sessions,
-            unwatched: Vec::new(),
             pending: Pending::default(),
-            guests: Slab::default(),
-            relays: Relays::default(),
-            hosts: None,
+            kinds: Kinds::new(start.sessions, start.coordinator),
             names: None,
             bans: start.bans,
-            door: Door::at(start.door),
             wrap: Wrap::default(),
             control: start.control,
-            notifier: Notifier::new(),
-            pause: None,
+            pause: Pause::default(),
             load: LoadAverage::default(),
             clock: LocalClock::default(),
-            refusals: LineBudget::new(now.seconds()),
-            remarks: LineBudget::new(now.seconds()),
-            tally: start.tally,
-            exec_failure: None,
             scheduling: start.scheduling,
-            rate_due: None,
-            idle: start.idle,
-            idle_since: None,
+            idle: Idle::new(start.idle),
             stopping: false,
         };
-        this.watch(&this.signals, Token::Signals, EpollFlags::EPOLLIN)?;
+        let events = EpollFlags::EPOLLIN;
+        this.reactor
+            .add(&this.signals, Owner::Signals.only(), events)?;
         if let Some(control) = &this.control {
-            this.watch(control.listener(), Token::Control, EpollFlags::EPOLLIN)?;
+            this.reactor
+                .add(control.listener(), Owner::Control.only(), events)?;
         }
-        this.adopt();
+        let Parts { kinds, mut cx, .. } = this.parts(now);
+        kinds.program.adopt(&mut cx);
         this.refuse_queued(now)?;
         this.restore_pause(now)?;
-        this.notifier.status_changed();
         Ok(this)
-    }
-
-    fn adopt(&mut self) {
-        self.state.restore_rate(self.sessions.saved_rate());
-        let keys = self.sessions.adopt(&mut self.state);
-        for &key in &keys {
-            self.watch_session(key);
-        }
-        if let Ok(sessions @ 1..) = u32::try_from(keys.len()) {
-            self.log(&Event::Adopted { sessions });
-        }
-    }
-
-    pub(super) fn watch(&self, fd: impl AsFd, token: Token, events: EpollFlags) -> io::Result<()> {
-        Ok(self
-            .epoll
-            .add(fd, EpollEvent::new(events, token.encode()))?)
-    }
-
-    /// Stops watching; harmless if it was not watched.
-    pub(super) fn unwatch(&self, fd: impl AsFd) {
-        let _ = self.epoll.delete(fd);
     }
 
     /// Has the loop tell of clients, where it is not to tell of one at a time.
     pub(super) fn watch_listeners(&self) -> io::Result<()> {
-        match self.hands_over() {
+        match self.is_wait() {
             true => Ok(()),
-            false => self.watch_sockets(),
+            false => Ok(self.sockets.watch(&self.reactor)?),
         }
-    }
-
-    pub(super) fn watch_sockets(&self) -> io::Result<()> {
-        for (listener, index) in self.listeners.iter().zip(0..) {
-            self.watch(listener, Token::Listener(index), EpollFlags::EPOLLIN)?;
-        }
-        for (socket, index) in self.datagrams.iter().zip(0..) {
-            self.watch(socket, Token::Datagrams(index), EpollFlags::EPOLLIN)?;
-        }
-        for (listener, index) in self.mux_listeners.iter().zip(0..) {
-            self.watch(listener, Token::MuxListener(index), EpollFlags::EPOLLIN)?;
-        }
-        Ok(())
     }
 
     pub(super) fn unwatch_listeners(&self) {
-        for listener in &self.listeners {
-            self.unwatch(listener);
-        }
-        for socket in &self.datagrams {
-            self.unwatch(socket);
-        }
-        for listener in &self.mux_listeners {
-            self.unwatch(listener);
-        }
+        self.sockets.unwatch(&self.reactor);
     }
 
-    /// Makes sure that the end of a session is noticed; tried again later where it can't be.
-    pub(super) fn watch_session(&mut self, key: Key) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Session(key).encode());
-        if let Err(error) = self.epoll.add(session.process.pidfd(), event) {
-            log::warn!(
-                "server {} can't be watched yet: {error}",
-                session.process.pid()
-            );
-            self.unwatched.push(key);
-        }
-    }
-
-    pub(super) fn log(&self, event: &Event<'_>) {
-        self.log_file
-            .record(self.journal, &self.settings.log, event);
-    }
-
-    /// Logs a refusal, unless nobody asked for such lines and there were too many of them.
-    pub(super) fn log_refusal(&mut self, refusal: &Refusal, remote: &Remote, now: Moment) {
-        self.tally.refuse(refusal);
-        self.notifier.status_changed();
-        // The sender of a datagram may be anybody: whoever asks for lines gets no flood of them.
-        let bounded = self.settings.log.refusals_unasked() || !self.datagrams.is_empty();
-        if bounded && !self.refusals.admits(now.seconds()) {
-            return;
-        }
-        let peer = remote.as_peer();
-        if let Some(companion) = Event::companion(refusal, peer) {
-            self.log(&companion);
-        }
-        self.log(&Event::Fail { refusal, peer });
-    }
-
-    /// Logs how many lines were left out, where that is due or `all` is to be told.
-    pub(super) fn log_summaries(&mut self, now: Moment, all: bool) {
-        let take = |budget: &mut LineBudget| {
-            let due = budget
-                .summary_due()
-                .is_some_and(|due| all || now >= due.into());
-            due.then(|| budget.take_summary()).flatten()
-        };
-        if let Some(count) = take(&mut self.refusals) {
-            self.log(&Event::RefusalsWithheld { count });
-        }
-        if let Some(count) = take(&mut self.remarks) {
-            self.log(&Event::RemarksWithheld { count });
-        }
+    /// Whether servers get the service's own socket.
+    pub(super) fn is_wait(&self) -> bool {
+        matches!(self.settings.work, Work::Wait(_))
     }
 
     /// Puts back how it is scheduled, which any process of the service's user can change.
@@ -390,56 +162,34 @@ impl Helper {
             Ok(true) => "it is put back".to_owned(),
             Err(error) => format!("it can't be put back: {error}"),
         };
-        if self.remarks.admits(now.seconds()) {
+        if self.report.admits_remark(now) {
             log::warn!(
                 "a process has changed the priority or the processors of this helper; {outcome}"
             );
         }
     }
 
-    /// The status line for `systemctl status`.
-    pub(super) fn status(&self) -> String {
-        if let Some(why) = &self.exec_failure {
-            return format!("{UNEXECUTABLE}{why}");
+    /// The parts that serve clients.
+    pub(super) fn parts(&mut self, now: Moment) -> Parts<'_> {
+        let Settings { work, spec, .. } = &mut self.settings;
+        Parts {
+            kinds: &mut self.kinds,
+            fd_passing: &mut self.fd_passing,
+            work,
+            bans: &mut self.bans,
+            cx: Cx::new(&self.reactor, &mut self.report, &mut self.state, spec, now),
         }
-        let counters = &self.tally.counters;
-        let (served, refused) = (counters.served, counters.all_refused());
-        let running = self.running();
-        let state = match (&self.pause, self.stopping) {
-            (_, true) => "stopping, ",
-            (Some(_), _) => "paused, ",
-            (None, _) => "",
-        };
-        format!("{state}{running} running, {served} served and {refused} refused so far")
     }
 
-    /// How many sessions are open.
-    pub(super) fn running(&self) -> usize {
-        self.sessions.len() + self.guests.len() + self.relays.slab.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_token_survives_its_way_through_the_kernel(index: u32, generation in 0..1_u32 << 24) {
-            let key = Key { index, generation };
-            let tokens = [
-                Token::Listener(index), Token::Signals, Token::Journal, Token::Names,
-                Token::Control, Token::ControlClient(key), Token::Session(key), Token::Pending(key),
-                Token::Ident(key), Token::Command(key), Token::Guest(key),
-                Token::MuxListener(index), Token::Handover(key), Token::Client(key),
-                Token::Backend(key), Token::Hosts, Token::Door, Token::Datagrams(index),
-                Token::LogFile,
-            ];
-            for token in tokens {
-                prop_assert_eq!(Token::decode(token.encode()), Some(token));
-            }
+    /// What the service is doing, for the status line.
+    pub(super) fn activity(&self) -> Activity {
+        Activity {
+            running: self.kinds.running(),
+            phase: match (self.pause.is_on(), self.stopping) {
+                (_, true) => Phase::Stopping,
+                (true, false) => Phase::Paused,
+                (false, false) => Phase::Open,
+            },
         }
     }
 }

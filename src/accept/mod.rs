@@ -13,48 +13,47 @@ mod connection;
 mod control;
 mod crowd;
 mod datagrams;
-mod door;
 mod environment;
-mod event_loop;
+mod fd_passing;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod guests;
-mod handover;
 mod helper;
 mod ident;
 mod identify;
-pub(crate) mod internal;
+mod idle;
+mod intake;
+mod kinds;
 mod libwrap;
 pub(crate) mod load;
-mod log_file;
-mod log_lines;
+mod log;
 mod mailbox;
 pub(crate) mod membership;
 pub(crate) mod names;
-mod notify;
 mod packet_filter;
 mod pause;
 mod peer;
 mod pending;
 pub(crate) mod portmap;
-mod redirect;
-mod relay;
+mod queue;
+mod reactor;
 mod reload;
 mod requests;
-mod sensor;
+mod room;
+mod run;
 mod serve;
-mod sessions;
 mod settings;
 mod slab;
+mod socket;
+mod sockets;
 mod state;
 pub(crate) mod stop;
-mod tally;
-mod tcpmux;
 #[cfg(test)]
 mod tests;
 mod turn_away;
-mod waiting;
+mod world;
+
+pub(crate) use kinds::internal;
 
 use std::env;
 use std::ffi::OsString;
@@ -76,18 +75,14 @@ use activation::Activation;
 use ban_table::Bans;
 use clock::Moment;
 use control::Control;
-use event_loop::End;
 use helper::{Helper, Start};
-use notify::Notifier;
+use kinds::Sessions;
+use log::{Notifier, StoredCounters};
 use portmap::RpcService;
-use sessions::Sessions;
+use run::End;
 use settings::{Inherited, Settings};
+use sockets::Sockets;
 use state::StateFile;
-use tally::Tally;
-
-/// The state of `cps` is noted for a successor so long after it has changed: a helper that is
-/// killed forgets no more than that.
-const RATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a helper stays that has nothing to do, unless it is told otherwise.
 const IDLE: Duration = Duration::from_secs(60);
@@ -119,7 +114,7 @@ pub fn main() -> ExitCode {
     match parse_arguments(env::args_os().skip(1)).and_then(|command| run(command, journal)) {
         Ok(code) => code,
         Err(error) => {
-            log::error!("{error}");
+            ::log::error!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -194,9 +189,8 @@ fn run(command: Command, journal: &'static Journal) -> Result<ExitCode, String> 
 fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> {
     credentials::hide().map_err(|error| format!("PR_SET_DUMPABLE: {error}"))?;
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
-    if let Err(error) = descriptor::keep_from_servers() {
-        log::debug!("close_range: {error}");
-    }
+    // It fails on kernels before 5.11, where the descriptors that the helper itself has opened are kept all the same.
+    let _ = descriptor::keep_from_servers();
     let spec = settings::parse(&settings::receive()?)?;
     let activation = Activation::take()?;
     let account = match account(&spec, &activation, idle)? {
@@ -212,13 +206,16 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     // In a folder that is root's alone.
     let folder = env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let control = folder.as_deref().and_then(control_socket);
-    let tally = folder.as_deref().map(Tally::open).unwrap_or_default();
+    let counters = folder
+        .as_deref()
+        .map(StoredCounters::open)
+        .unwrap_or_default();
     let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     // Root may open the table; a successor of it is asked for.
     let mut bans = Bans::of_helper(bans::TABLE.into(), bans::door::DOOR.into());
     bans.prepare(now).map_err(|error| error.to_string())?;
     let scheduling = Scheduling::now()
-        .inspect_err(|error| log::warn!("sched_getaffinity: {error}"))
+        .inspect_err(|error| ::log::warn!("sched_getaffinity: {error}"))
         .ok();
     if let Some(account) = account {
         // Few containers have the capability for it; what then can't be put back is said when it is
@@ -233,20 +230,20 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         }
     }
     let inherited = Inherited::take()?;
+    let (streams, datagrams) = (activation.listeners, activation.datagrams);
+    let sockets = Sockets::new(streams, datagrams, activation.mux_listeners);
     let start = Start {
-        listeners: activation.listeners,
-        mux_listeners: activation.mux_listeners,
-        datagrams: activation.datagrams,
+        sockets: sockets.map_err(|error| format!("getsockname: {error}"))?,
         journal,
         settings: Settings::new(spec, &inherited)?,
         inherited,
         sessions: Sessions::new(state_file(activation.state)?),
         control,
-        tally,
+        counters,
         idle,
         scheduling,
         bans,
-        door: bans::door::DOOR.into(),
+        coordinator: bans::door::DOOR.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
     match served.map_err(|error| error.to_string())? {
@@ -283,7 +280,7 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>) -> Result<StateFile, String> {
     if let Some(kept) = kept {
         match StateFile::open(kept) {
             Ok(file) => return Ok(file),
-            Err(error) => log::warn!("the state of the last helper can't be used: {error}"),
+            Err(error) => ::log::warn!("the state of the last helper can't be used: {error}"),
         }
     }
     let file = StateFile::create().map_err(|error| format!("memfd_create: {error}"))?;
@@ -294,7 +291,7 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>) -> Result<StateFile, String> {
 /// Without it reload does not work, but everything else does.
 fn control_socket(folder: &Path) -> Option<Control> {
     Control::listen(folder)
-        .inspect_err(|error| log::warn!("no control socket in {}: {error}", folder.display()))
+        .inspect_err(|error| ::log::warn!("no control socket in {}: {error}", folder.display()))
         .ok()
 }
 

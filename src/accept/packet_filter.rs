@@ -80,7 +80,7 @@ impl Helper {
             return Ok(());
         }
         let mut refused = Vec::new();
-        for listener in &self.listeners {
+        for listener in self.sockets.streams() {
             let lists = lists(&self.settings.spec, listener)?;
             let port = listener.local_addr()?.port();
             let is_refused = |peer: &SocketAddr| !lists.admits(peer.ip().to_canonical());
@@ -91,7 +91,8 @@ impl Helper {
             }
         }
         for peer in refused {
-            self.log_refusal(&Refusal::by(Reason::Address), &Remote::new(peer), now);
+            self.report
+                .refused(&Refusal::by(Reason::Address), &Remote::at(peer), now);
         }
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! The pause after `cps` has tripped, or when descriptors run out (docs/xinetd-behaviour.md, sections 4.2,
-//! 4.6).
+//! The pause after `cps` has tripped, or when descriptors run out (semantics, sections 4.2, 4.6).
 //!
 //! xinetd closes its listener meanwhile. Ours is systemd's: connections are accepted and reset.
 
@@ -16,46 +15,72 @@ use super::helper::Helper;
 /// Descriptors that are not for sessions: our own, files that are read, the resolver's.
 const RESERVE: u64 = 64;
 
-/// A pause that goes on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pause {
-    /// When it ends.
-    pub(super) until: Moment,
+/// Whether the service pauses.
+#[derive(Debug, Default)]
+pub(super) struct Pause(Option<Current>);
+
+#[derive(Debug)]
+struct Current {
+    until: Moment,
     /// Connections are not even accepted: there is no descriptor for them.
-    pub(super) deaf: bool,
+    deaf: bool,
+}
+
+impl Pause {
+    /// Whether the service pauses.
+    pub(super) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// When the pause ends, if there is one.
+    pub(super) fn due(&self) -> Option<Moment> {
+        self.0.as_ref().map(|current| current.until)
+    }
+
+    fn begin(&mut self, until: Moment) {
+        self.0 = Some(Current { until, deaf: false });
+    }
+
+    /// No connection is accepted in the pause from now on; whether that is new.
+    fn deafen(&mut self) -> bool {
+        let current = self.0.as_mut();
+        current.is_some_and(|current| !std::mem::replace(&mut current.deaf, true))
+    }
+
+    /// The pause is over; whether no connection was accepted in it.
+    fn end(&mut self) -> bool {
+        self.0.take().is_some_and(|current| current.deaf)
+    }
 }
 
 impl Helper {
     /// The policy has paused the service, from `now` on.
     pub(super) fn begin_pause(&mut self, cause: PauseCause, now: Moment) {
-        let seconds = self.settings.policy.pause_seconds();
-        self.pause = Some(Pause {
-            until: now.plus(Duration::from_secs(seconds.into())),
-            deaf: false,
-        });
-        if cause == PauseCause::Rate {
-            self.blame_server();
+        let seconds = self.settings.admission.policy().pause_seconds();
+        self.pause
+            .begin(now.plus(Duration::from_secs(seconds.into())));
+        if cause == PauseCause::Rate && self.is_wait() {
+            let (sockets, spec) = (&self.sockets, &self.settings.spec);
+            self.kinds.wait.blame_server(sockets, spec);
         }
-        self.log(&Event::Deactivating { cause, seconds });
-        self.sessions.save_rate(&self.state);
-        self.notifier.status_changed();
+        self.report.record(&Event::Deactivating { cause, seconds });
+        self.kinds.program.save_rate(&self.state);
+        self.report.status_changed();
     }
 
     /// Whether one more session would take a descriptor that we need for other things, such as
     /// telling the watchdog that we are alive.
     pub(super) fn is_full(&self) -> bool {
         let most = self.inherited.files - RESERVE.min(self.inherited.files / 2);
-        let taken = self.sessions.len()
-            + self.guests.len()
-            + self.relays.descriptors()
-            + self.pending.descriptors();
+        let taken = self.kinds.descriptors() + self.pending.descriptors();
         taken as u64 >= most
     }
 
     /// There are too few descriptors for another session.
     pub(super) fn out_of_descriptors(&mut self, now: Moment) {
-        if self.pause.is_none() {
-            let _ = self.settings.policy.pause(&mut self.state, now.seconds());
+        if !self.pause.is_on() {
+            let policy = self.settings.admission.policy();
+            policy.pause(&mut self.state, now.seconds());
             self.begin_pause(PauseCause::Descriptors, now);
         }
     }
@@ -63,10 +88,7 @@ impl Helper {
     /// accept(2) found no descriptor at all.
     pub(super) fn go_deaf(&mut self, now: Moment) {
         self.out_of_descriptors(now);
-        if let Some(pause) = &mut self.pause
-            && !pause.deaf
-        {
-            pause.deaf = true;
+        if self.pause.deafen() {
             self.unwatch_listeners();
         }
     }
@@ -74,8 +96,7 @@ impl Helper {
     /// Counts clients that came while the service paused.
     pub(super) fn turn_away(&mut self, count: u64) {
         self.state.turn_away(count);
-        self.tally.counters.refuse(Cause::Pause, count);
-        self.notifier.status_changed();
+        self.report.turned_away(Cause::Pause, count);
     }
 
     /// Goes on with the pause of a predecessor, and listens.
@@ -84,18 +105,15 @@ impl Helper {
             // Only whole seconds were kept: rather one too long, but never longer than a whole
             // pause. Where the time is over it ends at once, and says so.
             let whole = now.plus(Duration::from_secs(
-                self.settings.policy.pause_seconds().into(),
+                self.settings.admission.policy().pause_seconds().into(),
             ));
-            self.pause = Some(Pause {
-                until: Moment::from(until.plus(1)).min(whole),
-                deaf: false,
-            });
+            self.pause.begin(Moment::from(until.plus(1)).min(whole));
         }
         self.watch_listeners()
     }
 
     pub(super) fn end_pause_if_due(&mut self, now: Moment) {
-        if self.pause.is_some_and(|pause| now >= pause.until) {
+        if self.pause.due().is_some_and(|due| now >= due) {
             let turned_away = self.state.resume();
             self.end_pause(turned_away, now);
         }
@@ -103,13 +121,13 @@ impl Helper {
 
     /// The pause is over; `turned_away` connections were reset in it.
     pub(super) fn end_pause(&mut self, turned_away: u64, now: Moment) {
-        let deaf = self.pause.take().is_some_and(|pause| pause.deaf);
-        self.log(&Event::Activating);
+        let deaf = self.pause.end();
+        self.report.record(&Event::Activating);
         if let Some(count) = NonZeroU64::new(turned_away) {
-            self.log(&Event::TurnedAway { count });
+            self.report.record(&Event::TurnedAway { count });
         }
-        self.sessions.save_rate(&self.state);
-        self.notifier.status_changed();
+        self.kinds.program.save_rate(&self.state);
+        self.report.status_changed();
         if deaf
             && !self.stopping
             && let Err(error) = self.watch_listeners()

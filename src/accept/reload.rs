@@ -103,13 +103,13 @@ impl Helper {
             );
         }
         let settings = Settings::new(spec, &self.inherited)?;
-        let hands_over = |settings: &Settings| matches!(settings.work, Work::Wait(_));
-        if hands_over(&settings) != hands_over(&self.settings) {
+        let is_wait = |settings: &Settings| matches!(settings.work, Work::Wait(_));
+        if is_wait(&settings) != is_wait(&self.settings) {
             return Err("wait has changed, which takes a restart: systemctl restart".into());
         }
         let is_filtered = is_filtered(&settings.spec) || is_filtered(&self.settings.spec);
         if is_filtered
-            && !self.listeners.is_empty()
+            && !self.sockets.streams().is_empty()
             && settings.spec.access != self.settings.spec.access
         {
             return Err(
@@ -119,14 +119,13 @@ impl Helper {
             );
         }
         self.settings = settings;
-        self.exec_failure = None;
-        self.notifier.status_changed();
-        self.log_file.follow(&self.settings.spec);
-        self.log(&Event::Readjusted);
+        self.report.forget_failure();
+        self.report.log().follow(&self.settings.spec);
+        self.report.record(&Event::Readjusted);
         if let Some(turned_away) = self.state.reload() {
             self.end_pause(turned_away, now);
         }
-        self.sessions.save_rate(&self.state);
+        self.kinds.program.save_rate(&self.state);
         Ok(())
     }
 }

@@ -2,27 +2,26 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use nix::sys::epoll::{EpollEvent, EpollFlags};
-use nix::sys::signal::Signal;
+use nix::sys::epoll::EpollFlags;
 
 use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 
 use super::clock::Moment;
 use super::control::{Progress, Request};
-use super::guests::NO_PROCESS;
-use super::helper::{Helper, Token};
-use super::peer::Remote;
+use super::helper::{Helper, Parts};
+use super::kinds::{NO_PROCESS, Open};
+use super::reactor::Owner;
 use super::slab::Key;
 
 impl Helper {
-    /// Someone has come to the control socket.
+    /// A client has connected to the control socket.
     pub(super) fn accept_control(&mut self, now: Moment) {
         let Some(control) = &mut self.control else {
             return;
         };
         if let Some((key, client)) = control.accept(now) {
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::ControlClient(key).encode());
-            if let Err(errno) = self.epoll.add(client, event) {
+            let token = Owner::ControlClient.of(key);
+            if let Err(errno) = self.reactor.add(client, token, EpollFlags::EPOLLIN) {
                 control.answer(key, errno.desc());
             }
         }
@@ -41,10 +40,10 @@ impl Helper {
                 Ok(OK.to_owned())
             }
             Request::Reopen => {
-                self.log_file.reopen();
+                self.report.log().reopen();
                 Ok(OK.to_owned())
             }
-            Request::Status => self.report(now).to_text(),
+            Request::Status => self.status(now).to_text(),
             Request::Kick(whom) => self.kick(&whom, now).map(|()| OK.to_owned()),
         };
         if let Some(control) = &mut self.control {
@@ -52,44 +51,26 @@ impl Helper {
         }
     }
 
-    /// The service stops: nobody else is let in, and who has no process has to go.
+    /// The service stops: no other client is let in, and the sessions that have no server end.
     pub(super) fn refuse_more(&mut self, now: Moment) {
         self.stopping = true;
         self.unwatch_listeners();
         self.abandon_pending();
-        self.end_guests(now);
-        self.end_relays(now);
-        self.notifier.stopping();
-    }
-
-    /// All sessions, as they are told.
-    fn all_sessions(&self, now: Moment) -> impl Iterator<Item = (Place, SessionRow)> {
-        let servers = self.sessions.iter().map(move |(key, session)| {
-            let pid = session.process.pid();
-            let row = row(pid, &session.remote, session.started, now);
-            (Place::Server(key), row)
-        });
-        let guests = self.guests.iter().map(move |(key, guest)| {
-            let row = row(NO_PROCESS, &guest.remote, guest.started, now);
-            (Place::Guest(key), row)
-        });
-        let relays = self.relays.slab.iter().map(move |(key, relay)| {
-            let row = row(NO_PROCESS, &relay.remote, relay.started, now);
-            (Place::Relay(key), row)
-        });
-        servers.chain(guests).chain(relays)
+        let Parts { kinds, mut cx, .. } = self.parts(now);
+        kinds.stop(&mut cx);
+        self.report.stopping();
     }
 
     /// What the service is doing.
-    pub(super) fn report(&self, now: Moment) -> Status {
-        let sessions = self.all_sessions(now).map(|(_, row)| row);
+    pub(super) fn status(&self, now: Moment) -> Status {
+        let sessions = self.kinds.sessions().map(|(_, open)| row(&open, now));
         Status {
-            running: self.running() as u64,
-            waiting: self.pending.len() as u64,
+            running: self.kinds.running() as u64,
+            waiting: (self.pending.len() + self.kinds.tcpmux.len()) as u64,
             // Rounded up: a pause of 0 seconds would be none.
-            paused_for: self.pause.map(|pause| pause.until.since(now).as_secs() + 1),
+            paused_for: self.pause.due().map(|until| until.since(now).as_secs() + 1),
             sessions: sessions.take(MOST_SESSIONS).collect(),
-            counters: self.tally.counters.clone(),
+            counters: self.report.counters().clone(),
         }
     }
 
@@ -104,39 +85,23 @@ impl Helper {
             peer.is_some_and(|peer| (peer.ip(), peer.port()) == (row.peer.ip(), row.peer.port()))
         };
         let is_it = |row: &SessionRow| pid == Some(row.pid) || is_peer(row);
-        let meant = self.all_sessions(now).filter(|(_, row)| is_it(row));
-        let places: Vec<_> = meant.map(|(place, _)| place).collect();
-        if places.is_empty() {
+        let meant = self.kinds.sessions();
+        let meant = meant.filter(|(_, open)| is_it(&row(open, now)));
+        let keys: Vec<_> = meant.map(|(key, _)| key).collect();
+        if keys.is_empty() {
             return Err(format!("there is no session of {whom}"));
         }
-        for place in places {
-            match place {
-                Place::Server(key) => {
-                    let session = self.sessions.get_mut(key);
-                    let ended = session.map_or(Ok(()), |one| one.process.kill(Signal::SIGTERM));
-                    ended.map_err(|error| format!("the server can't be ended: {error}"))?;
-                }
-                Place::Guest(key) => self.end_guest(key, now),
-                Place::Relay(key) => self.end_relay(key, now),
-            }
-        }
-        Ok(())
+        let Parts { kinds, mut cx, .. } = self.parts(now);
+        keys.into_iter()
+            .try_for_each(|key| kinds.kick(key, &mut cx))
     }
 }
 
-/// Where a session is kept.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Server(Key),
-    Guest(Key),
-    Relay(Key),
-}
-
-fn row(pid: i32, remote: &Remote, started: Moment, now: Moment) -> SessionRow {
+fn row(open: &Open<'_>, now: Moment) -> SessionRow {
     SessionRow {
-        pid,
-        peer: canonical(remote.address),
-        age: now.since(started).as_secs(),
+        pid: open.pid,
+        peer: canonical(open.remote.address()),
+        age: now.since(open.started).as_secs(),
     }
 }
 

@@ -9,9 +9,8 @@ use std::path::Path;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, dup2_stdin};
 
+use crate::admission::Admission;
 use crate::bytes::ByteString;
-use crate::journal::ServiceLog;
-use crate::policy::Policy;
 use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
 use crate::spec::{MAX_SPEC, MuxTarget, Redirect, Sensor, Spec, Task};
 use crate::sys::credentials::servers_user;
@@ -19,14 +18,12 @@ use crate::sys::spawn::{Launcher, LimitOf};
 
 use super::banner::Banner;
 use super::environment;
-use super::relay::Route;
+use super::kinds::Route;
 
 /// What a service's connections go by.
 pub(super) struct Settings {
-    /// Who may come in.
-    pub(super) policy: Policy,
-    /// What is logged, and as what.
-    pub(super) log: ServiceLog,
+    /// Which clients are served.
+    pub(super) admission: Admission,
     /// What is done with a connection that is let in.
     pub(super) work: Work,
     /// `banner`.
@@ -56,9 +53,12 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// Whether each connection gets a process.
-    pub(super) fn forks(&self) -> bool {
-        matches!(self, Self::Execute(_))
+    /// The services that tcpmux leads to, where the service is that.
+    pub(super) fn targets(&self) -> Option<&[MuxTarget]> {
+        match self {
+            Self::Tcpmux(targets) => Some(targets),
+            _ => None,
+        }
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Inherited {
     pub(super) environment: Vec<(OsString, OsString)>,
     /// The hard limit of descriptors.
     pub(super) files: u64,
-    /// Whom a child has to become before it executes a server.
+    /// The user that a child has to become before it executes a server.
     pub(super) user: Option<Uid>,
 }
 
@@ -87,7 +87,7 @@ impl Inherited {
         }
         Ok(Self {
             environment,
-            // What xinetd takes for infinity (docs/xinetd-behaviour.md, section 4.5).
+            // What xinetd takes for infinity (semantics, section 4.5).
             files: if hard == RLIM_INFINITY { 4096 } else { hard },
             user: servers_user().map_err(|error| format!("getresuid: {error}"))?,
         })
@@ -95,7 +95,7 @@ impl Inherited {
 }
 
 /// Reads the spec that systemd has opened as the standard input; after that there is none, so that
-/// nobody who is started later finds it.
+/// no process that is started later finds it.
 ///
 /// # Errors
 /// In words, if it can't be read.
@@ -179,12 +179,11 @@ impl Settings {
             Task::Redirect(redirect) => Work::Redirect(route(redirect)?),
             Task::Sensor(sensor) => Work::Sensor(sensor.clone()),
         };
-        // Nothing can be sent to a client that nobody has accepted.
+        // Nothing can be sent to a client before the server has accepted it.
         let sends = !matches!(work, Work::Wait(_));
         let banner = |file: &Option<ByteString>| file.clone().filter(|_| sends).map(Banner::new);
         Ok(Self {
-            policy: Policy::new(&spec),
-            log: ServiceLog::new(&spec),
+            admission: Admission::new(&spec),
             work,
             always: banner(&spec.banners.always),
             success: banner(&spec.banners.success),

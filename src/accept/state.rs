@@ -34,7 +34,7 @@ pub(super) struct Record {
     /// Its process.
     pub(super) pid: i32,
     /// Just before and just after it was started: where the two are, no other process with this
-    /// pid started. So nobody has to look up its start time for each session.
+    /// pid started. So the start time need not be looked up for each session.
     pub(super) started: (Moment, Moment),
     /// Its peer.
     pub(super) peer: SocketAddr,

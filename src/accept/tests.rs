@@ -8,21 +8,24 @@ mod sensor;
 mod waits;
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
+use crate::status::Status;
 
 use super::ban_table::Bans;
 use super::clock::Moment;
 use super::helper::{Helper, Start};
-use super::sessions::Sessions;
+use super::kinds::Sessions;
+use super::log::StoredCounters;
 use super::settings::tests::MINIMAL;
 use super::settings::{Inherited, Settings, parse};
+use super::sockets::Sockets;
 use super::state::StateFile;
-use super::tally::Tally;
 
 /// All words of `log_on_success` that a line can show.
 const LOGGED: (&str, &str) = (
@@ -77,6 +80,16 @@ impl Scene {
     }
 
     fn with(listener: TcpListener, state: StateFile, changes: &[(&str, &str)]) -> Self {
+        Self::with_sockets(listener, Vec::new(), Vec::new(), state, changes)
+    }
+
+    fn with_sockets(
+        listener: TcpListener,
+        datagrams: Vec<UdpSocket>,
+        mux: Vec<UnixListener>,
+        state: StateFile,
+        changes: &[(&str, &str)],
+    ) -> Self {
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let lines = Lines::default();
@@ -88,19 +101,17 @@ impl Scene {
         };
         let kept = StateFile::open(state.file().try_clone().unwrap().into()).unwrap();
         let start = Start {
-            listeners: vec![listener],
-            mux_listeners: Vec::new(),
-            datagrams: Vec::new(),
+            sockets: Sockets::new(vec![listener], datagrams, mux).unwrap(),
             journal: Box::leak(Box::new(journal)),
             settings: Settings::new(parse(spec(changes).as_bytes()).unwrap(), &inherited).unwrap(),
             inherited,
             sessions: Sessions::new(kept),
             control: None,
-            tally: Tally::default(),
+            counters: StoredCounters::default(),
             idle: super::IDLE,
             scheduling: None,
-            bans: Bans::of_helper(scratch("bans", port), scratch("door", port)),
-            door: scratch("door", port),
+            bans: Bans::of_helper(scratch("bans", port), scratch("coordinator", port)),
+            coordinator: scratch("coordinator", port),
         };
         Self {
             helper: Helper::new(start, Moment::now().unwrap()).unwrap(),
@@ -119,8 +130,8 @@ impl Scene {
                 return it;
             }
             // So that the wait ends where only the test knows what it waits for.
-            self.helper.rate_due = Some(Moment::now().unwrap().plus(Duration::from_millis(5)));
-            assert_eq!(self.helper.turn().unwrap(), None);
+            let most = Some(Duration::from_millis(5));
+            assert_eq!(self.helper.turn_within(most).unwrap(), None);
         }
     }
 
@@ -150,10 +161,14 @@ impl Scene {
 
     /// A client whose server runs.
     fn session(&mut self) -> TcpStream {
-        let running = self.helper.sessions.len();
+        let running = self.status().running;
         let client = self.connect();
-        self.until(|helper| (helper.sessions.len() > running).then_some(()));
+        self.until(|helper| (status(helper).running > running).then_some(()));
         client
+    }
+
+    fn status(&self) -> Status {
+        status(&self.helper)
     }
 
     fn until_idle(&mut self) {
@@ -177,7 +192,12 @@ impl Scene {
     }
 }
 
-/// Where a scene's table or door is, if its test makes one.
+/// What root is told of the service.
+fn status(helper: &Helper) -> Status {
+    helper.status(Moment::now().unwrap())
+}
+
+/// Where a scene's table or the coordinator's socket is, if its test makes one.
 fn scratch(name: &str, port: u16) -> PathBuf {
     std::env::temp_dir().join(format!("helper-{}-{port}-{name}", std::process::id()))
 }
@@ -227,10 +247,7 @@ fn who_is_not_in_only_from_gets_banners_and_no_process() {
     assert_eq!(scene.text(), "hello\nno\n");
     assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
     assert_eq!(
-        (
-            scene.helper.tally.counters.served,
-            scene.helper.state.running()
-        ),
+        (scene.status().counters.served, scene.helper.state.running()),
         (0, 0)
     );
 }
@@ -250,7 +267,7 @@ fn names_are_looked_up_where_they_decide() {
     assert_eq!(scene.receive(client).unwrap(), b"welcome\nserved\n");
     // The second time it is known.
     assert_eq!(scene.text(), "welcome\nserved\n");
-    assert!(scene.helper.pending.is_empty());
+    assert!(scene.status().waiting == 0);
 }
 
 #[test]
@@ -267,7 +284,7 @@ fn instances_hold_and_a_free_place_is_used() {
     scene.until_idle();
     drop(scene.session());
     scene.until_idle();
-    assert_eq!(scene.helper.tally.counters.served, 2);
+    assert_eq!(scene.status().counters.served, 2);
 }
 
 #[test]
@@ -275,7 +292,7 @@ fn while_cps_pauses_clients_are_reset_and_counted() {
     let rate = "rate = { max = 3, wait = 3600 }, instances";
     let changes = [("instances", rate), (CAT, &shell("true"))];
     let mut scene = Scene::new(&changes);
-    while scene.helper.pause.is_none() {
+    while scene.status().paused_for.is_none() {
         assert_eq!(scene.text(), "");
     }
     for _ in 0..2 {
@@ -319,10 +336,7 @@ fn a_server_that_can_not_be_executed_is_said_and_not_counted() {
     let expected = "execv( /no/such ) failed: No such file or directory (errno = 2)";
     assert_eq!(scene.log(), [expected]);
     assert_eq!(
-        (
-            scene.helper.tally.counters.served,
-            scene.helper.state.running()
-        ),
+        (scene.status().counters.served, scene.helper.state.running()),
         (0, 0)
     );
 }
@@ -339,18 +353,18 @@ fn a_client_that_does_not_read_its_banner_stalls_nobody() {
     let changes = [("banners = {}", &*banners), (CAT, &shell("echo served"))];
     let mut scene = Scene::with(listener, state, &changes);
     let slow = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     assert_eq!(scene.text().len(), banner.len() + "served\n".len());
-    assert!(!scene.helper.pending.is_empty());
+    assert!(scene.status().waiting > 0);
     let text = scene.receive(slow).unwrap();
     assert!(text.starts_with(&banner) && text.ends_with(b"served\n"));
-    assert!(scene.helper.pending.is_empty());
+    assert!(scene.status().waiting == 0);
     // One that never reads loses its place when its time is over.
     let _silent = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     let later = Moment::now().unwrap().plus(Duration::from_secs(31));
     scene.helper.expire_pending(later);
-    assert!(scene.helper.pending.is_empty());
+    assert!(scene.status().waiting == 0);
     scene.until_idle();
 }
 
@@ -369,7 +383,7 @@ fn clients_can_not_fill_the_log_with_a_missing_banner() {
         scene.text();
     }
     // Nobody was refused, and nothing says so.
-    scene.helper.log_summaries(Moment::default(), true);
+    scene.helper.report.finish(Moment::default());
     let log = scene.log();
     let missing = log.iter().filter(|line| line.contains("open of banner"));
     assert!(missing.count() < 30, "{log:?}");
@@ -385,11 +399,11 @@ fn a_successor_counts_the_sessions_of_a_helper_that_is_gone() {
     let changes = [(r#"instances = "unlimited""#, "instances = 1"), LOGGED];
     let mut scene = Scene::new(&changes);
     let session = scene.session();
-    let listener = scene.helper.listeners[0].try_clone().unwrap();
+    let listener = scene.helper.sockets.stream(0).unwrap().try_clone().unwrap();
     let Scene { helper, state, .. } = scene;
     // As if killed: the server is no child of the next one, as far as that can tell.
-    std::mem::forget(helper.sessions);
-    drop(helper.epoll);
+    std::mem::forget(helper.kinds);
+    drop(helper.reactor);
     let mut scene = Scene::with(listener, state, &changes);
     assert_eq!(scene.helper.state.running(), 1);
     assert_eq!(scene.text(), "");
@@ -438,14 +452,14 @@ fn only_an_idle_helper_goes_and_not_before_the_window_of_cps_is_over() {
     let mut scene = Scene::new(&[("instances", rate)]);
     let in_seconds = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
     let session = scene.session();
-    assert!(!scene.helper.on_time(in_seconds(0)));
-    assert!(!scene.helper.on_time(in_seconds(10_000)), "a session runs");
+    assert!(!scene.helper.expire(in_seconds(0)));
+    assert!(!scene.helper.expire(in_seconds(10_000)), "a session runs");
     drop(session);
     scene.until_idle();
-    assert!(!scene.helper.on_time(in_seconds(0)));
+    assert!(!scene.helper.expire(in_seconds(0)));
     assert!(
-        !scene.helper.on_time(in_seconds(98)),
+        !scene.helper.expire(in_seconds(98)),
         "the window lasts for 100 seconds"
     );
-    assert!(scene.helper.on_time(in_seconds(102)));
+    assert!(scene.helper.expire(in_seconds(102)));
 }

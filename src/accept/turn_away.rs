@@ -21,7 +21,7 @@ use crate::sys::socket::reset;
 use super::account::Unknown;
 use super::activation::Activation;
 use super::clock::Moment;
-use super::notify::Notifier;
+use super::log::Notifier;
 
 /// How often the name services are asked again, where clients come.
 const RETRY: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ pub struct BootId(u128);
 
 impl BootId {
     /// Its 16 bytes.
-    pub const fn to_bytes(self) -> [u8; 16] {
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
 

@@ -11,7 +11,7 @@ use crate::service::DenyTime;
 use super::peer::{AllowList, Ipv6Prefix, Subject};
 
 /// How many bans there can be.
-pub const CAPACITY: usize = 16_384;
+pub(crate) const CAPACITY: usize = 16_384;
 
 /// When a ban ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,7 +79,7 @@ pub struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// All bans: no more than [`CAPACITY`].
+/// All bans: no more than 16384.
 ///
 /// When it is full, a sensor's ban makes room for a new one: the one that ends first, and of
 /// several that end never, the one that was hit longest ago. An administrator's never does.
@@ -122,20 +122,9 @@ impl BanList {
         self.bans.get(&subject)
     }
 
-    /// How many bans there are, those that have ended since the last change included.
-    pub fn len(&self) -> usize {
-        self.bans.len()
-    }
-
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.bans.is_empty()
-    }
-
-    /// Whether `peer` is kept out now.
-    pub fn is_banned(&self, peer: IpAddr, now: Duration) -> bool {
-        let ban = self.bans.get(&Subject::of(peer, self.prefix));
-        ban.is_some_and(|ban| !ban.until.is_past(now))
     }
 
     /// The bans that hold now, in no order.

@@ -1,5 +1,4 @@
-//! Banned peers: who touched a sensor, and whom an administrator keeps out (docs/xinetd-behaviour.md,
-//! section 4.9).
+//! Banned peers: who touched a sensor, and whom an administrator keeps out (semantics, section 4.9).
 //!
 //! All here is pure: now comes in as a parameter, as what has passed since boot. The coordinator
 //! holds the one [`BanList`]. Helpers look peers up in the [`table`], a file that the coordinator
@@ -18,7 +17,9 @@ pub mod table;
 mod tests;
 
 pub use boot::{BootId, Reading};
-pub use list::{Ban, BanList, CAPACITY, Change, Full, Origin, Until};
+#[cfg(test)]
+pub(crate) use list::CAPACITY;
+pub use list::{Ban, BanList, Change, Full, Origin, Until};
 pub use options::Options;
 pub use peer::{AllowList, Ipv6Prefix, Subject};
 pub use saved::{Clocks, SavedBans};

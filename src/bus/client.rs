@@ -10,56 +10,56 @@ use zruntime::block_on;
 use crate::status::SessionRow;
 
 /// [`BanRow::until`] of a ban that does not end.
-pub const FOREVER: u64 = u64::MAX;
+pub(crate) const FOREVER: u64 = u64::MAX;
 
 /// A ban; times are in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
-pub struct BanRow {
+pub(crate) struct BanRow {
     /// Whom it hits: an address, or an IPv6 network.
-    pub peer: String,
+    pub(crate) peer: String,
     /// Since when.
-    pub since: u64,
+    pub(crate) since: u64,
     /// When it was made or last extended.
-    pub last: u64,
+    pub(crate) last: u64,
     /// When it ends; [`FOREVER`] is never.
-    pub until: u64,
+    pub(crate) until: u64,
     /// `sensor` or `administrator`.
-    pub origin: String,
+    pub(crate) origin: String,
     /// The id of the sensor, if it is known.
-    pub sensor: String,
+    pub(crate) sensor: String,
 }
 
 /// A service and what it is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
-pub struct ServiceRow {
+pub(crate) struct ServiceRow {
     /// The id in xinetd's files.
-    pub id: String,
+    pub(crate) id: String,
     /// The units, without suffix.
-    pub unit: String,
+    pub(crate) unit: String,
     /// Where it stands: file, line and column.
-    pub source: String,
+    pub(crate) source: String,
     /// `stopped`, `listening`, `serving`, `paused`, `failed`, or `silent`: its helper does not answer.
-    pub state: String,
+    pub(crate) state: String,
     /// The sessions that are open.
-    pub running: u64,
+    pub(crate) running: u64,
     /// The clients that wait for something.
-    pub waiting: u64,
+    pub(crate) waiting: u64,
     /// Seconds that a pause lasts on; 0 is none.
-    pub pause: u64,
+    pub(crate) pause: u64,
     /// Clients that were let in since the machine was started.
-    pub served: u64,
+    pub(crate) served: u64,
     /// Clients that were turned away, by what for.
-    pub refused: BTreeMap<String, u64>,
+    pub(crate) refused: BTreeMap<String, u64>,
     /// How many sessions took how long: a class for each of the property DurationBounds, and one for
     /// longer ones.
-    pub durations: Vec<u64>,
+    pub(crate) durations: Vec<u64>,
     /// All of them together, in milliseconds.
-    pub duration_sum: u64,
+    pub(crate) duration_sum: u64,
 }
 
 impl ServiceRow {
     /// All clients that were turned away.
-    pub fn all_refused(&self) -> u64 {
+    pub(crate) fn all_refused(&self) -> u64 {
         let counts = self.refused.values();
         counts.fold(0, |sum, count| sum.saturating_add(*count))
     }
@@ -67,13 +67,13 @@ impl ServiceRow {
 
 /// An open session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
-pub struct SessionInfo {
+pub(crate) struct SessionInfo {
     /// The server's process; 0 where there is none.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// The client's address and port.
-    pub peer: String,
+    pub(crate) peer: String,
     /// Its age in seconds.
-    pub age: u64,
+    pub(crate) age: u64,
 }
 
 impl From<&SessionRow> for SessionInfo {
@@ -120,11 +120,11 @@ trait Service {
 
 /// The bans, as far as the caller may see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bans {
+pub(crate) struct Bans {
     /// What is wrong in /etc/xinetd-bridge.toml, so that bans go by what it said before.
-    pub problem: Option<String>,
+    pub(crate) problem: Option<String>,
     /// All bans, the newest first.
-    pub rows: Vec<BanRow>,
+    pub(crate) rows: Vec<BanRow>,
 }
 
 /// All bans.
@@ -132,7 +132,7 @@ pub struct Bans {
 /// # Errors
 /// In words, as of all calls here: the coordinator's, or those of the bus, which starts it where it
 /// does not run. A caller that may not see them is told how many there are.
-pub fn list_bans() -> Result<Bans, String> {
+pub(crate) fn list_bans() -> Result<Bans, String> {
     let listed = ask(async || {
         let manager = manager().await?;
         let rows = match manager.list_bans().await {
@@ -152,7 +152,7 @@ pub fn list_bans() -> Result<Bans, String> {
 ///
 /// # Errors
 /// As [`list_bans`].
-pub fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
+pub(crate) fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
     ask(async || manager().await?.add_ban(peer, seconds).await)
 }
 
@@ -160,7 +160,7 @@ pub fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
 ///
 /// # Errors
 /// As [`list_bans`].
-pub fn remove_ban(peer: &str) -> Result<(), String> {
+pub(crate) fn remove_ban(peer: &str) -> Result<(), String> {
     ask(async || manager().await?.remove_ban(peer).await)
 }
 
@@ -168,7 +168,7 @@ pub fn remove_ban(peer: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`list_bans`].
-pub fn flush_bans() -> Result<u32, String> {
+pub(crate) fn flush_bans() -> Result<u32, String> {
     ask(async || manager().await?.flush_bans().await)
 }
 
@@ -176,7 +176,7 @@ pub fn flush_bans() -> Result<u32, String> {
 ///
 /// # Errors
 /// As [`list_bans`].
-pub fn reopen_logs() -> Result<(), String> {
+pub(crate) fn reopen_logs() -> Result<(), String> {
     ask(async || manager().await?.reopen_logs().await)
 }
 
@@ -184,7 +184,7 @@ pub fn reopen_logs() -> Result<(), String> {
 ///
 /// # Errors
 /// As [`list_bans`].
-pub fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
+pub(crate) fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
     ask(async || {
         let manager = manager().await?;
         Ok((
@@ -195,11 +195,11 @@ pub fn list_services() -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
 }
 
 /// The sessions of a service, or why the caller may not see them.
-pub type Sessions = Result<Vec<SessionInfo>, String>;
+pub(crate) type Sessions = Result<Vec<SessionInfo>, String>;
 
 /// Why nothing can be said of a service, or done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failed {
+pub(crate) enum Failed {
     /// No service that systemd has units of has this id or unit.
     NoService,
     /// Something else, in words.
@@ -221,7 +221,7 @@ impl Failed {
 ///
 /// # Errors
 /// As [`list_bans`], and if there is no such service.
-pub fn list_sessions(name: &str) -> Result<(String, Sessions), Failed> {
+pub(crate) fn list_sessions(name: &str) -> Result<(String, Sessions), Failed> {
     let call = async || {
         let service = service(name).await?;
         let sessions = match service.list_sessions().await {
@@ -238,7 +238,7 @@ pub fn list_sessions(name: &str) -> Result<(String, Sessions), Failed> {
 ///
 /// # Errors
 /// As [`list_sessions`].
-pub fn kick(name: &str, whom: &str) -> Result<(), Failed> {
+pub(crate) fn kick(name: &str, whom: &str) -> Result<(), Failed> {
     twice(async || service(name).await?.kick(whom).await).map_err(Failed::of)
 }
 

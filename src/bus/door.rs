@@ -106,8 +106,7 @@ fn enter(
             Ok(socket) => socket,
             Err(error) if is_transient(&error) => continue,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) => {
-                log::debug!("accept: {error}");
+            Err(_) => {
                 thread::sleep(NO_DESCRIPTORS);
                 return;
             }
@@ -140,9 +139,8 @@ fn admit(socket: OwnedFd, strangers: &mut Strangers) -> Option<Client> {
             socket,
             caller: Arc::new(caller),
         }),
-        // Anyone may knock: what is said of it must not fill the journal.
+        // Any process may connect, so that a line for each refusal could fill the journal. The caller is told.
         Err(why) => {
-            log::debug!("a caller was turned away: {why}");
             strangers.add(pid, now);
             // What is left unread would make the kernel say that the connection was reset.
             let _ = recv(socket.as_raw_fd(), &mut [0; PACKET], MsgFlags::MSG_DONTWAIT);

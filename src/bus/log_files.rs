@@ -71,10 +71,7 @@ impl LogFiles {
                 return leave();
             }
             let unit = &asked.caller.unit;
-            let answer = find(unit, asked.wants).unwrap_or_else(|why| {
-                log::debug!("no log file for {unit}: {why}");
-                Answer::Refused(why)
-            });
+            let answer = find(unit, asked.wants).unwrap_or_else(Answer::Refused);
             if matches!(answer, Answer::Refused(_)) && has_new(&seen, &rights) {
                 return leave();
             }

@@ -7,7 +7,7 @@
 
 mod authority;
 mod caller;
-pub mod client;
+pub(crate) mod client;
 mod door;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -25,7 +25,7 @@ mod service;
 mod services;
 mod settings;
 mod strangers;
-pub mod systemd;
+pub(crate) mod systemd;
 mod table;
 #[cfg(test)]
 mod tests;

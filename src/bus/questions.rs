@@ -145,10 +145,7 @@ pub(super) fn serve(questions: &Receiver<Asked<Request>>, log_files: &LogFiles, 
                 (Some(false), _) | (None, Ok(())) => Some(mains::not_main(caller)),
             };
             match (refused, asked.wants) {
-                (Some(why), _) => {
-                    log::debug!("nothing for process {}: {why}", caller.process.pid());
-                    refuse(&asked.socket, why);
-                }
+                (Some(why), _) => refuse(&asked.socket, why),
                 (None, Request::Table) => pass_table(&asked.socket, shared),
                 (None, Request::LogFile(wants)) => log_files.ask(Asked {
                     caller: asked.caller,

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use zbus::{Connection, OwnedObjectPath, proxy};
 
-pub use direct::{Loaded, Property, Systemd};
-pub use job::{Job, Verb as JobVerb};
+pub(crate) use direct::{Loaded, Property, Systemd};
+pub(crate) use job::{Job, Verb as JobVerb};
 
 #[proxy(
     interface = "org.freedesktop.systemd1.Manager",
@@ -61,7 +61,7 @@ pub(super) async fn states(
 
 /// What is done with units after all were made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// They are started.
     Start,
     /// They are stopped.
@@ -70,7 +70,7 @@ pub enum Verb {
 
 impl Verb {
     /// The word of systemctl.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
@@ -83,7 +83,7 @@ impl Verb {
 ///
 /// # Errors
 /// In words, with the command that does or explains it.
-pub fn apply(verb: Verb, units: &[String]) -> Result<(), String> {
+pub(crate) fn apply(verb: Verb, units: &[String]) -> Result<(), String> {
     let unreachable = |error: String| {
         let (verb, units) = (verb.word(), units.join(" "));
         format!("{error}; run `systemctl daemon-reload`, and then `systemctl {verb} {units}`")

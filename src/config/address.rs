@@ -1,4 +1,4 @@
-//! The words of `only_from` and `no_access` (docs/xinetd-behaviour.md, section 3.1).
+//! The words of `only_from` and `no_access` (semantics, section 3.1).
 //!
 //! A word is tried as: a numeric address, `address/bits`, `10.1.{2,3}`, `.domain`, a name. Names
 //! are never resolved: they are compared with the peer's name when it connects.
@@ -8,56 +8,33 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::databases::Databases;
-use crate::problem::Severity;
+use crate::problem::{Remark, Severity};
 use crate::service::Pattern;
 
 /// What a word means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub(super) struct Reading {
     /// The peers; at least one entry.
-    pub patterns: Vec<Pattern>,
+    pub(super) patterns: Vec<Pattern>,
     /// What is surprising about it.
-    pub remark: Option<Remark>,
+    pub(super) remark: Option<Remark>,
 }
 
-/// What there is to say about a word: a [`Problem`](crate::problem::Problem) without a place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
-    /// How much it matters.
-    pub severity: Severity,
-    /// The kind of problem.
-    pub code: &'static str,
-    /// What is wrong or surprising.
-    pub message: String,
-    /// What to write instead.
-    pub help: String,
+/// A remark on a word that has no meaning.
+fn error(message: impl Into<String>, help: impl Into<String>) -> Remark {
+    Remark::new(Severity::Error, "address", message, help)
 }
 
-impl Remark {
-    fn error(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            code: "address",
-            message: message.into(),
-            help: help.into(),
-        }
-    }
-
-    fn warning(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            code,
-            message: message.into(),
-            help: help.into(),
-        }
-    }
+/// A remark on a word that may not mean what it seems to.
+fn warning(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Remark {
+    Remark::new(Severity::Warning, code, message, help)
 }
 
 /// Names that other programs' access lists give a meaning to, and xinetd does not: hardly ever is
-/// a host called so, and `no_access = ALL` must not let everyone in.
+/// a host called so, and `no_access = ALL` must not let all clients in.
 const WILDCARDS: [&str; 4] = ["known", "local", "paranoid", "unknown"];
 
-/// Those of them that mean everyone.
+/// Words for all clients.
 const EVERYONE: [&str; 3] = ["*", "all", "any"];
 
 /// Whether a list of words has this one, without case.
@@ -69,9 +46,9 @@ fn has(words: &[&str], text: &str) -> bool {
 ///
 /// # Errors
 /// A word that has no meaning, with what to write instead.
-pub fn read(word: &[u8], databases: &Databases) -> Result<Reading, Remark> {
+pub(super) fn read(word: &[u8], databases: &Databases) -> Result<Reading, Remark> {
     let Ok(text) = str::from_utf8(word) else {
-        return Err(Remark::error(
+        return Err(error(
             format!("`{}` is not an address", word.escape_ascii()),
             "write an address, address/bits, a host name or .domain",
         ));
@@ -79,7 +56,7 @@ pub fn read(word: &[u8], databases: &Databases) -> Result<Reading, Remark> {
     let outside_braces = text.split('{').next().unwrap_or_default();
     if outside_braces.contains(',') {
         let words: Vec<_> = text.split(',').filter(|word| !word.is_empty()).collect();
-        return Err(Remark::error(
+        return Err(error(
             format!("`{text}` has a comma: addresses are separated by blanks"),
             format!("write {}", words.join(" ")),
         ));
@@ -125,7 +102,7 @@ fn numeric(text: &str, address: Ipv4Addr) -> Reading {
         _ => (net.to_string(), net.to_string()),
     };
     let remark = surprise(text, address).then(|| {
-        Remark::warning(
+        warning(
             "address-short",
             format!("`{text}` means {meaning}"),
             match padded(text) {
@@ -204,7 +181,7 @@ fn masked(text: &str, address: &str, bits: &str) -> Result<Reading, Remark> {
             },
             _ => "write the number of leading one bits, such as /24".to_owned(),
         };
-        return Err(Remark::error(
+        return Err(error(
             format!("`{bits}` in `{text}` is not a number of bits"),
             help,
         ));
@@ -216,14 +193,14 @@ fn masked(text: &str, address: &str, bits: &str) -> Result<Reading, Remark> {
         let net = bits.and_then(|bits| Ipv6Net::new(parsed, bits).ok());
         return match net {
             Some(net) => Ok(plain(net.trunc().into())),
-            None => Err(Remark::error(
+            None => Err(error(
                 format!("`{text}`: an IPv6 address has 128 bits"),
                 format!("write {parsed} for that address alone"),
             )),
         };
     }
     let Some(parsed) = inet_aton(address) else {
-        return Err(Remark::error(
+        return Err(error(
             format!("`{address}` in `{text}` is not an address"),
             match padded(address) {
                 Some((network, _)) => format!("write {network}/{length}"),
@@ -233,13 +210,13 @@ fn masked(text: &str, address: &str, bits: &str) -> Result<Reading, Remark> {
     };
     let net = v4_net(parsed, u8::try_from(length).unwrap_or(u8::MAX));
     let remark = if length > 32 {
-        Some(Remark::warning(
+        Some(warning(
             "address-bits",
             format!("`{text}` means the single address {parsed}: an IPv4 address has 32 bits"),
             format!("write {parsed}/32"),
         ))
     } else if surprise(address, parsed) && length > 0 {
-        Some(Remark::warning(
+        Some(warning(
             "address-short",
             format!("`{text}` means {net}"),
             match padded(address) {
@@ -263,7 +240,7 @@ fn prefix_length(bits: &str) -> Option<u32> {
 }
 
 fn not_ipv6(text: &str, address: &str) -> Remark {
-    Remark::error(
+    error(
         format!("`{text}` is not an IPv6 address"),
         match address.split_once('%') {
             Some((address, _)) => format!("write {address} without the zone"),
@@ -275,7 +252,7 @@ fn not_ipv6(text: &str, address: &str) -> Remark {
 /// `10.1.{2,3}`: the octets before the brace, with each of those in it; what is missing is free.
 fn factorized(text: &str, prefix: &str, members: &str) -> Result<Reading, Remark> {
     let wrong = |why: &str| {
-        Remark::error(
+        error(
             format!("`{text}`: {why}"),
             "write it like 10.1.{2,3}, or the networks one by one",
         )
@@ -321,7 +298,7 @@ fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
         });
     }
     if !is_host_name(text) || has(&WILDCARDS, text) || has(&EVERYONE, text) {
-        return Err(Remark::error(
+        return Err(error(
             format!("`{text}` is neither an address nor a name"),
             suggestion(text),
         ));
@@ -331,7 +308,7 @@ fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
     if let Some(network) = databases.network(text.as_bytes()) {
         patterns.push(Pattern::Net(v4_net(network, 32)));
         let Reading { patterns: wide, .. } = numeric("", network);
-        remark = Some(Remark::warning(
+        remark = Some(warning(
             "address-network-name",
             format!("`{text}` of /etc/networks means no more than the single address {network}"),
             match wide.first() {

@@ -71,7 +71,7 @@ impl Databases {
 
     /// The protocols that /etc/services has a service with, in the order of its lines: empty
     /// where it does not know the name at all.
-    pub fn protocols_of(&self, service: &[u8]) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn protocols_of(&self, service: &[u8]) -> impl Iterator<Item = &[u8]> {
         let ports = self.services.get(service).map_or(&[][..], Vec::as_slice);
         ports.iter().map(|(protocol, _)| protocol.as_slice())
     }
@@ -94,18 +94,13 @@ impl Databases {
     }
 
     /// A user by number.
-    pub fn user_of(&self, uid: u32) -> Option<&User> {
+    pub(super) fn user_of(&self, uid: u32) -> Option<&User> {
         self.users.get(self.user_names.get(&uid)?)
     }
 
     /// A group's number by name.
     pub fn group(&self, name: &[u8]) -> Option<u32> {
         self.groups.get(name).copied()
-    }
-
-    /// Whether a group has this number.
-    pub fn has_group(&self, gid: u32) -> bool {
-        self.groups.values().any(|number| *number == gid)
     }
 
     /// The address of a network of /etc/networks, by its name or an alias.
@@ -121,7 +116,7 @@ impl Databases {
     }
 
     /// Adds the lines of a text in the format of services(5).
-    pub fn add_services(&mut self, text: &[u8]) {
+    fn add_services(&mut self, text: &[u8]) {
         for (name, value, aliases) in table(text) {
             let mut parts = value.splitn(2, |byte| *byte == b'/');
             let (Some(port), Some(protocol)) = (parts.next().and_then(number), parts.next()) else {
@@ -137,17 +132,17 @@ impl Databases {
     }
 
     /// Adds the lines of a text in the format of protocols(5).
-    pub fn add_protocols(&mut self, text: &[u8]) {
+    fn add_protocols(&mut self, text: &[u8]) {
         add_numbers(&mut self.protocols, text, number);
     }
 
     /// Adds the lines of a text in the format of rpc(5).
-    pub fn add_rpc(&mut self, text: &[u8]) {
+    fn add_rpc(&mut self, text: &[u8]) {
         add_numbers(&mut self.rpc, text, number);
     }
 
     /// Adds the lines of a text in the format of networks(5).
-    pub fn add_networks(&mut self, text: &[u8]) {
+    pub(super) fn add_networks(&mut self, text: &[u8]) {
         add_numbers(&mut self.networks, text, |word| {
             let word = str::from_utf8(word).ok()?;
             // The C library fills up what is missing on the right: `10.1` is 10.1.0.0.
@@ -157,7 +152,7 @@ impl Databases {
     }
 
     /// Adds the lines of a text in the format of hosts(5).
-    pub fn add_hosts(&mut self, text: &[u8]) {
+    fn add_hosts(&mut self, text: &[u8]) {
         for (address, name, aliases) in table(text) {
             let address = str::from_utf8(address).ok();
             let Some(address) = address.and_then(|word| word.parse().ok()) else {
@@ -171,7 +166,7 @@ impl Databases {
     }
 
     /// Adds the lines of a text in the format of passwd(5).
-    pub fn add_users(&mut self, text: &[u8]) {
+    fn add_users(&mut self, text: &[u8]) {
         for (name, mut fields) in colons(text) {
             let _password = fields.next();
             if let (Some(uid), Some(gid)) = (
@@ -190,7 +185,7 @@ impl Databases {
     }
 
     /// Adds the lines of a text in the format of group(5).
-    pub fn add_groups(&mut self, text: &[u8]) {
+    fn add_groups(&mut self, text: &[u8]) {
         for (name, mut fields) in colons(text) {
             let _password = fields.next();
             if let Some(gid) = fields.next().and_then(number) {

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::attribute::Attribute;
 use super::lexer::{Line, Lines};
 use super::report::Spot;
 use super::statement::{self, Statement};
 use super::values::Operator;
+use crate::service::Attribute;
 
 /// The text with `disable` changed in the service whose `service` keyword stands in `line`, from 1.
 ///

@@ -1,14 +1,15 @@
-//! `include` and `includedir` (docs/xinetd-behaviour.md, sections 1.2 and 1.6).
+//! `include` and `includedir` (semantics, sections 1.2 and 1.6).
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::configuration::{ASSUMED, ASSUMED_CODE, MAIN};
 use super::lexer::Word;
 use super::parser::Reader;
 use super::report::{Spot, quoted};
-use super::{ASSUMED, ASSUMED_CODE, Entry, MAIN};
+use super::sources::Entry;
 use crate::bytes::ByteString;
 use crate::problem::{NO_PERMISSION, Place, Severity};
 
@@ -248,8 +249,9 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::configuration::ASSUMED;
     use super::super::testing::{codes, etc, load_tree};
-    use super::super::{ASSUMED, Configuration, MemoryTree};
+    use super::super::{Configuration, MemoryTree};
     use crate::config::Entry;
 
     fn service(name: &str) -> String {

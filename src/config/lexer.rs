@@ -1,10 +1,10 @@
-//! Lines and words (docs/xinetd-behaviour.md, section 1.1).
+//! Lines and words (semantics, section 1.1).
 //!
 //! The unit is the line; there is no continuation, no quoting and no comment behind other text.
 //! Words are separated by blanks and tabs alone, so a carriage return is part of the last word.
 
-use super::address::Remark;
 use super::report::Spot;
+use crate::problem::Remark;
 use crate::problem::{Problem, Severity};
 
 /// How xinetd reads a file: a line may cross the end of one such unit, but not of two.

@@ -1,4 +1,4 @@
-//! Files into sections (docs/xinetd-behaviour.md, section 1.2).
+//! Files into sections (semantics, section 1.2).
 //!
 //! ```text
 //! file     = { service | defaults | "include" path | "includedir" path }
@@ -15,18 +15,20 @@ mod unfit;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::address::Remark;
-use super::attribute::Attribute;
+use super::configuration::Dropped;
+use super::databases::Databases;
 use super::include::Includes;
 use super::lexer::{Line, Lines, Word};
 use super::report::Spot;
-use super::section::{COPIED, Context, Scope, Section};
+use super::section::{Context, Scope, Section};
+use super::sources::{FileTree, Sources};
 use super::statement::{self, Statement};
 use super::values::process;
-use super::{Databases, Dropped, FileTree, Sources};
 use crate::bytes::ByteString;
 use crate::contain::{Step, contained};
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
+use crate::service::Attribute;
 
 use unfit::asks_for_files;
 
@@ -404,7 +406,8 @@ impl<'t> Reader<'t> {
     /// Remembers a line of `defaults` that some services can't copy any more.
     fn note_late(&mut self, statement: &Statement<'_>) {
         let attribute = Attribute::find(statement.name.bytes);
-        if let Some(attribute) = attribute.filter(|attribute| COPIED.contains(attribute)) {
+        if let Some(attribute) = attribute.filter(|attribute| attribute.row().sections.are_copied())
+        {
             self.late.push(LateDefault {
                 attribute,
                 place: statement.spot.word(&statement.name),

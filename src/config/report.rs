@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::address::Remark;
 use super::lexer::{Word, count};
-use crate::problem::{Place, Problem, Severity};
+use crate::problem::Place;
 
 /// One line of one file: what turns words into places.
 #[derive(Clone, Debug)]
@@ -29,34 +28,6 @@ impl Spot {
             line: self.line,
             column,
             length,
-        }
-    }
-}
-
-impl Remark {
-    /// A remark of any severity.
-    pub(super) fn new(
-        severity: Severity,
-        code: &'static str,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) -> Self {
-        Self {
-            severity,
-            code,
-            message: message.into(),
-            help: help.into(),
-        }
-    }
-
-    /// The remark as a problem with a place.
-    pub(super) fn at(self, place: Place) -> Problem {
-        Problem {
-            severity: self.severity,
-            code: self.code,
-            place,
-            message: self.message,
-            help: self.help,
         }
     }
 }

@@ -1,18 +1,18 @@
 //! A service or `defaults` section as written: its attribute lines, merged in their order by the
-//! rules of docs/xinetd-behaviour.md, section 1.3.
+//! rules of semantics, section 1.3.
 
 use std::rc::Rc;
 
-use super::Databases;
-use super::address::Remark;
-use super::attribute::Attribute;
+use super::databases::Databases;
 use super::lexer::Word;
 use super::report::{counted, nearest, quoted};
 use super::statement::Statement;
-use super::table::{Class, Sections, TABLE};
+use super::table::{Class, Inheritance, Sections, TABLE};
 use super::values::{Given, Operator, Values};
 use crate::bytes::ByteString;
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
+use crate::service::Attribute;
 use crate::service::Written;
 
 /// Which kind of section a line stands in.
@@ -56,27 +56,13 @@ pub(super) struct Fault {
     pub(super) inherited: bool,
 }
 
-/// The attributes that a service copies from `defaults` when its block begins.
-pub(super) const COPIED: [Attribute; 8] = [
-    Attribute::OnlyFrom,
-    Attribute::NoAccess,
-    Attribute::Passenv,
-    Attribute::LogOnSuccess,
-    Attribute::LogOnFailure,
-    Attribute::Banner,
-    Attribute::BannerSuccess,
-    Attribute::BannerFail,
-];
-
-/// Those of [`COPIED`] that nothing else gives to a service: of the others a service that says
-/// nothing has what `defaults` says after all files are read.
-pub(super) const WITHOUT_FALLBACK: [Attribute; 5] = [
-    Attribute::OnlyFrom,
-    Attribute::NoAccess,
-    Attribute::Banner,
-    Attribute::BannerSuccess,
-    Attribute::BannerFail,
-];
+/// The attributes that a service has from `defaults` as they are when its block begins, or not at all.
+pub(super) fn copied_alone() -> impl Iterator<Item = Attribute> {
+    let rows = TABLE
+        .iter()
+        .filter(|row| row.sections == Sections::Both(Inheritance::Copied));
+    rows.map(|row| row.attribute)
+}
 
 impl Section {
     /// An empty `defaults` section.
@@ -89,15 +75,16 @@ impl Section {
         }
     }
 
-    /// A service whose block begins after these defaults (docs/xinetd-behaviour.md, section 1.5).
+    /// A service whose block begins after these defaults (semantics, section 1.5).
     pub(super) fn service(defaults: &Self) -> Self {
         let mut lines: Vec<Rc<Vec<Written>>> = vec![Rc::default(); TABLE.len()];
-        for attribute in COPIED {
-            lines[attribute as usize].clone_from(&defaults.lines[attribute as usize]);
+        for row in TABLE.iter().filter(|row| row.sections.are_copied()) {
+            let index = row.attribute as usize;
+            lines[index].clone_from(&defaults.lines[index]);
         }
         let copied = defaults.faults.iter().filter(|fault| {
-            let attribute = fault.attribute;
-            attribute.row().restricts && COPIED.contains(&attribute)
+            let row = fault.attribute.row();
+            row.restricts && row.sections.are_copied()
         });
         Self {
             scope: Scope::Service,
@@ -258,7 +245,7 @@ impl Section {
     /// Lets no service have what this says of restrictions: it could not be read to its end.
     pub(super) fn distrust(&mut self, place: &Place) {
         for row in TABLE {
-            if row.restricts && row.sections == Sections::Both {
+            if row.restricts && matches!(row.sections, Sections::Both(_)) {
                 self.faulty(row.attribute, place.clone());
             }
         }

@@ -13,7 +13,7 @@ use fnv::FnvHashMap;
 use crate::problem::Place;
 
 /// The largest file that is read, in bytes.
-pub const MAX_FILE_SIZE: u64 = 64 << 20;
+const MAX_FILE_SIZE: u64 = 64 << 20;
 
 /// How many symbolic links one path may go through: as many as in Linux.
 const MAX_LINKS: usize = 40;
@@ -24,7 +24,7 @@ pub trait FileTree {
     ///
     /// # Errors
     /// Whatever keeps it from being read; a directory or a FIFO is an error and never blocks, and
-    /// so is a file of more than [`MAX_FILE_SIZE`].
+    /// so is a file of more than 64 MiB.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// The entries of a directory, in any order, each as `path` with its name added.
@@ -54,7 +54,7 @@ pub enum Entry {
 /// The machine's files, or those below a directory that stands for the root.
 ///
 /// With a root, symbolic links and `..` stay inside it, as after chroot(2): an absolute target
-/// begins at the root. Who can rename files in the tree while it is read can still lead a path
+/// begins at the root. A user who can rename files in the tree while it is read can still lead a path
 /// out of it: a root prefix is a convenience for administrators, not a jail.
 #[derive(Clone, Debug)]
 pub struct DiskTree {
@@ -267,11 +267,6 @@ impl Sources {
         };
         self.files.insert(path, source);
         text
-    }
-
-    /// The text of a file that was read.
-    pub fn text(&self, path: &Path) -> Option<&[u8]> {
-        self.files.get(path).map(|source| &*source.text)
     }
 
     /// The line of a place, without its line feed.

@@ -1,9 +1,9 @@
-//! Attribute lines (docs/xinetd-behaviour.md, section 1.3).
+//! Attribute lines (semantics, section 1.3).
 
-use super::address::Remark;
 use super::lexer::{Line, Word, Words};
 use super::report::{Spot, quoted};
 use super::values::Operator;
+use crate::problem::Remark;
 use crate::problem::{Problem, Severity};
 
 /// One attribute line.

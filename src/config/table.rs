@@ -1,8 +1,8 @@
 //! The table of attributes: parser, checker and the manual page xinetd.conf(5) go by it. It is long as it
 //! is the whole language, with its words.
 
-use super::attribute::Attribute;
 use super::values::{Given, Parsed, Values, access, logging, process, resources, socket, switches};
+use crate::service::Attribute;
 
 /// One attribute.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +15,8 @@ pub struct Row {
     pub class: Class,
     /// Where it may stand.
     pub sections: Sections,
-    /// Whether it keeps someone or something out: a service whose restriction can't be read must
-    /// not run without it.
+    /// Whether it keeps clients out or the server within bounds: a service whose restriction can't be read
+    /// must not run without it.
     pub restricts: bool,
     /// Reads the values.
     pub(super) parse: fn(&mut Values, &mut Given<'_>) -> Parsed,
@@ -31,8 +31,7 @@ pub struct Row {
     pub words: &'static [(&'static str, &'static str)],
 }
 
-/// How many values an attribute takes, and how often it may be written (docs/xinetd-behaviour.md,
-/// section 1.3).
+/// How many values an attribute takes, and how often it may be written (semantics, section 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Exactly so many values, once, with `=`.
@@ -49,16 +48,36 @@ pub enum Sections {
     /// In a service.
     Service,
     /// In a service and in `defaults`.
-    Both,
+    Both(Inheritance),
     /// In `defaults` alone.
     Defaults,
 }
 
+impl Sections {
+    /// Whether a service has what `defaults` says from the beginning of its block on, and may then replace
+    /// or modify it.
+    pub(super) fn are_copied(self) -> bool {
+        matches!(self, Both(Copied | CopiedOrFilled))
+    }
+}
+
+/// When a service takes what `defaults` says (semantics, section 1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inheritance {
+    /// At the beginning of its block: what `defaults` says behind it comes too late.
+    Copied,
+    /// After all files are read, if it says nothing itself.
+    Filled,
+    /// At the beginning of its block, and after all files if it says nothing even then.
+    CopiedOrFilled,
+}
+
 use Class::{Fixed, List, Modifiable};
+use Inheritance::{Copied, CopiedOrFilled, Filled};
 use Sections::{Both, Defaults, Service};
 
 macro_rules! table {
-    ($($attribute:ident $names:expr, $class:expr, $sections:ident, $restricts:literal, $parse:path,
+    ($($attribute:ident $names:expr, $class:expr, $sections:expr, $restricts:literal, $parse:path,
         $values:literal, $meaning:literal, $here:literal, $words:expr;)*) => {
         &[$(Row {
             attribute: Attribute::$attribute,
@@ -172,24 +191,24 @@ pub static TABLE: &[Row] = table! {
          number.",
         "",
         [];
-    Groups ["groups"], Fixed(1), Both, false, switches::groups,
+    Groups ["groups"], Fixed(1), Both(Filled), false, switches::groups,
         "yes | no",
         "Whether the server has the supplementary groups of its user. Without it, no.",
         "",
         [];
-    Instances ["instances"], Fixed(1), Both, true, resources::instances,
+    Instances ["instances"], Fixed(1), Both(Filled), true, resources::instances,
         "<number> | UNLIMITED",
         "How many servers of the service run at once. Further clients are refused with the reason \
          `service_limit`. Without it, UNLIMITED.",
         "",
         [("UNLIMITED", "No limit.")];
-    PerSource ["per_source"], Fixed(1), Both, true, resources::per_source,
+    PerSource ["per_source"], Fixed(1), Both(Filled), true, resources::per_source,
         "<number> | UNLIMITED",
         "How many servers of the service run at once for one address. Further clients from there are refused \
          with the reason `per_source_limit`. Without it, UNLIMITED.",
         "",
         [("UNLIMITED", "No limit.")];
-    Cps ["cps"], Fixed(2), Both, true, resources::rate,
+    Cps ["cps"], Fixed(2), Both(Filled), true, resources::rate,
         "<connections> <seconds>",
         "How many connections are taken in a second on average, and for how many seconds the service pauses \
          when there are more. Without it, `50 10`; `0` as the first number switches it off.",
@@ -200,7 +219,7 @@ pub static TABLE: &[Row] = table! {
          reset, where xinetd closes the socket; the journal has their number. To set the time of day does not \
          disturb it.",
         [];
-    MaxLoad ["max_load"], Fixed(1), Both, true, resources::load,
+    MaxLoad ["max_load"], Fixed(1), Both(Filled), true, resources::load,
         "<number>",
         "The load average of one minute at which clients are refused, with the reason `load`.",
         "",
@@ -229,14 +248,14 @@ pub static TABLE: &[Row] = table! {
          with NAMEINARGS; for internal services and redirects, the word behind `service`.",
         "The helper reads both files itself, and anew whenever they change: see hosts_access(5).",
         [];
-    OnlyFrom ["only_from"], Modifiable, Both, true, access::only_from,
+    OnlyFrom ["only_from"], Modifiable, Both(Copied), true, access::only_from,
         "<address> ...",
         "The addresses that may connect; all others are refused with the reason `address`. Without it, \
          all may; with an empty list, none.",
         "See `ADDRESSES`. For a stream service with `wait = yes` the kernel drops the packets of others: they \
          wait in vain, nothing is logged, and host names match no client.",
         [];
-    NoAccess ["no_access"], Modifiable, Both, true, access::no_access,
+    NoAccess ["no_access"], Modifiable, Both(Copied), true, access::no_access,
         "<address> ...",
         "The addresses that may not connect, even if `only_from` has them too.",
         "As `only_from`. A word that can't be read keeps the service from being served.",
@@ -247,7 +266,7 @@ pub static TABLE: &[Row] = table! {
          Others are refused with the reason `time`.",
         "24:00 is taken, and so is `22:00-06:00`, which xinetd refuses.",
         [];
-    LogType ["log_type"], List, Both, false, logging::log_type,
+    LogType ["log_type"], List, Both(Filled), false, logging::log_type,
         "SYSLOG <facility> [<level>] | FILE <path> [<soft> [<hard>]]",
         "Where the lines go that `log_on_success` and `log_on_failure` ask for.",
         "All of them go to the journal in any case: see xinetd.log(5). Without it, xinetd logs nothing; \
@@ -262,7 +281,7 @@ pub static TABLE: &[Row] = table! {
                 than the soft one, but 5 KiB at least and 20 KiB at most. A file that was renamed is \
                 noticed within a second of the next line."),
         ];
-    LogOnSuccess ["log_on_success"], Modifiable, Both, false, logging::on_success,
+    LogOnSuccess ["log_on_success"], Modifiable, Both(CopiedOrFilled), false, logging::on_success,
         "<word> ...",
         "What the lines START and EXIT have. Without any word there are none.",
         "",
@@ -276,7 +295,7 @@ pub static TABLE: &[Row] = table! {
             ("TRAFFIC", "How many bytes a redirect has passed on: the line TRAFFIC. For other services it \
                 is an error."),
         ];
-    LogOnFailure ["log_on_failure"], Modifiable, Both, false, logging::on_failure,
+    LogOnFailure ["log_on_failure"], Modifiable, Both(CopiedOrFilled), false, logging::on_failure,
         "<word> ...",
         "What the lines FAIL have. With any word there is a line for each refusal.",
         "Without any word the journal has lines, too, with addresses; in a flood, a part of them and the \
@@ -302,7 +321,7 @@ pub static TABLE: &[Row] = table! {
         "The values are kept from other users. REMOTE_HOST, the client's address, is always set, and here \
          REMOTE_ADDR (without `::ffff:`) and REMOTE_PORT are, too.",
         [];
-    Passenv ["passenv"], Modifiable, Both, false, process::passenv,
+    Passenv ["passenv"], Modifiable, Both(CopiedOrFilled), false, process::passenv,
         "<name> ...",
         "Which variables of its own environment the helper passes on to the server. Without it, all.",
         "That is systemd's environment for services, without the variables for the helper itself. USER, \
@@ -322,30 +341,30 @@ pub static TABLE: &[Row] = table! {
         "The host is an address or a name, and several hosts and the PROXY protocol can be written in \
          xinetd-bridge.toml(5). When one side has no more to say, the other may still go on.",
         [];
-    Bind ["bind", "interface"], Fixed(1), Both, true, socket::bind,
+    Bind ["bind", "interface"], Fixed(1), Both(Filled), true, socket::bind,
         "<address> | <host>",
         "The address of this machine that the service listens on. Without it, all of them.",
         "It may be one that the machine gets later (`FreeBind=`). A host name must be in /etc/hosts; of \
          several addresses the first one of IPv6 counts, or with the flag IPv4 the first one of IPv4. So `localhost` \
          may be `::1` alone: write the address. A name of an interface is not taken, as in xinetd: use `BindToDevice=` in a drop-in of the socket unit.",
         [];
-    Banner ["banner"], Fixed(1), Both, false, logging::banner,
+    Banner ["banner"], Fixed(1), Both(Copied), false, logging::banner,
         "<path>",
         "A file that is sent to each client before anything else.",
         "A regular file of up to 1 MiB, which the user of the service must be able to read. No effect with \
          `wait = yes`.",
         [];
-    BannerSuccess ["banner_success"], Fixed(1), Both, false, logging::banner_success,
+    BannerSuccess ["banner_success"], Fixed(1), Both(Copied), false, logging::banner_success,
         "<path>",
         "A file that is sent to each client that is let in.",
         "As `banner`.",
         [];
-    BannerFail ["banner_fail"], Fixed(1), Both, false, logging::banner_fail,
+    BannerFail ["banner_fail"], Fixed(1), Both(Copied), false, logging::banner_fail,
         "<path>",
         "A file that is sent to each client that is refused.",
         "As `banner`.",
         [];
-    V6only ["v6only"], Fixed(1), Both, true, switches::v6only,
+    V6only ["v6only"], Fixed(1), Both(Filled), true, switches::v6only,
         "yes | no",
         "Whether an IPv6 socket leaves IPv4 clients out. Without it, no.",
         "`BindIPv6Only=` of the socket unit. xinetd takes no for yes, and ignores it in defaults.",
@@ -361,7 +380,7 @@ pub static TABLE: &[Row] = table! {
             ("FOREVER", "Until it is removed by `xinetdctl bans remove`."),
             ("NEVER", "The connection is logged, and the address is not banned."),
         ];
-    Umask ["umask"], Fixed(1), Both, true, process::umask,
+    Umask ["umask"], Fixed(1), Both(Filled), true, process::umask,
         "<octal number>",
         "The file mode creation mask of the server.",
         "`UMask=` of the service unit. Without it, 022.",

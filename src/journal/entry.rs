@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Arguments, Display, Write};
 
+use super::event::Peer;
 use crate::service::{Facility, Level};
 use crate::visible::is_visible;
 
@@ -67,6 +68,17 @@ impl Entry {
         }
         self.0.extend_from_slice(value);
         self.0.push(b'\n');
+    }
+
+    /// Adds the client, in the form that its server finds in its environment, where it is wanted.
+    pub(super) fn client(&mut self, peer: Peer<'_>, wanted: bool) {
+        if wanted {
+            self.text("REMOTE_HOST", peer.host);
+            if !peer.address.is_unspecified() {
+                self.text("REMOTE_ADDR", peer.address.to_canonical());
+                self.text("REMOTE_PORT", peer.port);
+            }
+        }
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

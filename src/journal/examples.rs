@@ -1,31 +1,24 @@
-//! An example of each kind of event, for xinetd.log(5).
+//! An example of each kind of event, for xinetd.log(5): the table has the events.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::num::NonZeroU64;
 use std::path::Path;
-use std::time::Duration;
 
-use crate::bytes::ByteString;
 use crate::policy::{Note, Reason, Refusal};
 use crate::problem::Place;
-use crate::service::DenyTime;
 
 use super::entry::{self, Entry, Sender};
-use super::event::{Ending, Event, PauseCause, Peer};
 use super::fields;
-use super::kind::Kind;
 use super::service::ServiceLog;
-use super::sink;
+use super::table::{Event, Kind, Told};
 
 /// An entry as the journal gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
+pub(crate) struct Example {
     /// Of which kind.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Its `MESSAGE`.
-    pub message: String,
+    pub(crate) message: String,
     /// The fields that not all entries have, with their values.
-    pub fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 /// What all entries of a service have, and what has a place of its own in [`Example`].
@@ -42,7 +35,7 @@ const COMMON: [&str; 9] = [
 ];
 
 /// One of each kind, of a service whose `log_on_success` and `log_on_failure` have all words.
-pub fn examples() -> Vec<Example> {
+pub(crate) fn examples() -> Vec<Example> {
     let place = |line, column| Place {
         file: Path::new("/etc/xinetd.d/telnet").into(),
         line,
@@ -63,13 +56,10 @@ pub fn examples() -> Vec<Example> {
     let sender = Sender::new(1);
     let example = |kind| {
         let mut entry = Entry::default();
-        match event(kind, &told) {
-            Some(event) => fields::encode(&mut entry, &service, &event, &sender),
-            None => sink::report_lost(&mut entry, &sender, COUNT.get()),
-        }
+        fields::encode(&mut entry, &service, &Event::example(kind, &told), &sender);
         read(kind, &entry)
     };
-    Kind::ALL.into_iter().map(example).collect()
+    Kind::ALL.iter().copied().map(example).collect()
 }
 
 /// What the fields of an entry say; no value here has more than one line.
@@ -91,96 +81,4 @@ fn read(kind: Kind, entry: &Entry) -> Example {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
     }
-}
-
-/// What events refer to.
-struct Told {
-    refusal: Refusal,
-    command: ByteString,
-    server: ByteString,
-    banner: ByteString,
-}
-
-const COUNT: NonZeroU64 = NonZeroU64::MIN.saturating_add(11);
-
-const PEER: Peer<'_> = Peer {
-    host: "::ffff:192.0.2.7",
-    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
-    port: 40321,
-};
-
-/// None for the one that is no event of a service.
-fn event(kind: Kind, told: &Told) -> Option<Event<'_>> {
-    let (peer, pid, count) = (PEER, 4711, COUNT);
-    Some(match kind {
-        Kind::Start => Event::Start { pid, peer },
-        Kind::Exit => Event::Exit {
-            pid,
-            peer,
-            ending: Some(Ending::Exited(0)),
-            duration: Duration::from_micros(7_250_000),
-        },
-        Kind::Traffic => Event::Traffic {
-            peer,
-            up: 512,
-            down: 20480,
-        },
-        Kind::Unreachable => Event::Unreachable {
-            peer,
-            host: "192.0.2.80",
-            failure: "Connection refused (errno = 111)",
-        },
-        Kind::Fail => Event::Fail {
-            refusal: &told.refusal,
-            peer,
-        },
-        Kind::ExcessiveLoad => Event::ExcessiveLoad { peer },
-        Kind::BothListsMatch => Event::BothListsMatch { peer },
-        Kind::NameUnknown => Event::NameUnknown { peer },
-        Kind::LibwrapRefused => Event::LibwrapRefused {
-            peer,
-            severity: None,
-        },
-        Kind::LibwrapTwist => Event::LibwrapTwist {
-            peer,
-            command: &told.command,
-            severity: None,
-        },
-        Kind::UserId => Event::UserId {
-            peer,
-            user: "UNIX : joe",
-        },
-        Kind::NoId => Event::NoId {
-            peer,
-            failure: "no server",
-        },
-        Kind::IdentFailed => Event::IdentFailed {
-            peer,
-            failure: "bad response",
-        },
-        Kind::RefusalsWithheld => Event::RefusalsWithheld { count },
-        Kind::RemarksWithheld => Event::RemarksWithheld { count },
-        Kind::Deactivating => Event::Deactivating {
-            cause: PauseCause::Rate,
-            seconds: 10,
-        },
-        Kind::Activating => Event::Activating,
-        Kind::TurnedAway => Event::TurnedAway { count },
-        Kind::ExecFailed => Event::ExecFailed {
-            server: &told.server,
-            errno: 2,
-        },
-        Kind::ForkFailed => Event::ForkFailed { errno: 11 },
-        Kind::BannerUnreadable => Event::BannerUnreadable {
-            file: &told.banner,
-            errno: 13,
-        },
-        Kind::Adopted => Event::Adopted { sessions: 3 },
-        Kind::Readjusted => Event::Readjusted,
-        Kind::Banned => Event::Banned {
-            peer,
-            time: DenyTime::Minutes(60),
-        },
-        Kind::LinesLost => return None,
-    })
 }

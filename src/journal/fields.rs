@@ -1,13 +1,9 @@
 //! The structured fields of an event.
 
-use crate::bytes::ByteString;
-use crate::policy::Note;
-use crate::problem::Place;
-
 use super::entry::{Entry, Sender};
-use super::event::{Ending, Event, Peer};
 use super::line::Line;
 use super::service::ServiceLog;
+use super::table::Event;
 
 /// Puts an event into `entry`.
 ///
@@ -21,107 +17,7 @@ pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>,
     entry.bytes("MESSAGE_ID", kind.message_id().as_bytes());
     entry.bytes("XINETD_EVENT", kind.name().as_bytes());
     entry.same(&service.fields);
-    match *event {
-        Event::Start { pid, peer } => {
-            remote(entry, peer, service.names_served());
-            entry.text("XINETD_PID", pid);
-        }
-        Event::Exit {
-            pid,
-            peer,
-            ending,
-            duration,
-        } => {
-            remote(entry, peer, service.names_served());
-            entry.text("XINETD_PID", pid);
-            match ending {
-                Some(Ending::Exited(status)) => entry.text("XINETD_STATUS", status),
-                Some(Ending::Signaled(signal)) => entry.text("XINETD_SIGNAL", signal),
-                None => {}
-            }
-            entry.text("XINETD_DURATION_USEC", duration.as_micros());
-        }
-        Event::Traffic { peer, up, down } => {
-            remote(entry, peer, service.names_served());
-            entry.text("XINETD_BYTES_IN", up);
-            entry.text("XINETD_BYTES_OUT", down);
-        }
-        Event::Unreachable {
-            peer,
-            host,
-            failure,
-        } => {
-            remote(entry, peer, service.names_served());
-            entry.text("XINETD_HOST", host);
-            entry.text("XINETD_REASON", failure);
-        }
-        Event::Fail { refusal, peer } => {
-            remote(entry, peer, service.names_refused());
-            entry.text("XINETD_REASON", refusal.reason);
-            if let Some(rule) = &refusal.rule {
-                entry.text("XINETD_RULE", rule);
-            } else if refusal.note == Note::Banned {
-                entry.text("XINETD_RULE", "xinetdctl bans list");
-            }
-        }
-        Event::ExcessiveLoad { peer }
-        | Event::BothListsMatch { peer }
-        | Event::Banned { peer, .. }
-        | Event::NameUnknown { peer }
-        | Event::LibwrapRefused { peer, .. } => remote(entry, peer, true),
-        Event::LibwrapTwist { peer, command, .. } => {
-            remote(entry, peer, true);
-            entry.bytes("XINETD_COMMAND", command.as_bytes());
-        }
-        Event::UserId { peer, user } => {
-            remote(entry, peer, true);
-            // As RFC 3875, section 4.1.10 calls it.
-            entry.text("REMOTE_IDENT", user);
-        }
-        Event::NoId { peer, failure } | Event::IdentFailed { peer, failure } => {
-            remote(entry, peer, true);
-            entry.text("XINETD_REASON", failure);
-        }
-        Event::RefusalsWithheld { count }
-        | Event::RemarksWithheld { count }
-        | Event::TurnedAway { count } => {
-            entry.text("XINETD_COUNT", count);
-        }
-        Event::Adopted { sessions } => entry.text("XINETD_COUNT", sessions),
-        Event::Deactivating { cause, seconds } => {
-            entry.text("XINETD_REASON", cause);
-            entry.text("XINETD_PAUSE_SEC", seconds);
-        }
-        Event::ExecFailed {
-            server: file,
-            errno,
-        }
-        | Event::BannerUnreadable { file, errno } => {
-            entry.bytes("XINETD_FILE", file.as_bytes());
-            entry.text("ERRNO", errno);
-        }
-        Event::ForkFailed { errno } => entry.text("ERRNO", errno),
-        Event::Activating | Event::Readjusted => {}
-    }
-}
-
-/// The fields that all entries of a service have, ready made.
-pub(super) fn of_service(id: &ByteString, place: &Place) -> Vec<u8> {
-    let mut fields = Entry::default();
-    fields.bytes("XINETD_SERVICE", id.as_bytes());
-    fields.text("XINETD_CONFIG", place);
-    fields.as_bytes().to_vec()
-}
-
-/// The client, in the form that its server finds in its environment.
-fn remote(entry: &mut Entry, peer: Peer<'_>, wanted: bool) {
-    if wanted {
-        entry.text("REMOTE_HOST", peer.host);
-        if !peer.address.is_unspecified() {
-            entry.text("REMOTE_ADDR", peer.address.to_canonical());
-            entry.text("REMOTE_PORT", peer.port);
-        }
-    }
+    event.put_fields(entry, service);
 }
 
 #[cfg(test)]
@@ -130,8 +26,11 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
+    use crate::bytes::ByteString;
     use crate::journal::entry::tests::fields as parse;
+    use crate::journal::{Ending, Peer};
     use crate::policy::{Access, NameAnswer, Policy, Reason, Refusal};
+    use crate::problem::Place;
     use crate::service::AccessRule;
     use crate::spec::Spec;
 

@@ -1,19 +1,19 @@
-//! The lines of a log file (`log_type = FILE`; docs/xinetd-behaviour.md, sections 5.2 and 5.3).
+//! The lines of a log file (`log_type = FILE`; semantics, sections 5.2 and 5.3).
 
 use jiff::Zoned;
 
 use super::entry::escaped;
-use super::event::Event;
 use super::line::Line;
 use super::service::ServiceLog;
+use super::table::Event;
 
 /// What stands in front of a line: `YY/M/D@HH:MM:SS: `, in local time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp(String);
+pub(crate) struct Stamp(String);
 
 impl Stamp {
     /// The one of a time.
-    pub fn of(time: &Zoned) -> Self {
+    pub(crate) fn of(time: &Zoned) -> Self {
         Self(format!(
             "{:02}/{}/{}@{:02}:{:02}:{:02}: ",
             time.year().rem_euclid(100),
@@ -28,7 +28,7 @@ impl Stamp {
 
 /// The line of an event, its end included; none for what xinetd writes elsewhere or not at all:
 /// its own messages, and what `log_on_success` and `log_on_failure` do not ask for.
-pub fn file_line(service: &ServiceLog, event: &Event<'_>, stamp: &Stamp) -> Option<Vec<u8>> {
+pub(crate) fn file_line(service: &ServiceLog, event: &Event<'_>, stamp: &Stamp) -> Option<Vec<u8>> {
     let unasked = matches!(event, Event::Fail { .. }) && service.refusals_unasked();
     if event.kind().level().is_some() || unasked || !service.wants(event) {
         return None;

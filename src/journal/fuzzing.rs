@@ -10,8 +10,9 @@ use crate::bytes::ByteString;
 use crate::spec::Spec;
 
 use super::entry::{Entry, Sender, message};
-use super::event::{Event, Peer};
+use super::event::Peer;
 use super::service::ServiceLog;
+use super::table::Event;
 use super::{Stamp, fields, file_line};
 
 /// One text in all the places of an event that come from outside.

@@ -1,190 +1,18 @@
 //! The text of an event, as xinetd writes it.
 
 use std::fmt::{self, Display, Formatter};
-use std::io;
 
-use crate::bytes::ByteString;
-use crate::service::DenyTime;
-
-use super::event::{Ending, Event, Peer};
 use super::service::ServiceLog;
+use super::table::Event;
 
-/// The line of an event (docs/xinetd-behaviour.md, sections 5.2 and 5.7). What is not visible is still in it.
+/// The line of an event (semantics, sections 5.2 and 5.7). What is not visible is still in it.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a>(pub &'a ServiceLog, pub &'a Event<'a>);
+pub(crate) struct Line<'a>(pub(crate) &'a ServiceLog, pub &'a Event<'a>);
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self(service, event) = *self;
-        let (id, name) = (Text(&service.id), Text(&service.name));
-        match *event {
-            Event::Start { pid, peer } => {
-                write!(f, "START: {id}")?;
-                if service.success.pid {
-                    write!(f, " pid={pid}")?;
-                }
-                from(f, peer, service.success.host)
-            }
-            Event::Exit {
-                pid,
-                ending,
-                duration,
-                ..
-            } => {
-                write!(f, "EXIT: {id}")?;
-                match ending {
-                    Some(Ending::Exited(status)) if service.success.exit => {
-                        write!(f, " status={status}")?;
-                    }
-                    Some(Ending::Signaled(signal)) if service.success.exit => {
-                        write!(f, " signal={signal}")?;
-                    }
-                    _ => {}
-                }
-                if service.success.pid {
-                    write!(f, " pid={pid}")?;
-                }
-                if service.success.duration {
-                    write!(f, " duration={}(sec)", duration.as_secs())?;
-                }
-                Ok(())
-            }
-            Event::Traffic { up, down, .. } => {
-                write!(f, "TRAFFIC: {id} in={up}(bytes) out={down}(bytes)")
-            }
-            Event::Unreachable { host, failure, .. } => {
-                write!(f, "can't connect to remote host {host}: {failure}")
-            }
-            Event::Fail { refusal, peer } => {
-                write!(f, "FAIL: {id} {}", refusal.reason)?;
-                from(f, peer, service.failure.host)
-            }
-            Event::ExcessiveLoad { peer } => {
-                write!(
-                    f,
-                    "refused connect from {} due to excessive load",
-                    peer.host
-                )
-            }
-            Event::BothListsMatch { peer } => write!(
-                f,
-                "Service={id}: only_from list and no_access list match equally the address {}",
-                peer.host
-            ),
-            Event::NameUnknown { peer } => write!(
-                f,
-                "Service={id}: the name of {} could not be found out, and a rule depends on it",
-                peer.host
-            ),
-            Event::LibwrapRefused { peer, .. } => write!(
-                f,
-                "libwrap refused connection to {id} (libwrap={}) from {}",
-                Text(&service.daemon),
-                peer.host
-            ),
-            Event::LibwrapTwist { peer, command, .. } => {
-                // Without `::ffff:`, as the C library has it.
-                let address = peer.address.to_canonical();
-                write!(f, "twist {address} to {}", Text(command))
-            }
-            Event::UserId { user, .. } => write!(f, "USERID: {id} {user}"),
-            Event::NoId { peer, failure } => write!(f, "NOID: {id} {} {failure}", peer.host),
-            Event::IdentFailed { peer, failure } => {
-                write!(
-                    f,
-                    "Service={id}: the ident server of {}: {failure}",
-                    peer.host
-                )
-            }
-            Event::RefusalsWithheld { count } => {
-                write!(
-                    f,
-                    "Service={id}: {count} more refusals were not logged one by one"
-                )
-            }
-            Event::RemarksWithheld { count } => {
-                write!(
-                    f,
-                    "Service={id}: {count} more messages were not logged one by one"
-                )
-            }
-            Event::Deactivating { cause, seconds } => write!(
-                f,
-                "Deactivating service {name} due to {cause}.  Restarting in {seconds} seconds."
-            ),
-            Event::Activating => write!(f, "Activating service {name}"),
-            Event::TurnedAway { count } => {
-                write!(
-                    f,
-                    "Service={id}: {count} connections were reset during the pause"
-                )
-            }
-            Event::ExecFailed { server, errno } => {
-                write!(f, "execv( {} ) failed: {}", Text(server), ErrorText(errno))
-            }
-            Event::ForkFailed { errno } => write!(f, "{id}: fork failed: {}", ErrorText(errno)),
-            Event::BannerUnreadable { file, errno } => write!(
-                f,
-                "service = {id}, open of banner {} failed: {}",
-                Text(file),
-                ErrorText(errno)
-            ),
-            Event::Adopted { sessions } => write!(
-                f,
-                "Service={id}: the helper was restarted and found {sessions} running servers"
-            ),
-            // As xinetd writes its critical messages: its process and function, and -1 for ever.
-            Event::Banned { peer, time } => {
-                write!(
-                    f,
-                    "{} {{process_sensor}} Adding {} to the global_no_access list for ",
-                    std::process::id(),
-                    peer.host
-                )?;
-                match time {
-                    DenyTime::Never => f.write_str("0"),
-                    DenyTime::Minutes(minutes) => write!(f, "{minutes}"),
-                    DenyTime::Forever => f.write_str("-1"),
-                }?;
-                f.write_str(" minutes")
-            }
-            Event::Readjusted => write!(f, "readjusting service {id}"),
-        }
-    }
-}
-
-fn from(f: &mut Formatter<'_>, peer: Peer<'_>, wanted: bool) -> fmt::Result {
-    if wanted {
-        write!(f, " from={}", peer.host)?;
-    }
-    Ok(())
-}
-
-/// An error as xinetd words it, by its number in errno(3).
-#[derive(Clone, Copy, Debug)]
-pub struct ErrorText(pub i32);
-
-impl Display for ErrorText {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        // The C library's text, to which std adds the number in words of its own.
-        let text = io::Error::from_raw_os_error(self.0).to_string();
-        let text = text.split(" (os error").next().unwrap_or_default();
-        write!(f, "{text} (errno = {})", self.0)
-    }
-}
-
-/// Bytes as text, with `\xNN` in place of those that are not UTF-8.
-struct Text<'a>(&'a ByteString);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.as_bytes().utf8_chunks() {
-            f.write_str(chunk.valid())?;
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
+        let Self(service, event) = self;
+        event.write_line(f, service)
     }
 }
 
@@ -193,7 +21,7 @@ mod tests {
     use std::num::NonZeroU64;
     use std::time::Duration;
 
-    use crate::journal::PauseCause;
+    use crate::journal::{Ending, ErrorText, PauseCause, Peer};
     use crate::policy::{Reason, Refusal};
     use crate::service::{FailureFlags, SuccessFlags};
     use crate::spec::Spec;
@@ -316,7 +144,7 @@ mod tests {
             let full = format!("{plain} from=::ffff:192.0.2.7");
             assert_eq!(line(attempt, reason), plain);
             assert_eq!(line(host, reason), full);
-            // Nobody has asked, so nobody has left out the address.
+            // With an empty log_on_failure the address is in the line.
             assert_eq!(line(FailureFlags::default(), reason), full);
         }
     }

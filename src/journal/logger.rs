@@ -11,7 +11,7 @@ impl Journal {
     /// from now on.
     ///
     /// None if it can't be had: there is nowhere to say it, so the exit status alone has to.
-    pub fn start() -> Option<&'static Self> {
+    pub(crate) fn start() -> Option<&'static Self> {
         let journal: &'static Self = Box::leak(Box::new(Self::open().ok()?));
         // Only a second one would fail, and the first is as good.
         let _ = log::set_logger(journal);

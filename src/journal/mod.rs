@@ -1,9 +1,9 @@
 //! Events: the xinetd log line and the structured journal fields.
 //!
 //! An [`Event`] of a service becomes one journal entry: its `MESSAGE` is the line that xinetd
-//! writes (docs/xinetd-behaviour.md, section 5), its fields carry the parts, and its `MESSAGE_ID` leads to an
-//! explanation in the journal's catalog (`journalctl -x`). Messages that belong to no event go through the
-//! `log` crate to the same [`Journal`].
+//! writes (semantics, section 5), its fields carry the parts, and its `MESSAGE_ID` leads to an
+//! explanation in the journal's catalog (`journalctl -x`). All of it stands in table.rs, one row for each
+//! kind. Messages that belong to no event go through the `log` crate to the same [`Journal`].
 #![forbid(unsafe_code)]
 
 mod entry;
@@ -18,11 +18,13 @@ mod line;
 mod logger;
 mod service;
 mod sink;
+mod table;
+mod text;
 
-pub use event::{Ending, Event, PauseCause, Peer};
-pub use examples::{Example, examples};
-pub use file::{Stamp, file_line};
-pub use kind::Kind;
-pub use line::{ErrorText, Line};
-pub use service::ServiceLog;
-pub use sink::Journal;
+pub(crate) use event::{Ending, PauseCause, Peer};
+pub(crate) use examples::{Example, examples};
+pub(crate) use file::{Stamp, file_line};
+pub(crate) use service::ServiceLog;
+pub(crate) use sink::Journal;
+pub(crate) use table::{Event, Kind};
+pub(crate) use text::ErrorText;

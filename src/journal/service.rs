@@ -5,13 +5,12 @@ use crate::problem::Place;
 use crate::service::{Facility, FailureFlags, Level, LogTarget, SuccessFlags};
 use crate::spec::Spec;
 
-use super::event::Event;
-use super::fields;
-use super::kind::Kind;
+use super::entry::Entry;
+use super::table::{Event, Kind};
 
 /// The part of a service that its log entries depend on.
 #[derive(Clone, Debug)]
-pub struct ServiceLog {
+pub(crate) struct ServiceLog {
     pub(super) id: ByteString,
     pub(super) name: ByteString,
     /// Its name in hosts.allow and hosts.deny.
@@ -27,7 +26,7 @@ pub struct ServiceLog {
 
 impl ServiceLog {
     /// The log of the service of `spec`.
-    pub fn new(spec: &Spec) -> Self {
+    pub(crate) fn new(spec: &Spec) -> Self {
         let (facility, level) = match spec.logging.target {
             LogTarget::Syslog { facility, level } => (facility, level),
             // Lines for a file go to the journal as well as those for nowhere.
@@ -38,7 +37,7 @@ impl ServiceLog {
             id: spec.id.clone(),
             name: spec.name.clone(),
             daemon: spec.libwrap.clone().unwrap_or_default(),
-            fields: fields::of_service(&spec.id, &spec.place),
+            fields: common_fields(&spec.id, &spec.place),
             success: spec.logging.success,
             failure: FailureFlags {
                 host: spec.logging.failure.host || unasked,
@@ -54,7 +53,7 @@ impl ServiceLog {
     pub(super) fn of_all_words(place: &Place) -> Self {
         let id = ByteString::from("telnet");
         Self {
-            fields: fields::of_service(&id, place),
+            fields: common_fields(&id, place),
             name: id.clone(),
             id,
             daemon: "in.telnetd".into(),
@@ -77,10 +76,25 @@ impl ServiceLog {
         }
     }
 
+    /// The log of what happens to no service.
+    pub(super) fn of_none() -> Self {
+        Self {
+            id: ByteString::default(),
+            name: ByteString::default(),
+            daemon: ByteString::default(),
+            fields: Vec::new(),
+            success: SuccessFlags::default(),
+            failure: FailureFlags::default(),
+            unasked: false,
+            facility: Facility::Daemon,
+            level: Level::Info,
+        }
+    }
+
     /// Whether an event is logged at all: a start if `log_on_success` has any word, an exit if it
-    /// has EXIT or DURATION, the traffic if it has TRAFFIC, everything else always (docs/xinetd-behaviour.md,
-    /// section 5.2; that refusals are logged where nobody asked is a deviation).
-    pub fn wants(&self, event: &Event<'_>) -> bool {
+    /// has EXIT or DURATION, the traffic if it has TRAFFIC, everything else always (semantics,
+    /// section 5.2; that refusals are logged where `log_on_failure` is empty is a deviation).
+    pub(crate) fn wants(&self, event: &Event<'_>) -> bool {
         match event {
             Event::Start { .. } => self.success != SuccessFlags::default(),
             Event::Exit { .. } => self.success.exit || self.success.duration,
@@ -99,9 +113,9 @@ impl ServiceLog {
         self.failure.host || self.failure.userid
     }
 
-    /// Whether nobody asked for lines about refusals, so that they go by a
+    /// Whether the configuration asks for no lines about refusals, so that they go by a
     /// [`LineBudget`](crate::policy::LineBudget): `log_on_failure` is empty.
-    pub fn refusals_unasked(&self) -> bool {
+    pub(crate) fn refusals_unasked(&self) -> bool {
         self.unasked
     }
 
@@ -111,6 +125,14 @@ impl ServiceLog {
             (Facility::Daemon, level)
         })
     }
+}
+
+/// The fields that all entries of a service have, ready made.
+fn common_fields(id: &ByteString, place: &Place) -> Vec<u8> {
+    let mut fields = Entry::default();
+    fields.bytes("XINETD_SERVICE", id.as_bytes());
+    fields.text("XINETD_CONFIG", place);
+    fields.as_bytes().to_vec()
 }
 
 #[cfg(test)]

@@ -3,19 +3,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::service::{Facility, Level};
-
 use super::entry::{self, Entry, Sender};
-use super::event::Event;
 use super::fields;
-use super::kind::Kind;
 use super::service::ServiceLog;
+use super::table::Event;
 
 /// The journal, as something to write to. It never blocks on journald.
 ///
@@ -24,7 +22,7 @@ use super::service::ServiceLog;
 /// What the queue has no room for is lost, and that is said in the journal once it flows again.
 /// Where there is no journald, the lines go to standard error. A journald that was restarted is
 /// found again; the descriptor stays the same.
-pub struct Journal {
+pub(crate) struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
     pub(super) sender: Sender,
@@ -50,16 +48,16 @@ enum Fate {
 
 impl Journal {
     /// The socket of journald's native protocol.
-    pub const SOCKET: &str = "/run/systemd/journal/socket";
+    pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
 
     /// How many bytes wait at most.
-    pub const QUEUE: usize = 256 * 1024;
+    pub(crate) const QUEUE: usize = 256 * 1024;
 
     /// The machine's journal.
     ///
     /// # Errors
     /// If there is no descriptor for a socket. It is no error if there is no journald.
-    pub fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         Self::at(Self::SOCKET.into(), Box::new(io::stderr()))
     }
 
@@ -67,7 +65,7 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub fn at(path: PathBuf, fallback: Box<dyn Write + Send>) -> io::Result<Self> {
+    pub(crate) fn at(path: PathBuf, fallback: Box<dyn Write + Send>) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.set_nonblocking(true)?;
         // A failure shows again when there is something to send.
@@ -87,7 +85,7 @@ impl Journal {
     }
 
     /// Logs an event of a service, if the service [wants](ServiceLog::wants) it.
-    pub fn write(&self, service: &ServiceLog, event: &Event<'_>) {
+    pub(crate) fn write(&self, service: &ServiceLog, event: &Event<'_>) {
         if service.wants(event) {
             self.submit(|entry| fields::encode(entry, service, event, &self.sender));
         }
@@ -114,13 +112,13 @@ impl Journal {
     }
 
     /// Whether something waits for journald.
-    pub fn pending(&self) -> bool {
+    pub(crate) fn pending(&self) -> bool {
         let state = self.lock();
         !state.queue.is_empty() || state.lost > 0
     }
 
     /// Sends what waits, as far as journald takes it.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         self.drain(&mut self.lock());
     }
 
@@ -136,9 +134,10 @@ impl Journal {
             }
             state.queued_bytes -= datagram.len();
         }
-        if state.lost > 0 {
+        if let Some(count) = NonZeroU64::new(state.lost) {
             let mut entry = std::mem::take(&mut state.entry);
-            report_lost(&mut entry, &self.sender, state.lost);
+            let event = Event::LinesLost { count };
+            fields::encode(&mut entry, &ServiceLog::of_none(), &event, &self.sender);
             // A report that can't be sent at all must not be tried for ever.
             if !matches!(self.send(state, entry.as_bytes()), Fate::Wait) {
                 state.lost = 0;
@@ -191,7 +190,7 @@ impl State {
     }
 }
 
-/// Whether no one is at the other end.
+/// Whether no process listens at the other end.
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -216,18 +215,6 @@ impl fmt::Debug for Journal {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
-}
-
-/// Puts into `entry` how many entries were lost.
-pub(super) fn report_lost(entry: &mut Entry, sender: &Sender, lost: u64) {
-    entry.begin(
-        format_args!("{lost} log lines were lost because the journal did not take them"),
-        (Facility::Daemon, Level::Warning),
-        sender,
-    );
-    entry.text("MESSAGE_ID", Kind::LinesLost.message_id());
-    entry.text("XINETD_EVENT", Kind::LinesLost.name());
-    entry.text("XINETD_COUNT", lost);
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@ use crate::policy::NameAnswer;
 use super::{Endpoint, Fact, Facts, Need, UNKNOWN, User, name, user};
 
 /// The size of what an expansion may become, in bytes.
-pub const MAX_EXPANSION: usize = 64 * 1024;
+const MAX_EXPANSION: usize = 64 * 1024;
 
 /// What can stop an expansion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A lookup that was not made.
     Need(Need),
-    /// More than [`MAX_EXPANSION`].
+    /// More than 64 KiB.
     TooLong,
 }
 

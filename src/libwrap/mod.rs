@@ -25,7 +25,7 @@ use crate::policy::NameAnswer;
 use crate::problem::Place;
 use crate::service::{Facility, Level};
 
-pub use expand::{MAX_EXPANSION, Stop, expand};
+pub use expand::{Stop, expand};
 pub use option::Fault;
 pub use rules::Rules;
 pub use tables::{File, ListFile, Tables};

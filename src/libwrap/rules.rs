@@ -77,7 +77,7 @@ impl Rules {
     }
 
     /// Whether a rule has `spawn` or `twist`.
-    pub fn run_commands(&self) -> bool {
+    pub(crate) fn run_commands(&self) -> bool {
         let runs = |step: &Step| matches!(step, Step::Spawn(_));
         self.rules.iter().any(|rule| {
             let Options { steps, end } = &rule.options;

@@ -19,11 +19,11 @@ pub struct LineBudget {
 
 impl LineBudget {
     /// Lines at once.
-    pub const BURST: u64 = 20;
+    const BURST: u64 = 20;
     /// Seconds for each line more.
-    pub const SECONDS_PER_LINE: u64 = 3;
+    const SECONDS_PER_LINE: u64 = 3;
     /// Seconds after which lines that were withheld are summed up.
-    pub const SECONDS_PER_SUMMARY: u32 = 60;
+    const SECONDS_PER_SUMMARY: u32 = 60;
 
     /// A whole burst is free.
     pub fn new(now: MonotonicSeconds) -> Self {

@@ -1,9 +1,9 @@
 //! Decisions: pure functions of plain data.
 //!
-//! A connection passes two of them, as in xinetd (docs/xinetd-behaviour.md, section 4.2): [`Policy::limits`]
-//! right after it was accepted, and [`Policy::access`], which may need the peer's name. Neither reads a
-//! clock, a resolver or anything else: [`Facts`] and [`NameAnswer`] bring what they need, [`State`] holds
-//! what changes. Neither costs more for a service with many rules, peers or servers.
+//! [`Policy::check`] asks a limit and [`Policy::access_by`] the access lists, which may need the client's
+//! name; their order is that of [`admission`](crate::admission). Neither reads a clock, a resolver or
+//! anything else: [`Facts`] and [`NameAnswer`] bring what they need, [`State`] holds what changes. Neither
+//! costs more for a service with many rules, peers or servers.
 #![forbid(unsafe_code)]
 
 mod access;
@@ -14,8 +14,6 @@ mod ranges;
 mod rate;
 mod refusal;
 mod state;
-#[cfg(test)]
-mod tests;
 mod times;
 
 use std::net::IpAddr;
@@ -65,24 +63,6 @@ pub struct Facts {
     pub load: Option<f64>,
 }
 
-/// What becomes of a connection, as far as limits go.
-#[derive(Debug)]
-#[must_use]
-pub enum Verdict {
-    /// It counts as a running server from now on, until its slot is given back to
-    /// [`State::leave`]: when the server has ended, or when the client is refused after all.
-    Admit(Slot),
-    /// It is refused.
-    Refuse(Refusal),
-    /// It is refused, and the service takes no connections before `until`.
-    Pause {
-        /// Why: the rate.
-        refusal: Refusal,
-        /// When to call [`State::resume`].
-        until: MonotonicSeconds,
-    },
-}
-
 /// One of the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
@@ -127,27 +107,6 @@ impl Policy {
         }
     }
 
-    /// Whether limits let a connection pass; the first in xinetd's order that does not decides
-    /// (docs/xinetd-behaviour.md, section 4.2, step 4). Every connection counts for `cps`, refused ones as
-    /// well.
-    ///
-    /// Not to be asked while [`State::paused_until`] is set: xinetd does not listen then.
-    pub fn limits(&self, state: &mut State, facts: &Facts) -> Verdict {
-        for check in Check::ORDER {
-            let Some(refusal) = self.check(check, state, facts) else {
-                continue;
-            };
-            return match check {
-                Check::Rate => Verdict::Pause {
-                    refusal,
-                    until: self.pause(state, facts.now),
-                },
-                _ => Verdict::Refuse(refusal),
-            };
-        }
-        Verdict::Admit(state.enter(facts.peer))
-    }
-
     /// Whether one of the limits refuses a connection. The rate counts it.
     pub fn check(&self, check: Check, state: &mut State, facts: &Facts) -> Option<Refusal> {
         match check {
@@ -170,11 +129,9 @@ impl Policy {
     }
 
     /// Pauses the service, as too high a rate does: also for when accept(2) finds no descriptor
-    /// (docs/xinetd-behaviour.md, section 4.2, step 1). Tells until when.
-    pub fn pause(&self, state: &mut State, now: MonotonicSeconds) -> MonotonicSeconds {
-        let until = now.plus(self.pause_seconds());
-        state.pause(until);
-        until
+    /// (semantics, section 4.2, step 1).
+    pub fn pause(&self, state: &mut State, now: MonotonicSeconds) {
+        state.pause(now.plus(self.pause_seconds()));
     }
 
     /// How long a pause lasts: the second number of `cps`, the usual one where `cps` is off.

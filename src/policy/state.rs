@@ -60,7 +60,7 @@ impl State {
 
     /// How many sources are remembered.
     #[cfg(test)]
-    pub(super) fn sources(&self) -> usize {
+    pub(crate) fn sources(&self) -> usize {
         self.sources.len()
     }
 
@@ -69,7 +69,8 @@ impl State {
         self.enter(peer)
     }
 
-    pub(super) fn enter(&mut self, peer: IpAddr) -> Slot {
+    /// Counts one more server, for a client that has passed the limits.
+    pub(crate) fn enter(&mut self, peer: IpAddr) -> Slot {
         let source = source(peer);
         self.running += 1;
         *self.sources.entry(source).or_default() += 1;
@@ -148,8 +149,8 @@ impl State {
     }
 }
 
-/// The 128 bits by which xinetd tells peers apart (docs/xinetd-behaviour.md, section 2, `per_source`): an
-/// IPv4 client is the same on an IPv4 and on a dual-stack socket.
+/// The 128 bits by which xinetd tells peers apart (semantics, section 2, `per_source`): an IPv4
+/// client is the same on an IPv4 and on a dual-stack socket.
 fn source(peer: IpAddr) -> u128 {
     match peer {
         IpAddr::V4(address) => Ipv4Addr::to_ipv6_mapped(&address).to_bits(),

@@ -39,10 +39,10 @@ use problems::Problems;
 use record::{Record, settle};
 
 pub(crate) use real::listed;
-pub use real::{Endpoint, Real};
-pub use record::{Done, LAST, read_done};
-pub use trouble::{Trouble, is_executable, troubles};
-pub use unserved::unserved;
+pub(crate) use real::{Endpoint, Real};
+pub(crate) use record::{Done, LAST, read_done};
+pub(crate) use trouble::{Trouble, is_executable, troubles};
+pub(crate) use unserved::unserved;
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
 /// line, and finds none for a process that has gone by then.
@@ -168,8 +168,8 @@ fn is_as_it_can_be(outcome: &Outcome) -> bool {
 fn say(Outcome { action, fault }: &Outcome) {
     let plan::Action { unit, step, why } = action;
     match fault {
-        // At each reload.
-        None if *step == Step::Keep => log::debug!("{unit}: {step}, as {why}"),
+        // Most units at each reload.
+        None if *step == Step::Keep => {}
         None => log::info!("{unit}: {step}, as {why}"),
         Some(fault) => log::error!("{unit}: {step}, as {why}, failed: {fault}"),
     }

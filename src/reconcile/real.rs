@@ -15,7 +15,7 @@ const MOST: usize = 12;
 
 /// Real xinetd, as it runs in this network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Real {
+pub(crate) struct Real {
     daemon: i32,
     options: Vec<String>,
     ports: Option<BTreeSet<Endpoint>>,
@@ -23,16 +23,16 @@ pub struct Real {
 
 /// A port of a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Its number.
-    pub port: u16,
+    pub(crate) port: u16,
     /// `tcp`, else `udp`.
-    pub is_tcp: bool,
+    pub(crate) is_tcp: bool,
 }
 
 impl Endpoint {
     /// Where a service listens; none for one without a port of its own, and for one whose port is chosen.
-    pub fn of(service: &Service) -> Option<Self> {
+    pub(crate) fn of(service: &Service) -> Option<Self> {
         let (Reach::Listen(listen) | Reach::Rpc(_, listen)) = &service.reach else {
             return None;
         };
@@ -57,7 +57,7 @@ impl fmt::Display for Endpoint {
 impl Real {
     /// Looks for it; none where it does not run. A process that serves a client by itself, as for `echo`, has its
     /// name and its program too, and outlives it: such a one is not real xinetd.
-    pub fn look() -> Option<Self> {
+    pub(crate) fn look() -> Option<Self> {
         let own = namespaces("self");
         let processes: Vec<i32> = fs::read_dir("/proc")
             .into_iter()
@@ -99,22 +99,22 @@ impl Real {
     }
 
     /// Its process.
-    pub fn daemon(&self) -> i32 {
+    pub(crate) fn daemon(&self) -> i32 {
         self.daemon
     }
 
     /// The options that it was started with.
-    pub fn options(&self) -> &[String] {
+    pub(crate) fn options(&self) -> &[String] {
         &self.options
     }
 
     /// Where it listens; none where that can't be seen, as by anybody but root.
-    pub fn ports(&self) -> Option<&BTreeSet<Endpoint>> {
+    pub(crate) fn ports(&self) -> Option<&BTreeSet<Endpoint>> {
         self.ports.as_ref()
     }
 
     /// What there is to say of it to the administrator whose services these are.
-    pub fn problem(&self, services: &[Service]) -> Problem {
+    pub(crate) fn problem(&self, services: &[Service]) -> Problem {
         let has = match &self.ports {
             None => "which of the ports of these files it has can't be seen".to_owned(),
             Some(ports) => {

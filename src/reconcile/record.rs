@@ -21,7 +21,7 @@ const MOST_DONE: usize = 100;
 
 /// What was done the last times that something was; `xinetdctl reload` removes it, to see what it
 /// brings about.
-pub const LAST: &str = "/run/xinetd-reconcile/last.toml";
+pub(crate) const LAST: &str = "/run/xinetd-reconcile/last.toml";
 
 /// The units of all services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,16 +74,16 @@ pub(super) enum Stand {
 
 /// Something that was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
+pub(crate) struct Done {
     /// The unit without suffix.
-    pub unit: String,
+    pub(crate) unit: String,
     /// `stop`, `rebind`, `start`, `respawn`, `reload` or `keep`.
-    pub step: String,
+    pub(crate) step: String,
     /// What for, in words.
-    pub why: String,
+    pub(crate) why: String,
     /// Why it was not done after all.
     #[serde(default)]
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// A file of them.
@@ -245,7 +245,7 @@ pub(super) fn settle(
 ///
 /// # Errors
 /// If there is a file that can't be read.
-pub fn read_done(path: &Path) -> io::Result<Vec<Done>> {
+pub(crate) fn read_done(path: &Path) -> io::Result<Vec<Done>> {
     match fs::read_to_string(path) {
         Ok(text) => {
             let all: AllDone = toml::from_str(&text).map_err(io::Error::other)?;

@@ -17,7 +17,7 @@ use crate::translate::SpecDirectory;
 
 /// Why the socket of a unit does not listen; its words follow on the name of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// It is stopped, or was never started.
     Stopped {
         /// The unit without suffix.
@@ -90,7 +90,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Whether the socket listens all the same: then systemd can't tell, and no step of a reload mends it.
-    pub fn listens(&self) -> bool {
+    pub(crate) fn listens(&self) -> bool {
         matches!(
             self,
             Self::TurnedAway { .. }
@@ -208,7 +208,7 @@ const EXECUTABLE: &str = "ConditionFileIsExecutable";
 ///
 /// # Errors
 /// In words, if systemd or the kernel does not tell.
-pub fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
+pub(crate) fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
     let systemd = Systemd::connect()?;
     let mut troubles = among(&systemd, units)?;
     let is_left = |(unit, trouble): (&String, &Trouble)| {
@@ -351,7 +351,7 @@ fn server(unit: &str) -> Option<String> {
 }
 
 /// Whether this is a file that may be executed; none where this user can't tell.
-pub fn is_executable(path: &Path) -> Option<bool> {
+pub(crate) fn is_executable(path: &Path) -> Option<bool> {
     match fs::metadata(path) {
         Ok(file) => Some(file.is_file() && file.permissions().mode() & 0o111 != 0),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => None,

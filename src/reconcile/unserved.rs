@@ -72,7 +72,7 @@ impl Helper {
 ///
 /// # Errors
 /// In words, if systemd does not tell.
-pub fn unserved(
+pub(crate) fn unserved(
     systemd: &Systemd,
     units: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Trouble>, String> {

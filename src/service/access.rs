@@ -1,4 +1,4 @@
-//! Who may connect, and when (docs/xinetd-behaviour.md, section 3; `access_times` in section 2).
+//! Which clients may connect, and when (semantics, section 3; `access_times` in section 2).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::problem::Place;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessRules {
-    /// `only_from`: absent lets everyone in, an empty list no one.
+    /// `only_from`: absent lets all clients in, an empty list none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_from: Option<AccessList>,
     /// `no_access`.

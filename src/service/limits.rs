@@ -1,4 +1,4 @@
-//! How much a service takes (docs/xinetd-behaviour.md, sections 2 and 4.6).
+//! How much a service takes (semantics, sections 2 and 4.6).
 
 use std::num::NonZeroU32;
 
@@ -37,7 +37,7 @@ impl Default for Limits {
 pub enum Limit {
     /// `UNLIMITED`, and what an absent attribute means.
     Unlimited,
-    /// At most so many; 0 refuses everyone.
+    /// At most so many; 0 refuses all clients.
     #[serde(untagged)]
     AtMost(u32),
 }

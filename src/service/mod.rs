@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod attribute;
 mod limits;
 mod logging;
 mod program;
 mod socket;
 
 pub use access::{AccessList, AccessRule, AccessRules, MinuteOfDay, Pattern, TimeWindow};
+pub use attribute::Attribute;
 pub use limits::{ConnectionRate, Limit, Limits};
 pub use logging::{Facility, FailureFlags, Level, LogTarget, Logging, SizeLimits, SuccessFlags};
 pub use program::{
@@ -22,7 +24,6 @@ pub use socket::{Bind, Family, Listen, Mux, Port, Protocol, RpcProgram, RpcRange
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::ByteString;
-use crate::config::Attribute;
 use crate::problem::Place;
 
 /// A service of the configuration, valid and complete.
@@ -41,11 +42,11 @@ pub struct Service {
     pub socket_type: SocketType,
     /// `protocol`.
     pub protocol: Protocol,
-    /// `wait = yes`: the server gets the listening socket (docs/xinetd-behaviour.md, section 4.3, 4.4).
+    /// `wait = yes`: the server gets the listening socket (section 4.3, 4.4).
     pub wait: bool,
     /// How clients reach it.
     pub reach: Reach,
-    /// Who serves a connection.
+    /// What serves a connection.
     pub serving: Serving,
     /// `user`, `group` and `groups`; none only for an internal service without `user`.
     pub credentials: Option<Credentials>,
@@ -76,8 +77,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// The daemon's name in hosts.allow and hosts.deny (docs/xinetd-behaviour.md, section 4.7); none where
-    /// xinetd does not ask them: NOLIBWRAP, or RPC over tcp.
+    /// The daemon's name in hosts.allow and hosts.deny (semantics, section 4.7); none where xinetd
+    /// does not ask them: NOLIBWRAP, or RPC over tcp.
     pub fn libwrap_daemon(&self) -> Option<ByteString> {
         let is_rpc = matches!(self.reach, Reach::Rpc(..)) && self.protocol == Protocol::Tcp;
         if self.flags.nolibwrap || is_rpc {
@@ -111,7 +112,7 @@ pub enum Reach {
     Mux(Mux),
 }
 
-/// Who serves a connection.
+/// What serves a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Serving {
     /// `server`: a program that is executed.

@@ -149,12 +149,15 @@ impl Argument {
     }
 }
 
-impl Row {
-    /// The row of docs/migration.md.
-    pub fn markdown(&self) -> String {
-        let argument = self.argument.map_or("", Argument::word);
-        let option = format!("{} {argument}", self.name);
-        let here = match self.effect {
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The row of the document.
+    fn markdown(row: &Row) -> String {
+        let argument = row.argument.map_or("", Argument::word);
+        let option = format!("{} {argument}", row.name);
+        let here = match row.effect {
             Effect::Main => {
                 "The configuration begins with that file, for all programs here.".to_owned()
             }
@@ -167,18 +170,13 @@ impl Row {
         };
         format!("| `{}` | {here} |", option.trim_end())
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn the_document_has_each_option() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/migration.md");
         let document = std::fs::read_to_string(path).unwrap();
         for row in TABLE {
-            let line = row.markdown();
+            let line = markdown(row);
             assert!(document.lines().any(|other| other == line), "{line}");
         }
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// The upper bounds of the classes of [`Durations`], in milliseconds.
-pub const BOUNDS: [u64; 7] = [10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000];
+pub(crate) const BOUNDS: [u64; 7] = [10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000];
 
 /// What a client was turned away for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub(crate) enum Cause {
     /// `cps` tripped.
     Rate,
     /// It came while the service paused.
@@ -39,24 +39,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Rate,
-        Self::Pause,
-        Self::Load,
-        Self::Time,
-        Self::ServiceLimit,
-        Self::PerSourceLimit,
-        Self::Address,
-        Self::Ban,
-        Self::Libwrap,
-        Self::Ident,
-        Self::Fork,
-        Self::Exec,
-    ];
-
     /// Its name for people and programs.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Rate => "rate",
             Self::Pause => "pause",
@@ -77,36 +61,36 @@ impl Cause {
 /// What has happened to a service's clients since the machine was started. Nothing here ever gets
 /// less.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Clients that were let in.
-    pub served: u64,
+    pub(crate) served: u64,
     /// Clients that were turned away, by what for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub refused: BTreeMap<Cause, u64>,
+    pub(crate) refused: BTreeMap<Cause, u64>,
     /// How long the sessions took that have ended.
     #[serde(default)]
-    pub durations: Durations,
+    pub(crate) durations: Durations,
 }
 
 impl Counters {
     /// A client was let in.
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         self.served = self.served.saturating_add(1);
     }
 
     /// So many clients were turned away.
-    pub fn refuse(&mut self, cause: Cause, count: u64) {
+    pub(crate) fn refuse(&mut self, cause: Cause, count: u64) {
         let refused = self.refused.entry(cause).or_default();
         *refused = refused.saturating_add(count);
     }
 
     /// A session has ended.
-    pub fn end(&mut self, duration: Duration) {
+    pub(crate) fn end(&mut self, duration: Duration) {
         self.durations.add(duration);
     }
 
     /// All that were turned away.
-    pub fn all_refused(&self) -> u64 {
+    pub(crate) fn all_refused(&self) -> u64 {
         self.refused
             .values()
             .fold(0, |sum, count| sum.saturating_add(*count))
@@ -115,11 +99,11 @@ impl Counters {
 
 /// How long sessions took.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Durations {
+pub(crate) struct Durations {
     /// Sessions by class: up to each of [`BOUNDS`], the last one for longer ones.
-    pub classes: [u64; BOUNDS.len() + 1],
+    pub(crate) classes: [u64; BOUNDS.len() + 1],
     /// All of them together, in milliseconds.
-    pub sum: u64,
+    pub(crate) sum: u64,
 }
 
 impl Durations {
@@ -133,16 +117,30 @@ impl Durations {
     }
 
     /// How many sessions there were.
-    pub fn count(&self) -> u64 {
-        self.classes
-            .iter()
-            .fold(0, |sum, count| sum.saturating_add(*count))
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u64 {
+        self.classes.iter().sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CAUSES: [Cause; 12] = [
+        Cause::Rate,
+        Cause::Pause,
+        Cause::Load,
+        Cause::Time,
+        Cause::ServiceLimit,
+        Cause::PerSourceLimit,
+        Cause::Address,
+        Cause::Ban,
+        Cause::Libwrap,
+        Cause::Ident,
+        Cause::Fork,
+        Cause::Exec,
+    ];
 
     #[test]
     fn a_duration_belongs_to_the_first_class_that_holds_it() {
@@ -156,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_word_of_a_cause_is_its_name_in_files() {
-        for cause in Cause::ALL {
+        for cause in CAUSES {
             let mut counters = Counters::default();
             counters.refuse(cause, 2);
             let text = toml::to_string(&counters).unwrap();

@@ -5,43 +5,43 @@ mod counters;
 mod request;
 mod session;
 
-pub use counters::{BOUNDS, Cause, Counters, Durations};
-pub use request::{
+pub(crate) use counters::{BOUNDS, Cause, Counters};
+pub(crate) use request::{
     KICK, OK, RELOAD, REOPEN, STATUS, STOP, control_socket, counters_file, short_control_socket,
 };
-pub use session::SessionRow;
+pub(crate) use session::SessionRow;
 
 use serde::{Deserialize, Serialize};
 
 /// How the status text (sd_notify(3)) of a helper begins that has no account and turns each client away; the
 /// reason follows.
-pub const TURNED_AWAY: &str = "clients are turned away: ";
+pub(crate) const TURNED_AWAY: &str = "clients are turned away: ";
 
 /// How the status text of a helper begins whose server could not be executed for the last client; the server
 /// and the reason follow.
-pub const UNEXECUTABLE: &str = "the server of the last client failed: ";
+pub(crate) const UNEXECUTABLE: &str = "the server of the last client failed: ";
 
 /// Sessions that are told of one by one; of more only the number is told.
-pub const MOST_SESSIONS: usize = 4096;
+pub(crate) const MOST_SESSIONS: usize = 4096;
 
 /// The size of a status at most, in bytes.
-pub const MAX_STATUS: u64 = 512 * 1024;
+pub(crate) const MAX_STATUS: u64 = 512 * 1024;
 
 /// What a service is doing now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// The sessions that are open.
-    pub running: u64,
+    pub(crate) running: u64,
     /// Clients that wait: for a look-up, for their banner, for a server.
-    pub waiting: u64,
+    pub(crate) waiting: u64,
     /// Seconds that the pause of `cps` lasts on; none while the service takes clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused_for: Option<u64>,
+    pub(crate) paused_for: Option<u64>,
     /// The sessions, [`MOST_SESSIONS`] at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sessions: Vec<SessionRow>,
+    pub(crate) sessions: Vec<SessionRow>,
     /// What has happened since the machine was started.
-    pub counters: Counters,
+    pub(crate) counters: Counters,
 }
 
 impl Status {
@@ -49,7 +49,7 @@ impl Status {
     ///
     /// # Errors
     /// In words, if it is no status.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| error.message().to_owned())
     }
 
@@ -57,7 +57,7 @@ impl Status {
     ///
     /// # Errors
     /// In words, if a number is larger than TOML's.
-    pub fn to_text(&self) -> Result<String, String> {
+    pub(crate) fn to_text(&self) -> Result<String, String> {
         toml::to_string(self).map_err(|error| error.to_string())
     }
 }

@@ -7,21 +7,21 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Goes before a new spec.
-pub const RELOAD: &str = "reload\n";
+pub(crate) const RELOAD: &str = "reload\n";
 /// Ends the accepting of connections.
-pub const STOP: &str = "stop\n";
+pub(crate) const STOP: &str = "stop\n";
 /// Asks for the [`Status`](super::Status).
-pub const STATUS: &str = "status\n";
+pub(crate) const STATUS: &str = "status\n";
 /// Has the log file opened anew.
-pub const REOPEN: &str = "reopen\n";
+pub(crate) const REOPEN: &str = "reopen\n";
 /// Goes before the process of a server, or the address and port of a client, whose session is to
 /// end.
-pub const KICK: &str = "kick\n";
+pub(crate) const KICK: &str = "kick\n";
 /// The answer to a request that was carried out.
-pub const OK: &str = "ok";
+pub(crate) const OK: &str = "ok";
 
 /// The socket of a unit's helper, in the unit's RuntimeDirectory.
-pub fn control_socket(directory: &Path) -> PathBuf {
+pub(crate) fn control_socket(directory: &Path) -> PathBuf {
     directory.join("control")
 }
 
@@ -31,7 +31,7 @@ pub fn control_socket(directory: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If the directory can't be opened.
-pub fn short_control_socket(directory: &Path) -> io::Result<(File, PathBuf)> {
+pub(crate) fn short_control_socket(directory: &Path) -> io::Result<(File, PathBuf)> {
     let directory = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
@@ -41,6 +41,6 @@ pub fn short_control_socket(directory: &Path) -> io::Result<(File, PathBuf)> {
 }
 
 /// The file in which a helper leaves its [`Counters`](super::Counters) for the next one.
-pub fn counters_file(directory: &Path) -> PathBuf {
+pub(crate) fn counters_file(directory: &Path) -> PathBuf {
     directory.join("counters")
 }

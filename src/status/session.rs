@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An open session; as text it is `PID PEER AGE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionRow {
+pub(crate) struct SessionRow {
     /// The server's process; 0 where the helper serves the client itself.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// The client; 0.0.0.0 where nobody knows it (`wait = yes`).
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// Its age in seconds.
-    pub age: u64,
+    pub(crate) age: u64,
 }
 
 impl fmt::Display for SessionRow {

@@ -14,13 +14,13 @@ use nix::unistd::{Gid, Uid, getresuid, setgroups, setresgid, setresuid};
 
 /// The user and the groups that a service's servers have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub(crate) struct Account {
     /// The user.
-    pub uid: Uid,
+    pub(crate) uid: Uid,
     /// The primary group.
-    pub gid: Gid,
+    pub(crate) gid: Gid,
     /// The supplementary groups.
-    pub groups: Vec<Gid>,
+    pub(crate) groups: Vec<Gid>,
 }
 
 /// Keeps other processes of the same user, the servers, from reading our memory and descriptors
@@ -28,7 +28,7 @@ pub struct Account {
 ///
 /// # Errors
 /// As prctl(2); never on Linux.
-pub fn hide() -> io::Result<()> {
+pub(crate) fn hide() -> io::Result<()> {
     Ok(set_dumpable(false)?)
 }
 
@@ -42,7 +42,7 @@ pub fn hide() -> io::Result<()> {
 /// # Errors
 /// If the process lacks `CAP_SETGID` or `CAP_SETUID`, or if its user namespace does not have one
 /// of the ids.
-pub fn assume(account: &Account, own: Uid) -> io::Result<()> {
+pub(crate) fn assume(account: &Account, own: Uid) -> io::Result<()> {
     let Account { uid, gid, groups } = account;
     setgroups(groups)?;
     setresgid(*gid, *gid, *gid)?;
@@ -63,7 +63,7 @@ pub fn assume(account: &Account, own: Uid) -> io::Result<()> {
 ///
 /// # Errors
 /// As getresuid(2); never on Linux.
-pub fn servers_user() -> io::Result<Option<Uid>> {
+pub(crate) fn servers_user() -> io::Result<Option<Uid>> {
     let own = getresuid()?;
     Ok((own.real != own.effective).then_some(own.effective))
 }
@@ -101,8 +101,14 @@ mod tests {
 
     use super::*;
 
-    /// What /proc/self/status says after `assume`, in a process with these ambient capabilities.
-    fn status(capabilities: &str) -> String {
+    /// What /proc/self/status says after `assume`, in a process with these ambient capabilities: this
+    /// program started anew for the test `name`, where the answer is told in place of the rest of it.
+    fn status(name: &str, capabilities: &str) -> String {
+        const HERE: &str = "ASSUME_HERE";
+        if std::env::var_os(HERE).is_some() {
+            print!("{}", status_as_another_user());
+            std::process::exit(0);
+        }
         let test = std::env::current_exe().unwrap();
         let output = Command::new("setpriv")
             .args([
@@ -110,23 +116,31 @@ mod tests {
                 format!("--ambient-caps={capabilities}"),
             ])
             .arg(test)
-            .args([
-                "--ignored",
-                "--exact",
-                "sys::credentials::tests::as_another_user",
-            ])
+            .args(["--ignored", "--exact"])
+            .arg(format!("sys::credentials::tests::{name}"))
             .args(["--nocapture", "--test-threads=1"])
-            .env("ASSUME_HERE", "1")
+            .env(HERE, "1")
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
 
+    fn status_as_another_user() -> String {
+        let account = Account {
+            uid: Uid::from_raw(4343),
+            gid: Gid::from_raw(4444),
+            groups: vec![Gid::from_raw(4), Gid::from_raw(5)],
+        };
+        assume(&account, Uid::from_raw(4242)).unwrap();
+        assert_eq!(servers_user().unwrap(), Some(account.uid));
+        std::fs::read_to_string("/proc/thread-self/status").unwrap()
+    }
+
     #[test]
     #[ignore = "needs root, to take an account"]
     fn an_account_is_taken_with_all_privileges_dropped() {
-        let text = status("-all");
+        let text = status("an_account_is_taken_with_all_privileges_dropped", "-all");
         assert!(text.contains("Uid:\t4242\t4343\t4242\t4343\n"), "{text}");
         assert!(text.contains("Gid:\t4444\t4444\t4444\t4444\n"), "{text}");
         assert!(text.contains("Groups:\t4 5 \n"), "{text}");
@@ -141,31 +155,15 @@ mod tests {
     #[test]
     #[ignore = "needs root, to take an account"]
     fn what_a_drop_in_grants_the_server_stays_but_for_the_ids() {
-        let text = status("+setuid,+setgid,+net_bind_service");
+        let text = status(
+            "what_a_drop_in_grants_the_server_stays_but_for_the_ids",
+            "+setuid,+setgid,+net_bind_service",
+        );
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
             assert!(
                 text.contains(&format!("{set}:\t0000000000000400\n")),
                 "{set} in {text}"
             );
         }
-    }
-
-    #[test]
-    #[ignore = "is the process that the others start"]
-    fn as_another_user() {
-        if std::env::var_os("ASSUME_HERE").is_none() {
-            return;
-        }
-        let account = Account {
-            uid: Uid::from_raw(4343),
-            gid: Gid::from_raw(4444),
-            groups: vec![Gid::from_raw(4), Gid::from_raw(5)],
-        };
-        assume(&account, Uid::from_raw(4242)).unwrap();
-        assert_eq!(servers_user().unwrap(), Some(account.uid));
-        print!(
-            "{}",
-            std::fs::read_to_string("/proc/thread-self/status").unwrap()
-        );
     }
 }

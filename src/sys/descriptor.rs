@@ -9,18 +9,18 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 /// What to do where the service manager has passed nothing.
-pub const BY_HAND: &str = "start the .socket unit instead: it starts this program";
+pub(crate) const BY_HAND: &str = "start the .socket unit instead: it starts this program";
 
 /// More descriptors than that are no unit of ours.
 const MOST: usize = 64;
 
 /// A descriptor that the service manager passed.
 #[derive(Debug)]
-pub struct Passed {
+pub(crate) struct Passed {
     /// Its name (`FileDescriptorName=`), or nothing.
-    pub name: String,
+    pub(crate) name: String,
     /// The descriptor, close-on-exec.
-    pub descriptor: OwnedFd,
+    pub(crate) descriptor: OwnedFd,
 }
 
 /// Takes the descriptors that the service manager passed (sd_listen_fds(3)); none where it passed
@@ -28,7 +28,7 @@ pub struct Passed {
 ///
 /// # Errors
 /// In words, if they are meant for another process or are not open.
-pub fn take_passed() -> Result<Vec<Passed>, String> {
+pub(crate) fn take_passed() -> Result<Vec<Passed>, String> {
     let variable = |name| env::var(name).ok();
     let names = announced(
         variable("LISTEN_PID").as_deref(),
@@ -94,7 +94,7 @@ fn announced(
 ///
 /// # Errors
 /// On kernels before 5.11, where only what we know of is.
-pub fn keep_from_servers() -> io::Result<()> {
+pub(crate) fn keep_from_servers() -> io::Result<()> {
     const CLOSE_RANGE_CLOEXEC: u32 = 1 << 2;
     // SAFETY: no pointers; with this flag nothing is closed.
     let result = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, CLOSE_RANGE_CLOEXEC) };

@@ -14,7 +14,7 @@ use nix::sys::socket::{
 ///
 /// # Errors
 /// As sendmsg(2).
-pub fn send(socket: BorrowedFd<'_>, what: u8, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn send(socket: BorrowedFd<'_>, what: u8, descriptor: BorrowedFd<'_>) -> io::Result<()> {
     let byte = [what];
     let rights = [descriptor.as_raw_fd()];
     sendmsg::<()>(
@@ -38,7 +38,10 @@ const MOST: u32 = 253;
 /// As recvmsg(2): [`io::ErrorKind::WouldBlock`] if nothing has come yet, and
 /// [`io::ErrorKind::InvalidData`] if the kernel could not pass all that came with it, as this process
 /// has too many descriptors open. Those that were passed are closed then.
-pub fn receive_any(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+pub(crate) fn receive_any(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Vec<OwnedFd>)> {
     // Not by nix, which says nothing of the descriptors that were passed where some could not be, so
     // that they stay open. The buffer is of words, as its headers must be aligned.
     let mut control = [0_u64; (CONTROL as usize).div_ceil(size_of::<u64>())];
@@ -98,7 +101,7 @@ fn take_rights(message: &libc::msghdr) -> Vec<OwnedFd> {
 /// # Errors
 /// As [`receive_any`]; [`io::ErrorKind::InvalidData`] if it is anything but one byte with one TCP
 /// connection.
-pub fn receive(socket: BorrowedFd<'_>) -> io::Result<(u8, TcpStream)> {
+pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<(u8, TcpStream)> {
     let mut byte = [0];
     let (count, mut descriptors) = receive_any(socket, &mut byte)?;
     match (count, descriptors.pop()) {

@@ -15,7 +15,7 @@ const SMALLEST: u64 = 4096;
 
 /// The file, and its bytes in this process's memory. It only grows.
 #[derive(Debug)]
-pub struct MemoryFile {
+pub(crate) struct MemoryFile {
     file: File,
     bytes: MmapMut,
 }
@@ -25,7 +25,7 @@ impl MemoryFile {
     ///
     /// # Errors
     /// If there is no descriptor or memory for it.
-    pub fn create(name: &CStr) -> io::Result<Self> {
+    pub(crate) fn create(name: &CStr) -> io::Result<Self> {
         let file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
         Self::new(file)
     }
@@ -34,7 +34,7 @@ impl MemoryFile {
     ///
     /// # Errors
     /// If it is no file in memory, or if there is no memory for it.
-    pub fn open(kept: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn open(kept: OwnedFd) -> io::Result<Self> {
         Self::new(File::from(kept))
     }
 
@@ -45,12 +45,12 @@ impl MemoryFile {
     }
 
     /// The file itself, to be passed on.
-    pub fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
     /// What is in it.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -59,7 +59,7 @@ impl MemoryFile {
     ///
     /// # Errors
     /// If the file has to grow, and there is no memory for it.
-    pub fn write(&mut self, offset: usize, bytes: &[u8], head: usize) -> io::Result<()> {
+    pub(crate) fn write(&mut self, offset: usize, bytes: &[u8], head: usize) -> io::Result<()> {
         let end = offset + bytes.len();
         if end > self.bytes.len() {
             let length = end.next_power_of_two() as u64;
@@ -74,7 +74,7 @@ impl MemoryFile {
     }
 
     /// Has zeros in this range, as far as the file goes.
-    pub fn clear(&mut self, offset: usize, length: usize) {
+    pub(crate) fn clear(&mut self, offset: usize, length: usize) {
         let end = offset.saturating_add(length).min(self.bytes.len());
         if let Some(range) = self.bytes.get_mut(offset..end) {
             range.fill(0);

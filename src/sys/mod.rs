@@ -3,12 +3,12 @@
 //! Each function here is small, and safe to call; nothing here decides anything.
 #![allow(unsafe_code)]
 
-pub mod credentials;
-pub mod descriptor;
-pub mod handover;
-pub mod memory_file;
-pub mod process;
-pub mod scheduling;
-pub mod signals;
-pub mod socket;
-pub mod spawn;
+pub(crate) mod credentials;
+pub(crate) mod descriptor;
+pub(crate) mod handover;
+pub(crate) mod memory_file;
+pub(crate) mod process;
+pub(crate) mod scheduling;
+pub(crate) mod signals;
+pub(crate) mod socket;
+pub(crate) mod spawn;

@@ -11,14 +11,14 @@ use nix::sys::wait::WaitPidFlag;
 
 /// A process that can't be mistaken for another one.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     pid: i32,
     pidfd: OwnedFd,
 }
 
 /// How a process came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// With this exit status.
     Exited(i32),
     /// By this signal.
@@ -33,7 +33,7 @@ impl Process {
     }
 
     /// The process that has the number `pid` now.
-    pub fn open(pid: i32) -> io::Result<Self> {
+    pub(crate) fn open(pid: i32) -> io::Result<Self> {
         // SAFETY: no pointers; returns a new descriptor, close-on-exec, or an error.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         let fd = RawFd::try_from(Errno::result(fd)?).map_err(io::Error::other)?;
@@ -43,17 +43,17 @@ impl Process {
     }
 
     /// Its number.
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.pid
     }
 
     /// Becomes readable when the process ends.
-    pub fn pidfd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
 
     /// Sends `signal` to this process and no other.
-    pub fn kill(&self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn kill(&self, signal: Signal) -> io::Result<()> {
         let pidfd = self.pidfd.as_raw_fd();
         // SAFETY: no pointers but a null one, which is allowed.
         let result = unsafe {
@@ -73,19 +73,20 @@ impl Process {
     ///
     /// # Errors
     /// As poll(2).
-    pub fn has_ended(&self) -> io::Result<bool> {
+    pub(crate) fn has_ended(&self) -> io::Result<bool> {
         let mut descriptors = [PollFd::new(self.pidfd(), PollFlags::POLLIN)];
         Ok(poll(&mut descriptors, PollTimeout::ZERO)? > 0)
     }
 
     /// Waits until it has ended, and reaps it. Only for a child.
-    pub fn wait(&self) -> io::Result<Option<Ended>> {
+    #[cfg(test)]
+    pub(crate) fn wait(&self) -> io::Result<Option<Ended>> {
         self.reap(WaitPidFlag::WEXITED)
     }
 
     /// How it ended, none while it runs; for a process whose pidfd is readable if it is not a
     /// child. A child is reaped.
-    pub fn ended(&self) -> io::Result<Option<Ended>> {
+    pub(crate) fn ended(&self) -> io::Result<Option<Ended>> {
         self.reap(WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG)
     }
 
@@ -112,7 +113,7 @@ impl Process {
 }
 
 /// The real, effective, saved and file system's uid in the text of /proc/PID/status (proc(5)).
-pub fn uids(status: &str) -> Option<[u32; 4]> {
+pub(crate) fn uids(status: &str) -> Option<[u32; 4]> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     let words = line.split_ascii_whitespace().map(|word| word.parse().ok());
     words.collect::<Option<Vec<_>>>()?.try_into().ok()
@@ -122,7 +123,7 @@ pub fn uids(status: &str) -> Option<[u32; 4]> {
 ///
 /// # Errors
 /// If there is no such process, or its entry can't be read.
-pub fn start_time(pid: i32) -> io::Result<u64> {
+pub(crate) fn start_time(pid: i32) -> io::Result<u64> {
     let stat = fs::read(format!("/proc/{pid}/stat"))?;
     parse_start_time(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 /// The policy, the nice value and the processors of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scheduling {
+pub(crate) struct Scheduling {
     policy: libc::c_int,
     nice: libc::c_int,
     cpus: CpuSet,
@@ -24,7 +24,7 @@ impl Scheduling {
     ///
     /// # Errors
     /// As sched_getaffinity(2), on machines with more processors than a mask has bits.
-    pub fn now() -> io::Result<Self> {
+    pub(crate) fn now() -> io::Result<Self> {
         // SAFETY: no pointers.
         let policy = Errno::result(unsafe { libc::sched_getscheduler(0) })?;
         let policy = policy & !libc::SCHED_RESET_ON_FORK;
@@ -39,7 +39,7 @@ impl Scheduling {
     ///
     /// # Errors
     /// If the process is not root.
-    pub fn reserve(&self) -> io::Result<()> {
+    pub(crate) fn reserve(&self) -> io::Result<()> {
         // The kernel counts from 40, the most, down to 1.
         let right = u64::try_from(20 - self.nice).unwrap_or_default();
         Ok(setrlimit(Resource::RLIMIT_NICE, right, right)?)
@@ -50,7 +50,7 @@ impl Scheduling {
     /// # Errors
     /// If the policy or the nice value can't be put back: it is taken as given from now on, so that
     /// the next call tells of the next change.
-    pub fn restore(&mut self) -> io::Result<bool> {
+    pub(crate) fn restore(&mut self) -> io::Result<bool> {
         let now = Self::now()?;
         if now == *self {
             return Ok(false);

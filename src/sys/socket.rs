@@ -16,7 +16,7 @@ use super::process::Process;
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
-pub fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
     const INT_SIZE: libc::socklen_t = 4;
     let family: i32 = libc::AF_INET;
     // SAFETY: the option takes an int, which `family` is.
@@ -34,7 +34,7 @@ pub fn to_ipv4(socket: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Whether this is a UDP socket.
-pub fn is_udp_socket(socket: BorrowedFd<'_>) -> bool {
+pub(crate) fn is_udp_socket(socket: BorrowedFd<'_>) -> bool {
     let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
         .ok()
         .and_then(|address| address.family());
@@ -44,7 +44,7 @@ pub fn is_udp_socket(socket: BorrowedFd<'_>) -> bool {
 
 /// Whether this is a TCP socket that listens; listenfd looks at the type only, so that the
 /// connection of an `Accept=yes` unit would pass.
-pub fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
+pub(crate) fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
     let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
         .ok()
         .and_then(|a| a.family());
@@ -54,7 +54,7 @@ pub fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
 }
 
 /// Whether this is a stream socket of unix(7) that listens.
-pub fn is_unix_listener(socket: BorrowedFd<'_>) -> bool {
+pub(crate) fn is_unix_listener(socket: BorrowedFd<'_>) -> bool {
     let family = getsockname::<SockaddrStorage>(socket.as_raw_fd())
         .ok()
         .and_then(|a| a.family());
@@ -64,7 +64,7 @@ pub fn is_unix_listener(socket: BorrowedFd<'_>) -> bool {
 }
 
 /// Closes a connection so that the peer gets a reset.
-pub fn reset(socket: TcpStream) {
+pub(crate) fn reset(socket: TcpStream) {
     let linger = libc::linger {
         l_onoff: 1,
         l_linger: 0,
@@ -75,13 +75,13 @@ pub fn reset(socket: TcpStream) {
 }
 
 /// The process and the user at the other end of a unix socket, as they were when it connected.
-pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
+pub(crate) fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
     let credentials = getsockopt(&socket.as_fd(), sockopt::PeerCredentials)?;
     Ok((credentials.pid(), credentials.uid()))
 }
 
 /// The next connection of a listening socket of any family, close-on-exec and non-blocking.
-pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = accept4(listener.as_raw_fd(), flags)?;
     // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
@@ -92,7 +92,7 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// As fcntl(2).
-pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
     fcntl(descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
@@ -100,7 +100,7 @@ pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
 
 /// The process at the other end of a unix socket, which can't be mistaken for a later one with
 /// its number on kernels that tell (6.5 and later).
-pub fn peer_process(socket: BorrowedFd<'_>) -> io::Result<Process> {
+pub(crate) fn peer_process(socket: BorrowedFd<'_>) -> io::Result<Process> {
     let (pid, _) = peer(socket)?;
     match getsockopt(&socket, sockopt::PeerPidfd) {
         Ok(pidfd) => Ok(Process::new(pid, pidfd)),
@@ -112,7 +112,7 @@ pub fn peer_process(socket: BorrowedFd<'_>) -> io::Result<Process> {
 ///
 /// # Errors
 /// As send(2); [`io::ErrorKind::WouldBlock`] if it takes nothing now.
-pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+pub(crate) fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     Ok(send(socket.as_raw_fd(), bytes, flags)?)
 }
@@ -121,7 +121,7 @@ pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 ///
 /// # Errors
 /// As recv(2); [`io::ErrorKind::WouldBlock`] if there is nothing now.
-pub fn peek_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn peek_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_PEEK;
     Ok(recv(socket.as_raw_fd(), buffer, flags)?)
 }
@@ -131,7 +131,7 @@ pub fn peek_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> 
 ///
 /// # Errors
 /// As recv(2); [`io::ErrorKind::WouldBlock`] if there is nothing now.
-pub fn skip_now(socket: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn skip_now(socket: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
     Ok(recv(socket.as_raw_fd(), room, flags)?)
 }
@@ -140,7 +140,7 @@ pub fn skip_now(socket: BorrowedFd<'_>, room: &mut [u8]) -> io::Result<usize> {
 ///
 /// # Errors
 /// As recvmsg(2); [`io::ErrorKind::WouldBlock`] if there is none.
-pub fn peek_sender(socket: BorrowedFd<'_>) -> io::Result<Option<SocketAddr>> {
+pub(crate) fn peek_sender(socket: BorrowedFd<'_>) -> io::Result<Option<SocketAddr>> {
     let mut nothing = [];
     let mut parts = [IoSliceMut::new(&mut nothing)];
     let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
@@ -152,7 +152,7 @@ pub fn peek_sender(socket: BorrowedFd<'_>) -> io::Result<Option<SocketAddr>> {
 ///
 /// # Errors
 /// As recvmsg(2); [`io::ErrorKind::WouldBlock`] if there is none.
-pub fn discard(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn discard(socket: BorrowedFd<'_>) -> io::Result<()> {
     recv(socket.as_raw_fd(), &mut [], MsgFlags::MSG_DONTWAIT)?;
     Ok(())
 }
@@ -161,7 +161,7 @@ pub fn discard(socket: BorrowedFd<'_>) -> io::Result<()> {
 ///
 /// # Errors
 /// As connect(2).
-pub fn disconnect(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn disconnect(socket: BorrowedFd<'_>) -> io::Result<()> {
     // AF_UNSPEC is 0.
     let nobody = libc::sockaddr {
         sa_family: 0,

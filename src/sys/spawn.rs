@@ -37,24 +37,24 @@ const BORROWED: u32 = 1;
 
 /// The soft and hard limit of one resource, as setrlimit(2) takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitOf {
+pub(crate) struct LimitOf {
     /// Which one.
-    pub resource: Resource,
+    pub(crate) resource: Resource,
     /// Soft and hard limit alike.
-    pub value: u64,
+    pub(crate) value: u64,
 }
 
 /// Why a server does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpawnError {
-    /// There is no process (docs/xinetd-behaviour.md, section 4.8).
+pub(crate) enum SpawnError {
+    /// There is no process (semantics, section 4.8).
     Fork(Errno),
     /// There was one, but it could not execute the server; it is gone again.
     Exec(Errno),
 }
 
 /// Everything that is the same for all servers of a service, ready for execve(2).
-pub struct Launcher {
+pub(crate) struct Launcher {
     path: CString,
     argv: Pointers,
     environment: Pointers,
@@ -67,11 +67,11 @@ pub struct Launcher {
 
 /// What is changed in a process before it executes the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// The umask, where it is another than the helper's.
-    pub umask: Option<u16>,
+    pub(crate) umask: Option<u16>,
     /// What is added to the nice value.
-    pub nice: i32,
+    pub(crate) nice: i32,
 }
 
 /// An array of C strings that ends with a null pointer, together with what it points to.
@@ -105,7 +105,7 @@ struct Order {
 impl Launcher {
     /// Prepares servers that run `path` with `argv` and `environment`, under `limits`, as `user`
     /// (see [`servers_user`](super::credentials::servers_user)).
-    pub fn new(
+    pub(crate) fn new(
         path: CString,
         argv: Vec<CString>,
         environment: Vec<CString>,
@@ -125,14 +125,14 @@ impl Launcher {
 
     /// One for the same program, with another environment.
     #[must_use]
-    pub fn with(&self, environment: Vec<CString>, change: Change) -> Self {
+    pub(crate) fn with(&self, environment: Vec<CString>, change: Change) -> Self {
         let argv = self.argv.strings.clone();
         self.another(self.path.clone(), argv, environment, change)
     }
 
     /// One for another program, under the same limits.
     #[must_use]
-    pub fn another(
+    pub(crate) fn another(
         &self,
         path: CString,
         argv: Vec<CString>,
@@ -151,7 +151,7 @@ impl Launcher {
     ///
     /// Returns once the server's program has been executed. The process must have no signal
     /// handlers, which the child would run in this memory: the helper has none at all.
-    pub fn spawn(
+    pub(crate) fn spawn(
         &mut self,
         socket: BorrowedFd<'_>,
         variables: &[&CStr],

@@ -1,9 +1,9 @@
 //! The same scenario against real xinetd and against xinetd-bridge, seen by the same observer.
 //!
-//! Two containers have the same files, addresses and clients; in one runs Debian's xinetd, in the
-//! other the bridge on a real systemd. What the clients and the servers see and what is logged is
-//! written down, and must be what `transcripts` has. `UPDATE_GOLDEN=1` writes those and
-//! docs/conformance.md; look at the difference then.
+//! Three containers have the same files, addresses and clients; in two runs Debian's xinetd, 2.3.15.3 and
+//! 2.3.15.4, in the third the bridge on a real systemd. What the clients and the servers see and what is
+//! logged is written down, and must be what `transcripts` has. `UPDATE_GOLDEN=1` writes those,
+//! docs/conformance.md and docs/xinetd-versions.md; look at the difference then.
 
 mod known;
 mod normalise;
@@ -13,6 +13,7 @@ mod scenarios;
 mod side;
 mod stage;
 mod transcript;
+mod versions;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,13 +21,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use testbed::Result;
+use testbed::{Release, Result};
 
 use scenario::Scenario;
 use side::{Side, Which};
 
-/// Both sides, booted when the first scenario needs them.
-type Lazy = Arc<OnceLock<Result<[Side; 2]>>>;
+/// All sides, booted when the first scenario needs them.
+type Lazy = Arc<OnceLock<Result<Vec<Side>>>>;
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -45,6 +46,7 @@ fn main() {
     }
     drop(lazy);
     trials.push(Trial::test("report", report));
+    trials.push(Trial::test("versions", versions));
     // The trials own the sides: they are gone, and the containers with them, when this returns.
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -63,40 +65,53 @@ fn report() -> std::result::Result<(), Failed> {
     report::check(&scenarios::all()).map_err(Failed::from)
 }
 
+fn versions() -> std::result::Result<(), Failed> {
+    versions::check(&scenarios::all()).map_err(Failed::from)
+}
+
 fn run(lazy: &Lazy, scenario: Scenario) -> std::result::Result<(), Failed> {
     let expected = transcript::read(&scenario)?;
     let sides = lazy.get_or_init(boot).as_ref().map_err(Failed::from)?;
     let play = |side: &Side| -> Result<String> {
         side.container.enter_network()?;
-        side.play(&scenario, expected.of(side.which))
+        let expected = expected.as_ref().map(|all| all.of(side.which));
+        side.play(&scenario, expected)
     };
-    let [xinetd, bridge] = sides;
+    let plays = |side: &&Side| scenario.newer || side.which != Which::Xinetd(Release::Trixie);
     // In threads of their own: each is in the network of its side.
-    let (xinetd, bridge) = thread::scope(|scope| {
-        let (xinetd, bridge) = (scope.spawn(|| play(xinetd)), scope.spawn(|| play(bridge)));
-        (xinetd.join(), bridge.join())
-    });
-    let panicked = |_| "the scenario panicked".to_owned();
-    let xinetd = xinetd
-        .map_err(panicked)?
-        .map_err(|error| format!("xinetd: {error}"))?;
-    let bridge = bridge
-        .map_err(panicked)?
-        .map_err(|error| format!("xinetd-bridge: {error}"))?;
+    let seen = thread::scope(|scope| {
+        let playing: Vec<_> = sides
+            .iter()
+            .filter(plays)
+            .map(|side| (side.which, scope.spawn(move || play(side))))
+            .collect();
+        let seen = playing.into_iter().map(|(which, played)| {
+            let played = played
+                .join()
+                .map_err(|_| "the scenario panicked".to_owned())
+                .flatten();
+            match played {
+                Ok(seen) => Ok((which, seen)),
+                Err(error) => Err(format!("{}: {error}", which.name())),
+            }
+        });
+        seen.collect::<Result<Vec<_>>>()
+    })?;
     if updates() {
-        transcript::write(&scenario, &xinetd, &bridge)?;
+        transcript::write(&scenario, &seen)?;
     }
-    transcript::verdict(&scenario, &transcript::read(&scenario)?, &xinetd, &bridge)?;
+    transcript::verdict(&scenario, transcript::read(&scenario)?.as_ref(), &seen)?;
     Ok(())
 }
 
-fn boot() -> Result<[Side; 2]> {
-    let (xinetd, bridge) = thread::scope(|scope| {
-        let both =
-            [Which::Xinetd, Which::Bridge].map(|which| scope.spawn(move || Side::boot(which)));
-        let [xinetd, bridge] =
-            both.map(|side| side.join().map_err(|_| "a boot panicked".to_owned()));
-        (xinetd, bridge)
-    });
-    Ok([xinetd??, bridge??])
+fn boot() -> Result<Vec<Side>> {
+    thread::scope(|scope| {
+        let booting = Which::ALL.map(|which| scope.spawn(move || Side::boot(which)));
+        let sides = booting.map(|side| {
+            side.join()
+                .map_err(|_| "a boot panicked".to_owned())
+                .flatten()
+        });
+        sides.into_iter().collect()
+    })
 }

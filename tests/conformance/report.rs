@@ -8,13 +8,14 @@ use testbed::Result;
 
 use crate::known;
 use crate::scenario::Scenario;
-use crate::transcript::{self, Transcript};
+use crate::transcript;
 
 const INTRODUCTION: &str = "\
 # The same as xinetd, seen to be so
 
 Each row is a scenario: one configuration, and clients that use it. It runs against Debian's xinetd 2.3.15.3 and against
-xinetd-bridge on a real systemd 252, in two containers with the same files and addresses. What the clients hear byte by
+xinetd-bridge on a real systemd 252, in containers with the same files and addresses; what xinetd 2.3.15.4 does in the same
+scenarios is in [xinetd-versions.md](xinetd-versions.md). What the clients hear byte by
 byte, how their connections end, what the server finds (arguments, environment, descriptors, ids, limits, signals, socket)
 and what is logged is written down, and compared. Process ids, durations and the ports of clients are left out; nothing
 else is.
@@ -36,8 +37,12 @@ pub(crate) fn check(scenarios: &[Scenario]) -> Result<()> {
     {
         return Err(format!("two scenarios are called {}", twice.name));
     }
-    let page = page(scenarios)?;
-    let path = crate::repository().join("docs/conformance.md");
+    check_page("docs/conformance.md", &page(scenarios)?)
+}
+
+/// Fails unless the file has this text; writes it where that is asked for.
+pub(crate) fn check_page(name: &str, page: &str) -> Result<()> {
+    let path = crate::repository().join(name);
     if crate::updates() {
         return fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()));
     }
@@ -65,13 +70,12 @@ fn page(scenarios: &[Scenario]) -> Result<String> {
     let _ = writeln!(page, "| --- | --- | --- | --- |");
     let mut known = BTreeSet::new();
     for scenario in scenarios {
-        let verdict = match (scenario.differs, transcript::read(scenario)?) {
-            (_, Transcript::Absent) => return Err(format!("{} has no transcript", scenario.name)),
-            (_, Transcript::Different(_, bridge)) if bridge.is_not_served() => {
-                "not served".to_owned()
-            }
-            ([], _) => "same".to_owned(),
-            (ids, _) => format!("differs: {}", ids.join(", ")),
+        let transcript = transcript::read(scenario)?
+            .ok_or_else(|| format!("{} has no transcript", scenario.name))?;
+        let verdict = match scenario.differs {
+            _ if transcript.is_not_served() => "not served".to_owned(),
+            [] => "same".to_owned(),
+            ids => format!("differs: {}", ids.join(", ")),
         };
         known.extend(scenario.differs);
         let (name, section, claim) = (scenario.name, scenario.section, scenario.claim);

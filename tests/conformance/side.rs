@@ -1,10 +1,10 @@
-//! The two sides: real xinetd, and the bridge.
+//! The sides: two releases of real xinetd, and the bridge.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testbed::{Container, Line, Result, Suite, write};
+use testbed::{Container, Line, Release, Result, Suite, write};
 
 use crate::scenario::Scenario;
 use crate::stage::Stage;
@@ -40,11 +40,35 @@ const ADDRESSES: [&str; 10] = [
     "fd00:1:4::3/128",
 ];
 
-/// Which of the two.
+/// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
-    Xinetd,
+    Xinetd(Release),
     Bridge,
+}
+
+impl Which {
+    /// All of them, in the order in which transcripts have them.
+    pub(crate) const ALL: [Self; 3] = [
+        Self::Xinetd(Release::Bookworm),
+        Self::Bridge,
+        Self::Xinetd(Release::Trixie),
+    ];
+
+    /// Its name for messages.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Xinetd(release) => format!("xinetd {}", release.version()),
+            Self::Bridge => "xinetd-bridge".to_owned(),
+        }
+    }
+
+    fn suite(self) -> Suite {
+        match self {
+            Self::Xinetd(release) => release.suite(),
+            Self::Bridge => Suite::Conformance,
+        }
+    }
 }
 
 /// A container with one of them.
@@ -55,10 +79,13 @@ pub(crate) struct Side {
 
 impl Side {
     pub(crate) fn boot(which: Which) -> Result<Self> {
-        let container = Container::boot(Suite::Conformance, |tree| {
-            // The units that the generator makes there beside real xinetd are not to be started.
+        let container = Container::boot(which.suite(), |tree| {
             match which {
-                Which::Xinetd => testbed::without_reconcile(tree)?,
+                Which::Xinetd(release) => {
+                    // The units that the generator makes there beside it are not to be started.
+                    testbed::without_reconcile(tree)?;
+                    release.install(tree)?;
+                }
                 Which::Bridge => {}
             }
             prepare(tree)
@@ -96,12 +123,12 @@ impl Side {
     /// Has it read this configuration while it goes on, and waits until it has done so.
     pub(crate) fn reload(&self, configuration: &str) -> Result<()> {
         let cursor = match self.which {
-            Which::Xinetd => self.cursor()?,
+            Which::Xinetd(_) => self.cursor()?,
             Which::Bridge => String::new(),
         };
         self.configure(configuration)?;
         match self.which {
-            Which::Xinetd => {
+            Which::Xinetd(_) => {
                 self.container.sh("kill -HUP $(cat /run/xinetd.pid)")?;
                 self.container.wait_until(&format!(
                     "journalctl --sync; journalctl -q -o cat --after-cursor='{cursor}' | grep '^Reconfigured: '"
@@ -124,7 +151,7 @@ impl Side {
         self.configure(configuration)?;
         match self.which {
             // The environment is the one that the bridge's servers have without passenv.
-            Which::Xinetd => self.container.sh(
+            Which::Xinetd(_) => self.container.sh(
                 "rm -f /run/xinetd.pid
                  systemd-run -q --unit=reference -p KillMode=process -p LimitNOFILE=524288 \
                      env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
@@ -141,7 +168,7 @@ impl Side {
                 .sh("systemctl daemon-reload && systemctl start xinetd.target"),
         }?;
         match self.which {
-            Which::Xinetd => Ok(()),
+            Which::Xinetd(_) => Ok(()),
             Which::Bridge => self.followed(),
         }
     }
@@ -160,7 +187,7 @@ impl Side {
     /// Servers of both sides end with it: the next scenario begins with an empty machine.
     fn stop(&self) -> Result<()> {
         match self.which {
-            Which::Xinetd => self
+            Which::Xinetd(_) => self
                 .container
                 .sh("systemctl kill -s KILL reference 2>/dev/null
                  systemctl stop reference 2>/dev/null; systemctl reset-failed"),
@@ -180,7 +207,7 @@ impl Side {
     /// What it has against the files that it was started with.
     pub(crate) fn complaints(&self) -> Result<String> {
         self.container.sh(match self.which {
-            Which::Xinetd => {
+            Which::Xinetd(_) => {
                 "journalctl -q -o cat -p warning _SYSTEMD_UNIT=reference.service \
                      _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID reference)"
             }

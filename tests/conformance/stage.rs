@@ -137,8 +137,9 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Writes down what a client has heard.
+    /// Writes down what a client has heard, once its end has been noticed.
     fn heard(&mut self, name: &str, heard: &Heard) {
+        self.settle();
         let end = match heard.close {
             Close::Fin => "then FIN",
             Close::Reset => "then RST",
@@ -150,6 +151,15 @@ impl<'a> Stage<'a> {
             ""
         };
         self.bytes(&format!("{name}: {nothing}{end}"), &heard.bytes);
+    }
+
+    /// Waits until the end of each server has been noticed, so that its line is written before those of the
+    /// next client: a client hears of that end before the parent does.
+    fn settle(&self) {
+        let end = Instant::now() + Duration::from_secs(1);
+        while self.side.container.has_unnoticed_end() && Instant::now() < end {
+            sleep(Duration::from_millis(1));
+        }
     }
 
     /// Writes bytes into the transcript, line by line.
@@ -194,18 +204,20 @@ impl<'a> Stage<'a> {
         self.side.container.write(path, content, mode)
     }
 
-    /// Writes down what has been logged since the last time, once all of it is there. The lines
-    /// of one time come in no order that could be told, and stand in that of their text.
+    /// Writes down what has been logged since the last time, once all of it is there, in the order in which
+    /// the lines were written.
     pub(crate) fn log(&mut self) -> Result<()> {
-        let mut texts = self.new_lines()?;
-        texts.sort_unstable();
+        let texts = self.new_lines()?;
         self.note_log(&texts);
         Ok(())
     }
 
-    /// The same, in the order in which the lines came.
-    pub(crate) fn log_in_order(&mut self) -> Result<()> {
-        let texts = self.new_lines()?;
+    /// The same, in the order of the texts: where two processes write at once. That are xinetd, which writes
+    /// START, and its child, which looks at addresses, executes the server or connects to a backend; and the
+    /// helpers of tcpmux and of the service to which it hands its client.
+    pub(crate) fn log_unordered(&mut self) -> Result<()> {
+        let mut texts = self.new_lines()?;
+        texts.sort_unstable();
         self.note_log(&texts);
         Ok(())
     }

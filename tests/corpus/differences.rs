@@ -1,11 +1,11 @@
-//! The list of differences that are meant, checked in both directions.
+//! The lists of differences that are meant, checked in both directions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use libtest_mimic::Failed;
 use serde::Deserialize;
 
-/// The list, as in `differences.toml`.
+/// A list, as in `differences.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Differences {
@@ -22,10 +22,19 @@ struct Difference {
     cases: BTreeMap<String, BTreeSet<String>>,
 }
 
+fn read(name: &str, text: &str) -> Result<Differences, String> {
+    toml::from_str(text).map_err(|error| format!("{name}: {error}"))
+}
+
 impl Differences {
-    /// The list beside this file.
-    pub(crate) fn read() -> Result<Self, toml::de::Error> {
-        toml::from_str(include_str!("differences.toml"))
+    /// The list for the files of `own`.
+    pub(crate) fn own() -> Result<Self, String> {
+        read("own/differences.toml", include_str!("own/differences.toml"))
+    }
+
+    /// The list for real files.
+    pub(crate) fn real() -> Result<Self, String> {
+        read("differences.toml", include_str!("differences.toml"))
     }
 
     /// Compares what was found in a case with what is listed for it.

@@ -1,186 +1,217 @@
-//! The corpus: real configuration files against what real xinetd says of each.
+//! Configuration files, and what real xinetd says of each.
 //!
-//! Each file, and its twin in which every `disable = yes` says no, is read as /etc/xinetd.conf.
-//! What the bridge makes of it must agree with the words of xinetd: which services start, each
-//! attribute of theirs, and the line of each problem. What does not agree stands in
-//! `differences.toml` with a reason, and only that.
+//! Two sets of them: those in `own`, which were written for this test and hold every construct that was
+//! met in real files (`constructs.txt` lists those), and real files, where there are any (see
+//! [`Corpus::real`]). Each file, and its twin in which every `disable = yes` says no, is read as
+//! /etc/xinetd.conf. What the bridge makes of it must agree with the words of xinetd: which services start,
+//! each attribute of theirs, and the line of each problem. What does not agree stands in the set's list of
+//! differences with a reason, and only that.
 //!
-//! The corpus lies beside the repository, in `../shared/corpus`, or where the environment variable
-//! `XINETD_BRIDGE_CORPUS` says; without it everything is ignored.
+//! The words of xinetd are in records. Where containers can run, both releases of it are asked anew: the
+//! older must say what is recorded, and the newer the same, or what a record of its own has. `UPDATE_GOLDEN=1`
+//! writes the records of `own` and the list of constructs; look at the difference then.
 
+mod compare;
+mod constructs;
 mod differences;
 mod meaning;
 mod oracle;
+mod said;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use xinetd_bridge::config::{self, Databases, DiskTree, Entry, FileTree, MemoryTree, Roots};
-use xinetd_bridge::problem::{Severity, printable};
+use testbed::{Corpus, Result};
+use xinetd_bridge::config::{Databases, DiskTree, Entry, FileTree, MemoryTree};
 
 use differences::Differences;
-use oracle::Verdict;
+use said::Xinetd;
 
-const MAIN: &str = "/etc/xinetd.conf";
-
-fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let corpus = match std::env::var_os("XINETD_BRIDGE_CORPUS") {
-        Some(path) => path.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
-    };
-    let trials = match Differences::read() {
-        Ok(differences) => trials(&corpus, differences).unwrap_or_else(|error| {
-            let name = format!("no corpus: {}: {error}", corpus.display());
-            vec![Trial::test(name, || Ok(())).with_ignored_flag(true)]
-        }),
-        Err(error) => vec![Trial::test("differences.toml is valid", || {
-            Err(error.into())
-        })],
-    };
-    libtest_mimic::run(&arguments, trials).exit_code()
+    match trials() {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-/// One trial for each file and each twin, and one for the list of differences.
-fn trials(corpus: &Path, differences: Differences) -> io::Result<Vec<Trial>> {
-    let mut files: Vec<PathBuf> = fs::read_dir(corpus.join("files"))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()?;
-    files.sort();
-    let tree = Arc::new(system(corpus)?);
-    let databases = Arc::new(Databases::read(&*tree));
-    let differences = Arc::new(differences);
-    let mut trials = Vec::new();
-    let mut cases = BTreeSet::new();
-    for file in files {
-        let name = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let number = name.split('_').next().unwrap_or_default().to_owned();
-        let text = fs::read(&file)?;
-        for (suffix, text) in [("", text.clone()), (".as-if-enabled", as_if_enabled(&text))] {
-            let said = corpus.join(format!("oracle/{number}{suffix}.txt"));
-            if suffix.is_empty() || said.exists() {
-                let said = String::from_utf8_lossy(&fs::read(said)?).into_owned();
-                let case = format!("{number}{suffix}");
-                cases.insert(case.clone());
-                let (tree, databases) = (Arc::clone(&tree), Arc::clone(&databases));
-                let differences = Arc::clone(&differences);
-                trials.push(Trial::test(format!("{name}{suffix}"), move || {
-                    let found = compare(&tree, &databases, text, &oracle::parse(&said));
-                    differences.check(&case, &found)
+fn trials() -> Result<Vec<Trial>> {
+    let missing = testbed::missing();
+    if let Some(reason) = &missing {
+        let _ = writeln!(io::stderr(), "skipped: real xinetd: {reason}");
+    }
+    let asks = missing.is_none();
+    let own = Set::new("own", Corpus::own(), Differences::own()?, asks)?;
+    let mut trials = own.trials()?;
+    let recorded = own.constructs()?;
+    trials.push(Trial::test("own holds every construct of real files", {
+        move || constructs::check_held(&recorded)
+    }));
+    match Corpus::real() {
+        Ok(corpus) => {
+            let real = Set::new("real", corpus, Differences::real()?, asks)?;
+            trials.extend(real.trials()?);
+            if real.is_complete() {
+                let met = real.constructs()?;
+                trials.push(Trial::test("constructs.txt lists what real files hold", {
+                    move || constructs::check_list(&met)
                 }));
             }
         }
+        Err(reason) => {
+            let _ = writeln!(io::stderr(), "skipped: {reason}");
+            trials.push(Trial::test("real", || Ok(())).with_ignored_flag(true));
+        }
     }
-    trials.push(Trial::test(
-        "differences.toml names only cases of the corpus",
-        move || differences.check_cases(&cases),
-    ));
     Ok(trials)
 }
 
-/// The system on which xinetd was asked.
-fn system(corpus: &Path) -> io::Result<MemoryTree> {
-    let disk = DiskTree::new(Some(corpus.join("root")));
-    let mut tree = MemoryTree::default();
-    for (path, entry) in disk.list(Path::new("/etc"))? {
-        if entry == Entry::File {
-            let text = disk.read(&path)?;
-            tree = tree.file(path, text);
+/// Whether records are to be written.
+pub(crate) fn updates() -> bool {
+    std::env::var_os("UPDATE_GOLDEN").is_some()
+}
+
+/// The folder of this test.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+/// A corpus with all that its trials share.
+struct Set {
+    name: &'static str,
+    corpus: Corpus,
+    tree: MemoryTree,
+    databases: Arc<Databases>,
+    differences: Arc<Differences>,
+    xinetd: Arc<Xinetd>,
+    asks: bool,
+}
+
+/// A file or its twin.
+struct Case {
+    /// The name of its trial.
+    name: String,
+    /// The name of its record.
+    key: String,
+    text: Vec<u8>,
+}
+
+impl Set {
+    fn new(
+        name: &'static str,
+        corpus: Corpus,
+        differences: Differences,
+        asks: bool,
+    ) -> Result<Self> {
+        let disk = DiskTree::new(Some(corpus.root()));
+        let tree = system(&disk, Path::new("/etc"), MemoryTree::default())
+            .map_err(|error| format!("{}: {error}", corpus.root().display()))?;
+        Ok(Self {
+            name,
+            databases: Arc::new(Databases::read(&tree)),
+            tree,
+            differences: Arc::new(differences),
+            xinetd: Arc::new(Xinetd::new(corpus.clone())),
+            corpus,
+            asks,
+        })
+    }
+
+    /// Whether all real files are there, and not only those that could be fetched.
+    fn is_complete(&self) -> bool {
+        self.corpus.root().with_file_name("index.tsv").exists()
+    }
+
+    fn is_own(&self) -> bool {
+        self.name == "own"
+    }
+
+    fn cases(&self) -> Result<Vec<Case>> {
+        let mut cases = Vec::new();
+        for file in self.corpus.files()? {
+            let text = fs::read(&file.path)
+                .map_err(|error| format!("{}: {error}", file.path.display()))?;
+            let name = format!("{}/{}", self.name, file.name);
+            if let Some(text) = testbed::enabled(&text) {
+                cases.push(Case {
+                    name: format!("{name}.as-if-enabled"),
+                    key: format!("{}.as-if-enabled", file.case),
+                    text,
+                });
+            }
+            let key = file.case;
+            cases.push(Case { name, key, text });
         }
+        Ok(cases)
+    }
+
+    /// For each case what the bridge makes of it, and what xinetd says of it now; and one trial for the list
+    /// of differences.
+    fn trials(&self) -> Result<Vec<Trial>> {
+        let mut trials = Vec::new();
+        let mut keys = BTreeSet::new();
+        for Case { name, key, text } in self.cases()? {
+            keys.insert(key.clone());
+            let (xinetd, said) = (Arc::clone(&self.xinetd), text.clone());
+            let (case, is_own) = (key.clone(), self.is_own());
+            let asked = Trial::test(format!("xinetd of {name}"), move || match is_own {
+                true => xinetd.check_records(&case, &said),
+                false => xinetd.check_releases(&said),
+            });
+            trials.push(asked.with_ignored_flag(!self.asks));
+            // Of a file that was fetched there is no record.
+            let is_known = self.corpus.record(&key).exists() || self.asks;
+            let (tree, databases) = (self.tree.clone(), Arc::clone(&self.databases));
+            let (differences, xinetd) = (Arc::clone(&self.differences), Arc::clone(&self.xinetd));
+            let compared = Trial::test(name, move || {
+                let verdict = oracle::parse(&xinetd.recorded(&key, &text)?);
+                let found = compare::compare(&tree, &databases, text, &verdict);
+                differences.check(&key, &found)
+            });
+            trials.push(compared.with_ignored_flag(!is_known));
+        }
+        if self.is_own() || self.is_complete() {
+            let differences = Arc::clone(&self.differences);
+            let name = format!(
+                "each difference of {} is of a case that there is",
+                self.name
+            );
+            trials.push(Trial::test(name, move || differences.check_cases(&keys)));
+        }
+        Ok(trials)
+    }
+
+    /// All constructs of the files, and what they have made xinetd say.
+    fn constructs(&self) -> Result<BTreeSet<String>> {
+        let mut constructs = BTreeSet::new();
+        for case in self.cases()? {
+            constructs.extend(constructs::of_text(&case.text));
+            let record = fs::read(self.corpus.record(&case.key)).unwrap_or_default();
+            constructs.extend(constructs::of_record(&String::from_utf8_lossy(&record)));
+        }
+        Ok(constructs)
+    }
+}
+
+/// The files of the machine on which xinetd is asked.
+fn system(disk: &DiskTree, folder: &Path, mut tree: MemoryTree) -> io::Result<MemoryTree> {
+    for (path, entry) in disk.list(folder)? {
+        tree = match entry {
+            Entry::File => {
+                let text = disk.read(&path)?;
+                tree.file(path, text)
+            }
+            Entry::Other => system(disk, &path, tree)?,
+            Entry::Dangling => tree,
+        };
     }
     Ok(tree)
-}
-
-/// The text with every `disable = yes` turned to `no`.
-fn as_if_enabled(text: &[u8]) -> Vec<u8> {
-    let lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| {
-        let words: Vec<&[u8]> = line
-            .split(u8::is_ascii_whitespace)
-            .filter(|word| !word.is_empty())
-            .collect();
-        let off = matches!(words.as_slice(), [name, b"=", value, ..]
-            if name.eq_ignore_ascii_case(b"disable") && value.eq_ignore_ascii_case(b"yes"));
-        let at = line
-            .windows(3)
-            .position(|three| three.eq_ignore_ascii_case(b"yes"));
-        match at.filter(|_| off) {
-            Some(at) => [&line[..at], b"no", &line[at + 3..]].concat(),
-            None => line.to_vec(),
-        }
-    });
-    lines.collect::<Vec<_>>().concat()
-}
-
-/// All ways in which the bridge disagrees with xinetd's verdict.
-fn compare(
-    tree: &MemoryTree,
-    databases: &Databases,
-    text: Vec<u8>,
-    verdict: &Verdict,
-) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let tree = tree.clone().file(MAIN, text);
-    let configuration = config::load(&tree, Roots::xinetd(Path::new(MAIN)), databases);
-
-    let ours: Vec<_> = configuration
-        .services
-        .iter()
-        .filter(|service| service.enabled)
-        .collect();
-    let mut theirs = verdict.started();
-    for service in ours {
-        let port = meaning::port(service);
-        let name = format!("{} at port {port}", service.id.to_text());
-        let same = |theirs: &&oracle::Service| {
-            theirs.text("id") == service.id.to_text() && theirs.text("port") == port
-        };
-        match theirs.iter().position(same) {
-            Some(index) => {
-                let theirs = theirs.remove(index);
-                for (attribute, theirs, ours) in
-                    meaning::compare(service, theirs, verdict, databases)
-                {
-                    let text = format!("{name}: {attribute}: xinetd `{theirs}`, bridge `{ours}`");
-                    found.insert(printable(&text));
-                }
-            }
-            None => {
-                found.insert(format!("{name}: started by the bridge alone"));
-            }
-        }
-    }
-    for service in theirs {
-        let (id, port) = (service.text("id"), service.text("port"));
-        found.insert(format!("{id} at port {port}: started by xinetd alone"));
-    }
-
-    let lines: BTreeSet<u32> = configuration
-        .problems
-        .iter()
-        .filter(|problem| {
-            problem.severity > Severity::Note && *problem.place.file == *Path::new(MAIN)
-        })
-        .map(|problem| problem.place.line)
-        .collect();
-    for (line, message) in &verdict.problems {
-        if !lines.contains(line) {
-            found.insert(format!("line {line}: xinetd alone says: {message}"));
-        }
-    }
-    for dropped in &configuration.dropped {
-        // In a service that is switched off it is a note.
-        let mut problems = configuration.problems.iter();
-        if !problems.any(|problem| problem.place.file == dropped.place.file) {
-            found.insert(format!("{}: dropped without a word", dropped.id.to_text()));
-        }
-    }
-    found
 }

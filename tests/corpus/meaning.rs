@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use xinetd_bridge::bytes::ByteString;
 use xinetd_bridge::config::Databases;
 use xinetd_bridge::service::{
-    AccessRule, Bind, DenyTime, Family, Limit, Listen, LogTarget, Port, Principal, Protocol, Reach,
-    Service, Serving, SizeLimits, SocketType,
+    AccessRule, Bind, DenyTime, Family, Limit, Listen, LogTarget, Mux, Port, Principal, Protocol,
+    Reach, Service, Serving, SizeLimits, SocketType,
 };
 
 use crate::oracle::{self, Verdict};
@@ -70,14 +70,6 @@ pub(crate) fn compare(
             rate(ours, &inherited("CPS", "")),
         ),
         (
-            "max_load",
-            theirs.text("Max load").into(),
-            ours.limits
-                .load
-                .map(|load| load.to_string())
-                .unwrap_or_default(),
-        ),
-        (
             "nice",
             theirs.text("Nice").into(),
             ours.nice.map(|nice| nice.to_string()).unwrap_or_default(),
@@ -93,7 +85,7 @@ pub(crate) fn compare(
         ("server", theirs.text("Server").into(), server(ours)),
         (
             "server_args",
-            theirs.text("Server argv").trim_end().into(),
+            theirs.text("Server argv").trim_end_matches(' ').into(),
             argv(ours),
         ),
         (
@@ -229,7 +221,8 @@ fn types_of(ours: &Service, words: &BTreeSet<String>) -> String {
 fn types(service: &Service) -> String {
     named(&[
         ("RPC", matches!(service.reach, Reach::Rpc(..))),
-        ("TCPMUX", matches!(service.reach, Reach::Mux(_))),
+        ("TCPMUX", matches!(service.reach, Reach::Mux(Mux::Server))),
+        ("TCPMUXPLUS", matches!(service.reach, Reach::Mux(Mux::Plus))),
         ("INTERNAL", matches!(service.serving, Serving::Internal(_))),
     ])
 }
@@ -382,6 +375,10 @@ fn access_of(text: &str) -> String {
             None => net.to_owned(),
         },
         Some((name, "HOST")) if name.starts_with('.') => format!("domain {name}"),
+        // Bytes of xinetd's memory: see C13 in docs/deviations.md.
+        Some((name, "HOST")) if !name.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            "host ?".to_owned()
+        }
         Some((name, "HOST")) => format!("host {name}"),
         _ => word.to_owned(),
     };
@@ -472,6 +469,7 @@ fn deny_time(service: &Service) -> String {
     match service.serving {
         Serving::Sensor(DenyTime::Minutes(minutes)) => minutes.to_string(),
         Serving::Sensor(DenyTime::Forever) => "-1".to_owned(),
+        Serving::Sensor(DenyTime::Never) => "0".to_owned(),
         _ => String::new(),
     }
 }

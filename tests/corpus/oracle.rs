@@ -55,7 +55,7 @@ pub(crate) fn parse(text: &str) -> Verdict {
     let mut verdict = Verdict::default();
     let mut in_defaults = false;
     let mut in_environment = false;
-    for line in text.lines() {
+    for line in text.split('\n') {
         if let Some(message) = message(line) {
             if let Some(line) = number_after(message, "[line=") {
                 verdict.problems.push((line, message.to_owned()));
@@ -112,5 +112,5 @@ fn value(line: &str) -> (&str, &str) {
     }
     let split = line.split_once(" =").or_else(|| line.split_once(':'));
     let (name, value) = split.unwrap_or((line, ""));
-    (name, value.trim())
+    (name, value.trim_matches(' '))
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use testbed::Corpus;
 use xinetd_bridge::config::MemoryTree;
 use xinetd_bridge::policy::NameAnswer;
 
@@ -35,7 +36,9 @@ fn golden(name: &str) -> Vec<Vec<u8>> {
 pub(crate) fn xinetd() -> Vec<Vec<u8>> {
     let mut all = golden("xinetd.conf");
     assert!(!all.is_empty(), "there are no golden trees");
-    all.extend(texts(files(&repository().join("../shared/corpus/files"))));
+    let corpora = [Ok(Corpus::own()), Corpus::real()].into_iter().flatten();
+    let files = corpora.flat_map(|corpus| corpus.files().unwrap_or_default());
+    all.extend(texts(files.map(|file| file.path)));
     all
 }
 

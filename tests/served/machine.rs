@@ -1,25 +1,24 @@
 //! The machine that takes one configuration after the other.
 
 use std::fs;
-use std::path::Path;
 
-use testbed::{Container, Result};
+use testbed::{Container, Corpus, Result};
 
 const UNITS: &str = "/run/systemd/generator.late";
 
 /// What a stand-in says to its client.
 pub(crate) const STAND_IN: &str = "served by a stand-in\n";
 
-/// A booted container with the databases of the machine on which the corpus was tried.
+/// A booted container with the databases of the machine on which xinetd was asked.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) container: Container,
 }
 
 impl Machine {
-    pub(crate) fn new(container: Container, corpus: &Path) -> Result<Self> {
+    pub(crate) fn new(container: Container, corpus: &Corpus) -> Result<Self> {
         for name in ["services", "protocols", "rpc", "hosts", "passwd", "group"] {
-            let path = corpus.join("root/etc").join(name);
+            let path = corpus.root().join("etc").join(name);
             let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             container.write(&format!("/root/{name}"), text, 0o644)?;
         }

@@ -4,19 +4,17 @@
 //! those of disabled services too, and a client connects to each. It must be served, or refused with
 //! a reason in the journal. Servers that the container lacks have stand-ins.
 //!
-//! The corpus lies beside the repository, in `../shared/corpus`, or where the environment variable
-//! `XINETD_BRIDGE_CORPUS` says; without it everything is ignored.
+//! The files are the repository's own, and real ones where there are any.
 
 mod machine;
 mod socket;
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use testbed::{Container, Result, Suite};
+use testbed::{Container, Corpus, Result, Suite};
 
 use machine::Machine;
 use socket::Outcome;
@@ -37,53 +35,46 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Each file is the whole configuration of the one machine.
     arguments.test_threads = Some(1);
-    let corpus = match std::env::var_os("XINETD_BRIDGE_CORPUS") {
-        Some(path) => path.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
-    };
-    let files = files(&corpus).unwrap_or_default();
     let missing = testbed::missing();
     if let Some(reason) = &missing {
         let _ = writeln!(io::stderr(), "skipped: {reason}");
     }
     let counts = Arc::new(Mutex::new(Counts::default()));
-    let lazy = Lazy::default();
     let mut trials = Vec::new();
-    for file in &files {
-        let (lazy, counts) = (Arc::clone(&lazy), Arc::clone(&counts));
-        let (corpus, path) = (corpus.clone(), file.clone());
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let test = move || {
-            let machine = lazy.get_or_init(|| {
-                let container = Container::boot(Suite::Bookworm, testbed::without_reconcile)?;
-                Machine::new(container, &corpus)
-            });
-            let machine = machine
-                .as_ref()
-                .map_err(|error| Failed::from(error.clone()))?;
-            let text = fs::read(&path)?;
-            serve(machine, &text, &counts).map_err(Failed::from)
-        };
-        trials.push(Trial::test(name, test).with_ignored_flag(missing.is_some()));
+    for (set, corpus) in [("own", Ok(Corpus::own())), ("real", Corpus::real())] {
+        match corpus.and_then(|corpus| Ok((corpus.files()?, corpus))) {
+            Ok((files, corpus)) => {
+                let lazy = Lazy::default();
+                for file in files {
+                    let (lazy, counts) = (Arc::clone(&lazy), Arc::clone(&counts));
+                    let corpus = corpus.clone();
+                    let name = format!("{set}/{}", file.name);
+                    let test = move || {
+                        let machine = lazy.get_or_init(|| boot(&corpus)).as_ref();
+                        let machine = machine.map_err(|error| Failed::from(error.clone()))?;
+                        let text = fs::read(&file.path)?;
+                        serve(machine, &text, &counts).map_err(Failed::from)
+                    };
+                    trials.push(Trial::test(name, test).with_ignored_flag(missing.is_some()));
+                }
+            }
+            Err(reason) => {
+                let _ = writeln!(io::stderr(), "skipped: {reason}");
+                trials.push(Trial::test(set, || Ok(())).with_ignored_flag(true));
+            }
+        }
     }
-    if files.is_empty() {
-        let name = format!("no corpus: {}", corpus.display());
-        trials.push(Trial::test(name, || Ok(())).with_ignored_flag(true));
-    }
-    drop(lazy);
-    // The trials own the container: it is gone when this returns.
+    // The trials own the containers: they are gone when this returns.
     let conclusion = libtest_mimic::run(&arguments, trials);
     let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = writeln!(io::stdout(), "clients: {counts:?}");
     conclusion.exit();
 }
 
-fn files(corpus: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files: Vec<_> = fs::read_dir(corpus.join("files"))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()?;
-    files.sort();
-    Ok(files)
+/// The machine of a corpus.
+fn boot(corpus: &Corpus) -> Result<Machine> {
+    let container = Container::boot(Suite::Bookworm, testbed::without_reconcile)?;
+    Machine::new(container, corpus)
 }
 
 /// Serves what stands in one file.

@@ -63,7 +63,7 @@ pub(crate) fn generate(root: &Path, directory: &Path) -> Result<Output, Failed> 
 /// Whether systemd-analyze is there and new enough to look below a root.
 pub(crate) fn can_verify() -> bool {
     let Ok(output) = Command::new("systemd-analyze").arg("--version").output() else {
-        eprintln!("systemd-analyze is not installed: no unit is verified");
+        eprintln!("skipped: units are not verified: systemd-analyze is not installed");
         return false;
     };
     let text = String::from_utf8_lossy(&output.stdout);
@@ -73,7 +73,7 @@ pub(crate) fn can_verify() -> bool {
         .and_then(|word| word.parse().ok());
     let is_enough = version.is_some_and(|version: u32| version >= 252);
     if !is_enough {
-        eprintln!("systemd-analyze is older than 252: no unit is verified");
+        eprintln!("skipped: units are not verified: systemd-analyze is older than 252");
     }
     is_enough
 }

@@ -1,4 +1,4 @@
-//! Who the peer's own machine says that the peer is (`USERID`; docs/xinetd-behaviour.md, section 5.6).
+//! Who the peer's own machine says that the peer is (`USERID`; semantics, section 5.6).
 
 mod reply;
 
@@ -8,15 +8,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Socket, Type};
 
-pub(super) use reply::{Failure, MAX_REPLY, Ports};
+pub(super) use reply::{MAX_REPLY, Ports};
 
+use crate::admission::{Failure, User};
 use crate::sys::socket::send_now;
 
 /// The port of ident servers.
 const PORT: u16 = 113;
-
-/// What becomes of a question.
-pub(super) type Answer = Result<String, Failure>;
 
 /// A question that is on its way.
 #[derive(Debug)]
@@ -32,8 +30,9 @@ impl Query {
     ///
     /// # Errors
     /// If nobody can be asked.
-    pub(super) fn new(client: &TcpStream) -> Result<Self, Failure> {
+    pub(super) fn new(client: &super::socket::Socket) -> Result<Self, Failure> {
         let begin = || -> io::Result<_> {
+            let client = client.stream().ok_or(ErrorKind::NotConnected)?;
             let (mut remote, mut local) = (client.peer_addr()?, client.local_addr()?);
             let ports = Ports {
                 remote: remote.port(),
@@ -62,7 +61,7 @@ impl Query {
     }
 
     /// Goes on as far as it can; the answer when there is one.
-    pub(super) fn advance(&mut self) -> Option<Answer> {
+    pub(super) fn advance(&mut self) -> Option<User> {
         if !self.asked {
             match self.ask() {
                 Ok(()) => self.asked = true,
@@ -92,7 +91,7 @@ impl Query {
         }
     }
 
-    fn read(&mut self) -> Option<Answer> {
+    fn read(&mut self) -> Option<User> {
         let mut chunk = [0; 256];
         loop {
             match (&self.stream).read(&mut chunk) {
@@ -145,7 +144,7 @@ mod tests {
     use super::*;
 
     /// A query to a server that gives `reply` to whatever it is asked.
-    fn answer(reply: &'static [u8]) -> (String, Answer) {
+    fn answer(reply: &'static [u8]) -> (String, User) {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -199,7 +198,7 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(closed.local_addr().unwrap()).unwrap();
         // Port 113 of the loopback is nobody's in a test.
-        let answer = Query::new(&client).map(|mut query| query.advance());
+        let answer = Query::new(&client.into()).map(|mut query| query.advance());
         assert!(
             matches!(
                 answer,

@@ -1,37 +1,9 @@
 //! The Identification Protocol (RFC 1413): the question, and what the answer says.
 
-use std::fmt;
+use crate::admission::Failure;
 
 /// The longest answer: RFC 1413, section 6 allows 1000 characters, the line's end not counted.
 pub(in crate::accept) const MAX_REPLY: usize = 1002;
-
-/// Why nobody is identified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::accept) enum Failure {
-    /// Nobody listens at the peer's port 113.
-    NoServer,
-    /// The answer did not come in time.
-    Timeout,
-    /// It could not be asked for.
-    System,
-    /// It broke off.
-    Receiving,
-    /// It is none, or an error.
-    BadResponse,
-}
-
-impl fmt::Display for Failure {
-    /// xinetd's words (docs/xinetd-behaviour.md, section 5.6).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoServer => "no server",
-            Self::Timeout => "timeout",
-            Self::System => "system error",
-            Self::Receiving => "error while receiving response",
-            Self::BadResponse => "bad response",
-        })
-    }
-}
 
 /// The ports of a connection, as the peer's ident server sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

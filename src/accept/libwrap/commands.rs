@@ -11,10 +11,11 @@ use crate::sys::process::Process;
 use crate::sys::spawn::SpawnError;
 
 use super::super::clock::Moment;
-use super::super::helper::{Helper, Token};
+use super::super::helper::Helper;
+use super::super::reactor::Owner;
 use super::super::settings::Work;
 use super::super::slab::{Key, Slab};
-use super::Changes;
+use crate::admission::Changes;
 
 /// How many run at once at most: clients decide how often a rule matches.
 pub(super) const MAX_COMMANDS: usize = 32;
@@ -38,7 +39,7 @@ impl Commands {
 impl Helper {
     /// Runs a shell command as the service's user, with nothing to read or write, and does not wait
     /// for it.
-    pub(super) fn run_command(&mut self, changes: &Changes, now: Moment) {
+    pub(in crate::accept) fn run_command(&mut self, changes: &Changes, now: Moment) {
         if self.wrap.commands.len() >= MAX_COMMANDS {
             let why = format!("{MAX_COMMANDS} of them run already");
             return self.command_failed(&why, now);
@@ -60,11 +61,9 @@ impl Helper {
         if let Ok(key) = self.wrap.commands.0.insert(process) {
             let commands = &mut self.wrap.commands.0;
             let watched = commands.get_mut(key).map(|process| {
-                let event = nix::sys::epoll::EpollEvent::new(
-                    EpollFlags::EPOLLIN,
-                    Token::Command(key).encode(),
-                );
-                self.epoll.add(process.pidfd(), event)
+                let token = Owner::Command.of(key);
+                self.reactor
+                    .add(process.pidfd(), token, EpollFlags::EPOLLIN)
             });
             if !matches!(watched, Some(Ok(()))) {
                 // Nobody would hear of its end: the kernel has no memory left.
@@ -75,9 +74,9 @@ impl Helper {
 
     /// Says that a command is bound by the sandbox of a helper that runs no server: the generator
     /// leaves it away where it sees rules with commands, so that this one has come later.
-    pub(super) fn remark_sandbox(&mut self, now: Moment) {
+    pub(in crate::accept) fn remark_sandbox(&mut self, now: Moment) {
         let runs_servers = matches!(self.settings.work, Work::Execute(_) | Work::Wait(_));
-        if !runs_servers && get_no_new_privs() == Ok(true) && self.remarks.admits(now.seconds()) {
+        if !runs_servers && get_no_new_privs() == Ok(true) && self.report.admits_remark(now) {
             let id = self.settings.spec.id.to_text();
             log::warn!(
                 "{id}: a command of hosts.allow or hosts.deny runs in the unit's sandbox, since it is newer \
@@ -87,7 +86,7 @@ impl Helper {
     }
 
     fn command_failed(&mut self, why: &dyn std::fmt::Display, now: Moment) {
-        if self.remarks.admits(now.seconds()) {
+        if self.report.admits_remark(now) {
             let id = self.settings.spec.id.to_text();
             log::warn!("{id}: a command of hosts.allow or hosts.deny is not run: {why}");
         }

@@ -7,18 +7,18 @@
 mod outbox;
 mod wait;
 
-use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::collections::HashMap;
+use std::net::IpAddr;
 
-use crate::policy::Slot;
+use crate::admission::{Admitted, Candidate};
 
 use super::clock::Moment;
-use super::crowd::{Crowd, Network};
+use super::crowd::Network;
 use super::ident::Query;
-use super::libwrap::{Changes, Known};
-use super::peer::Remote;
+use super::peer::{Peer, Remote};
+use super::room::Queue;
 use super::slab::{Key, Slab};
-use super::tcpmux::{Knock, Line};
+use super::socket::Socket;
 
 pub(super) use outbox::Outbox;
 pub(super) use wait::{Place, Wait};
@@ -26,51 +26,77 @@ pub(super) use wait::{Place, Wait};
 /// A client that has been accepted and has no server yet.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Its socket.
-    pub(super) stream: TcpStream,
+    /// Its socket, or that of the service.
+    pub(super) socket: Socket,
     /// Its address.
     pub(super) remote: Remote,
     /// What it is to be sent.
     pub(super) outbox: Outbox,
-    /// What comes then.
-    pub(super) next: Next,
-    /// What was found out about it.
-    pub(super) known: Known,
-    /// What rules change about its server.
-    pub(super) changes: Option<Box<Changes>>,
+    /// Whether the socket is as the server is to get it: an AF_INET one, where the spec says so.
+    pub(super) is_unmapped: bool,
 }
 
 impl Connection {
-    /// One that has just been accepted, of which nothing is known and to which nothing was sent.
-    pub(super) fn accepted(stream: TcpStream, address: SocketAddr) -> Self {
+    /// A client that has just come, and to which nothing was sent.
+    pub(super) fn new(socket: Socket, peer: Peer) -> Self {
         Self {
-            stream,
-            remote: Remote::new(address),
+            socket,
+            remote: Remote::new(peer),
             outbox: Outbox::default(),
-            next: Next::Close,
-            known: Known::default(),
-            changes: None,
+            is_unmapped: false,
         }
     }
 }
 
-/// What is to be done with a connection.
+/// For what a connection waits, with what goes on then.
 #[derive(Debug)]
-pub(super) enum Next {
-    /// The access lists or rules need a name. It counts as a running server.
-    Name(Slot),
-    /// Its user is asked for before it gets a server. It counts as a running server.
-    Ident(Slot, Query),
-    /// It is refused, and closed when its user has been asked for.
-    CloseIdentified(Query),
-    /// It gets a server, for which it counts already; so many times no process could be made.
-    Serve(Slot, u32),
-    /// It is to name a service, and counts as a running server since then.
-    Line(Slot, Line, Moment),
-    /// It has named one, and goes on counting until it is handed to that.
-    Door(Slot, Knock, Moment),
-    /// It is closed.
-    Close,
+pub(super) enum Awaiting {
+    /// The name of this address, for a check; `blocks` says that no other datagram of the socket is read
+    /// meanwhile.
+    Name {
+        candidate: Candidate,
+        address: IpAddr,
+        blocks: bool,
+    },
+    /// The answer of its ident server, before it is served.
+    User(Candidate, Query),
+    /// The same, for the log alone: it is refused.
+    RefusedUser(Query),
+    /// The client has to take its banner before it is served.
+    Drain(Admitted),
+    /// The client has to take what it was sent before it is closed.
+    Farewell,
+    /// Another attempt to make a process; so many have failed.
+    Retry(Admitted, u32),
+}
+
+impl Awaiting {
+    /// The queue in which it waits.
+    pub(super) fn wait(&self) -> Wait {
+        match self {
+            Self::Name { blocks: false, .. } => Wait::Name,
+            Self::Name { blocks: true, .. } => Wait::Sender,
+            Self::User(..) | Self::RefusedUser(_) => Wait::Ident,
+            Self::Drain(_) | Self::Farewell => Wait::Drain,
+            Self::Retry(..) => Wait::Retry,
+        }
+    }
+
+    /// The address whose name it waits for.
+    fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Name { address, .. } => Some(*address),
+            _ => None,
+        }
+    }
+
+    /// The question to its ident server.
+    pub(super) fn query(&mut self) -> Option<&mut Query> {
+        match self {
+            Self::User(_, query) | Self::RefusedUser(query) => Some(query),
+            _ => None,
+        }
+    }
 }
 
 /// All that wait.
@@ -84,15 +110,8 @@ pub(super) struct Pending {
 #[derive(Debug)]
 struct Entry {
     connection: Connection,
-    wait: Wait,
+    awaiting: Awaiting,
     watched: bool,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    /// In the order of deadlines; those that wait no more are skipped.
-    order: VecDeque<(Moment, Key)>,
-    crowd: Crowd<Key>,
 }
 
 /// A connection that waits no more.
@@ -101,7 +120,7 @@ pub(super) struct Released {
     /// The connection.
     pub(super) connection: Connection,
     /// For what it waited.
-    pub(super) wait: Wait,
+    pub(super) awaiting: Awaiting,
     /// Whether its socket is watched by the loop.
     pub(super) watched: bool,
 }
@@ -120,26 +139,30 @@ impl Pending {
     /// How many descriptors they take.
     pub(super) fn descriptors(&self) -> usize {
         // Each ident query has a socket of its own.
-        self.slab.len() + self.queues[Wait::Ident as usize].crowd.len()
+        self.slab.len() + self.queues[Wait::Ident as usize].crowd().len()
     }
 
     /// Whether one more client from `address` may wait so, and which one makes room for it.
     pub(super) fn place(&mut self, wait: Wait, address: IpAddr) -> Place {
         let Self { slab, queues, .. } = self;
         let queue = &mut queues[wait as usize];
-        if queue.crowd.len() < wait.room() {
+        if queue.crowd().len() < wait.room() {
             return Place::Free;
         }
         let network = Network::of(address);
-        let gives_way = queue.crowd.gives_way(network);
+        let gives_way = queue.crowd().gives_way(network);
         let one = match wait {
             // Those that came first are the next to be answered.
             Wait::Name | Wait::Sender if gives_way == network => None,
-            Wait::Name | Wait::Sender => queue.crowd.last(gives_way),
+            Wait::Name | Wait::Sender => queue.crowd().last(gives_way),
             // The one that has not read, sent or been answered for the longest time.
-            Wait::Ident | Wait::Drain | Wait::Retry | Wait::Line | Wait::Door => {
-                let first = queue.crowd.first(gives_way);
-                first.or_else(|| queue.first(slab).map(|(_, key)| key))
+            Wait::Ident | Wait::Drain | Wait::Retry => {
+                let first = queue.crowd().first(gives_way);
+                first.or_else(|| {
+                    queue
+                        .first(|key| slab.get_mut(key).is_some())
+                        .map(|(_, key)| key)
+                })
             }
         };
         one.map_or(Place::Taken, Place::Of)
@@ -152,24 +175,23 @@ impl Pending {
     pub(super) fn insert(
         &mut self,
         connection: Connection,
-        wait: Wait,
+        awaiting: Awaiting,
         now: Moment,
-    ) -> Result<Key, Box<Connection>> {
-        let network = Network::of(connection.remote.address.ip());
-        let address = connection.address_in_question();
+    ) -> Result<Key, Box<(Connection, Awaiting)>> {
+        let network = Network::of(connection.remote.ip());
+        let (wait, address) = (awaiting.wait(), awaiting.address());
         let entry = Entry {
             connection,
-            wait,
+            awaiting,
             watched: false,
         };
         let key = self
             .slab
             .insert(entry)
-            .map_err(|entry| Box::new(entry.connection))?;
+            .map_err(|entry| Box::new((entry.connection, entry.awaiting)))?;
         let queue = &mut self.queues[wait as usize];
-        queue.crowd.enter(network, key);
-        queue.order.push_back((now.plus(wait.time()), key));
-        if wait.is_for_name() {
+        queue.enter(network, key, now.plus(wait.time()));
+        if let Some(address) = address {
             self.by_address.entry(address).or_default().push(key);
         }
         Ok(key)
@@ -183,32 +205,31 @@ impl Pending {
     }
 
     /// The connection of an event, and for what it waits.
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<(&mut Connection, Wait)> {
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<(&mut Connection, &mut Awaiting)> {
         let entry = self.slab.get_mut(key)?;
-        Some((&mut entry.connection, entry.wait))
+        Some((&mut entry.connection, &mut entry.awaiting))
     }
 
     /// Takes a connection out.
     pub(super) fn remove(&mut self, key: Key) -> Option<Released> {
         let Entry {
             connection,
-            wait,
+            awaiting,
             watched,
         } = self.slab.remove(key)?;
-        let network = Network::of(connection.remote.address.ip());
-        self.queues[wait as usize].crowd.leave(network, key);
-        if wait.is_for_name() {
-            let address = connection.address_in_question();
-            if let Some(keys) = self.by_address.get_mut(&address) {
-                keys.retain(|&other| other != key);
-                if keys.is_empty() {
-                    self.by_address.remove(&address);
-                }
+        let network = Network::of(connection.remote.ip());
+        self.queues[awaiting.wait() as usize].leave(network, key);
+        if let Some(address) = awaiting.address()
+            && let Some(keys) = self.by_address.get_mut(&address)
+        {
+            keys.retain(|&other| other != key);
+            if keys.is_empty() {
+                self.by_address.remove(&address);
             }
         }
         Some(Released {
             connection,
-            wait,
+            awaiting,
             watched,
         })
     }
@@ -223,7 +244,7 @@ impl Pending {
         let Self { slab, queues, .. } = self;
         queues
             .iter_mut()
-            .filter_map(|queue| queue.first(slab))
+            .filter_map(|queue| queue.first(|key| slab.get_mut(key).is_some()))
             .map(|(due, _)| due)
             .min()
     }
@@ -233,7 +254,7 @@ impl Pending {
         let Self { slab, queues, .. } = self;
         queues
             .iter_mut()
-            .filter_map(|queue| queue.first(slab))
+            .filter_map(|queue| queue.first(|key| slab.get_mut(key).is_some()))
             .find(|(due, _)| now >= *due)
             .map(|(_, key)| key)
     }
@@ -242,27 +263,18 @@ impl Pending {
     pub(super) fn keys(&self) -> Vec<Key> {
         Wait::ALL
             .iter()
-            .flat_map(|&wait| self.queues[wait as usize].order.iter().map(|&(_, key)| key))
+            .flat_map(|&wait| self.queues[wait as usize].keys())
             .collect()
-    }
-}
-
-impl Queue {
-    fn first(&mut self, slab: &mut Slab<Entry>) -> Option<(Moment, Key)> {
-        loop {
-            let &(due, key) = self.order.front()?;
-            if slab.get_mut(key).is_some() {
-                return Some((due, key));
-            }
-            self.order.pop_front();
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
+
+    use crate::admission::{Source, admitted};
+    use crate::policy::State;
 
     use super::*;
 
@@ -270,7 +282,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
-        let connection = Connection::accepted(stream, address);
+        let connection = Connection::new(stream.into(), Peer::Known(address));
         (client, connection)
     }
 
@@ -278,10 +290,26 @@ mod tests {
         Moment(Duration::from_secs(seconds))
     }
 
+    /// What waits so.
+    fn awaiting(wait: Wait) -> Awaiting {
+        let address = "127.0.0.1".parse().unwrap();
+        let candidate = Candidate::new(Source::Peer(address));
+        match wait {
+            Wait::Name | Wait::Sender => Awaiting::Name {
+                candidate,
+                address,
+                blocks: wait == Wait::Sender,
+            },
+            Wait::Ident => Awaiting::User(candidate, Query::new(&pair().1.socket).unwrap()),
+            Wait::Drain => Awaiting::Farewell,
+            Wait::Retry => Awaiting::Retry(admitted(&mut State::default(), address), 1),
+        }
+    }
+
     /// A connection from this address, as far as sharing goes.
     fn from(address: &str) -> Connection {
         let (_, mut connection) = pair();
-        connection.remote = Remote::new((address.parse::<IpAddr>().unwrap(), 1).into());
+        connection.remote = Remote::at((address.parse::<IpAddr>().unwrap(), 1).into());
         connection
     }
 
@@ -296,7 +324,7 @@ mod tests {
             let mut keys = Vec::new();
             while keys.len() < wait.room() {
                 assert_eq!(pending.place(wait, here), Place::Free);
-                keys.push(pending.insert(from(flood), wait, at(0)).unwrap());
+                keys.push(pending.insert(from(flood), awaiting(wait), at(0)).unwrap());
             }
             let sockets = if wait == Wait::Ident { 2 } else { 1 };
             assert_eq!(pending.descriptors(), sockets * wait.room());
@@ -319,7 +347,9 @@ mod tests {
         let mut insert = |pending: &mut Pending, wait, second| {
             let (client, connection) = pair();
             clients.push(client);
-            pending.insert(connection, wait, at(second)).unwrap()
+            pending
+                .insert(connection, awaiting(wait), at(second))
+                .unwrap()
         };
         let slow = insert(&mut pending, Wait::Drain, 0);
         let gone = insert(&mut pending, Wait::Drain, 1);

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -20,13 +19,13 @@ impl Outbox {
 
     /// Sends what the client takes now; true when nothing is left. What can't be sent because the
     /// client is gone is dropped: xinetd goes on as well.
-    pub(in crate::accept) fn flush(&mut self, stream: &TcpStream) -> bool {
+    pub(in crate::accept) fn flush(&mut self, socket: &impl AsFd) -> bool {
         while let Some((bytes, sent)) = self.0.front_mut() {
             if *sent >= bytes.len() {
                 self.0.pop_front();
                 continue;
             }
-            match send_now(stream.as_fd(), &bytes[*sent..]) {
+            match send_now(socket.as_fd(), &bytes[*sent..]) {
                 Ok(count) => *sent += count,
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return false,
@@ -42,7 +41,8 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -80,7 +80,9 @@ mod tests {
         let mut outbox = Outbox::default();
         drop(client);
         outbox.push(vec![0; 20_000_000].into());
+        let end = Instant::now() + Duration::from_secs(10);
         while !outbox.flush(&stream) {
+            assert!(Instant::now() < end, "it still waits for the client");
             std::thread::yield_now();
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::slab::Key;
 
-/// For what a connection waits.
+/// A queue: for what a connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::accept) enum Wait {
     /// The name of its peer.
@@ -17,14 +17,10 @@ pub(in crate::accept) enum Wait {
     Drain,
     /// Another attempt to make a process.
     Retry,
-    /// The client has to name a service.
-    Line,
-    /// The helper of the service that the client has named has no room for it at the moment.
-    Door,
 }
 
 impl Wait {
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 5;
 
     pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Name,
@@ -32,8 +28,6 @@ impl Wait {
         Self::Ident,
         Self::Drain,
         Self::Retry,
-        Self::Line,
-        Self::Door,
     ];
 
     /// How long it lasts at most.
@@ -44,28 +38,21 @@ impl Wait {
             // As long as a resolver that works. The sender may be made up, and then others wait for
             // nothing; one that is not sends again when the name is known.
             Self::Sender => Duration::from_secs(1),
-            // docs/xinetd-behaviour.md, section 4.2.
-            Self::Ident | Self::Drain | Self::Line => Duration::from_secs(30),
-            // docs/xinetd-behaviour.md, section 4.8.
+            // Semantics, section 4.2.
+            Self::Ident | Self::Drain => Duration::from_secs(30),
+            // Semantics, section 4.8.
             Self::Retry => Duration::from_secs(5),
-            // That helper takes a batch in less.
-            Self::Door => Duration::from_millis(20),
         }
     }
 
     /// How many may wait so at once.
     pub(super) fn room(self) -> usize {
         match self {
-            Self::Name | Self::Line => 1024,
-            Self::Ident | Self::Drain | Self::Retry | Self::Door => 256,
+            Self::Name => 1024,
+            Self::Ident | Self::Drain | Self::Retry => 256,
             // The socket is not looked at before that one has gone.
             Self::Sender => 1,
         }
-    }
-
-    /// Whether it ends with an answer of the resolver.
-    pub(super) fn is_for_name(self) -> bool {
-        matches!(self, Self::Name | Self::Sender)
     }
 }
 

@@ -1,14 +1,12 @@
 //! Internal services, with the helper around them.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, UdpSocket};
+use std::net::{Shutdown, TcpListener, UdpSocket};
 use std::time::Duration;
 
-use nix::sys::epoll::EpollFlags;
-
 use super::super::clock::Moment;
-use super::super::helper::Token;
-use super::{LOGGED, Scene, TASK, scratch, sensor};
+use super::super::state::StateFile;
+use super::{LOGGED, Scene, TASK, scratch, sensor, status};
 
 #[test]
 fn echo_sends_back_all_and_reads_no_more_than_goes_back() {
@@ -109,14 +107,14 @@ fn clients_of_internal_services_count_and_end_with_the_service() {
     let limit = (r#"instances = "unlimited""#, "instances = 1");
     let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), limit, LOGGED]);
     let first = scene.connect();
-    scene.until(|helper| (helper.guests.len() == 1).then_some(()));
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
     assert_eq!(scene.text(), "");
     assert!(
         !scene
             .helper
-            .on_time(Moment::now().unwrap().plus(Duration::from_secs(10_000)))
+            .expire(Moment::now().unwrap().plus(Duration::from_secs(10_000)))
     );
-    scene.helper.end_guests(Moment::now().unwrap());
+    scene.helper.refuse_more(Moment::now().unwrap());
     assert_eq!(scene.receive(first).unwrap(), b"");
     assert_eq!(scene.helper.state.running(), 0);
     let expected = [
@@ -125,20 +123,6 @@ fn clients_of_internal_services_count_and_end_with_the_service() {
         "EXIT: test status=0 pid=# duration=#",
     ];
     assert_eq!(scene.log(), expected);
-}
-
-/// A datagram socket for the helper of `scene`, and its port.
-pub(super) fn datagrams(scene: &mut Scene) -> u16 {
-    let socket = UdpSocket::bind("[::ffff:127.0.0.1]:0").unwrap();
-    socket.set_nonblocking(true).unwrap();
-    let helper = &mut scene.helper;
-    helper
-        .watch(&socket, Token::Datagrams(0), EpollFlags::EPOLLIN)
-        .unwrap();
-    let port = socket.local_addr().unwrap().port();
-    helper.datagram_ports.push(port);
-    helper.datagrams.push(socket);
-    port
 }
 
 /// A client that has sent a datagram to `port`.
@@ -150,6 +134,17 @@ pub(super) fn sender(port: u16, datagram: &[u8]) -> UdpSocket {
 }
 
 impl Scene {
+    /// A service with a socket for datagrams, and its port.
+    pub(super) fn of_datagrams(changes: &[(&str, &str)]) -> (Self, u16) {
+        let socket = UdpSocket::bind("[::ffff:127.0.0.1]:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let listener = TcpListener::bind("[::]:0").unwrap();
+        let state = StateFile::create().unwrap();
+        let scene = Self::with_sockets(listener, vec![socket], Vec::new(), state, changes);
+        (scene, port)
+    }
+
     fn datagram(&mut self, client: &UdpSocket) -> Vec<u8> {
         let mut buffer = vec![0; 1 << 16];
         let count = self.until(|_| client.recv(&mut buffer).ok());
@@ -160,8 +155,7 @@ impl Scene {
 
 #[test]
 fn datagrams_are_answered_one_by_one() {
-    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), LOGGED]);
-    let port = datagrams(&mut scene);
+    let (mut scene, port) = Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), LOGGED]);
     // A burst loses none.
     let clients: Vec<_> = (0..50).map(|n| sender(port, &[n; 9])).collect();
     for (client, number) in clients.iter().zip(0..) {
@@ -179,8 +173,8 @@ fn datagrams_are_answered_one_by_one() {
 #[test]
 fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
     let only = r#"access = { no_access = [ { pattern = "127.0.0.1/32", place = "f:1:1" } ] }"#;
-    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
-    let port = datagrams(&mut scene);
+    let (mut scene, port) =
+        Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
     let refused: Vec<_> = (0..100).map(|_| sender(port, b"hello")).collect();
     // The same port at another address: a twin of the service.
     let twin = UdpSocket::bind(("127.0.0.2", port)).unwrap();
@@ -200,13 +194,12 @@ fn datagrams_of_other_services_and_of_refused_peers_are_not_answered() {
     let log = scene.log();
     let fail = "FAIL: test address from=::ffff:127.0.0.1";
     assert_eq!(log.iter().filter(|line| *line == fail).count(), 20);
-    assert_eq!(scene.helper.tally.counters.all_refused(), 100);
+    assert_eq!(scene.status().counters.all_refused(), 100);
 }
 
 #[test]
 fn a_banned_sender_is_not_answered() {
-    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#)]);
-    let port = datagrams(&mut scene);
+    let (mut scene, port) = Scene::of_datagrams(&[(TASK, r#"internal = "echo""#)]);
     let path = scratch("bans", scene.address.port());
     let banned = std::net::IpAddr::from([127, 0, 0, 1]);
     sensor::table(&path, banned, crate::bans::Until::Forever);
@@ -225,10 +218,10 @@ fn a_banned_sender_is_not_answered() {
 fn refusals_that_were_asked_for_are_a_burst_too() {
     let only = r#"access = { no_access = [ { pattern = "127.0.0.1/32", place = "f:1:1" } ] }"#;
     let asked = ("failure = {}", "failure = { host = true }");
-    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only), asked]);
-    let port = datagrams(&mut scene);
+    let (mut scene, port) =
+        Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), ("access = {}", only), asked]);
     let refused: Vec<_> = (0..100).map(|_| sender(port, b"hello")).collect();
-    scene.until(|helper| (helper.tally.counters.all_refused() == 100).then_some(()));
+    scene.until(|helper| (status(helper).counters.all_refused() == 100).then_some(()));
     assert_eq!(scene.log().len(), 20);
     drop(refused);
 }
@@ -236,8 +229,8 @@ fn refusals_that_were_asked_for_are_a_burst_too() {
 #[test]
 fn a_datagram_waits_for_the_name_of_its_sender() {
     let only = r#"access = { only_from = [ { pattern = "host localhost", place = "f:1:1" } ] }"#;
-    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
-    let port = datagrams(&mut scene);
+    let (mut scene, port) =
+        Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
     let client = sender(port, b"who am I");
     assert_eq!(scene.datagram(&client), b"who am I");
     assert!(scene.helper.parked.is_empty());
@@ -246,13 +239,13 @@ fn a_datagram_waits_for_the_name_of_its_sender() {
 #[test]
 fn datagrams_that_find_no_place_to_wait_are_lost() {
     let only = r#"access = { no_access = [ { pattern = "host bad.example", place = "f:1:1" } ] }"#;
-    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
+    let (mut scene, port) =
+        Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
     scene.resolve_with(|_| {
         loop {
             std::thread::park();
         }
     });
-    let port = datagrams(&mut scene);
     let senders: Vec<_> = (0..300).map(|_| sender(port, b"hello")).collect();
     let taken = |scene: &mut Scene, count| {
         scene.until(|helper| (helper.parked.len() == count).then_some(()));
@@ -269,5 +262,5 @@ fn datagrams_that_find_no_place_to_wait_are_lost() {
             .iter()
             .all(|sender| sender.recv(&mut [0; 9]).is_err())
     );
-    assert!(scene.helper.tally.counters.all_refused() >= 256);
+    assert!(scene.status().counters.all_refused() >= 256);
 }

@@ -1,7 +1,7 @@
 //! tcpmux and the services that it leads to, each with the helper around it.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -10,7 +10,8 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::super::clock::Moment;
-use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell};
+use super::super::state::StateFile;
+use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell, status};
 use crate::sys::handover::receive;
 
 /// A socket in the place of another helper's.
@@ -40,8 +41,8 @@ impl Scene {
     }
 
     /// Has it take a connection as if it came from tcpmux.
-    fn take(&mut self, door: UnixStream) {
-        self.helper.take_handover(door, Moment::now().unwrap());
+    fn take(&mut self, sender: UnixStream) {
+        self.helper.take_passed(sender, Moment::now().unwrap());
     }
 }
 
@@ -71,12 +72,12 @@ fn a_client_reaches_the_server_it_names_with_all_that_it_has_sent() {
     let mut scene = tcpmux(&[("Name", &stopped), ("name", &path)]);
     let mut client = scene.connect();
     client.write_all(b"NA").unwrap();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     assert_eq!(scene.helper.state.running(), 1);
     client.write_all(b"ME\r\nhello").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     scene.until_idle();
-    let door = listener.accept().unwrap().0;
+    let sender = listener.accept().unwrap().0;
 
     let script = shell("echo $REMOTE_HOST; cat");
     let go = "mux = { plus = true, nodelay = false, keepalive = false, from = [] }\naccess";
@@ -86,7 +87,7 @@ fn a_client_reaches_the_server_it_names_with_all_that_it_has_sent() {
         ("unmap = true", "unmap = false"),
         LOGGED,
     ]);
-    service.take(door);
+    service.take(sender);
     let heard = service.receive(client).unwrap();
     assert_eq!(heard, b"+Go\r\n::ffff:127.0.0.1\nhello");
     service.until_idle();
@@ -105,7 +106,7 @@ fn the_limits_of_the_service_hold_for_those_who_come_through_tcpmux() {
     )]);
     let mut client = scene.connect();
     client.write_all(b"name\r\n").unwrap();
-    scene.until(|helper| (helper.tally.counters.served == 1).then_some(()));
+    scene.until(|helper| (status(helper).counters.served == 1).then_some(()));
     scene.until_idle();
     service.take(listener.accept().unwrap().0);
     assert_eq!(service.receive(client).unwrap(), b"");
@@ -116,15 +117,32 @@ fn the_limits_of_the_service_hold_for_those_who_come_through_tcpmux() {
 fn who_names_nothing_for_half_a_minute_is_sent_away() {
     let mut scene = tcpmux(&[]);
     let mut client = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     client.write_all(b"a").unwrap();
     let in_seconds = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
-    scene.helper.expire_pending(in_seconds(28));
-    assert_eq!(scene.helper.pending.len(), 1);
-    scene.helper.expire_pending(in_seconds(31));
+    scene.helper.expire(in_seconds(28));
+    assert_eq!(scene.status().waiting, 1);
+    scene.helper.expire(in_seconds(31));
     assert_eq!(scene.helper.state.running(), 0);
     let log = scene.log();
     assert!(log[1].starts_with("EXIT: test"), "{log:?}");
+}
+
+#[test]
+fn the_client_that_has_named_nothing_for_the_longest_time_makes_room() {
+    let limit = nix::sys::resource::Resource::RLIMIT_NOFILE;
+    nix::sys::resource::setrlimit(limit, 8192, 8192).unwrap();
+    let mut scene = tcpmux(&[]);
+    scene.helper.inherited.files = 4096;
+    let first = scene.connect();
+    let mut others = Vec::new();
+    for count in 1..=1024 {
+        scene.until(|helper| (status(helper).waiting == count).then_some(()));
+        others.push(scene.connect());
+    }
+    assert_eq!(scene.receive(first).unwrap(), b"");
+    assert_eq!(scene.status().waiting, 1024);
+    assert_eq!(scene.helper.state.running(), 1024);
 }
 
 /// Local users may connect to the socket of a service, too.
@@ -148,7 +166,7 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
     let mut scene = tcpmux(&[("name", &path)]);
     let mut client = scene.connect();
     client.write_all(b"name\r\n").unwrap();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     assert_eq!(scene.helper.state.running(), 1);
     for _ in &strangers {
         drop(listener.accept().unwrap());
@@ -167,11 +185,9 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
         stranger.connect(&address).unwrap();
         strangers.push(stranger);
     }
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
     let now = Moment::now().unwrap();
-    scene
-        .helper
-        .expire_pending(now.plus(Duration::from_secs(11)));
+    scene.helper.expire(now.plus(Duration::from_secs(11)));
     let heard = scene.receive(late).unwrap();
     assert_eq!(heard, b"-Service not available\r\n");
 }
@@ -180,18 +196,23 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
 fn strangers_hand_over_nothing() {
     let (_, path) = target("strangers");
     std::fs::remove_file(&path).unwrap();
-    let mut service = Scene::new(&[(
-        "access",
-        r#"mux = { plus = true, nodelay = false, keepalive = false, from = ["tcpmux"] }
-        access"#,
-    )]);
     let listener = UnixListener::bind(&path).unwrap();
     listener.set_nonblocking(true).unwrap();
-    service.helper.mux_listeners.push(listener);
+    let mut service = Scene::with_sockets(
+        TcpListener::bind("[::]:0").unwrap(),
+        Vec::new(),
+        vec![listener],
+        StateFile::create().unwrap(),
+        &[(
+            "access",
+            r#"mux = { plus = true, nodelay = false, keepalive = false, from = ["tcpmux"] }
+            access"#,
+        )],
+    );
     let stranger = UnixStream::connect(&path).unwrap();
-    service.helper.accept_handover(0, Moment::now().unwrap());
+    service.helper.accept_from_mux(0, Moment::now().unwrap());
     stranger.set_read_timeout(Some(PATIENCE)).unwrap();
     let end = (&stranger).read(&mut [0]).unwrap();
     assert_eq!(end, 0, "it was sent away");
-    assert!(service.helper.handovers.is_empty());
+    assert!(service.helper.fd_passing.is_empty());
 }

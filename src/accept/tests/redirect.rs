@@ -5,8 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::super::clock::Moment;
-use super::super::relay::Stage;
-use super::{LOGGED, Scene, TASK};
+use super::{LOGGED, Scene, TASK, status};
 
 const TRAFFIC: (&str, &str) = (
     LOGGED.0,
@@ -62,8 +61,8 @@ impl Scene {
         assert!(heard == bytes);
     }
 
-    fn relays(&self) -> usize {
-        self.helper.relays.slab.len()
+    fn relays(&self) -> u64 {
+        self.status().running
     }
 }
 
@@ -117,7 +116,7 @@ fn a_reader_who_is_slow_stops_the_writer_and_costs_one_pipe() {
         (quiet == 20).then_some(())
     });
     assert!(sent < text.len(), "nothing held it back");
-    assert_eq!(scene.helper.relays.descriptors(), 2 + 2);
+    assert_eq!(scene.helper.kinds.redirect.descriptors(), 2 + 2);
     // The client goes, and what it has sent arrives all the same.
     drop(client);
     let heard = scene.receive(server).unwrap();
@@ -129,7 +128,7 @@ fn a_reader_who_is_slow_stops_the_writer_and_costs_one_pipe() {
 fn who_finds_no_pipe_is_served_as_well() {
     let (listener, port) = backend();
     let mut scene = scene(&[("127.0.0.1", port)]);
-    let lent = scene.helper.relays.pipes.take_all();
+    let lent = scene.helper.kinds.redirect.take_all_pipes();
     let (client, server) = scene.relayed(&listener);
     let large: Vec<u8> = (0..20_u32 << 20).map(|i| (i % 241) as u8).collect();
     scene.pass(&client, &server, &large);
@@ -209,11 +208,11 @@ fn a_backend_that_does_not_answer_is_given_up_in_time() {
     let (listener, other) = backend();
     let mut scene = scene(&[("127.0.0.1", port), ("127.0.0.1", other)]);
     let client = scene.connect();
-    scene.until(|helper| (helper.relays.slab.len() == 1).then_some(()));
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
     let later = |seconds| Moment::now().unwrap().plus(Duration::from_secs(seconds));
-    scene.helper.expire_searches(later(5));
+    scene.helper.expire(later(5));
     assert_eq!(scene.log().len(), 1);
-    scene.helper.expire_searches(later(11));
+    scene.helper.expire(later(11));
     let line = "can't connect to remote host 127.0.0.1: Connection timed out (errno = 110)";
     assert_eq!(scene.log()[1], line);
     listener.set_nonblocking(true).unwrap();
@@ -243,14 +242,14 @@ fn sessions_count_go_on_after_a_reload_and_end_with_the_service() {
             .iter()
             .any(|line| line.starts_with("FAIL: test service_limit"))
     );
-    scene.helper.end_relays(now);
+    scene.helper.refuse_more(now);
     assert_eq!(scene.receive(client).unwrap(), b"");
     assert_eq!(scene.receive(server).unwrap(), b"");
     assert_eq!((scene.relays(), scene.helper.state.running()), (0, 0));
 }
 
 #[test]
-fn an_idle_session_has_no_pipe_and_is_small() {
+fn an_idle_session_has_no_pipe() {
     let (listener, port) = backend();
     let mut scene = scene(&[("127.0.0.1", port)]);
     let sessions: Vec<_> = (0..20).map(|_| scene.relayed(&listener)).collect();
@@ -258,8 +257,10 @@ fn an_idle_session_has_no_pipe_and_is_small() {
         scene.pass(client, server, b"up");
         scene.pass(server, client, b"down");
     }
-    assert_eq!(scene.helper.relays.descriptors(), 2 * sessions.len() + 2);
-    assert!(size_of::<Stage>() <= 160, "{}", size_of::<Stage>());
+    assert_eq!(
+        scene.helper.kinds.redirect.descriptors(),
+        2 * sessions.len() + 2
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn the_status_has_sessions_and_what_was_counted() {
     let client = scene.session();
     assert_eq!(scene.text(), "", "a second one");
     let later = Moment::now().unwrap().plus(Duration::from_secs(100));
-    let status = scene.helper.report(later);
+    let status = scene.helper.status(later);
     let row = status.sessions[0];
     assert_eq!((status.running, status.sessions.len()), (1, 1));
     assert_eq!(row.peer, client.local_addr().unwrap());
@@ -20,7 +20,7 @@ fn the_status_has_sessions_and_what_was_counted() {
     assert_eq!(status.counters.refused[&Cause::ServiceLimit], 1);
     drop(client);
     scene.until_idle();
-    let status = scene.helper.report(later);
+    let status = scene.helper.status(later);
     assert_eq!((status.running, status.counters.durations.count()), (0, 1));
 }
 
@@ -29,7 +29,7 @@ fn a_pause_is_told_and_who_comes_in_it_is_counted() {
     let rate = "rate = { max = 1, wait = 30 }, instances";
     let mut scene = Scene::new(&[("instances", rate), (CAT, &shell("echo served"))]);
     while scene.text_or_reset() {}
-    let status = scene.helper.report(Moment::now().unwrap());
+    let status = scene.helper.status(Moment::now().unwrap());
     assert!(
         status.paused_for.is_some_and(|left| left <= 31),
         "{status:?}"
@@ -43,7 +43,7 @@ fn a_session_is_ended_by_its_process_or_its_client() {
     let first = scene.session();
     let second = scene.session();
     let now = Moment::now().unwrap();
-    let rows = scene.helper.report(now).sessions;
+    let rows = scene.helper.status(now).sessions;
     let is_first = |row: &&crate::status::SessionRow| row.peer == first.local_addr().unwrap();
     let pid = rows.iter().find(is_first).unwrap().pid;
     scene.helper.kick(&pid.to_string(), now).unwrap();
@@ -59,7 +59,7 @@ fn a_session_is_ended_by_its_process_or_its_client() {
 
     let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#)]);
     let client = scene.connect();
-    scene.until(|helper| (helper.guests.len() == 1).then_some(()));
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
     let peer = client.local_addr().unwrap().to_string();
     scene.helper.kick(&peer, now).unwrap();
     assert_eq!(scene.receive(client).unwrap(), b"");

@@ -18,7 +18,7 @@ use crate::bans::{BootId, Ipv6Prefix, Subject, Until};
 use crate::sys::handover;
 use crate::sys::socket::accept;
 
-use super::internal::{datagrams, sender};
+use super::internal::sender;
 use super::*;
 
 const HEADER: Header = Header {
@@ -68,7 +68,7 @@ fn a_ban_holds_while_it_lasts_and_a_new_table_counts_at_once() {
     let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
     let path = scratch("bans", port(&scene));
     assert_eq!(scene.text(), "served\n");
-    // A foreign table, and one that is cut off: nobody can tell who is banned.
+    // A foreign table, and one that is cut off: it can't be known which clients are banned.
     for broken in [
         &b""[..],
         b"something else that is long enough for a header",
@@ -100,8 +100,8 @@ fn a_helper_that_may_not_open_the_table_is_given_it() {
     assert_eq!(scene.text(), "", "there is no coordinator");
     let given = scratch("given", port(&scene));
     table(&given, PEER, Until::Forever);
-    let coordinator_path = scratch("door", port(&scene));
-    let coordinator = door(&coordinator_path);
+    let coordinator_path = scratch("coordinator", port(&scene));
+    let coordinator = listening(&coordinator_path);
     let answers = std::thread::spawn(move || {
         let client = enter(&coordinator);
         let mut packet = [0; PACKET];
@@ -126,18 +126,18 @@ fn a_helper_that_may_not_open_the_table_is_given_it() {
     fs::remove_dir(path).unwrap();
 }
 
-/// The coordinator's side of the door.
-fn door(path: &Path) -> OwnedFd {
-    let door = socket(
+/// The coordinator's socket, which listens.
+fn listening(path: &Path) -> OwnedFd {
+    let listener = socket(
         AddressFamily::Unix,
         SockType::SeqPacket,
         SockFlag::empty(),
         None,
     )
     .unwrap();
-    bind(door.as_raw_fd(), &UnixAddr::new(path).unwrap()).unwrap();
-    listen(&door, Backlog::new(8).unwrap()).unwrap();
-    door
+    bind(listener.as_raw_fd(), &UnixAddr::new(path).unwrap()).unwrap();
+    listen(&listener, Backlog::new(8).unwrap()).unwrap();
+    listener
 }
 
 fn wait(socket: &OwnedFd) {
@@ -145,9 +145,9 @@ fn wait(socket: &OwnedFd) {
     assert_eq!(poll(&mut fds, PollTimeout::from(10_000_u16)), Ok(1));
 }
 
-fn enter(door: &OwnedFd) -> OwnedFd {
-    wait(door);
-    accept(door.as_fd()).unwrap()
+fn enter(listener: &OwnedFd) -> OwnedFd {
+    wait(listener);
+    accept(listener.as_fd()).unwrap()
 }
 
 fn heard(client: &OwnedFd) -> Option<Report> {
@@ -155,6 +155,14 @@ fn heard(client: &OwnedFd) -> Option<Report> {
     wait(client);
     let length = recv(client.as_raw_fd(), &mut packet, MsgFlags::empty()).unwrap();
     Report::decode(&packet[..length])
+}
+
+impl Scene {
+    /// Has it tell the coordinator what there is to tell.
+    fn sense(&mut self, now: Moment) {
+        let helper = &mut self.helper;
+        helper.kinds.sensor.ready(now, &helper.reactor);
+    }
 }
 
 /// The task of a sensor.
@@ -170,31 +178,31 @@ fn a_sensor_bans_nobody_who_must_not_be_banned() {
     let mut scene = Scene::new(&[(TASK, &task), ("banners = {}", &banners), LOGGED]);
     assert_eq!(scene.text(), "caught\n");
     assert_eq!(scene.log(), ["FAIL: test address from=::ffff:127.0.0.1"]);
-    assert!(scene.helper.door.is_idle());
+    assert!(scene.helper.kinds.sensor.is_idle());
 }
 
 #[test]
 fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     let task = sensor("{ minutes = 5 }", "[]");
     let mut scene = Scene::new(&[(TASK, &task)]);
-    let path = scratch("door", port(&scene));
+    let path = scratch("coordinator", port(&scene));
     let peer = "192.0.2.7".parse().unwrap();
     let now = || Moment::now().unwrap();
-    // Nobody there yet.
-    scene.helper.door.report(peer, None);
-    scene.helper.serve_door(now());
-    let first = door(&path);
-    let later = scene.helper.door.due().unwrap();
-    scene.helper.serve_door(later);
+    // No coordinator runs yet.
+    scene.helper.kinds.sensor.report(peer, None);
+    scene.sense(now());
+    let first = listening(&path);
+    let later = scene.helper.kinds.sensor.due().unwrap();
+    scene.sense(later);
     let client = enter(&first);
     assert_eq!(heard(&client), Some(Report(peer)));
     // It dies before it answers, and the next one hears the same.
     drop((client, first));
     fs::remove_file(&path).unwrap();
-    let second = door(&path);
-    scene.until(|helper| helper.door.due());
-    let later = scene.helper.door.due().unwrap();
-    scene.helper.serve_door(later);
+    let second = listening(&path);
+    scene.until(|helper| helper.kinds.sensor.due());
+    let later = scene.helper.kinds.sensor.due().unwrap();
+    scene.sense(later);
     let client = enter(&second);
     assert_eq!(heard(&client), Some(Report(peer)));
     send(
@@ -203,15 +211,15 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
         MsgFlags::empty(),
     )
     .unwrap();
-    scene.until(|helper| helper.door.is_idle().then_some(()));
+    scene.until(|helper| helper.kinds.sensor.is_idle().then_some(()));
     // One that has answered is killed: its successor hears at once, while the peer sees no end.
     drop(client);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let caught = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (stream, _) = listener.accept().unwrap();
-    scene.helper.door.report(PEER, Some(stream));
-    scene.helper.serve_door(now());
-    assert!(scene.helper.door.due().is_none());
+    scene.helper.kinds.sensor.report(PEER, Some(stream.into()));
+    scene.sense(now());
+    assert!(scene.helper.kinds.sensor.due().is_none());
     assert_eq!(heard(&enter(&second)), Some(Report(PEER)));
     caught.set_nonblocking(true).unwrap();
     let seen = (&caught).read(&mut [0]).unwrap_err();
@@ -222,21 +230,20 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
 #[test]
 fn without_a_coordinator_a_helper_does_not_stay_for_ever() {
     let mut scene = Scene::new(&[]);
-    scene.helper.door.report(PEER, None);
+    scene.helper.kinds.sensor.report(PEER, None);
     let start = Moment::now().unwrap();
-    scene.helper.serve_door(start);
-    assert!(!scene.helper.door.is_idle());
-    scene.helper.serve_door(start.plus(Duration::from_secs(59)));
-    assert!(!scene.helper.door.is_idle());
-    scene.helper.serve_door(start.plus(Duration::from_secs(60)));
-    assert!(scene.helper.door.is_idle());
+    scene.sense(start);
+    assert!(!scene.helper.kinds.sensor.is_idle());
+    scene.sense(start.plus(Duration::from_secs(59)));
+    assert!(!scene.helper.kinds.sensor.is_idle());
+    scene.sense(start.plus(Duration::from_secs(60)));
+    assert!(scene.helper.kinds.sensor.is_idle());
 }
 
 #[test]
 fn nobody_is_banned_for_a_datagram() {
     let task = r#"sensor = { deny_time = "never", ipv6_prefix = 64, allow = [] }"#;
-    let mut scene = Scene::new(&[(TASK, task), LOGGED]);
-    let port = datagrams(&mut scene);
+    let (mut scene, port) = Scene::of_datagrams(&[(TASK, task), LOGGED]);
     // From a port on which services answer, too: there is no answer that could make a loop.
     let twin = UdpSocket::bind(("127.0.0.2", port)).unwrap();
     twin.send_to(b"hello", ("127.0.0.1", port)).unwrap();
@@ -245,7 +252,7 @@ fn nobody_is_banned_for_a_datagram() {
         "FAIL: test address from=::ffff:127.0.0.2",
         "FAIL: test address from=::ffff:127.0.0.1",
     ];
-    scene.until(|helper| (helper.tally.counters.all_refused() == 2).then_some(()));
+    scene.until(|helper| (status(helper).counters.all_refused() == 2).then_some(()));
     assert_eq!(scene.log(), expected);
     assert!(client.recv(&mut [0; 9]).is_err());
     assert_eq!(scene.helper.state.running(), 0);

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 
+use crate::admission::admitted;
 use crate::policy::NameAnswer;
 
 use super::super::clock::Moment;
-use super::super::helper::Token;
-use super::super::ident::Failure;
 use super::super::libwrap::Files;
 use super::super::names::Names;
-use super::super::pending::{Connection, Next, Wait};
-use super::{CAT, LOGGED, Scene, TASK, file, shell};
+use super::super::peer::Peer;
+use super::super::pending::{Awaiting, Connection};
+use super::super::reactor::Owner;
+use super::{CAT, LOGGED, Scene, file, shell, status};
 
 const SERVED: &str = "echo served";
 
@@ -64,7 +65,7 @@ fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() 
             let client = scene.connect();
             let waits = |scene: &mut Scene| {
                 scene.until(|helper| {
-                    let begun = helper.tally.counters.served > 0 || !helper.pending.is_empty();
+                    let begun = status(helper).counters.served > 0 || status(helper).waiting > 0;
                     begun.then_some(())
                 });
             };
@@ -79,7 +80,7 @@ fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() 
             let wanted = if is_let_in { "served\n" } else { "" };
             assert_eq!(String::from_utf8(text).unwrap(), wanted, "{rules:?}");
             scene.until_idle();
-            assert!(scene.helper.pending.is_empty());
+            assert!(scene.status().waiting == 0);
             let log = scene.log();
             let refused = REFUSED
                 .iter()
@@ -103,9 +104,8 @@ impl Scene {
     /// Gives the helper another resolver.
     pub(super) fn resolve_with(&mut self, resolve: fn(std::net::IpAddr) -> NameAnswer) {
         let names = Names::with(resolve).unwrap();
-        let watched = self
-            .helper
-            .watch(names.descriptor(), Token::Names, EpollFlags::EPOLLIN);
+        let (token, events) = (Owner::Names.only(), EpollFlags::EPOLLIN);
+        let watched = self.helper.reactor.add(names.descriptor(), token, events);
         watched.unwrap();
         self.helper.names = Some(names);
     }
@@ -113,8 +113,8 @@ impl Scene {
     /// A client, and its connection as it has been accepted.
     fn accepted(&mut self) -> (std::net::TcpStream, Connection) {
         let client = self.connect();
-        let (stream, address) = self.until(|helper| helper.listeners[0].accept().ok());
-        let connection = Connection::accepted(stream, address);
+        let (stream, address) = self.until(|helper| helper.sockets.stream(0)?.accept().ok());
+        let connection = Connection::new(stream.into(), Peer::Known(address));
         (client, connection)
     }
 
@@ -131,10 +131,11 @@ fn a_displaced_client_without_a_process_is_refused() {
     let mut scene = Scene::new(&[LOGGED]);
     scene.helper.unwatch_listeners();
     let now = Moment::now().unwrap();
-    let (client, mut connection) = scene.accepted();
-    let slot = scene.helper.state.adopt(connection.remote.address.ip());
-    connection.next = Next::Serve(slot, 1);
-    scene.helper.wait(connection, Wait::Retry, false, now);
+    let (client, connection) = scene.accepted();
+    let admitted = admitted(&mut scene.helper.state, connection.remote.ip());
+    scene
+        .helper
+        .wait(connection, Awaiting::Retry(admitted, 1), now);
     assert_eq!(scene.helper.state.running(), 1);
     scene.displace_all();
     assert_eq!(scene.receive(client).unwrap(), b"");
@@ -143,38 +144,15 @@ fn a_displaced_client_without_a_process_is_refused() {
 }
 
 #[test]
-fn a_displaced_client_that_reads_no_banner_or_names_no_service_is_closed() {
-    let mut scene = Scene::new(&[(TASK, "tcpmux = []"), LOGGED]);
-    let client = scene.connect();
-    scene.until(|helper| (!helper.pending.is_empty()).then_some(()));
-    scene.displace_all();
-    assert_eq!(scene.receive(client).unwrap(), b"");
-    assert_eq!(scene.helper.state.running(), 0);
-
+fn a_displaced_client_that_reads_no_banner_is_closed() {
     let mut scene = Scene::new(&[LOGGED]);
     scene.helper.unwatch_listeners();
     let (client, mut connection) = scene.accepted();
     connection.outbox.push(vec![b'x'; 20_000_000].into());
-    scene.helper.advance(connection, Moment::now().unwrap());
-    assert_eq!(scene.helper.pending.len(), 1);
+    scene
+        .helper
+        .close_when_drained(connection, Moment::now().unwrap());
+    assert_eq!(scene.status().waiting, 1);
     scene.displace_all();
     assert!(scene.receive(client).unwrap().len() < 20_000_000);
-}
-
-#[test]
-fn a_client_that_a_rule_has_asked_about_is_not_asked_about_again() {
-    let mut scene = Scene::new(&[
-        ("success = {}", "success = { userid = true }"),
-        ("access = {}", "idonly = true\naccess = {}"),
-    ]);
-    scene.helper.unwatch_listeners();
-    let (client, mut connection) = scene.accepted();
-    let slot = scene.helper.state.adopt(connection.remote.address.ip());
-    // As for a client whose place another one has got: it must not take a place again.
-    connection.known.answer = Some(Err(Failure::System));
-    scene.helper.admit(connection, slot, Moment::now().unwrap());
-    assert!(scene.helper.pending.is_empty());
-    assert_eq!(scene.receive(client).unwrap(), b"");
-    assert_eq!(scene.log(), ["NOID: test ::ffff:127.0.0.1 system error"]);
-    assert_eq!(scene.helper.state.running(), 0);
 }

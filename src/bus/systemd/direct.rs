@@ -36,7 +36,7 @@ const ATTEMPTS: u32 = 5;
 
 /// A connection to systemd itself.
 #[derive(Debug)]
-pub struct Systemd {
+pub(crate) struct Systemd {
     connection: Connection,
     /// The ends of jobs.
     ended: MessageStream,
@@ -44,26 +44,26 @@ pub struct Systemd {
 
 /// A unit that systemd has in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// `ActiveState`, such as `active`.
-    pub active: String,
+    pub(crate) active: String,
     /// `SubState`, such as `auto-restart`.
-    pub sub: String,
+    pub(crate) sub: String,
     /// Whether a job for it waits or runs.
-    pub has_job: bool,
+    pub(crate) has_job: bool,
     /// Its object.
     path: OwnedObjectPath,
 }
 
 /// A property of a unit that systemd has in memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Property<'a> {
+pub(crate) struct Property<'a> {
     /// The unit.
-    pub of: &'a Loaded,
+    pub(crate) of: &'a Loaded,
     /// `Unit`, `Socket` or `Service`.
-    pub interface: &'static str,
+    pub(crate) interface: &'static str,
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
 }
 
 /// A call that waits for its answer.
@@ -74,7 +74,7 @@ impl Systemd {
     ///
     /// # Errors
     /// In words, as of all calls here: what systemd says, or that it can't be asked.
-    pub fn connect() -> Result<Self, String> {
+    pub(crate) fn connect() -> Result<Self, String> {
         let connect = async {
             let builder = match UnixStream::connect(SOCKET).and_then(relay) {
                 Ok(stream) => Builder::unix_stream(stream).p2p(),
@@ -99,7 +99,7 @@ impl Systemd {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub fn units(&self) -> Result<HashMap<String, Loaded>, String> {
+    pub(crate) fn units(&self) -> Result<HashMap<String, Loaded>, String> {
         let ask = async {
             let answer = self.call("ListUnits", ()).await?;
             let rows: Vec<UnitRow> = answer.body().deserialize()?;
@@ -120,7 +120,7 @@ impl Systemd {
 
     /// The values of properties, each in its place; none where a unit is gone meanwhile or the value is
     /// of another type.
-    pub fn properties<T>(&self, wanted: &[Property<'_>]) -> Vec<Option<T>>
+    pub(crate) fn properties<T>(&self, wanted: &[Property<'_>]) -> Vec<Option<T>>
     where
         T: TryFrom<OwnedVariant>,
     {
@@ -146,7 +146,7 @@ impl Systemd {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub fn job(&self, unit: &str) -> Result<Option<String>, String> {
+    pub(crate) fn job(&self, unit: &str) -> Result<Option<String>, String> {
         let ask = async {
             let answer = self.call("ListJobs", ()).await?;
             let rows: Vec<JobRow> = answer.body().deserialize()?;
@@ -161,13 +161,13 @@ impl Systemd {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub fn begin_job(&self, verb: Verb, unit: &str) -> Result<(), String> {
+    pub(crate) fn begin_job(&self, verb: Verb, unit: &str) -> Result<(), String> {
         let call = self.call(verb.method(), (unit.to_owned(), verb.mode()));
         block_on(call).map_err(said).map(drop)
     }
 
     /// Has systemd do all of them at once, and waits for their ends; what came of each, in its place.
-    pub fn run(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
+    pub(crate) fn run(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
         let ends = self.run_once(jobs).into_iter();
         ends.map(|end| end.map_err(|fault| fault.to_string()))
             .collect()
@@ -175,7 +175,7 @@ impl Systemd {
 
     /// The same, and begins those anew in whose place systemd has put a contrary job of another caller, such as
     /// xinetd-reconcile: the last word counts, and is to be this one.
-    pub fn insist(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
+    pub(crate) fn insist(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
         let mut ends = self.run_once(jobs);
         for _ in 1..ATTEMPTS {
             let is_replaced = |place: &usize| ends[*place].as_ref().is_err_and(Fault::is_replaced);
@@ -240,7 +240,7 @@ impl Systemd {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub fn reload(&self) -> Result<(), String> {
+    pub(crate) fn reload(&self) -> Result<(), String> {
         block_on(self.call("Reload", ())).map_err(said).map(drop)
     }
 
@@ -248,7 +248,7 @@ impl Systemd {
     ///
     /// # Errors
     /// As [`connect`](Self::connect); also if there is no such process.
-    pub fn signal_main(&self, unit: &str, signal: i32) -> Result<(), String> {
+    pub(crate) fn signal_main(&self, unit: &str, signal: i32) -> Result<(), String> {
         let call = self.call("KillUnit", (unit.to_owned(), "main", signal));
         block_on(call).map_err(said).map(drop)
     }
@@ -257,7 +257,7 @@ impl Systemd {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub fn enable(&self, unit: &str) -> Result<(), String> {
+    pub(crate) fn enable(&self, unit: &str) -> Result<(), String> {
         // Not until the next boot alone, and no other unit's link is replaced.
         let (is_for_now, is_forced) = (false, false);
         let call = self.call(
@@ -271,7 +271,7 @@ impl Systemd {
     ///
     /// # Errors
     /// As [`connect`](Self::connect); also if systemd does not have it in memory.
-    pub fn forget_failure(&self, unit: &str) -> Result<(), String> {
+    pub(crate) fn forget_failure(&self, unit: &str) -> Result<(), String> {
         let call = self.call("ResetFailedUnit", (unit.to_owned(),));
         block_on(call).map_err(said).map(drop)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What systemd is to do with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// It is started.
     Start,
     /// It is stopped.
@@ -36,7 +36,7 @@ impl Verb {
 }
 
 /// A job for systemd: a verb, and a unit with its suffix.
-pub type Job = (Verb, String);
+pub(crate) type Job = (Verb, String);
 
 /// Why a job did not do what it was to do.
 #[derive(Debug)]

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lines::Field;
-use crate::config::attribute::Attribute;
 use crate::config::lexer::Word;
 use crate::config::report::Spot;
 use crate::config::section::{Context, Section};
 use crate::config::statement::Statement;
 use crate::config::values::Operator;
+use crate::service::Attribute;
 
 /// An attribute line in the words of an entry.
 #[derive(Clone, Debug)]

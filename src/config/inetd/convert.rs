@@ -1,5 +1,4 @@
-//! An inetd.conf as services of xinetd: what itox and xconv.pl did (docs/xinetd-behaviour.md, sections 6.7,
-//! 6.8).
+//! An inetd.conf as services of xinetd: what itox and xconv.pl did (semantics, sections 6.7, 6.8).
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -9,14 +8,15 @@ use super::draft::{Draft, Execution};
 use super::entry::Drafts;
 use super::lines::{Field, Item, Items, fields, is_entry, policy};
 use super::remarks::Remarks;
-use super::{Databases, section};
+use super::section;
 use crate::bytes::ByteString;
-use crate::config::Sources;
-use crate::config::attribute::Attribute;
+use crate::config::databases::Databases;
 use crate::config::lexer::{self, Line, Lines};
 use crate::config::report::Spot;
 use crate::config::section::Section;
+use crate::config::sources::Sources;
 use crate::problem::{Problem, Severity};
+use crate::service::Attribute;
 
 /// What an inetd.conf becomes.
 #[derive(Debug)]

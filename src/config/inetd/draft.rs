@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::attributes::AttributeLine;
 use super::lines::Field;
-use crate::config::attribute::Attribute;
 use crate::config::values::Operator;
+use crate::service::Attribute;
 
 /// A service that an entry describes.
 #[derive(Clone, Debug)]

@@ -12,11 +12,11 @@ use super::protocol::{self, Family, Protocol};
 use super::remarks::{Remarks, Unfit};
 use super::user::{self, User};
 use super::wait::{self, Wait};
-use crate::config::Databases;
-use crate::config::attribute::Attribute;
+use crate::config::databases::Databases;
 use crate::config::report::{counted, quoted};
 use crate::config::values::process::unfit_for_id;
 use crate::problem::{Problem, Severity};
+use crate::service::Attribute;
 
 /// What turns entries into drafts.
 pub(super) struct Drafts<'r, 'a> {

@@ -4,9 +4,9 @@ use std::iter::Peekable;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::address::Remark;
 use super::super::lexer::{Line, Lines, Word, is_blank};
 use super::super::report::Spot;
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 
 /// What the second field of an entry may be.

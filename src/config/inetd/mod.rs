@@ -1,4 +1,4 @@
-//! inetd.conf, as xinetd reads it with `-inetd_compat` (docs/xinetd-behaviour.md, section 6.6), and what the
+//! inetd.conf, as xinetd reads it with `-inetd_compat` (semantics, section 6.6), and what the
 //! inetds of BSD and GNU write in it besides.
 //!
 //! ```text
@@ -24,12 +24,13 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::configuration::Dropped;
+use super::databases::Databases;
 use super::include::AS_ROOT;
 use super::lexer::{self, Lines};
 use super::parser::{Entry, Reader};
 use super::report::Spot;
-use super::section::{Context, Section, WITHOUT_FALLBACK};
-use super::{Databases, Dropped};
+use super::section::{Context, Section, copied_alone};
 use crate::contain::{Step, contained, fault};
 use crate::problem::{NO_PERMISSION, Problem, Severity};
 use draft::Draft;
@@ -125,7 +126,7 @@ impl Reader<'_> {
         if self.entries.len() == first {
             return;
         }
-        for attribute in WITHOUT_FALLBACK {
+        for attribute in copied_alone() {
             if let Some(place) = self.defaults.place(attribute).cloned() {
                 self.complain(
                     Severity::Warning,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lines::Field;
-use crate::config::address::Remark;
+use crate::problem::Remark;
 use crate::problem::{Problem, Severity};
 
 /// Why an entry can't be used.

@@ -2,7 +2,7 @@
 
 use super::lines::Field;
 use super::remarks::Remarks;
-use crate::config::Databases;
+use crate::config::databases::Databases;
 use crate::config::report::quoted;
 use crate::problem::Severity;
 

@@ -1,12 +1,12 @@
-//! Services that want the same port: the first one has it (docs/xinetd-behaviour.md, section 1.4).
+//! Services that want the same port: the first one has it (semantics, section 1.4).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::super::address::Remark;
 use super::super::report::quoted;
 use super::socket::protocol_name;
 use crate::bytes::ByteString;
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::{Bind, Family, Listen, Protocol, Reach, RpcProgram, RpcRange, Service};
 
@@ -32,7 +32,7 @@ struct Space {
     v6: bool,
 }
 
-/// Who has a port.
+/// The service that has a port.
 #[derive(Debug, Default)]
 struct Taken {
     /// On all addresses.
@@ -68,7 +68,7 @@ impl Address {
 }
 
 impl Ports {
-    /// Gives a service its port, or says who has it.
+    /// Gives a service its port, or says which service has it.
     pub(super) fn take(&mut self, service: &Service, problems: &mut Vec<Problem>) -> bool {
         match &service.reach {
             Reach::Mux(_) => true,

@@ -1,7 +1,7 @@
-//! What a service takes from `defaults` after all files are read (docs/xinetd-behaviour.md, section 1.5).
+//! What a service takes from `defaults` after all files are read (semantics, section 1.5).
 
-use super::super::attribute::Attribute;
 use super::super::section::{Fault, Section};
+use crate::service::Attribute;
 
 /// Fills in what the service does not say.
 ///
@@ -46,14 +46,45 @@ fn take_fault(section: &mut Section, defaults: &Section, attribute: Attribute) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::table::{Inheritance, Sections, TABLE};
     use super::super::super::testing::{codes, load_text, only};
-    use crate::service::Limit;
+    use crate::service::{Attribute, Limit};
 
     fn with_defaults(defaults: &str, lines: &str) -> super::super::super::Configuration {
         load_text(format!(
             "service telnet\n{{\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n{lines}\n}}\n\
              defaults\n{{\n{defaults}\n}}\n"
         ))
+    }
+
+    #[test]
+    fn a_service_takes_from_defaults_what_the_table_says() {
+        const SERVICE: &str = "service telnet\n{\nsocket_type = stream\nwait = no\nuser = root\n\
+            server = /bin/cat\n}\n";
+        for row in TABLE {
+            let Sections::Both(inheritance) = row.sections else {
+                continue;
+            };
+            let value = match row.attribute {
+                Attribute::Cps => "5 1",
+                Attribute::Groups | Attribute::V6only => "yes",
+                Attribute::LogType => "SYSLOG mail",
+                Attribute::LogOnSuccess => "PID",
+                Attribute::LogOnFailure | Attribute::Passenv => "HOST",
+                Attribute::Bind | Attribute::OnlyFrom | Attribute::NoAccess => "127.0.0.1",
+                Attribute::Banner | Attribute::BannerSuccess | Attribute::BannerFail => "/etc/motd",
+                _ => "3",
+            };
+            let defaults = format!("defaults\n{{\n{} = {value}\n}}\n", row.names[0]);
+            let takes = |text: String| {
+                let service = only(load_text(text));
+                let mut lines = service.attributes.iter();
+                lines.any(|line| line.from_defaults && line.attribute == row.attribute)
+            };
+            assert!(takes(format!("{defaults}{SERVICE}")), "{}", row.names[0]);
+            let late = takes(format!("{SERVICE}{defaults}"));
+            assert_eq!(late, inheritance != Inheritance::Copied, "{}", row.names[0]);
+        }
     }
 
     #[test]

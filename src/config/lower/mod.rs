@@ -1,4 +1,4 @@
-//! From what is written to what is meant (docs/xinetd-behaviour.md, section 1.4).
+//! From what is written to what is meant (semantics, section 1.4).
 
 mod clash;
 mod inherit;
@@ -12,15 +12,16 @@ use std::sync::Arc;
 
 use fnv::FnvHashMap;
 
-use super::address::Remark;
-use super::attribute::Attribute;
+use super::configuration::{Configuration, Dropped};
+use super::databases::Databases;
 use super::parser::{Entry, LateDefault, Reader};
 use super::report::{counted, quoted};
-use super::section::{Section, WITHOUT_FALLBACK};
-use super::{Configuration, Databases, Dropped};
+use super::section::{Section, copied_alone};
 use crate::bytes::ByteString;
 use crate::contain::{Step, contained, fault};
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
+use crate::service::Attribute;
 use crate::service::{Service, Written};
 use clash::Ports;
 
@@ -262,10 +263,9 @@ impl<'a> Switches<'a> {
     }
 }
 
-/// Says which lines of `defaults` come too late for services before them (docs/xinetd-behaviour.md,
-/// section 1.5).
+/// Says which lines of `defaults` come too late for services before them (semantics, section 1.5).
 fn warn_of_late_defaults(entries: &[Entry], late: &[LateDefault], problems: &mut Vec<Problem>) {
-    for attribute in WITHOUT_FALLBACK {
+    for attribute in copied_alone() {
         let mut late = late
             .iter()
             .filter(|line| line.attribute == attribute)

@@ -1,14 +1,14 @@
-//! Who serves: a program, an internal service, another host, or a sensor.
+//! What serves the clients: a program, an internal service, another host, or a sensor.
 
-use super::super::attribute::Attribute;
 use super::super::report::quoted;
 use super::super::values::socket::{flag, kind};
 use super::service::{Check, deny_time};
 use crate::bytes::ByteString;
 use crate::problem::Severity;
+use crate::service::Attribute;
 use crate::service::{Internal, Program, Serving, SocketType};
 
-/// The internal services (docs/xinetd-behaviour.md, section 4.10).
+/// The internal services (semantics, section 4.10).
 const INTERNALS: [(&str, Internal); 6] = [
     ("echo", Internal::Echo),
     ("discard", Internal::Discard),
@@ -18,7 +18,7 @@ const INTERNALS: [(&str, Internal); 6] = [
     ("tcpmux", Internal::Tcpmux),
 ];
 
-/// Who serves a connection.
+/// What serves a connection.
 pub(super) fn serving(
     check: &mut Check<'_>,
     socket_type: Option<SocketType>,

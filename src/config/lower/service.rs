@@ -1,19 +1,19 @@
-//! Validation: from a filled entry to a service that can be served (docs/xinetd-behaviour.md, section 1.4).
+//! Validation: from a filled entry to a service that can be served (semantics, section 1.4).
 
 use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use super::super::Databases;
-use super::super::address::Remark;
-use super::super::attribute::Attribute;
+use super::super::databases::Databases;
 use super::super::parser::Entry;
 use super::super::report::quoted;
 use super::super::values::Values;
 use super::super::values::logging::{failure_flags, success_flags};
 use super::super::values::socket::{flag, kind};
 use super::{program, socket};
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
+use crate::service::Attribute;
 use crate::service::{
     AccessRules, Credentials, DenyTime, Environment, Flags, Limit, Limits, Logging, Pattern,
     Principal, Protocol, Reach, Service, Serving, SocketType,
@@ -183,7 +183,7 @@ fn limits(values: &Values) -> Limits {
     }
 }
 
-/// Who the server runs as: anyone but for internal services.
+/// The user and groups of the server; none are needed for internal services.
 fn credentials(check: &mut Check<'_>) -> Option<Credentials> {
     let Some(user) = check.values.user.clone() else {
         if !check.has_type(kind::INTERNAL) {
@@ -339,7 +339,7 @@ fn has_value(text: &[u8]) -> bool {
     text.iter().any(|byte| !b"+-= \t\r".contains(byte))
 }
 
-/// Who may connect; says which entries of `only_from` never let anyone in.
+/// Which clients may connect; says which entries of `only_from` never let any client in.
 fn access(check: &mut Check<'_>) -> AccessRules {
     let copied = &check.values.copied;
     let rules = AccessRules {

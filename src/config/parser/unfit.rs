@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::Dropped;
+use super::super::configuration::Dropped;
 use super::super::lexer::{self, Line, Lines, Word, count};
 use super::super::report::{Spot, nearest, quoted};
 use super::{KEYWORDS, Reader, Scope};
@@ -87,7 +87,7 @@ impl Reader<'_> {
             ));
             "the service"
         } else if is("defaults") {
-            // Nobody knows what they forbid.
+            // What they forbid is unknown.
             self.defaults.distrust(&place);
             "the section"
         } else {

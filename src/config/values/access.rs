@@ -1,4 +1,4 @@
-//! `only_from`, `no_access` and `access_times` (docs/xinetd-behaviour.md, sections 2 and 3).
+//! `only_from`, `no_access` and `access_times` (semantics, sections 2 and 3).
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -54,7 +54,7 @@ impl AddressList {
 
 /// `only_from`.
 ///
-/// A word that means nothing lets no one in, here as in xinetd; the others count.
+/// A word that means nothing lets no client in, here as in xinetd; the others count.
 pub(crate) fn only_from(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     let list = modified(values.copied.only_from.take(), given, |given, fault| {
         given.problems.push(Problem {

@@ -1,4 +1,4 @@
-//! The values of attributes: words in, typed values out (docs/xinetd-behaviour.md, section 2).
+//! The values of attributes: words in, typed values out (semantics, section 2).
 
 pub(super) mod access;
 pub(super) mod logging;
@@ -12,11 +12,11 @@ pub(super) mod vocabulary;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::Databases;
-use super::address::Remark;
+use super::databases::Databases;
 use super::lexer::Word;
 use super::report::{Spot, quoted};
 use crate::bytes::ByteString;
+use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::{
     Banners, Bind, ConnectionRate, DenyTime, Limit, LogTarget, Port, Principal, Protocol,
@@ -66,7 +66,7 @@ pub(super) struct Values {
 }
 
 /// The attributes that a service has from `defaults` from the beginning of its block on, and may
-/// then replace or modify (docs/xinetd-behaviour.md, section 1.5).
+/// then replace or modify (semantics, section 1.5).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Copied {
     pub(super) only_from: Option<Rc<AddressList>>,

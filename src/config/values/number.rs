@@ -1,4 +1,4 @@
-//! Numbers as strtol(3) reads them, but with their ranges checked (docs/xinetd-behaviour.md, section 1.1).
+//! Numbers as strtol(3) reads them, but with their ranges checked (semantics, section 1.1).
 
 use super::super::lexer::is_blank;
 
@@ -36,7 +36,7 @@ pub(crate) fn octal(word: &[u8]) -> Option<u16> {
 ///
 /// strtod(3) stops at the first byte that it can't use, and xinetd does not look at the rest.
 pub(crate) fn leading_float(word: &[u8]) -> Option<(f64, &[u8])> {
-    /// Nobody writes more digits than this, and each one is tried.
+    /// No number that makes sense has more digits than this, and each one is tried.
     const LONGEST: usize = 64;
     let number = |end: &usize| {
         let value = str::from_utf8(&word[..*end]).ok()?.parse().ok()?;

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::client::Client;
 use super::verdict::Rule;
 use crate::config::{Attribute, Sources};
-use crate::policy::Policy;
 use crate::problem::Place;
 use crate::service::{Bind, Family, Listen, Reach, Service, SocketType};
 use crate::spec::{Spec, Task};
@@ -17,7 +16,6 @@ const TCPMUX: u16 = 1;
 pub(super) struct Asked<'a> {
     pub(super) service: &'a Service,
     pub(super) spec: Spec,
-    pub(super) policy: Policy,
     pub(super) sources: &'a Sources,
 }
 
@@ -50,6 +48,22 @@ impl Asked<'_> {
     /// Whether the server takes its clients itself.
     pub(super) fn is_blind(&self) -> bool {
         self.service.socket_type == SocketType::Stream && self.hands_over()
+    }
+
+    /// Whether it bans its clients.
+    pub(super) fn is_sensor(&self) -> bool {
+        matches!(self.spec.task, Task::Sensor(_))
+    }
+
+    /// The port to which datagrams come that the helper answers.
+    pub(super) fn answers_datagrams(&self) -> Option<u16> {
+        let is_datagram = self.service.socket_type == SocketType::Dgram;
+        match (&self.spec.task, &self.service.reach) {
+            (Task::Internal(_) | Task::Sensor(_), Reach::Listen(listen)) if is_datagram => {
+                Some(listen.port.0)
+            }
+            _ => None,
+        }
     }
 
     /// Whether its listening socket is an IPv6 one, which may have IPv4 clients.

@@ -10,8 +10,9 @@ use crate::accept::ban_table::Bans;
 use crate::accept::clock::{LocalClock, Moment};
 use crate::accept::load::LoadAverage;
 use crate::accept::names::resolve;
+use crate::admission::Source;
 use crate::libwrap::User;
-use crate::policy::{Facts, HostName, NameAnswer, State};
+use crate::policy::{HostName, NameAnswer, State};
 use crate::service::MinuteOfDay;
 
 /// Who connects, and when.
@@ -57,8 +58,9 @@ impl Client {
         })
     }
 
-    /// The service's state, where it has met the client under the address `peer`.
-    pub(super) fn state(&self, peer: IpAddr) -> State {
+    /// The service's state, where it has met the client from `source`.
+    pub(super) fn state(&self, source: Source) -> State {
+        let peer = source.peer();
         let mut state = State::default();
         // Any other address: who the others are makes no difference.
         let other = match peer.to_canonical().is_loopback() {
@@ -75,16 +77,6 @@ impl Client {
             let _slot = state.adopt(source);
         }
         state
-    }
-
-    /// What limits depend on.
-    pub(super) fn facts(&self, peer: IpAddr) -> Facts {
-        Facts {
-            peer,
-            now: self.now.seconds(),
-            minute: self.minute,
-            load: self.load,
-        }
     }
 
     /// Finds its name out, as the helper does.

@@ -4,6 +4,7 @@
 
 mod asked;
 mod client;
+mod options;
 mod rules;
 mod verdict;
 mod walk;

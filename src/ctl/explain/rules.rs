@@ -2,43 +2,99 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::asked::Asked;
 use super::client::Client;
 use super::verdict::{Outcome, Rule, Verdict};
+use crate::admission::{Ends, RuleFiles};
 use crate::config::{FileTree, Sources};
-use crate::libwrap::{
-    self, Effect, Endpoint, FILES, Facts, File, ListFile, Need, Rules, Tables, User,
-};
+use crate::libwrap::{self, Effect, Endpoint, FILES, File, ListFile, Rules, Tables};
 use crate::policy::{NameAnswer, Reason};
-use crate::service::SocketType;
-use crate::spec::Task;
 
 const NAME: &str = "libwrap";
 
-/// Asks both files about a client.
-pub(super) fn libwrap(
+/// Both files as they are, and what rules refer to.
+pub(super) struct RuleTables {
+    tables: Tables,
+    sources: Sources,
+    connection: Connection,
+}
+
+/// The connection that the client would have.
+pub(super) struct Connection {
+    ends: Ends,
+}
+
+impl RuleTables {
+    /// Reads both files and the lists that they name.
+    pub(super) fn read(asked: &Asked<'_>, tree: &dyn FileTree, client: &Client) -> Self {
+        let mut sources = Sources::default();
+        let [allow, deny] = FILES.map(|path| file(tree, path, &mut sources));
+        let tables = Tables::new(allow, deny, |path| match read(tree, path) {
+            Ok(text) => ListFile::Text(text),
+            Err(why) => ListFile::Unreadable(why),
+        });
+        let address = client.address;
+        let peer = match asked.is_blind() {
+            true => Endpoint::unknown(NameAnswer::NoName),
+            false => Endpoint::new((address, client.port).into(), &address.to_string()),
+        };
+        // A datagram that the helper answers does not tell where it went to.
+        let local = match asked.answers_datagrams() {
+            Some(_) => None,
+            None => Some(asked.local(client)),
+        };
+        let server = local.map_or(Endpoint::unknown(NameAnswer::NotAsked), |local| {
+            Endpoint::new(local, &local.ip().to_string())
+        });
+        let ends = Ends {
+            client: peer,
+            server,
+            local: local.map(|local| local.ip()),
+        };
+        Self {
+            tables,
+            sources,
+            connection: Connection { ends },
+        }
+    }
+
+    /// The rules, and what they refer to.
+    pub(super) fn parts(&mut self) -> (&Tables, &mut Connection) {
+        (&self.tables, &mut self.connection)
+    }
+}
+
+impl RuleFiles for Connection {
+    fn ends(&self) -> Ends {
+        self.ends.clone()
+    }
+
+    fn banner(&mut self, _path: &[u8]) -> Option<Arc<[u8]>> {
+        None
+    }
+
+    fn too_long(&mut self, _path: &[u8]) {}
+}
+
+/// Notes what the rules say; `decided` is none where there are none for the service.
+pub(super) fn ruling(
     asked: &Asked<'_>,
-    tree: &dyn FileTree,
-    client: &mut Client,
+    decided: Option<&libwrap::Verdict>,
+    tables: Option<&RuleTables>,
     verdict: &mut Verdict,
 ) {
     let Some(daemon) = &asked.spec.libwrap else {
         let detail = "hosts.allow and hosts.deny are not asked";
         return verdict.note(NAME, Outcome::NoRule, detail, None);
     };
-    let mut sources = Sources::default();
-    let [allow, deny] = FILES.map(|path| file(tree, path, &mut sources));
-    let tables = Tables::new(allow, deny, |path| match read(tree, path) {
-        Ok(text) => ListFile::Text(text),
-        Err(why) => ListFile::Unreadable(why),
-    });
-    if tables.is_empty() {
+    let (Some(decided), Some(tables)) = (decided, tables) else {
         let detail = "hosts.allow and hosts.deny have no rules";
         return verdict.note(NAME, Outcome::NoRule, detail, None);
-    }
-    let decided = decide(asked, &tables, daemon.as_bytes(), client, verdict);
-    let rule = decided.rule.as_ref().map(|place| Rule::at(place, &sources));
+    };
+    let rule = decided.rule.as_ref();
+    let rule = rule.map(|place| Rule::at(place, &tables.sources));
     let daemon = daemon.to_text();
     let mut detail = match (&decided.fault, &decided.rule) {
         (Some(fault), _) => fault.clone(),
@@ -50,67 +106,13 @@ pub(super) fn libwrap(
             detail += &format!("; runs {}", String::from_utf8_lossy(command));
         }
     }
-    match decided.outcome {
+    match &decided.outcome {
         libwrap::Outcome::Allow => verdict.note(NAME, Outcome::Passed, detail, rule),
         libwrap::Outcome::Deny => verdict.refuse(NAME, Reason::Libwrap, detail, rule),
         libwrap::Outcome::Twist(command) => {
-            let command = String::from_utf8_lossy(&command);
+            let command = String::from_utf8_lossy(command);
             detail += &format!("; in place of the server it runs {command}");
             verdict.refuse(NAME, Reason::Libwrap, detail, rule);
-        }
-    }
-}
-
-/// Decides, and finds out what that takes.
-fn decide(
-    asked: &Asked<'_>,
-    tables: &Tables,
-    daemon: &[u8],
-    client: &mut Client,
-    verdict: &mut Verdict,
-) -> libwrap::Verdict {
-    let datagram = asked.service.socket_type == SocketType::Dgram;
-    let mut server_name = NameAnswer::NotAsked;
-    loop {
-        let mut peer = Endpoint::new(
-            (client.address, client.port).into(),
-            &client.address.to_string(),
-        );
-        peer.name = client.name.clone();
-        if asked.is_blind() {
-            peer = Endpoint::unknown(NameAnswer::NoName);
-        }
-        // A datagram that the helper answers does not tell where it went to.
-        let untold = datagram && matches!(asked.spec.task, Task::Internal(_));
-        let local = asked.local(client);
-        let mut server = match untold {
-            true => Endpoint::unknown(NameAnswer::NotAsked),
-            false => Endpoint::new(local, &local.ip().to_string()),
-        };
-        server.name = server_name.clone();
-        let facts = Facts {
-            daemon,
-            process: std::process::id(),
-            client: &peer,
-            server: &server,
-            user: match datagram {
-                true => &User::Unknown,
-                false => &client.user,
-            },
-        };
-        match tables.decide(&facts) {
-            Ok(decided) => return decided,
-            Err(Need::ClientName) => {
-                client.find_name();
-                verdict.note("name", client.name_found(), client.about_name(), None);
-            }
-            Err(Need::ServerName) if untold => server_name = NameAnswer::NoName,
-            Err(Need::ServerName) => server_name = client.look_up(local.ip()),
-            Err(Need::User) => {
-                let detail = "taken for unknown; --user says what the ident server would";
-                verdict.note("user", Outcome::Unknown, detail, None);
-                client.user = User::Unknown;
-            }
         }
     }
 }

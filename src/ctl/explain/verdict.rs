@@ -92,6 +92,11 @@ impl Verdict {
         self.refused.is_none()
     }
 
+    /// Whether a check is noted.
+    pub(super) fn has(&self, check: &str) -> bool {
+        self.steps.iter().any(|step| step.check == check)
+    }
+
     /// Notes a check that is no refusal.
     pub(super) fn note(
         &mut self,

@@ -12,7 +12,7 @@ pub(super) fn of_services(out: &mut dyn Write) -> io::Result<()> {
     let mut rows = TABLE.iter();
     rows.try_for_each(|row| match row.sections {
         Sections::Defaults => Ok(()),
-        Sections::Service | Sections::Both => attribute(row, out),
+        Sections::Service | Sections::Both(_) => attribute(row, out),
     })
 }
 
@@ -21,13 +21,15 @@ pub(super) fn of_defaults(out: &mut dyn Write) -> io::Result<()> {
     let mut rows = TABLE.iter();
     rows.try_for_each(|row| match row.sections {
         Sections::Defaults => attribute(row, out),
-        Sections::Service | Sections::Both => Ok(()),
+        Sections::Service | Sections::Both(_) => Ok(()),
     })
 }
 
 /// The names of those that services take from `defaults`.
 pub(super) fn in_defaults(out: &mut dyn Write) -> io::Result<()> {
-    let rows = TABLE.iter().filter(|row| row.sections == Sections::Both);
+    let rows = TABLE
+        .iter()
+        .filter(|row| matches!(row.sections, Sections::Both(_)));
     let names: Vec<_> = rows.flat_map(|row| row.names.iter().copied()).collect();
     write(out, |roff| {
         roff.text([bold(names.join(" "))]);

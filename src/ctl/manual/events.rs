@@ -7,9 +7,6 @@ use clap_mangen::roff::{bold, roman};
 use super::roff::write;
 use crate::journal::{Example, examples};
 
-/// What explains an event: text for `journalctl -x`.
-const CATALOG: &str = include_str!("../../../units/xinetd-bridge.catalog");
-
 /// All kinds of events.
 pub(super) fn all(out: &mut dyn Write) -> io::Result<()> {
     examples()
@@ -26,8 +23,9 @@ fn event(example: &Example, out: &mut dyn Write) -> io::Result<()> {
         roff.control("fi", []);
         let mut verbatim = false;
         roff.control("PP", []);
-        for line in explanation(kind.message_id()) {
-            // A list in the catalog is indented.
+        // What the catalog says, with the names of fields in place of their values.
+        for line in kind.explanation().replace('@', "").lines() {
+            // A list is indented.
             let indented = line.starts_with(' ');
             if indented != verbatim {
                 roff.control(if indented { "nf" } else { "fi" }, []);
@@ -52,14 +50,4 @@ fn event(example: &Example, out: &mut dyn Write) -> io::Result<()> {
         }
         roff.control("fi", []);
     })
-}
-
-/// What the catalog says below the head of an entry, with the names of fields in place of values.
-fn explanation(message_id: &str) -> Vec<String> {
-    let entry = CATALOG
-        .split("\n-- ")
-        .find(|entry| entry.starts_with(message_id));
-    let body = entry.and_then(|entry| entry.split_once("\n\n"));
-    let body = body.map_or("", |(_, body)| body.trim_end());
-    body.lines().map(|line| line.replace('@', "")).collect()
 }

@@ -1,8 +1,9 @@
-//! The manual pages that follow from tables of the program, and the completions.
+//! The manual pages that follow from tables of the program, the journal's catalog, and the completions.
 //!
 //! What the tables don't have stands in docs/man, as do the pages that are text alone.
 
 mod attributes;
+mod catalog;
 mod commands;
 mod events;
 mod options;
@@ -30,6 +31,9 @@ pub(super) enum Text {
     /// The manual page on what is typed in place of xinetd's commands.
     #[value(name = "xinetd.service.8")]
     Service,
+    /// The journal's catalog.
+    #[value(name = "xinetd-bridge.catalog")]
+    Catalog,
     /// Completions for bash.
     Bash,
     /// Completions for zsh.
@@ -54,6 +58,7 @@ pub(super) fn print(text: Text, out: &mut dyn Write) -> io::Result<()> {
         Text::Configuration => return fill(CONFIGURATION, out),
         Text::Log => return fill(LOG, out),
         Text::Service => return fill(SERVICE, out),
+        Text::Catalog => return catalog::all(out),
         Text::Bash => Shell::Bash,
         Text::Zsh => Shell::Zsh,
         Text::Fish => Shell::Fish,

@@ -164,6 +164,26 @@ fn every_event_is_in_the_page_of_the_log_as_it_is_logged() {
 }
 
 #[test]
+fn the_catalog_explains_every_event() {
+    let catalog = printed(Text::Catalog);
+    let entries: Vec<_> = catalog.split("\n-- ").skip(1).collect();
+    assert_eq!(entries.len(), Kind::ALL.len());
+    for (kind, entry) in Kind::ALL.iter().zip(entries) {
+        let (head, body) = entry.split_once("\n\n").unwrap();
+        let head: Vec<_> = head.lines().collect();
+        assert_eq!(head[0], kind.message_id());
+        assert!(head[1].starts_with("Subject: "), "{entry}");
+        assert!(!body.trim().is_empty() && !body.contains("\n\n"), "{entry}");
+        // A terminal of 90 columns, with the margin of journalctl.
+        assert!(entry.lines().all(|line| line.len() <= 86), "{entry}");
+    }
+    assert!(
+        catalog.contains("\n  time                     access_times\n"),
+        "lists stay as they are"
+    );
+}
+
+#[test]
 fn every_key_of_the_bridges_own_file_is_in_its_page() {
     let page = plain(include_str!("../../../docs/man/xinetd-bridge.toml.5"));
     for section in ["", "[bans]", "[inetd]", "[service.x.redirect]"] {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use log::Log;
 
 use crate::journal::entry::tests::fields;
+use crate::service::{Facility, Level};
 use crate::spec::Spec;
 
 use super::*;

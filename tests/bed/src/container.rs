@@ -53,24 +53,7 @@ impl Container {
         let run = cache().join("run");
         leftover::clear(&run);
         let dir = run.join(format!("{}-{}-{number}", suite.name(), std::process::id()));
-        for part in ["upper", "work", "root"] {
-            context(fs::create_dir_all(dir.join(part)), dir.display())?;
-        }
-        let options = format!(
-            "lowerdir={},upperdir={},workdir={}",
-            root.display(),
-            dir.join("upper").display(),
-            dir.join("work").display()
-        );
-        let tree = dir.join("root");
-        let overlay = mount(
-            Some("overlay"),
-            &tree,
-            Some("overlay"),
-            MsFlags::empty(),
-            Some(options.as_str()),
-        );
-        context(overlay, "mount of the overlay")?;
+        let tree = overlay(&root, &dir)?;
         let booted = tree::make("install", &tree)
             .and_then(|()| tree::make_user(&tree))
             .and_then(|()| tree::without_xinetd(&tree))
@@ -170,6 +153,16 @@ impl Container {
     pub fn property(&self, unit: &str, name: &str) -> Result<String> {
         let (_, text) = self.run(&["systemctl", "show", "-P", name, unit])?;
         Ok(text.trim().to_owned())
+    }
+
+    /// Whether a process inside has ended, and its parent has not taken notice of it yet.
+    pub fn has_unnoticed_end(&self) -> bool {
+        let space = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let own = space(&self.leader.to_string());
+        let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+        pids.filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            .any(|pid| is_ending(&pid) && own.is_some() && space(&pid) == own)
     }
 
     fn output(&self, command: &[&str]) -> Result<(bool, String, String)> {
@@ -303,9 +296,46 @@ fn start(dir: &Path, dropped: Option<&str>) -> Result<(Child, u32)> {
     Err(format!("systemd-nspawn did not start:\n{log}"))
 }
 
+/// Whether a process ends, or has ended: see proc_pid_stat(5).
+fn is_ending(pid: &str) -> bool {
+    /// Of the kernel's flags of a process: it ends.
+    const PF_EXITING: u32 = 4;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((_, fields)) = stat.rsplit_once(") ") else {
+        return false;
+    };
+    let mut fields = fields.split(' ');
+    let is_dead = matches!(fields.next(), Some("Z" | "X"));
+    let flags = fields.nth(5).and_then(|flags| flags.parse::<u32>().ok());
+    is_dead || flags.is_some_and(|flags| flags & PF_EXITING != 0)
+}
+
 fn machine(dir: &Path) -> String {
     let name = dir.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
+}
+
+/// Mounts the root in `dir`, so that what is written there stays there: the tree.
+pub(crate) fn overlay(root: &Path, dir: &Path) -> Result<PathBuf> {
+    for part in ["upper", "work", "root"] {
+        context(fs::create_dir_all(dir.join(part)), dir.display())?;
+    }
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        root.display(),
+        dir.join("upper").display(),
+        dir.join("work").display()
+    );
+    let tree = dir.join("root");
+    let overlay = mount(
+        Some("overlay"),
+        &tree,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(options.as_str()),
+    );
+    context(overlay, "mount of the overlay")?;
+    Ok(tree)
 }
 
 /// Removes what is left of a container.

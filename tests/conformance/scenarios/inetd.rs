@@ -1,4 +1,4 @@
-//! inetd.conf, with `-inetd_compat` (docs/xinetd-behaviour.md, section 6.6).
+//! inetd.conf, with `-inetd_compat` (semantics, section 6.6).
 
 use crate::scenario::Scenario;
 
@@ -174,6 +174,7 @@ service finger
             stage.log()
         },
         differs: &["N6"],
+        ..Scenario::SAME
     },
     Scenario {
         name: "inetd-internal",
@@ -205,6 +206,7 @@ service finger
             Ok(())
         },
         differs: &["N6"],
+        ..Scenario::SAME
     },
     Scenario {
         name: "inetd-of-others",
@@ -232,6 +234,7 @@ service finger
             Ok(())
         },
         differs: &["N4", "N5", "N8", "N9"],
+        ..Scenario::SAME
     },
     Scenario {
         name: "inetd-limit-behind-wait",
@@ -253,6 +256,7 @@ service finger
             stage.hear("127.0.0.1", 11)
         },
         differs: &["N1"],
+        ..Scenario::SAME
     },
     Scenario {
         name: "inetd-converted",

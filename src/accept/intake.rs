@@ -1,0 +1,150 @@
+//! Where clients come in: the listening sockets, and the one loop that accepts from them.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+
+use crate::sys::socket::{discard, peek_sender, reset};
+
+use super::clock::Moment;
+use super::helper::Helper;
+use super::peer::Peer;
+use super::pending::Connection;
+use super::socket::Socket;
+
+/// Clients that are refused or wait before the loop looks at other events again.
+pub(super) const BATCH: usize = 32;
+
+/// What has become of a client that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Served {
+    /// It got a process, which takes time to make: the loop looks at other events first.
+    Forked,
+    /// It waits, or is served by the helper itself.
+    Held,
+    /// It has gone.
+    Done,
+}
+
+impl Helper {
+    /// Takes what clients the listener `index` has, up to the first that gets a process.
+    pub(super) fn accept(&mut self, index: u32, now: Moment) {
+        self.accept_each(now, |this| {
+            let listener = this.sockets.stream(index)?;
+            Some(listener.accept().map(|(stream, address)| {
+                let peer = Peer::Known(address);
+                this.meet(stream.into(), peer, now)
+            }))
+        });
+    }
+
+    /// Takes the connections that tcpmux has for this service at the listener `index`.
+    pub(super) fn accept_from_mux(&mut self, index: u32, now: Moment) {
+        self.accept_each(now, |this| {
+            let listener = this.sockets.mux(index)?;
+            let accepted = listener.accept();
+            Some(accepted.map(|(sender, _)| this.accept_passed(sender, now)))
+        });
+    }
+
+    /// A client waits for its server to accept it (`wait = yes`).
+    pub(super) fn client_waits(&mut self, index: u32, now: Moment) {
+        let Some(listener) = self.sockets.stream(index) else {
+            return;
+        };
+        if self.pause.is_on() {
+            let _ = listener.set_nonblocking(true);
+            let come = (0..BATCH).map_while(|_| listener.accept().ok());
+            let count = come.map(|(stream, _)| reset(stream)).count();
+            return self.turn_away(count as u64);
+        }
+        // A server expects a socket that waits. O_NONBLOCK is a property of the open file description,
+        // so that a pause, or the server before, may have set it.
+        let _ = listener.set_nonblocking(false);
+        if let Ok(socket) = listener.as_fd().try_clone_to_owned() {
+            self.meet(Socket::Listening(socket), Peer::Unknown, now);
+        }
+    }
+
+    /// A datagram waits for a server to read it (`wait = yes`).
+    pub(super) fn datagram_waits(&mut self, index: u32, now: Moment) {
+        let Some(socket) = self.sockets.datagram(index) else {
+            return;
+        };
+        if self.pause.is_on() {
+            let come = (0..BATCH).map_while(|_| discard(socket.as_fd()).ok());
+            let count = come.count();
+            return self.turn_away(count as u64);
+        }
+        // What is wrong with the datagram, such as its checksum, is gone with this.
+        let sender = peek_sender(socket.as_fd()).ok().flatten();
+        if let Some(sender) = sender
+            && let Ok(shared) = socket.as_fd().try_clone_to_owned()
+        {
+            // As for a stream.
+            let _ = socket.set_nonblocking(false);
+            self.meet(Socket::Listening(shared), Peer::Known(sender), now);
+        }
+    }
+
+    /// A client was refused that no server has accepted yet, if the service is one with `wait = yes`.
+    pub(super) fn turn_away_waiting(&mut self, connection: &Connection, now: Moment) {
+        if self.is_wait() {
+            let is_paused = self.pause.is_on();
+            self.kinds
+                .wait
+                .refused(connection, &self.sockets, is_paused, now);
+        }
+    }
+
+    /// Watches the socket of a service with `wait = yes`, or does not.
+    pub(super) fn watch_waiting(&mut self, now: Moment) {
+        if self.is_wait() {
+            let is_free =
+                !self.stopping && self.kinds.program.len() == 0 && self.pending.is_empty();
+            self.kinds
+                .wait
+                .watch(is_free, &self.sockets, &self.reactor, now);
+        }
+    }
+
+    /// Accepts by `accept` until a client gets a process, there is none, or it is the turn of others.
+    fn accept_each(
+        &mut self,
+        now: Moment,
+        accept: impl Fn(&mut Self) -> Option<io::Result<Served>>,
+    ) {
+        for _ in 0..BATCH {
+            let goes_on = match accept(self) {
+                None | Some(Ok(Served::Forked)) => return,
+                Some(Ok(Served::Held | Served::Done)) => ControlFlow::Continue(()),
+                Some(Err(error)) => self.accept_failed(&error, now),
+            };
+            if goes_on.is_break() || self.stopping {
+                return;
+            }
+        }
+    }
+
+    fn accept_failed(&mut self, error: &io::Error, now: Moment) -> ControlFlow<()> {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EAGAIN) => ControlFlow::Break(()),
+            // This client has gone; the next one may be there.
+            Some(Errno::ECONNABORTED | Errno::EPROTO) => ControlFlow::Continue(()),
+            // The last two are no lack of descriptors, but as little helped by another attempt.
+            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
+                self.go_deaf(now);
+                ControlFlow::Break(())
+            }
+            _ => {
+                // A fault of the network on the way to one client (accept(2)).
+                if self.report.admits_remark(now) {
+                    log::error!("accept failed: {error}");
+                }
+                ControlFlow::Break(())
+            }
+        }
+    }
+}

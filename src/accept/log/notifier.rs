@@ -1,0 +1,114 @@
+//! What systemd is told (sd_notify(3)). Nothing here fails: without systemd it says nothing.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+use super::super::activation::STATE_NAME;
+use super::super::clock::Moment;
+
+/// Status lines come at most once in this time.
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Tells systemd how it goes.
+#[derive(Debug, Default)]
+pub(in crate::accept) struct Notifier {
+    watchdog: Option<Duration>,
+    next_watchdog: Option<Moment>,
+    /// The status has changed; when it may be told.
+    status_due: Option<Moment>,
+    last_status: Moment,
+}
+
+impl Notifier {
+    /// For the watchdog of the unit, if it has one.
+    pub(in crate::accept) fn new() -> Self {
+        // Half the time, as sd_watchdog_enabled(3) recommends.
+        let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
+        Self {
+            watchdog,
+            ..Self::default()
+        }
+    }
+
+    /// The sockets are adopted, and this is the first status: one message, as each has systemd
+    /// wake up.
+    pub(in crate::accept) fn ready(&mut self, now: Moment, status: &str) {
+        notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+        self.next_watchdog = self.watchdog.map(|interval| now.plus(interval));
+        self.status_due = None;
+        self.last_status = now;
+    }
+
+    /// We exit; from now on systemd queues starts behind that.
+    pub(in crate::accept) fn stopping(&self) {
+        notify(&[NotifyState::Stopping]);
+    }
+
+    /// Gives systemd the state for a successor.
+    pub(in crate::accept) fn store(&self, state: &File) {
+        let message = [
+            NotifyState::FdStore,
+            NotifyState::FdName(STATE_NAME),
+            // It is no descriptor that could be polled.
+            NotifyState::Custom("FDPOLL=0"),
+        ];
+        if let Err(error) = sd_notify::notify_with_fds(&message, &[state.as_fd()]) {
+            log::warn!("sessions will not be counted after a restart: FDSTORE failed: {error}");
+        }
+    }
+
+    /// The status has changed.
+    pub(in crate::accept) fn status_changed(&mut self) {
+        self.status_due
+            .get_or_insert(self.last_status.plus(STATUS_INTERVAL));
+    }
+
+    /// When there is something to tell.
+    pub(in crate::accept) fn due(&self) -> Option<Moment> {
+        self.status_due.into_iter().chain(self.next_watchdog).min()
+    }
+
+    /// Tells what is due; called by the loop alone, so that systemd notices when that is stuck.
+    pub(in crate::accept) fn tell(&mut self, now: Moment, status: impl FnOnce() -> String) {
+        if let (Some(interval), Some(next)) = (self.watchdog, self.next_watchdog)
+            && now >= next
+        {
+            notify(&[NotifyState::Watchdog]);
+            self.next_watchdog = Some(now.plus(interval));
+        }
+        if self.status_due.is_some_and(|due| now >= due) {
+            notify(&[NotifyState::Status(&status())]);
+            self.status_due = None;
+            self.last_status = now;
+        }
+    }
+}
+
+fn notify(message: &[NotifyState<'_>]) {
+    // Without systemd there is no socket. Where there is one that fails, the watchdog of the unit notices.
+    let _ = sd_notify::notify(message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_told_once_a_second_at_most() {
+        let at = |tenths| Moment(Duration::from_millis(tenths * 100));
+        let mut notifier = Notifier::default();
+        let mut told = Vec::new();
+        for tenth in 20..60_u64 {
+            notifier.status_changed();
+            notifier.tell(at(tenth), || {
+                told.push(tenth);
+                String::new()
+            });
+        }
+        assert_eq!(told, [20, 30, 40, 50]);
+        assert_eq!(notifier.due(), Some(at(60)));
+    }
+}

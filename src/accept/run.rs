@@ -1,0 +1,240 @@
+//! The loop: one thread that waits for everything at once.
+
+use std::io;
+use std::time::Duration;
+
+use crate::policy::State;
+use crate::spec::Spec;
+
+use super::clock::Moment;
+use super::control::Control;
+use super::helper::{Helper, Parts};
+use super::kinds::Side;
+use super::membership::has_others;
+use super::reactor::{Events, Owner};
+
+/// How long servers that were killed may take to end: the kernel takes a process out of its control
+/// group before it tells the parent of its end.
+const LAST_SERVERS: Duration = Duration::from_secs(1);
+
+/// How a helper ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It had nothing to do, or was stopped and has no sessions any more.
+    Done,
+    /// It was told to end while servers run: systemd shall start another one that counts them.
+    Abandoned,
+}
+
+impl Helper {
+    /// Serves until there is nothing more to do.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell of events.
+    pub(super) fn run(&mut self) -> io::Result<End> {
+        let mut events = Events::new();
+        // systemd answers with messages and log lines of its own, which take a processor: a client
+        // that waits already is served before.
+        self.reactor.wait(&mut events, Some(Duration::ZERO))?;
+        let must_end = self.dispatch(&events, Moment::now()?);
+        self.report.ready(Moment::now()?, self.activity());
+        if must_end {
+            return self.terminate();
+        }
+        loop {
+            if let Some(end) = self.turn()? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Does what is due, waits for events, and deals with them.
+    pub(super) fn turn(&mut self) -> io::Result<Option<End>> {
+        self.turn_within(None)
+    }
+
+    /// Makes a turn that waits for `most` at most, where that is given.
+    pub(super) fn turn_within(&mut self, most: Option<Duration>) -> io::Result<Option<End>> {
+        let now = Moment::now()?;
+        let idle = self.expire(now);
+        let limit = match idle {
+            // A client that has come by now is served first.
+            true => Some(Duration::ZERO),
+            false => self.due().map(|due| due.since(now)),
+        };
+        let mut events = Events::new();
+        self.reactor
+            .wait(&mut events, limit.into_iter().chain(most).min())?;
+        if idle && events.is_empty() {
+            self.report.stopping();
+            self.report.finish(now);
+            return Ok(Some(End::Done));
+        }
+        match self.dispatch(&events, Moment::now()?) {
+            true => self.terminate().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Servers that have ended make room for those who wait: they come first. True if the helper
+    /// is to end.
+    fn dispatch(&mut self, events: &Events, now: Moment) -> bool {
+        for (token, _) in events.iter() {
+            if token.owner == Owner::Program {
+                self.server_ready(token.key, now);
+            }
+        }
+        let mut end = false;
+        for (token, events) in events.iter() {
+            let key = token.key;
+            match token.owner {
+                Owner::Program => {}
+                Owner::Listener if self.is_wait() => self.client_waits(key.index, now),
+                Owner::Listener => self.accept(key.index, now),
+                Owner::Pending => self.ready(key, now),
+                Owner::Ident => self.ident_ready(key, now),
+                Owner::Datagrams if self.is_wait() => self.datagram_waits(key.index, now),
+                Owner::Datagrams => self.take_datagrams(key.index, now),
+                Owner::Internal => {
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
+                    kinds.internal.ready(key, &mut cx);
+                }
+                Owner::MuxListener => self.accept_from_mux(key.index, now),
+                Owner::FdPassing => self.passed_ready(key, now),
+                Owner::Tcpmux => self.tcpmux_ready(key, now),
+                Owner::RedirectClient => {
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
+                    kinds.redirect.ready(key, Side::Client, events, &mut cx);
+                }
+                Owner::RedirectBackend => {
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
+                    kinds.redirect.ready(key, Side::Backend, events, &mut cx);
+                }
+                Owner::RedirectHosts => {
+                    let Parts { kinds, mut cx, .. } = self.parts(now);
+                    kinds.redirect.hosts_found(&mut cx);
+                }
+                Owner::Names => self.named(now),
+                Owner::Coordinator => self.kinds.sensor.ready(now, &self.reactor),
+                Owner::LogFile => self.report.log().file_ready(now, &self.reactor),
+                Owner::Command => self.command_ended(key),
+                Owner::Journal => self.report.log().journal_ready(),
+                Owner::Control => self.accept_control(now),
+                Owner::ControlClient => self.read_control(key, now),
+                Owner::Signals => {
+                    if let Ok(Some(_)) = self.signals.read_signal() {
+                        end = true;
+                    }
+                }
+            }
+        }
+        end
+    }
+
+    /// Does what is due in each part; true if the helper has nothing more to do.
+    pub(super) fn expire(&mut self, now: Moment) -> bool {
+        self.end_pause_if_due(now);
+        self.expire_pending(now);
+        self.expire_kinds(now);
+        if let Some(control) = &mut self.control {
+            control.expire(now);
+        }
+        if self.report.is_notification_due(now) {
+            self.restore_scheduling(now);
+        }
+        let activity = self.activity();
+        self.report.expire(now, activity, &self.reactor);
+        self.watch_waiting(now);
+        self.is_idle(now)
+    }
+
+    /// When there is something to do, if nothing happens before.
+    fn due(&mut self) -> Option<Moment> {
+        let due = [
+            self.pause.due(),
+            self.pending.due(),
+            self.kinds.due(),
+            self.control.as_ref().and_then(Control::due),
+            self.report.due(),
+            self.idle
+                .due(|since| rate_left(&self.settings.spec, &self.state, since)),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// Whether it has had nothing to do for long enough. systemd listens on: a client that comes
+    /// now waits in the backlog and has it start another helper.
+    fn is_idle(&mut self, now: Moment) -> bool {
+        let busy = self.stopping
+            || self.pause.is_on()
+            || !self.kinds.is_idle()
+            || !self.pending.is_empty()
+            || !self.fd_passing.is_empty()
+            || !self.wrap.commands.is_empty()
+            || !self.report.is_idle(now);
+        if busy {
+            self.idle.interrupt();
+            return false;
+        }
+        let (spec, state) = (&self.settings.spec, &self.state);
+        if !self
+            .idle
+            .is_over(now, |since| rate_left(spec, state, since))
+        {
+            return false;
+        }
+        // `systemctl stop` ends what servers have left in the background, as it does for xinetd.
+        // systemd would not even try where the unit is no longer active.
+        let is_left = has_others();
+        if is_left {
+            self.idle.look_again(now);
+        }
+        !is_left
+    }
+
+    /// SIGTERM has come: logs what has ended already, and leaves.
+    pub(super) fn terminate(&mut self) -> io::Result<End> {
+        self.unwatch_listeners();
+        self.abandon_pending();
+        let now = Moment::now()?;
+        let Parts { kinds, mut cx, .. } = self.parts(now);
+        kinds.stop(&mut cx);
+        let mut events = Events::new();
+        let deadline = now.plus(LAST_SERVERS);
+        loop {
+            if self.stopping {
+                let left = Moment::now().map_or(Duration::ZERO, |now| deadline.since(now));
+                self.kinds.program.await_end(left);
+            }
+            self.reactor.wait(&mut events, Some(Duration::ZERO))?;
+            let before = self.kinds.program.len();
+            let now = Moment::now()?;
+            for (token, _) in events.iter() {
+                if token.owner == Owner::Program {
+                    self.server_ready(token.key, now);
+                }
+            }
+            if self.kinds.program.len() == before {
+                break;
+            }
+        }
+        self.kinds.program.save_rate(&self.state);
+        self.report.finish(now);
+        match self.kinds.program.len() == 0 || self.stopping {
+            true => Ok(End::Done),
+            false => Ok(End::Abandoned),
+        }
+    }
+}
+
+/// How long the window of `cps` goes on after `since`. One that goes on must not be forgotten, or a burst
+/// that xinetd lets in would trip it.
+fn rate_left(spec: &Spec, state: &State, since: Moment) -> Duration {
+    let window = state.rate_snapshot();
+    match spec.limits.rate {
+        Some(rate) if window.count > 0 => {
+            Moment::from(window.start.plus(rate.max.get())).since(since)
+        }
+        _ => Duration::ZERO,
+    }
+}

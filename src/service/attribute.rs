@@ -1,0 +1,57 @@
+//! The attributes of the language: what each means stands in the table of [`config`](crate::config).
+
+/// An attribute of xinetd.conf(5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(
+    missing_docs,
+    reason = "the names are xinetd's; the table documents each"
+)]
+pub enum Attribute {
+    Id,
+    Type,
+    Flags,
+    Disable,
+    SocketType,
+    Protocol,
+    Wait,
+    User,
+    Group,
+    Groups,
+    Instances,
+    PerSource,
+    Cps,
+    MaxLoad,
+    Nice,
+    Server,
+    ServerArgs,
+    Libwrap,
+    OnlyFrom,
+    NoAccess,
+    AccessTimes,
+    LogType,
+    LogOnSuccess,
+    LogOnFailure,
+    RpcVersion,
+    RpcNumber,
+    Env,
+    Passenv,
+    Port,
+    Redirect,
+    /// `interface` is the same attribute.
+    Bind,
+    Banner,
+    BannerSuccess,
+    BannerFail,
+    V6only,
+    DenyTime,
+    Umask,
+    Enabled,
+    Disabled,
+    RlimitAs,
+    RlimitCpu,
+    RlimitData,
+    RlimitRss,
+    RlimitStack,
+    RlimitFiles,
+    Mdns,
+}
