@@ -2,6 +2,7 @@
 //!
 //! It is TOML, mode 0600, and reaches the helper as its standard input. The unit holds what
 //! systemd does; the spec holds what the helper enforces and what the server gets.
+//! Sections are those of docs/xinetd-behaviour.md.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;

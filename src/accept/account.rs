@@ -1,9 +1,9 @@
 //! The account of a service: looked up, and taken.
 //!
 //! xinetd looks users up when it loads a service, and changes to them in each server. Here the
-//! helper does both once, before it looks at a client (section 2 of the semantics). The unit starts
-//! it as root, so that its runtime directory, its control socket and its counters are out of the
-//! reach of servers.
+//! helper does both once, before it looks at a client (docs/xinetd-behaviour.md, section 2). The unit starts
+//! it as root, so that its runtime directory, its control socket and its counters are out of the reach of
+//! servers.
 
 use std::ffi::CString;
 use std::fmt;

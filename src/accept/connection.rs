@@ -1,5 +1,6 @@
-//! The way of a connection: accepted, led through its admission, and served or refused (section 4.2 of
-//! docs/xinetd-behaviour.md). A client that is refused costs no process.
+//! The way of a connection: accepted, led through its admission, and served or refused
+//! (docs/xinetd-behaviour.md, section 4.2 of docs/xinetd-behaviour.md). A client that is refused costs no
+//! process.
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;

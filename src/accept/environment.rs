@@ -1,4 +1,4 @@
-//! The environment of servers (semantics, section 4.5).
+//! The environment of servers (docs/xinetd-behaviour.md, section 4.5).
 
 use std::ffi::{CString, OsString};
 use std::fmt::Display;

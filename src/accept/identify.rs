@@ -1,5 +1,5 @@
-//! Clients whose user is asked for: before they are served, or after they were refused (section 5.6 of
-//! docs/xinetd-behaviour.md).
+//! Clients whose user is asked for: before they are served, or after they were refused
+//! (docs/xinetd-behaviour.md, section 5.6 of docs/xinetd-behaviour.md).
 
 use nix::sys::epoll::EpollFlags;
 

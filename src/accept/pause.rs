@@ -1,4 +1,5 @@
-//! The pause after `cps` has tripped, or when descriptors run out (semantics, sections 4.2, 4.6).
+//! The pause after `cps` has tripped, or when descriptors run out (docs/xinetd-behaviour.md, sections 4.2,
+//! 4.6).
 //!
 //! xinetd closes its listener meanwhile. Ours is systemd's: connections are accepted and reset.
 

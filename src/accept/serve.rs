@@ -16,7 +16,7 @@ use super::pending::{Awaiting, Connection};
 use super::settings::Work;
 use super::slab::Key;
 
-/// Attempts to make a process for a server (semantics, section 4.8).
+/// Attempts to make a process for a server (docs/xinetd-behaviour.md, section 4.8).
 const FORK_ATTEMPTS: u32 = 5;
 
 impl Helper {

@@ -87,7 +87,7 @@ impl Inherited {
         }
         Ok(Self {
             environment,
-            // What xinetd takes for infinity (semantics, section 4.5).
+            // What xinetd takes for infinity (docs/xinetd-behaviour.md, section 4.5).
             files: if hard == RLIM_INFINITY { 4096 } else { hard },
             user: servers_user().map_err(|error| format!("getresuid: {error}"))?,
         })

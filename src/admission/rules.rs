@@ -1,5 +1,5 @@
-//! hosts.allow and hosts.deny, and what a rule does besides admitting and refusing (section 4.7 of
-//! docs/xinetd-behaviour.md; hosts_options(5)).
+//! hosts.allow and hosts.deny, and what a rule does besides admitting and refusing (docs/xinetd-behaviour.md,
+//! section 4.7 of docs/xinetd-behaviour.md; hosts_options(5)).
 
 use std::ffi::CString;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! The user of a client, as the ident server of its machine tells it (section 5.6 of
-//! docs/xinetd-behaviour.md).
+//! The user of a client, as the ident server of its machine tells it (docs/xinetd-behaviour.md, section 5.6
+//! of docs/xinetd-behaviour.md).
 
 use std::fmt;
 

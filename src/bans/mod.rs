@@ -1,4 +1,5 @@
-//! Banned peers: who touched a sensor, and whom an administrator keeps out (semantics, section 4.9).
+//! Banned peers: who touched a sensor, and whom an administrator keeps out (docs/xinetd-behaviour.md,
+//! section 4.9).
 //!
 //! All here is pure: now comes in as a parameter, as what has passed since boot. The coordinator
 //! holds the one [`BanList`]. Helpers look peers up in the [`table`], a file that the coordinator

@@ -1,4 +1,4 @@
-//! The words of `only_from` and `no_access` (semantics, section 3.1).
+//! The words of `only_from` and `no_access` (docs/xinetd-behaviour.md, section 3.1).
 //!
 //! A word is tried as: a numeric address, `address/bits`, `10.1.{2,3}`, `.domain`, a name. Names
 //! are never resolved: they are compared with the peer's name when it connects.

@@ -1,4 +1,4 @@
-//! `include` and `includedir` (semantics, sections 1.2 and 1.6).
+//! `include` and `includedir` (docs/xinetd-behaviour.md, sections 1.2 and 1.6).
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Lines and words (semantics, section 1.1).
+//! Lines and words (docs/xinetd-behaviour.md, section 1.1).
 //!
 //! The unit is the line; there is no continuation, no quoting and no comment behind other text.
 //! Words are separated by blanks and tabs alone, so a carriage return is part of the last word.

@@ -1,4 +1,4 @@
-//! Files into sections (semantics, section 1.2).
+//! Files into sections (docs/xinetd-behaviour.md, section 1.2).
 //!
 //! ```text
 //! file     = { service | defaults | "include" path | "includedir" path }

@@ -1,5 +1,5 @@
 //! A service or `defaults` section as written: its attribute lines, merged in their order by the
-//! rules of semantics, section 1.3.
+//! rules of docs/xinetd-behaviour.md, section 1.3.
 
 use std::rc::Rc;
 
@@ -75,7 +75,7 @@ impl Section {
         }
     }
 
-    /// A service whose block begins after these defaults (semantics, section 1.5).
+    /// A service whose block begins after these defaults (docs/xinetd-behaviour.md, section 1.5).
     pub(super) fn service(defaults: &Self) -> Self {
         let mut lines: Vec<Rc<Vec<Written>>> = vec![Rc::default(); TABLE.len()];
         for row in TABLE.iter().filter(|row| row.sections.are_copied()) {

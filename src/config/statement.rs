@@ -1,4 +1,4 @@
-//! Attribute lines (semantics, section 1.3).
+//! Attribute lines (docs/xinetd-behaviour.md, section 1.3).
 
 use super::lexer::{Line, Word, Words};
 use super::report::{Spot, quoted};

@@ -31,7 +31,8 @@ pub struct Row {
     pub words: &'static [(&'static str, &'static str)],
 }
 
-/// How many values an attribute takes, and how often it may be written (semantics, section 1.3).
+/// How many values an attribute takes, and how often it may be written (docs/xinetd-behaviour.md,
+/// section 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Exactly so many values, once, with `=`.
@@ -61,7 +62,7 @@ impl Sections {
     }
 }
 
-/// When a service takes what `defaults` says (semantics, section 1.5).
+/// When a service takes what `defaults` says (docs/xinetd-behaviour.md, section 1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inheritance {
     /// At the beginning of its block: what `defaults` says behind it comes too late.

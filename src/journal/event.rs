@@ -34,7 +34,7 @@ pub(crate) enum PauseCause {
 }
 
 impl fmt::Display for PauseCause {
-    /// xinetd's words (semantics, sections 4.2 and 4.6).
+    /// xinetd's words (docs/xinetd-behaviour.md, sections 4.2 and 4.6).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Rate => "excessive incoming connections",

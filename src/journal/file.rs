@@ -1,4 +1,4 @@
-//! The lines of a log file (`log_type = FILE`; semantics, sections 5.2 and 5.3).
+//! The lines of a log file (`log_type = FILE`; docs/xinetd-behaviour.md, sections 5.2 and 5.3).
 
 use jiff::Zoned;
 

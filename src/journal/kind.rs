@@ -20,7 +20,7 @@ impl Kind {
         self.description().id
     }
 
-    /// The level of xinetd's own messages (semantics, section 5.7); none for the lines of the
+    /// The level of xinetd's own messages (docs/xinetd-behaviour.md, section 5.7); none for the lines of the
     /// service, whose level `log_type` tells.
     pub(crate) fn level(self) -> Option<Level> {
         self.description().level

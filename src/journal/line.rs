@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::service::ServiceLog;
 use super::table::Event;
 
-/// The line of an event (semantics, sections 5.2 and 5.7). What is not visible is still in it.
+/// The line of an event (docs/xinetd-behaviour.md, sections 5.2 and 5.7). What is not visible is still in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a>(pub(crate) &'a ServiceLog, pub &'a Event<'a>);
 

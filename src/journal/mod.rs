@@ -1,7 +1,7 @@
 //! Events: the xinetd log line and the structured journal fields.
 //!
 //! An [`Event`] of a service becomes one journal entry: its `MESSAGE` is the line that xinetd
-//! writes (semantics, section 5), its fields carry the parts, and its `MESSAGE_ID` leads to an
+//! writes (docs/xinetd-behaviour.md, section 5), its fields carry the parts, and its `MESSAGE_ID` leads to an
 //! explanation in the journal's catalog (`journalctl -x`). All of it stands in table.rs, one row for each
 //! kind. Messages that belong to no event go through the `log` crate to the same [`Journal`].
 #![forbid(unsafe_code)]

@@ -92,7 +92,7 @@ impl ServiceLog {
     }
 
     /// Whether an event is logged at all: a start if `log_on_success` has any word, an exit if it
-    /// has EXIT or DURATION, the traffic if it has TRAFFIC, everything else always (semantics,
+    /// has EXIT or DURATION, the traffic if it has TRAFFIC, everything else always (docs/xinetd-behaviour.md,
     /// section 5.2; that refusals are logged where `log_on_failure` is empty is a deviation).
     pub(crate) fn wants(&self, event: &Event<'_>) -> bool {
         match event {

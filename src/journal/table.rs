@@ -21,7 +21,7 @@ pub(super) struct Description {
     pub(super) name: &'static str,
     /// Its `MESSAGE_ID`, which never changes: the journal's catalog has its explanation under it.
     pub(super) id: &'static str,
-    /// The level of xinetd's own messages (semantics, section 5.7); none for the lines of the
+    /// The level of xinetd's own messages (docs/xinetd-behaviour.md, section 5.7); none for the lines of the
     /// service, whose level `log_type` tells.
     pub(super) level: Option<Level>,
     /// What has happened, with the entry's fields between `@`: a heading in the catalog.
@@ -51,8 +51,9 @@ const CLIENT: Peer<'_> = Peer {
 };
 
 /// Each row has a kind and what an event of it carries, then its [`Description`], and in between how it is written:
-/// `line` is the text of xinetd (semantics, sections 5.2 and 5.7), in which what is not visible still stands;
-/// `fields` are those that only this kind has. Both see what the event carries, by name.
+/// `line` is the text of xinetd (docs/xinetd-behaviour.md, sections 5.2 and 5.7), in which what is not
+/// visible still stands; `fields` are those that only this kind has. Both see what the event carries, by
+/// name.
 macro_rules! events {
     (
         line($f:ident, $log:ident, $id:ident) fields($entry:ident, $service:ident) example($told:ident)
@@ -401,7 +402,7 @@ events! {
     NoId {
         /// The client.
         peer: Peer<'a>,
-        /// Why, in xinetd's words (semantics, section 5.6).
+        /// Why, in xinetd's words (docs/xinetd-behaviour.md, section 5.6).
         failure: &'a str,
     }
         "NOID", "7a887e7a84fe41d19503007369d77b0e", None,
@@ -419,7 +420,7 @@ events! {
     IdentFailed {
         /// The client.
         peer: Peer<'a>,
-        /// Why, in xinetd's words (semantics, section 5.6).
+        /// Why, in xinetd's words (docs/xinetd-behaviour.md, section 5.6).
         failure: &'a str,
     }
         "IDENT_FAILED", "b3f229b1dde248209fbcb924356dcc0b", Some(Level::Err),

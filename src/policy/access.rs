@@ -1,4 +1,4 @@
-//! `only_from` and `no_access` (semantics, sections 3.2 and 3.3).
+//! `only_from` and `no_access` (docs/xinetd-behaviour.md, sections 3.2 and 3.3).
 
 use std::collections::HashMap;
 use std::net::IpAddr;

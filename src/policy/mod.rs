@@ -129,7 +129,7 @@ impl Policy {
     }
 
     /// Pauses the service, as too high a rate does: also for when accept(2) finds no descriptor
-    /// (semantics, section 4.2, step 1).
+    /// (docs/xinetd-behaviour.md, section 4.2, step 1).
     pub fn pause(&self, state: &mut State, now: MonotonicSeconds) {
         state.pause(now.plus(self.pause_seconds()));
     }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 /// Which prefix of a list contains an address: of several, the one that stands first in the list.
 ///
 /// IPv4 prefixes contain v4-mapped addresses too; IPv6 prefixes never contain IPv4 addresses
-/// (semantics, section 3.2).
+/// (docs/xinetd-behaviour.md, section 3.2).
 #[derive(Debug, Default)]
 pub(super) struct PrefixSet {
     v4: Ranges<u32>,

@@ -1,4 +1,4 @@
-//! `cps`: the rate of connections (semantics, section 4.6).
+//! `cps`: the rate of connections (docs/xinetd-behaviour.md, section 4.6).
 
 use crate::service::ConnectionRate;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::problem::Place;
 use crate::service::{Facility, Level};
 
-/// What refuses a client, in xinetd's words (semantics, section 5.2).
+/// What refuses a client, in xinetd's words (docs/xinetd-behaviour.md, section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// `cps`.
@@ -56,7 +56,7 @@ pub enum Note {
     Nothing,
     /// Both lists match the address: xinetd says so in a message of its own.
     BothLists,
-    /// A ban, which stands in no file (semantics, section 4.9).
+    /// A ban, which stands in no file (docs/xinetd-behaviour.md, section 4.9).
     Banned,
     /// A list has names, and the peer's could not be found out.
     NameUnknown,

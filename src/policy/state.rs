@@ -149,8 +149,8 @@ impl State {
     }
 }
 
-/// The 128 bits by which xinetd tells peers apart (semantics, section 2, `per_source`): an IPv4
-/// client is the same on an IPv4 and on a dual-stack socket.
+/// The 128 bits by which xinetd tells peers apart (docs/xinetd-behaviour.md, section 2, `per_source`): an
+/// IPv4 client is the same on an IPv4 and on a dual-stack socket.
 fn source(peer: IpAddr) -> u128 {
     match peer {
         IpAddr::V4(address) => Ipv4Addr::to_ipv6_mapped(&address).to_bits(),

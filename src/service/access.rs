@@ -1,4 +1,4 @@
-//! Which clients may connect, and when (semantics, section 3; `access_times` in section 2).
+//! Which clients may connect, and when (docs/xinetd-behaviour.md, section 3; `access_times` in section 2).
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! How much a service takes (semantics, sections 2 and 4.6).
+//! How much a service takes (docs/xinetd-behaviour.md, sections 2 and 4.6).
 
 use std::num::NonZeroU32;
 

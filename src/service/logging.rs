@@ -1,4 +1,4 @@
-//! What is logged, and where to (semantics, section 5).
+//! What is logged, and where to (docs/xinetd-behaviour.md, section 5).
 
 use serde::{Deserialize, Serialize};
 

@@ -42,7 +42,7 @@ pub struct Service {
     pub socket_type: SocketType,
     /// `protocol`.
     pub protocol: Protocol,
-    /// `wait = yes`: the server gets the listening socket (section 4.3, 4.4).
+    /// `wait = yes`: the server gets the listening socket (docs/xinetd-behaviour.md, section 4.3, 4.4).
     pub wait: bool,
     /// How clients reach it.
     pub reach: Reach,
@@ -77,8 +77,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// The daemon's name in hosts.allow and hosts.deny (semantics, section 4.7); none where xinetd
-    /// does not ask them: NOLIBWRAP, or RPC over tcp.
+    /// The daemon's name in hosts.allow and hosts.deny (docs/xinetd-behaviour.md, section 4.7); none where
+    /// xinetd does not ask them: NOLIBWRAP, or RPC over tcp.
     pub fn libwrap_daemon(&self) -> Option<ByteString> {
         let is_rpc = matches!(self.reach, Reach::Rpc(..)) && self.protocol == Protocol::Tcp;
         if self.flags.nolibwrap || is_rpc {

@@ -1,4 +1,4 @@
-//! The server's process: what is executed, as whom, with what (semantics, section 4.5).
+//! The server's process: what is executed, as whom, with what (docs/xinetd-behaviour.md, section 4.5).
 
 use serde::{Deserialize, Serialize};
 

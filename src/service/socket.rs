@@ -1,4 +1,4 @@
-//! Where a service listens (semantics, sections 2 and 4.1).
+//! Where a service listens (docs/xinetd-behaviour.md, sections 2 and 4.1).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -86,7 +86,7 @@ pub struct RpcRange {
     pub last: u32,
 }
 
-/// How a TCPMUX service greets (section 4.13).
+/// How a TCPMUX service greets (docs/xinetd-behaviour.md, section 4.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mux {
     /// `TCPMUX`: the server itself answers.

@@ -9,7 +9,7 @@ use nix::sys::signal::{SigSet, Signal};
 ///
 /// So a server, which shares our user, can't stop us by any signal but SIGKILL and SIGSTOP, a
 /// write to a broken connection returns an error, and a new server has nothing to reset but its
-/// mask: exec keeps ignored signals ignored (semantics, section 4.5).
+/// mask: exec keeps ignored signals ignored (docs/xinetd-behaviour.md, section 4.5).
 ///
 /// Must be called before any thread is started: threads inherit the mask.
 pub(crate) fn block_all() -> io::Result<()> {

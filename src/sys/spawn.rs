@@ -47,7 +47,7 @@ pub(crate) struct LimitOf {
 /// Why a server does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SpawnError {
-    /// There is no process (semantics, section 4.8).
+    /// There is no process (docs/xinetd-behaviour.md, section 4.8).
     Fork(Errno),
     /// There was one, but it could not execute the server; it is gone again.
     Exec(Errno),

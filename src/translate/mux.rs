@@ -1,4 +1,4 @@
-//! tcpmux and the services that it leads to (semantics, section 4.13).
+//! tcpmux and the services that it leads to (docs/xinetd-behaviour.md, section 4.13).
 //!
 //! Each keeps a helper of its own, under its own user: the helper of tcpmux reads a name and hands
 //! the connection to the helper of that service, on a unix socket which that listens on in place of

@@ -1,4 +1,4 @@
-//! RPC services (semantics, section 4.14): their ports, and the unit that registers them.
+//! RPC services (docs/xinetd-behaviour.md, section 4.14): their ports, and the unit that registers them.
 //!
 //! systemd opens no port that the kernel chooses, so a service without `port` gets one here: by its
 //! program, so that it stays the same, from a range that Linux gives to nobody by itself.

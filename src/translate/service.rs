@@ -90,7 +90,7 @@ fn body(
     ];
     body.extend(nice(service).map(|nice| Directive::new("Nice", nice)));
     body.extend([
-        // xinetd's own where the service has none (semantics, section 2).
+        // xinetd's own where the service has none (docs/xinetd-behaviour.md, section 2).
         Directive::new("UMask", Value::Octal(service.umask.unwrap_or(0o022))),
         // systemd ignores SIGPIPE by default, and servers would inherit that.
         Directive::new("IgnoreSIGPIPE", Value::Literal("no")),

@@ -1,5 +1,5 @@
-//! hosts.allow and hosts.deny (semantics, section 4.7). That the rules mean what they mean to the C
-//! library is shown by tests/libwrap.
+//! hosts.allow and hosts.deny (docs/xinetd-behaviour.md, section 4.7). That the rules mean what they mean to
+//! the C library is shown by tests/libwrap.
 
 use testbed::{Close, Result};
 

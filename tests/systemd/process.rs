@@ -1,4 +1,4 @@
-//! What the server's process gets (semantics, section 4.5).
+//! What the server's process gets (docs/xinetd-behaviour.md, section 4.5).
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};

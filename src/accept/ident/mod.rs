@@ -1,4 +1,4 @@
-//! Who the peer's own machine says that the peer is (`USERID`; semantics, section 5.6).
+//! Who the peer's own machine says that the peer is (`USERID`; docs/xinetd-behaviour.md, section 5.6).
 
 mod reply;
 

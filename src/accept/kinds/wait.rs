@@ -1,5 +1,5 @@
 //! `wait = yes`: one server at a time gets the service's own socket, and takes its clients itself
-//! (semantics, sections 4.3 and 4.4).
+//! (docs/xinetd-behaviour.md, sections 4.3 and 4.4).
 //!
 //! The socket is watched only while nothing runs or waits: [`Wait::watch`] sees to that before each wait
 //! of the loop, so that no way that a client may go has to. The state of a predecessor needs nothing more

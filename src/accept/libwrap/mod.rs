@@ -1,5 +1,5 @@
 //! hosts.allow and hosts.deny as they are on disk, the commands that rules run, and what rules change
-//! about a server (section 4.7 of docs/xinetd-behaviour.md).
+//! about a server (docs/xinetd-behaviour.md, section 4.7 of docs/xinetd-behaviour.md).
 
 mod commands;
 mod files;

@@ -1,4 +1,4 @@
-//! The log file of a service (semantics, sections 5.3 and 5.4).
+//! The log file of a service (docs/xinetd-behaviour.md, sections 5.3 and 5.4).
 //!
 //! A line waits in memory until the coordinator has passed the file, or while that can't be
 //! written; nothing else waits for it. At most once a second it is looked whether the file still

@@ -38,9 +38,9 @@ impl Wait {
             // As long as a resolver that works. The sender may be made up, and then others wait for
             // nothing; one that is not sends again when the name is known.
             Self::Sender => Duration::from_secs(1),
-            // Semantics, section 4.2.
+            // docs/xinetd-behaviour.md, section 4.2.
             Self::Ident | Self::Drain => Duration::from_secs(30),
-            // Semantics, section 4.8.
+            // docs/xinetd-behaviour.md, section 4.8.
             Self::Retry => Duration::from_secs(5),
         }
     }

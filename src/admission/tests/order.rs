@@ -1,4 +1,5 @@
-//! The order of the checks (section 4.2 of docs/xinetd-behaviour.md), and that each client has one end.
+//! The order of the checks (docs/xinetd-behaviour.md, section 4.2 of docs/xinetd-behaviour.md), and that each
+//! client has one end.
 
 use std::net::IpAddr;
 

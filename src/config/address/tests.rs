@@ -1,4 +1,4 @@
-//! Each example of semantics, section 3.1, and prefixes against the naive mask.
+//! Each example of docs/xinetd-behaviour.md, section 3.1, and prefixes against the naive mask.
 
 use super::*;
 use proptest::prelude::*;

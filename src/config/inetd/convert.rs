@@ -1,4 +1,5 @@
-//! An inetd.conf as services of xinetd: what itox and xconv.pl did (semantics, sections 6.7, 6.8).
+//! An inetd.conf as services of xinetd: what itox and xconv.pl did (docs/xinetd-behaviour.md, sections 6.7,
+//! 6.8).
 
 use std::borrow::Cow;
 use std::path::Path;

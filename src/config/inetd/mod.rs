@@ -1,4 +1,4 @@
-//! inetd.conf, as xinetd reads it with `-inetd_compat` (semantics, section 6.6), and what the
+//! inetd.conf, as xinetd reads it with `-inetd_compat` (docs/xinetd-behaviour.md, section 6.6), and what the
 //! inetds of BSD and GNU write in it besides.
 //!
 //! ```text

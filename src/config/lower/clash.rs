@@ -1,4 +1,4 @@
-//! Services that want the same port: the first one has it (semantics, section 1.4).
+//! Services that want the same port: the first one has it (docs/xinetd-behaviour.md, section 1.4).
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What a service takes from `defaults` after all files are read (semantics, section 1.5).
+//! What a service takes from `defaults` after all files are read (docs/xinetd-behaviour.md, section 1.5).
 
 use super::super::section::{Fault, Section};
 use crate::service::Attribute;

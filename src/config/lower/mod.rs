@@ -1,4 +1,4 @@
-//! From what is written to what is meant (semantics, section 1.4).
+//! From what is written to what is meant (docs/xinetd-behaviour.md, section 1.4).
 
 mod clash;
 mod inherit;
@@ -263,7 +263,8 @@ impl<'a> Switches<'a> {
     }
 }
 
-/// Says which lines of `defaults` come too late for services before them (semantics, section 1.5).
+/// Says which lines of `defaults` come too late for services before them (docs/xinetd-behaviour.md,
+/// section 1.5).
 fn warn_of_late_defaults(entries: &[Entry], late: &[LateDefault], problems: &mut Vec<Problem>) {
     for attribute in copied_alone() {
         let mut late = late

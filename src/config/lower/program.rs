@@ -8,7 +8,7 @@ use crate::problem::Severity;
 use crate::service::Attribute;
 use crate::service::{Internal, Program, Serving, SocketType};
 
-/// The internal services (semantics, section 4.10).
+/// The internal services (docs/xinetd-behaviour.md, section 4.10).
 const INTERNALS: [(&str, Internal); 6] = [
     ("echo", Internal::Echo),
     ("discard", Internal::Discard),

@@ -1,4 +1,4 @@
-//! Validation: from a filled entry to a service that can be served (semantics, section 1.4).
+//! Validation: from a filled entry to a service that can be served (docs/xinetd-behaviour.md, section 1.4).
 
 use std::collections::HashSet;
 

@@ -1,4 +1,5 @@
-//! How clients reach a service: protocol, port, family, address (semantics, sections 1.4 and 4.1).
+//! How clients reach a service: protocol, port, family, address (docs/xinetd-behaviour.md, sections 1.4 and
+//! 4.1).
 
 use std::net::IpAddr;
 
@@ -164,7 +165,7 @@ fn port(check: &mut Check<'_>, protocol: &Protocol) -> Option<Port> {
 }
 
 /// `bind`, with the address of a name that /etc/hosts has. Of several xinetd takes the first of
-/// IPv4 with the flag IPv4, and else the first of IPv6 (section 2).
+/// IPv4 with the flag IPv4, and else the first of IPv6 (docs/xinetd-behaviour.md, section 2).
 fn bind(check: &Check<'_>) -> Option<Bind> {
     let bind = check.values.bind.clone()?;
     let Bind::Name(name) = &bind else {

@@ -1,4 +1,4 @@
-//! `only_from`, `no_access` and `access_times` (semantics, sections 2 and 3).
+//! `only_from`, `no_access` and `access_times` (docs/xinetd-behaviour.md, sections 2 and 3).
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! `log_type`, `log_on_success`, `log_on_failure` and the banners (semantics, sections 2 and 5).
+//! `log_type`, `log_on_success`, `log_on_failure` and the banners (docs/xinetd-behaviour.md, sections 2 and
+//! 5).
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The values of attributes: words in, typed values out (semantics, section 2).
+//! The values of attributes: words in, typed values out (docs/xinetd-behaviour.md, section 2).
 
 pub(super) mod access;
 pub(super) mod logging;
@@ -66,7 +66,7 @@ pub(super) struct Values {
 }
 
 /// The attributes that a service has from `defaults` from the beginning of its block on, and may
-/// then replace or modify (semantics, section 1.5).
+/// then replace or modify (docs/xinetd-behaviour.md, section 1.5).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Copied {
     pub(super) only_from: Option<Rc<AddressList>>,

@@ -1,4 +1,4 @@
-//! Numbers as strtol(3) reads them, but with their ranges checked (semantics, section 1.1).
+//! Numbers as strtol(3) reads them, but with their ranges checked (docs/xinetd-behaviour.md, section 1.1).
 
 use super::super::lexer::is_blank;
 

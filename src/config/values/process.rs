@@ -1,4 +1,4 @@
-//! The server's process: what is executed, as whom, with what (semantics, sections 2 and 4.5).
+//! The server's process: what is executed, as whom, with what (docs/xinetd-behaviour.md, sections 2 and 4.5).
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Limits: of connections, of load, of the server's resources (semantics, section 2).
+//! Limits: of connections, of load, of the server's resources (docs/xinetd-behaviour.md, section 2).
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! Where a service listens and what kind of service it is (semantics, sections 2 and 4.1).
+//! Where a service listens and what kind of service it is (docs/xinetd-behaviour.md, sections 2 and 4.1).
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -47,7 +47,7 @@ pub(crate) fn disabled(values: &mut Values, given: &mut Given<'_>) -> Parsed {
     Ok(())
 }
 
-/// The ids of a line, which are added whatever the operator (semantics, section 1.4).
+/// The ids of a line, which are added whatever the operator (docs/xinetd-behaviour.md, section 1.4).
 fn ids(given: &mut Given<'_>) -> Vec<(crate::bytes::ByteString, crate::problem::Place)> {
     if given.operator == Operator::Remove {
         let first = given.word(0);

@@ -13,7 +13,7 @@ use crate::{Result, context};
 /// A Debian suite, for its systemd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suite {
-    /// Debian 12: systemd 252, and the last real xinetd.
+    /// Debian 12: systemd 252, and real xinetd 2.3.15.3.
     Bookworm,
     /// Debian 13: systemd 257.
     Trixie,

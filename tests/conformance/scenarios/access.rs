@@ -1,4 +1,4 @@
-//! Address lists (semantics, section 3).
+//! Address lists (docs/xinetd-behaviour.md, section 3).
 
 use testbed::Result;
 

@@ -1,4 +1,4 @@
-//! Banners (semantics, section 4.2).
+//! Banners (docs/xinetd-behaviour.md, section 4.2).
 
 use crate::scenario::Scenario;
 

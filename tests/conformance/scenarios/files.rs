@@ -1,4 +1,4 @@
-//! Sections, includes and values that go wrong (semantics, sections 1.2 to 1.6 and 7.6).
+//! Sections, includes and values that go wrong (docs/xinetd-behaviour.md, sections 1.2 to 1.6 and 7.6).
 
 use testbed::Result;
 

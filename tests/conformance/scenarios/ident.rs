@@ -1,4 +1,4 @@
-//! USERID and IDONLY (semantics, section 5.6), with an ident server that is a service itself.
+//! USERID and IDONLY (docs/xinetd-behaviour.md, section 5.6), with an ident server that is a service itself.
 
 use crate::scenario::Scenario;
 

@@ -1,4 +1,4 @@
-//! As whom a server runs, and under which limits (semantics, section 2).
+//! As whom a server runs, and under which limits (docs/xinetd-behaviour.md, section 2).
 
 use crate::scenario::Scenario;
 

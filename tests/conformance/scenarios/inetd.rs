@@ -1,4 +1,4 @@
-//! inetd.conf, with `-inetd_compat` (semantics, section 6.6).
+//! inetd.conf, with `-inetd_compat` (docs/xinetd-behaviour.md, section 6.6).
 
 use crate::scenario::Scenario;
 

@@ -1,4 +1,5 @@
-//! Services that need no server: internal ones and redirect (semantics, sections 4.10 and 4.12).
+//! Services that need no server: internal ones and redirect (docs/xinetd-behaviour.md, sections 4.10 and
+//! 4.12).
 
 use crate::scenario::Scenario;
 

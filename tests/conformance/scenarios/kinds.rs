@@ -1,5 +1,5 @@
-//! One scenario for each kind of service besides a server for each connection (semantics, sections
-//! 4.3, 4.4, 4.7, 4.9, 4.10, 4.12 and 4.13).
+//! One scenario for each kind of service besides a server for each connection (docs/xinetd-behaviour.md,
+//! sections 4.3, 4.4, 4.7, 4.9, 4.10, 4.12 and 4.13).
 
 use crate::scenario::Scenario;
 

@@ -1,4 +1,4 @@
-//! The language, by what it leads to (semantics, section 1).
+//! The language, by what it leads to (docs/xinetd-behaviour.md, section 1).
 
 use crate::scenario::Scenario;
 

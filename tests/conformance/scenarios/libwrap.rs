@@ -1,4 +1,4 @@
-//! hosts.allow and hosts.deny (semantics, section 4.7). What their rules mean is compared in
+//! hosts.allow and hosts.deny (docs/xinetd-behaviour.md, section 4.7). What their rules mean is compared in
 //! tests/libwrap.
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,4 +1,4 @@
-//! instances, per_source, max_load and access_times (semantics, sections 2 and 4.2).
+//! instances, per_source, max_load and access_times (docs/xinetd-behaviour.md, sections 2 and 4.2).
 
 use crate::scenario::Scenario;
 

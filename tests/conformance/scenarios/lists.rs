@@ -1,4 +1,4 @@
-//! Several hundred pairs of a list and a client (semantics, section 3).
+//! Several hundred pairs of a list and a client (docs/xinetd-behaviour.md, section 3).
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Lines of the log (semantics, sections 5.1, 5.2 and 5.5).
+//! Lines of the log (docs/xinetd-behaviour.md, sections 5.1, 5.2 and 5.5).
 
 use testbed::Result;
 

@@ -1,4 +1,4 @@
-//! Log files (semantics, sections 5.3 to 5.5).
+//! Log files (docs/xinetd-behaviour.md, sections 5.3 to 5.5).
 
 use crate::scenario::Scenario;
 

@@ -1,4 +1,4 @@
-//! tcpmux (semantics, section 4.13).
+//! tcpmux (docs/xinetd-behaviour.md, section 4.13).
 
 use testbed::Result;
 

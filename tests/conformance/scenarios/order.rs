@@ -1,4 +1,4 @@
-//! The order of the checks (semantics, section 4.2).
+//! The order of the checks (docs/xinetd-behaviour.md, section 4.2).
 
 use testbed::Result;
 

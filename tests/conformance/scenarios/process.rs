@@ -1,4 +1,4 @@
-//! What a server finds (semantics, section 4.5).
+//! What a server finds (docs/xinetd-behaviour.md, section 4.5).
 
 use crate::scenario::Scenario;
 

@@ -1,5 +1,5 @@
-//! cps (semantics, section 4.6). The numbers are such that a machine that is busy elsewhere does not
-//! change what is seen.
+//! cps (docs/xinetd-behaviour.md, section 4.6). The numbers are such that a machine that is busy elsewhere
+//! does not change what is seen.
 
 use std::time::{Duration, Instant};
 

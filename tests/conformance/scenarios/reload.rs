@@ -1,4 +1,4 @@
-//! Configurations that are read again (section 6.3).
+//! Configurations that are read again (docs/xinetd-behaviour.md, section 6.3).
 
 use testbed::Result;
 

@@ -1,4 +1,4 @@
-//! RPC services and a real rpcbind (semantics, section 4.14).
+//! RPC services and a real rpcbind (docs/xinetd-behaviour.md, section 4.14).
 
 use crate::scenario::Scenario;
 

@@ -1,4 +1,4 @@
-//! Sensors, and those whom they ban (section 4.9).
+//! Sensors, and those whom they ban (docs/xinetd-behaviour.md, section 4.9).
 
 use crate::scenario::Scenario;
 

@@ -1,4 +1,4 @@
-//! Sessions, from their first byte to their end (semantics, sections 4.2 and 4.5).
+//! Sessions, from their first byte to their end (docs/xinetd-behaviour.md, sections 4.2 and 4.5).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What chargen sends (RFC 864; semantics, section 4.10).
+//! What chargen sends (RFC 864; docs/xinetd-behaviour.md, section 4.10).
 
 /// Characters of a line.
 const WIDTH: usize = 72;

@@ -1,4 +1,4 @@
-//! The internal services over UDP: an answer for each datagram (semantics, section 4.10).
+//! The internal services over UDP: an answer for each datagram (docs/xinetd-behaviour.md, section 4.10).
 
 use std::time::SystemTime;
 

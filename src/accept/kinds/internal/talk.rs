@@ -1,4 +1,5 @@
-//! The internal services, over TCP here (semantics, section 4.10): a state machine for each client.
+//! The internal services, over TCP here (docs/xinetd-behaviour.md, section 4.10): a state machine for each
+//! client.
 //!
 //! No client has a buffer. echo looks at what its client has sent, sends back what goes, and takes
 //! only that off the socket: who does not read what comes back fills the kernel's buffers and is

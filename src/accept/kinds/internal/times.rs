@@ -1,4 +1,4 @@
-//! What time and daytime send (semantics, section 4.10).
+//! What time and daytime send (docs/xinetd-behaviour.md, section 4.10).
 
 use std::time::SystemTime;
 

@@ -1,5 +1,5 @@
 //! The sessions of `redirect`: from a client's admission through the search for a backend to the end
-//! (semantics, section 4.12).
+//! (docs/xinetd-behaviour.md, section 4.12).
 //!
 //! Bytes go from socket to pipe to socket inside the kernel. A session has a pipe only while bytes
 //! are on their way: an idle one costs two descriptors and some hundred bytes.

@@ -1,4 +1,5 @@
-//! Sensors: a client that connects to one is kept out of all services (semantics, section 4.9).
+//! Sensors: a client that connects to one is kept out of all services (docs/xinetd-behaviour.md,
+//! section 4.9).
 
 mod coordinator;
 

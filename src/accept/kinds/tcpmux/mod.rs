@@ -1,4 +1,4 @@
-//! The internal service tcpmux (RFC 1078; semantics, section 4.13).
+//! The internal service tcpmux (RFC 1078; docs/xinetd-behaviour.md, section 4.13).
 //!
 //! A client sends the name of a service and CRLF. It is passed to the helper of that service, with
 //! all that it has sent after the line still in its socket. It counts until then.
@@ -34,7 +34,7 @@ const HELP: &[u8] = b"help";
 const NOT_FOUND: &[u8] = b"-Service name not found\r\n";
 const NOT_AVAILABLE: &[u8] = b"-Service not available\r\n";
 
-/// How many clients may be about to name a service, and for how long (semantics, section 4.2).
+/// How many clients may be about to name a service, and for how long (docs/xinetd-behaviour.md, section 4.2).
 const NAMING: (usize, Duration) = (1024, Duration::from_secs(30));
 /// How many clients may wait for a helper that has no room for them, and for how long until the next
 /// attempt: that helper takes a batch in less.
