@@ -1,7 +1,7 @@
 //! What the table says of a kind of event, and what follows from an event itself.
 
 use super::event::Peer;
-use super::table::{Description, Event, Kind, TABLE};
+use super::table::{CATALOG, Description, Event, Kind, TABLE};
 use crate::policy::{Note, Reason, Refusal};
 use crate::service::{Facility, Level};
 
@@ -28,18 +28,18 @@ impl Kind {
 
     /// What has happened, with the entry's fields between `@`: a heading in the catalog.
     pub(crate) fn subject(self) -> &'static str {
-        self.description().subject
+        CATALOG[self as usize].subject
     }
 
     /// The manual page that says more, such as `xinetd.conf(5)`.
     pub(crate) fn manual(self) -> &'static str {
-        self.description().manual
+        CATALOG[self as usize].manual
     }
 
     /// What it means and what to do: paragraphs of one line each, and lists, whose lines begin with blanks.
     /// The entry's fields stand between `@`.
     pub(crate) fn explanation(self) -> &'static str {
-        self.description().explanation
+        CATALOG[self as usize].text
     }
 }
 

@@ -14,7 +14,7 @@ use crate::bytes::ByteString;
 use crate::policy::{Note, Refusal};
 use crate::service::{DenyTime, Facility, Level};
 
-/// What holds for all events of a kind.
+/// What holds for all entries of a kind.
 #[derive(Debug)]
 pub(super) struct Description {
     /// Its word in the field `XINETD_EVENT`.
@@ -24,12 +24,17 @@ pub(super) struct Description {
     /// The level of xinetd's own messages (docs/xinetd-behaviour.md, section 5.7); none for the lines of the
     /// service, whose level `log_type` tells.
     pub(super) level: Option<Level>,
+}
+
+/// What the catalog says of a kind. Apart from the [`Description`], as the helper has no use for so much text.
+#[derive(Debug)]
+pub(super) struct Explanation {
     /// What has happened, with the entry's fields between `@`: a heading in the catalog.
     pub(super) subject: &'static str,
     /// The manual page that says more.
     pub(super) manual: &'static str,
     /// What it means and what to do, for the administrator: paragraphs, and lists whose lines begin with blanks.
-    pub(super) explanation: &'static str,
+    pub(super) text: &'static str,
 }
 
 /// What the examples refer to.
@@ -50,10 +55,9 @@ const CLIENT: Peer<'_> = Peer {
     port: 40321,
 };
 
-/// Each row has a kind and what an event of it carries, then its [`Description`], and in between how it is written:
-/// `line` is the text of xinetd (docs/xinetd-behaviour.md, sections 5.2 and 5.7), in which what is not
-/// visible still stands; `fields` are those that only this kind has. Both see what the event carries, by
-/// name.
+/// Each row has a kind and what an event of it carries, then its [`Description`], how it is written, and its
+/// [`Explanation`]: `line` is the text of xinetd (docs/xinetd-behaviour.md, sections 5.2 and 5.7), in which what is not
+/// visible still stands; `fields` are those that only this kind has. Both see what the event carries, by name.
 macro_rules! events {
     (
         line($f:ident, $log:ident, $id:ident) fields($entry:ident, $service:ident) example($told:ident)
@@ -89,9 +93,13 @@ macro_rules! events {
             name: $name,
             id: $message_id,
             level: $level,
+        },)*];
+
+        /// What the catalog says of each, in the same order.
+        pub(super) static CATALOG: [Explanation; Kind::ALL.len()] = [$(Explanation {
             subject: $subject,
             manual: $manual,
-            explanation: $explanation,
+            text: $explanation,
         },)*];
 
         impl<'a> Event<'a> {
