@@ -63,8 +63,9 @@ impl Machine {
 
     /// What the unit's helper is to do with a connection.
     fn task(&self, unit: &str) -> Result<toml::Table> {
-        // No backslash is in the names of the files of a unit.
-        let spec = format!("{UNITS}/xinetd-bridge/{}.toml", unit.replace('\\', "@"));
+        // Neither a backslash nor a colon is in the names of the files of a unit.
+        let name = unit.replace('\\', "@").replace(':', "@x3a");
+        let spec = format!("{UNITS}/xinetd-bridge/{name}.toml");
         let (_, spec) = self.container.run(&["cat", &spec])?;
         let spec: toml::Table = toml::from_str(&spec).map_err(|error| error.to_string())?;
         let task = spec.get("task").and_then(toml::Value::as_table);

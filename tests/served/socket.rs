@@ -6,6 +6,12 @@ use testbed::{Peer, Result};
 
 use crate::machine::{Machine, STAND_IN};
 
+/// The port of tcpmux.
+const TCPMUX: u16 = 1;
+
+/// What a helper says of a service whose user or group is not known.
+const TURNED_AWAY: &str = "there is no (user|group) .* each client is turned away";
+
 /// What became of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -13,7 +19,8 @@ pub(crate) enum Outcome {
     Served,
     /// It was refused, and the journal says why.
     Refused,
-    /// The user or group of the service is not known here: systemd does not start the helper.
+    /// The user or group of the service is not known here: systemd does not start the helper, or the helper
+    /// turns each client away and says why.
     NoSuchUser,
     /// Another service of the same file has the port: the second one can't have it, as with xinetd.
     PortTaken,
@@ -36,7 +43,11 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
     if state != "active" {
         return Err(format!("the socket is {state} after its start"));
     }
-    let address = address(machine, unit)?;
+    let by_name = reached_by_name(machine, unit)?;
+    let address = match by_name {
+        true => SocketAddr::from((Ipv4Addr::LOCALHOST, TCPMUX)),
+        false => address(machine, unit)?,
+    };
     let (_, cursor) = machine
         .container
         .run(&["journalctl", "-n", "0", "--show-cursor", "-q"])?;
@@ -50,6 +61,9 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
     }
     let mut peer =
         Peer::connect(address, None)?.map_err(|close| format!("{address}: {close:?}"))?;
+    if by_name {
+        peer.send(format!("{unit}\r\n").as_bytes())?;
+    }
     peer.finish()?;
     if machine.is_chargen(unit)? {
         return peer.read(100).map(|_| Outcome::Served);
@@ -68,14 +82,19 @@ pub(crate) fn connect(machine: &Machine, unit: &str) -> Result<Outcome> {
 fn await_outcome(machine: &Machine, unit: &str, cursor: &str) -> Result<Outcome> {
     let unit = format!("{unit}.service");
     machine.container.wait_until(&format!(
-        "journalctl --cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START|NOID): ' ||
+        "journalctl --cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|START|NOID): |{TURNED_AWAY}' ||
          systemctl show -P StatusText '{unit}' | grep -E '[1-9][0-9]* served'"
     ))?;
-    let (refused, _) = machine.container.try_sh(&format!(
-        "journalctl --cursor '{cursor}' -u '{unit}' -o cat | grep -E '^(FAIL|NOID): '"
-    ))?;
-    Ok(match refused {
-        true => Outcome::Refused,
+    let has_said = |pattern: &str| {
+        let lines = format!("journalctl --cursor '{cursor}' -u '{unit}' -o cat");
+        let (said, _) = machine
+            .container
+            .try_sh(&format!("{lines} | grep -E '{pattern}'"))?;
+        Ok::<_, String>(said)
+    };
+    Ok(match has_said(TURNED_AWAY)? {
+        true => Outcome::NoSuchUser,
+        false if has_said("^(FAIL|NOID): ")? => Outcome::Refused,
         false => Outcome::Served,
     })
 }
@@ -109,15 +128,32 @@ fn not_started(machine: &Machine, unit: &str) -> Result<Outcome> {
     }
 }
 
+/// Whether clients come to it through tcpmux, which is started then.
+fn reached_by_name(machine: &Machine, unit: &str) -> Result<bool> {
+    let socket = format!("{unit}.socket");
+    let listen = machine.container.property(&socket, "Listen")?;
+    let by_name = listen.starts_with('/');
+    if by_name {
+        let tcpmux = ["systemctl", "start", "tcpmux.socket"];
+        machine.container.run(&tcpmux)?;
+    }
+    Ok(by_name)
+}
+
 /// Where a client of this machine reaches the socket.
 fn address(machine: &Machine, unit: &str) -> Result<SocketAddr> {
     let listen = machine
         .container
         .property(&format!("{unit}.socket"), "Listen")?;
     let address = listen.split_whitespace().next().unwrap_or_default();
+    let (address, link) = address.split_once('%').unwrap_or((address, ""));
     let mut address: SocketAddr = address
         .parse()
         .map_err(|_| format!("no address in {listen:?}"))?;
+    if let (SocketAddr::V6(address), "lo") = (&mut address, link) {
+        // The first link of each network.
+        address.set_scope_id(1);
+    }
     match address.ip() {
         IpAddr::V6(ip) if ip.is_unspecified() => {
             let both = machine
