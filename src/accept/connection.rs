@@ -86,7 +86,7 @@ impl Helper {
                 }
                 Step::Do(candidate, effects) => {
                     self.unmap(&mut connection);
-                    self.carry_out(&mut connection, effects, now);
+                    self.carry_out(&mut connection, *effects, now);
                     candidate
                 }
                 Step::Ask(candidate, question) => {

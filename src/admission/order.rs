@@ -42,7 +42,7 @@ pub(crate) enum Step {
     /// goes on; or [`Candidate::give_up`], where the answer is not waited for.
     Ask(Candidate, Question),
     /// A rule has these effects, and it goes on.
-    Do(Candidate, Effects),
+    Do(Candidate, Box<Effects>),
     /// It is served.
     Admit(Admitted),
     /// It is refused.
@@ -259,7 +259,7 @@ impl Admission {
         };
         match effects.is_empty() {
             true => ControlFlow::Continue(candidate),
-            false => ControlFlow::Break(Step::Do(candidate, effects)),
+            false => ControlFlow::Break(Step::Do(candidate, Box::new(effects))),
         }
     }
 

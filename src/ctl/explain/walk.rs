@@ -45,6 +45,10 @@ pub(super) fn walk(
         Some(_) => Source::Datagram(peer),
         None if asked.is_blind() => {
             filter(&asked, client, &mut verdict);
+            if verdict.admits() {
+                let detail = "not asked: the server accepts its clients by itself";
+                verdict.note("bans", Outcome::NoRule, detail, None);
+            }
             Source::Backlog
         }
         None => Source::Peer(peer),
