@@ -257,15 +257,37 @@ impl<'a> Stage<'a> {
 
     /// Writes down the mode and the lines of a log file, once so many of them have this word.
     pub(crate) fn log_file(&mut self, path: &str, word: &str, lines: usize) -> Result<()> {
+        let lines = self.file_lines(path, word, lines)?;
+        self.note_file(&lines);
+        Ok(())
+    }
+
+    /// The same, in the order of the texts: see [`Self::log_unordered`].
+    pub(crate) fn log_file_unordered(
+        &mut self,
+        path: &str,
+        word: &str,
+        lines: usize,
+    ) -> Result<()> {
+        let mut lines = self.file_lines(path, word, lines)?;
+        lines.sort_unstable();
+        self.note_file(&lines);
+        Ok(())
+    }
+
+    fn note_file(&mut self, lines: &[String]) {
+        for line in lines {
+            let _ = writeln!(self.transcript, "  {line}");
+        }
+    }
+
+    fn file_lines(&mut self, path: &str, word: &str, lines: usize) -> Result<Vec<String>> {
         let container = &self.side.container;
         container.wait_until(&format!("test \"$(grep -c '{word}' {path})\" -ge {lines}"))?;
         let mode = container.sh(&format!("stat -c %a {path}"))?;
         let content = container.sh(&format!("cat {path}"))?;
         self.note(&format!("{path} has mode {} and these lines:", mode.trim()));
-        for line in content.lines() {
-            let _ = writeln!(self.transcript, "  {}", normalise::file_line(line));
-        }
-        Ok(())
+        Ok(content.lines().map(normalise::file_line).collect())
     }
 
     fn await_lines(&self, wanted: Option<usize>) -> Result<Vec<Line>> {

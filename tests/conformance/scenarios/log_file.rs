@@ -65,7 +65,7 @@ service second
                 ("127.0.0.9", 7002, "FAIL: second"),
             ] {
                 stage.hear(source, port)?;
-                stage.log_file("/tmp/common", word, 1)?;
+                stage.log_file_unordered("/tmp/common", word, 1)?;
             }
             stage.sh("rm /tmp/common")
         },
