@@ -23,7 +23,7 @@ pub(crate) enum Step {
 
 /// What `work` gives; none if it panics. Programs that abort then end here: all but the generator.
 ///
-/// What `work` was about to change is as it was left: whoever calls must be able to go on with it.
+/// What `work` was about to change is as it was left: the caller must be able to go on with it.
 pub(crate) fn contained<T>(step: Step, name: &[u8], work: impl FnOnce() -> T) -> Option<T> {
     let work = || {
         #[cfg(test)]

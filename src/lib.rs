@@ -1,8 +1,9 @@
 //! xinetd-bridge: xinetd's configuration files, served through systemd.
 //!
 //! A connection's way through the folders: [`config`] reads the files into [`service`] values,
-//! [`translate`] turns those into units and [`spec`]s, and the helper ([`accept`]) asks [`policy`]
-//! about each client, runs the server and tells the journal. [`bans`] are what services share.
+//! [`translate`] turns those into units and [`spec`]s, and the helper ([`accept`]) leads each
+//! client through the checks of `admission`, which asks [`policy`], [`libwrap`] and [`bans`], runs the server
+//! and tells the journal.
 
 #[cfg(feature = "accept")]
 pub mod accept;

@@ -2,8 +2,8 @@
 //! table, by one read of 2 KiB.
 //!
 //! The table is root's alone, as it names the peers of all services. A helper that may not open it is
-//! given it by the coordinator, once: then it needs nobody to read it. Where there is no table there are
-//! no bans. A table that is there and can't be read keeps all clients out, as nobody can tell then which
+//! given it by the coordinator, once: then it needs no coordinator to read it. Where there is no table there are
+//! no bans. A table that is there and can't be read keeps all clients out, as it can't be told then which
 //! of them is banned.
 
 use std::fs::File;

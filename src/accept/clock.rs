@@ -124,7 +124,7 @@ fn zone() -> Option<TimeZone> {
 
 /// The zone in a file; UTC if there is no such file, as in libc.
 ///
-/// For the name of the zone, which nobody needs, jiff would list the whole database first, and the
+/// For the name of the zone, which the helper does not need, jiff would list the whole database first, and the
 /// first client would wait for that.
 fn zone_in(path: &Path) -> Option<TimeZone> {
     match fs::read(path) {

@@ -2,7 +2,7 @@
 //!
 //! The unit `xinetd-rpc@NAME.service` runs the first when the socket or rpcbind starts, and ends
 //! when all is registered; the socket runs the second when it stops. Both run as root: what root has
-//! registered nobody else can take away.
+//! registered no other user can take away.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -85,7 +85,7 @@ pub(super) fn register(service: &RpcService) {
     }
 }
 
-/// As xinetd, leaves a registration of somebody else as it is.
+/// As xinetd, leaves a registration of another program as it is.
 fn try_register(service: &RpcService) -> Result<(), String> {
     let mut rpcbind = Rpcbind::connect()?;
     let known = rpcbind.list()?;
@@ -127,7 +127,7 @@ pub(crate) fn unregister(
 ///
 /// The journal itself finds out who has sent a line, and fails where the sender has ended meanwhile.
 fn say(level: Level, text: &str) {
-    // Where that is closed there is nobody to tell.
+    // Where that is closed there is no administrator to tell.
     let _ = writeln!(io::stderr(), "<{}>{text}", level as u8);
 }
 

@@ -17,7 +17,7 @@ pub const TABLE_REQUEST: &str = "table";
 /// The coordinator's, with the table open for reading: the byte that goes with the descriptor.
 pub const TABLE_PASSED: u8 = b't';
 
-/// The coordinator's: there is no table, as nobody is banned.
+/// The coordinator's: there is no table, as no address is banned.
 pub const NO_TABLE: &str = "none";
 
 /// A sensor's: this peer has touched it.

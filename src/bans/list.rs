@@ -23,7 +23,7 @@ pub enum Until {
 }
 
 impl Until {
-    /// When a ban of this time ends that begins now; none where `deny_time` bans nobody.
+    /// When a ban of this time ends that begins now; none where `deny_time` bans no client.
     pub fn after(time: DenyTime, now: Duration) -> Option<Self> {
         match time {
             DenyTime::Never | DenyTime::Minutes(0) => None,
@@ -158,7 +158,7 @@ impl BanList {
         self.put(ban, &mut change).map(|()| change)
     }
 
-    /// An administrator bans someone until then, shorter or longer than before.
+    /// An administrator bans an address until then, shorter or longer than before.
     ///
     /// # Errors
     /// If there is no room.

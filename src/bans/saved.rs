@@ -11,7 +11,7 @@ use super::list::{Ban, Origin, Until};
 use super::options::Options;
 use super::peer::{Ipv6Prefix, Subject};
 
-/// Now, by both clocks: bans run by the one that nobody can set, and people are told the time of day.
+/// Now, by both clocks: bans run by the one that can't be set, and administrators are told the time of day.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
     /// What has passed since boot, and which boot that is.
@@ -168,7 +168,7 @@ impl SavedBans {
     }
 
     /// The bans in it that are not over; IPv6 prefixes that were longer are cut to `prefix`, and shorter
-    /// ones are left out, as nobody meant them to hit less. `shutdown` is the last reading that was
+    /// ones are left out, as no administrator meant them to hit less. `shutdown` is the last reading that was
     /// noted when the machine was shut down ([`Reading::passed`]).
     pub fn bans(&self, prefix: Ipv6Prefix, shutdown: Option<Reading>, now: Clocks) -> Vec<Ban> {
         let bans = match &self.bans {

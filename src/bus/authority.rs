@@ -75,7 +75,7 @@ pub(super) async fn check(
     let polkit = PolkitProxy::new(connection).await?;
     let name = HashMap::from([("name", Variant::from(sender.as_str()))]);
     let subject = ("system-bus-name", name);
-    // The call is answered at once: nobody is asked for a password here.
+    // The call is answered at once: no user is asked for a password here.
     let details = HashMap::new();
     let asked = polkit.check_authorization(&subject, action.id(), &details, 0, "");
     match asked.await {

@@ -278,7 +278,7 @@ fn is_denied(error: &zbus::Error) -> bool {
     matches!(error, zbus::Error::MethodError(name, ..) if *name == "org.xinetd.Bridge1.Error.Denied")
 }
 
-/// Whether whoever was asked has gone without an answer.
+/// Whether the program that was asked has gone without an answer.
 fn has_left(error: &zbus::Error) -> bool {
     let no_reply = |name: &str| name == "org.freedesktop.DBus.Error.NoReply";
     match error {

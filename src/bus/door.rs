@@ -26,7 +26,7 @@ use super::places::{self, Place, Room};
 use super::questions::{Asked, Request};
 use super::strangers::Strangers;
 
-/// How long it stays when nobody wants anything.
+/// How long it stays when no program wants anything.
 const IDLE: Duration = Duration::from_secs(30);
 /// Packets of one helper before the others have their turn.
 const BATCH: usize = 64;

@@ -28,7 +28,7 @@ struct Asked {
     complete: bool,
 }
 
-/// Asks the helpers of the units with these runtime directories, all at once. None for whoever is
+/// Asks the helpers of the units with these runtime directories, all at once. None for a helper that is
 /// not there or does not answer.
 pub(super) fn ask<'a>(
     directories: impl Iterator<Item = &'a Path>,

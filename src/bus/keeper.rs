@@ -135,7 +135,7 @@ impl Keeper {
         self.follow(&change.map_err(|Full| Refused::Full)?)
     }
 
-    /// An administrator bans someone for this long, or for ever.
+    /// An administrator bans an address for this long, or for ever.
     ///
     /// # Errors
     /// If it is not banned.
@@ -209,12 +209,12 @@ impl Keeper {
         File::open(&self.table_path)
     }
 
-    /// Someone wants something, be it of bans or not.
+    /// A helper or caller wants something, be it of bans or not.
     pub(super) fn wanted(&mut self) {
         self.last_use = Instant::now();
     }
 
-    /// When someone has last wanted something.
+    /// When a helper or caller has last wanted something.
     pub(super) fn last_use(&self) -> Instant {
         self.last_use
     }
@@ -230,7 +230,7 @@ impl Keeper {
     }
 
     /// Ends bans whose time is over. Where no peer is banned, and the file says so, the table goes:
-    /// helpers that come later need nobody to know that. As long as the file has other bans, the table
+    /// helpers that come later know that by themselves. As long as the file has other bans, the table
     /// keeps them from coming back.
     pub(super) fn tidy(&mut self) {
         let tidied = now(self.boot).map_err(Refused::Table).and_then(|now| {

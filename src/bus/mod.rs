@@ -1,7 +1,7 @@
 //! The coordinator: what services share and what people want to see of them (docs/dbus.md).
 //!
 //! It has two doors: a socket for helpers, and `org.xinetd.Bridge1` on the system bus for people.
-//! systemd starts it when someone comes to either, and it leaves when nobody wants anything. The
+//! systemd starts it when a program comes to either, and it leaves when none wants anything. The
 //! bans do not need it to be there: helpers read its table.
 #![forbid(unsafe_code)]
 
@@ -168,7 +168,7 @@ fn run() -> Result<(), String> {
         set_nonblocking(listener.as_fd()).map_err(|error| format!("the socket: {error}"))?;
     }
     let keeper = Keeper::open(&paths, boot()?).map_err(|error| format!("{TABLE}: {error}"))?;
-    // The bans are in force: whoever waits for that may serve. Without systemd nobody does.
+    // The bans are in force: a unit that waits for that may start. Without systemd none does.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let (questions, asked) = Questions::new();
     let (log_files, files_asked) = LogFiles::new();

@@ -1,6 +1,6 @@
 //! Opening a log file where others may have a hand in its directories.
 //!
-//! Root writes to what is found, so nobody else must be able to say what that is: a link is followed
+//! Root writes to what is found, so no other user must be able to say what that is: a link is followed
 //! only if it is root's, in a directory that root alone can change, and never as the file itself.
 
 use std::collections::VecDeque;
@@ -62,7 +62,7 @@ pub(super) fn log_file(path: &Path) -> io::Result<File> {
     if !found.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    // Another name may be that of a file which whoever gave this one can't write.
+    // Another name may be that of a file which the owner of this one can't write.
     if found.nlink() > 1 {
         return Err(io::Error::other("it has several names"));
     }

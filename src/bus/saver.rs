@@ -39,7 +39,7 @@ pub(super) fn run(shared: &Shared, path: &Path) {
             }
         };
         match shared.is_closing() {
-            // One more turn removes the table where nobody is banned any more.
+            // One more turn removes the table where no address is banned any more.
             true if pause == INTERVAL => {}
             true => return,
             false => drop(shared.wait(keeper, Some(pause))),

@@ -42,7 +42,7 @@ impl Objects {
             server.remove::<Object, _>(path(&unit)).await?;
             self.lock().remove(&unit);
         }
-        // Somebody else may do the same just now: what is there already stays, and counts as there
+        // Another thread may do the same just now: what is there already stays, and counts as there
         // only when it is.
         for service in come {
             let object = Object {

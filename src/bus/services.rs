@@ -22,7 +22,7 @@ use super::{helper, systemd};
 /// The characters of a unit's name at most, as systemd has it.
 const LONGEST_NAME: usize = 255;
 
-/// How long an answer counts: whoever reads all properties of an object asks once.
+/// How long an answer counts: a caller that reads all properties of an object asks once.
 const FRESH: Duration = Duration::from_millis(200);
 
 /// A service for which the generator has written units, or `xinetdctl eject`.
@@ -69,11 +69,11 @@ struct Known {
 /// Whose helpers have to be asked for what one service is doing.
 #[derive(Debug, PartialEq, Eq)]
 enum Whom {
-    /// Nobody's: this is the answer of just now.
+    /// No helper: this is the answer of just now.
     Nobody(Box<Active>),
     /// Its own.
     One,
-    /// All: whoever comes to a second object in so short a time goes on to the others.
+    /// All: a caller that comes to a second object in so short a time goes on to the others.
     All,
 }
 
@@ -143,7 +143,7 @@ impl Services {
         Ok(answer)
     }
 
-    /// All services with what they are doing, or were doing just now: anybody may ask, as often as it
+    /// All services with what they are doing, or were doing just now: any user may ask, as often as it
     /// likes.
     ///
     /// # Errors

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use crate::bans::table::{BUCKET, BUCKETS, Header, SIZE, SLOT, Slot, find, place, slots};
 use crate::bans::{Ban, BootId, Change, Ipv6Prefix, Origin, Subject};
 
-/// It names the peers of all services, which is nobody's business: helpers that may not open it are
+/// It names the peers of all services, which other users have no right to know: helpers that may not open it are
 /// given it by the coordinator.
 const MODE: u32 = 0o600;
 
-/// The file, which is there from the first ban on: without it, helpers know that nobody is banned.
+/// The file, which is there from the first ban on: without it, helpers know that no address is banned.
 #[derive(Debug)]
 pub(super) struct Table {
     path: PathBuf,
@@ -27,7 +27,7 @@ impl Table {
     /// The one at `path` with these bans and no others; a new one in its place where that is of another
     /// boot or has another prefix.
     ///
-    /// Helpers hold it open: as long as it stays the same file they need nobody to read it.
+    /// Helpers hold it open: as long as it stays the same file they need no coordinator to read it.
     ///
     /// # Errors
     /// If it can't be written.
@@ -58,7 +58,7 @@ impl Table {
         Ok(this)
     }
 
-    /// Removes it: nobody is banned.
+    /// Removes it: no address is banned.
     ///
     /// # Errors
     /// As unlink(2).

@@ -133,7 +133,7 @@ pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
     files.iter().map(in_place).collect()
 }
 
-/// The tree of a root, but for the main file: that one is a path of whoever asks.
+/// The tree of a root, but for the main file: that one is a path of the caller's own tree.
 struct WithMain<'a> {
     tree: &'a DiskTree,
     main: &'a Path,

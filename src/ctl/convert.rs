@@ -72,7 +72,7 @@ fn convert(
     }
     for problem in &conversion.problems {
         let text = problem.render(conversion.sources.line(&problem.place));
-        // Where standard error is closed there is nobody to tell.
+        // Where standard error is closed there is no administrator to tell.
         let _ = writeln!(errors, "{text}");
     }
     Ok(Counts::of_problems(&conversion.problems).exit_status())

@@ -11,7 +11,7 @@ pub(super) const WIDTH: usize = 79;
 
 /// What is all right.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// What keeps someone out, or is not served.
+/// What keeps a client out, or is not served.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Headings.
 pub(super) const HEAD: Style = Style::new().bold();

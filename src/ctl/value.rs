@@ -114,7 +114,7 @@ fn failure(flags: FailureFlags) -> String {
     ])
 }
 
-/// The value of an attribute that nobody wrote; none where its absence is all there is to say.
+/// The value of an attribute that is not written; none where its absence is all there is to say.
 fn unwritten(service: &Service, attribute: Attribute) -> Option<(String, Origin<'static>)> {
     let xinetd = |value: &str| Some((value.to_owned(), Origin::Xinetd));
     let derived = |value: String, from| Some((value, Origin::Derived(from)));

@@ -48,7 +48,7 @@ pub struct Tables {
 /// Why a pattern can't be matched.
 enum Stop {
     Need(Need),
-    /// A list that can't be read: nobody knows who is in it.
+    /// A list that can't be read: it is not known which clients are in it.
     Unreadable(String),
 }
 

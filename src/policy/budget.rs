@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use super::MonotonicSeconds;
 
-/// Keeps lines that strangers cause and nobody asked to see, such as refusals where
+/// Keeps lines that strangers cause and that the configuration does not ask for, such as refusals where
 /// `log_on_failure` is empty, from filling the journal: a burst of them is logged, then one now
 /// and then, the others are counted.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Decisions: pure functions of plain data.
 //!
 //! [`Policy::check`] asks a limit and [`Policy::access_by`] the access lists, which may need the client's
-//! name; their order is that of [`admission`](crate::admission). Neither reads a clock, a resolver or
+//! name; their order is that of the module `admission`. Neither reads a clock, a resolver or
 //! anything else: [`Facts`] and [`NameAnswer`] bring what they need, [`State`] holds what changes. Neither
 //! costs more for a service with many rules, peers or servers.
 #![forbid(unsafe_code)]

@@ -86,7 +86,7 @@ fn take_rights(message: &libc::msghdr) -> Vec<OwnedFd> {
             for index in 0..length / size_of::<RawFd>() {
                 // SAFETY: the data has `length` bytes; nothing says that it is aligned.
                 let number = unsafe { data.cast::<RawFd>().add(index).read_unaligned() };
-                // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+                // SAFETY: the kernel has just made this descriptor for us; nothing else owns it.
                 descriptors.push(unsafe { OwnedFd::from_raw_fd(number) });
             }
         }

@@ -23,7 +23,7 @@ pub(crate) enum Ended {
     Exited(i32),
     /// By this signal.
     Killed(i32),
-    /// Nobody can tell: it was not our child.
+    /// It can't be told: it was not our child.
     Unknown,
 }
 
@@ -37,7 +37,7 @@ impl Process {
         // SAFETY: no pointers; returns a new descriptor, close-on-exec, or an error.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         let fd = RawFd::try_from(Errno::result(fd)?).map_err(io::Error::other)?;
-        // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+        // SAFETY: the kernel has just made this descriptor for us; nothing else owns it.
         let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self { pid, pidfd })
     }
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(process.ended().unwrap(), None);
         process.kill(Signal::SIGTERM).unwrap();
         assert_eq!(process.wait().unwrap(), Some(Ended::Killed(15)));
-        // It is reaped, so that nobody else can tell any more.
+        // It is reaped, so that no other process can tell any more.
         assert!(child.wait().is_err());
         assert_eq!(process.ended().unwrap(), Some(Ended::Unknown));
     }

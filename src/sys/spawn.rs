@@ -219,7 +219,7 @@ fn clone_into(order: &mut Order, stack: &mut [u8]) -> Result<Process, Errno> {
     if pid < 0 {
         return Err(Errno::last());
     }
-    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    // SAFETY: the kernel has just made this descriptor for us; nothing else owns it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let process = Process::new(pid, pidfd);
     while memory.load(Ordering::Acquire) == BORROWED {

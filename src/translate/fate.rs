@@ -20,7 +20,7 @@ pub(super) fn fates(attribute: Attribute, service: &Service, obstacles: &[Obstac
         Attribute::Flags => flags(service, &mut fates),
         Attribute::Banner | Attribute::BannerSuccess | Attribute::BannerFail if waits(service) => {
             fates.push(Fate::NoEffect {
-                why: "with wait = yes nobody has accepted the client whom it is for",
+                why: "with wait = yes the client that it is for has not been accepted",
             });
         }
         Attribute::LogOnSuccess => {
@@ -94,7 +94,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
             if matches!(service.serving, Serving::Sensor(_)) =>
         {
             Fate::NoEffect {
-                why: "a sensor bans whoever comes, in xinetd too",
+                why: "a sensor bans each client that comes, in xinetd too",
             }
         }
         Attribute::Server
@@ -171,7 +171,7 @@ fn fate(attribute: Attribute, service: &Service) -> Fate {
         },
         Attribute::DenyTime if is_sensor(service) && service.socket_type == SocketType::Dgram => {
             Fate::NoEffect {
-                why: "nobody is banned for a datagram, as its sender can be made up",
+                why: "no address is banned for a datagram, as its sender can be made up",
             }
         }
         Attribute::DenyTime if is_sensor(service) => helper("has its clients banned for so long"),
@@ -229,8 +229,8 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
         (
             is_sensor(service),
             helper(match service.socket_type {
-                SocketType::Dgram => "logs whoever sends a datagram",
-                _ => "has whoever connects banned from all services",
+                SocketType::Dgram => "logs each sender of a datagram",
+                _ => "has each client that connects banned from all services",
             }),
         ),
         (
@@ -258,12 +258,12 @@ fn flags(service: &Service, fates: &mut Vec<Fate>) {
         ),
         (
             flags.idonly && service.logging.success.userid,
-            helper("refuses whom nobody identifies"),
+            helper("refuses a client that its ident server does not identify"),
         ),
         (
             flags.idonly && !service.logging.success.userid,
             Fate::NoEffect {
-                why: "xinetd identifies nobody unless log_on_success has USERID",
+                why: "xinetd identifies no client unless log_on_success has USERID",
             },
         ),
     ];

@@ -353,7 +353,7 @@ fn lost(service: &Service, problems: &mut Problems) -> TranslatedService {
     }
 }
 
-/// The files of a service that is served. The socket comes last: whoever finds it finds all.
+/// The files of a service that is served. The socket comes last: a program that finds it finds all.
 fn files_of(
     service: &Service,
     servable: &Servable,

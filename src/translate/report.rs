@@ -88,7 +88,7 @@ pub enum Fate {
         /// What can't be served.
         why: String,
     },
-    /// Nobody: it says what holds anyway, or xinetd ignores it too.
+    /// No part: it says what holds anyway, or xinetd ignores it too.
     NoEffect {
         /// Why.
         why: &'static str,

@@ -1,7 +1,7 @@
 //! RPC services (docs/xinetd-behaviour.md, section 4.14): their ports, and the unit that registers them.
 //!
 //! systemd opens no port that the kernel chooses, so a service without `port` gets one here: by its
-//! program, so that it stays the same, from a range that Linux gives to nobody by itself.
+//! program, so that it stays the same, from a range that Linux gives to no socket by itself.
 
 use std::collections::HashSet;
 
@@ -110,7 +110,7 @@ pub(super) fn unit(service: &Service, servable: &Servable, unit: &UnitName) -> O
     ]);
     let command = Value::Helper("", arguments("--rpc-register", service, servable, rpc));
     let body = vec![
-        // Nobody waits for it: it may wait for an rpcbind that never comes.
+        // No unit waits for it: it may wait for an rpcbind that never comes.
         literal("Type", "exec"),
         Directive::new("ExecStart", command),
         literal("SyslogIdentifier", "xinetd"),

@@ -130,7 +130,7 @@ pub(super) fn servable(
         }
         Serving::Sensor(deny_time) => Some(Task::Sensor(Sensor {
             deny_time: match service.socket_type {
-                // Anybody could have anybody banned: the sender of a datagram can be made up.
+                // A client could have any other one banned: the sender of a datagram can be made up.
                 SocketType::Dgram => DenyTime::Never,
                 _ => *deny_time,
             },
@@ -139,7 +139,7 @@ pub(super) fn servable(
         })),
     };
     let credentials = match &service.credentials {
-        // xinetd's tcpmux must be root to become the users of others. Ours becomes nobody.
+        // xinetd's tcpmux must be root to become the users of others. Ours becomes the user nobody.
         Some(credentials) if !(is_tcpmux(service) && is_root(&credentials.user)) => {
             if let Err((attribute, reason)) = check(credentials) {
                 found.add(attribute, reason);
@@ -336,10 +336,10 @@ impl fmt::Display for Reason {
                 "with wait = yes a filter of packets keeps clients out, and its lists have more addresses \
                  than that can hold",
             ),
-            Self::Labeled => f.write_str("nobody changes SELinux contexts for the flag LABELED"),
+            Self::Labeled => f.write_str("SELinux contexts are not changed for the flag LABELED"),
             Self::Intercept => f.write_str("the flag INTERCEPT never worked in xinetd"),
             Self::BindName => f.write_str(
-                "/etc/hosts does not have the name in bind, and nobody else can be asked at boot",
+                "/etc/hosts does not have the name in bind, and no name server can be asked at boot",
             ),
             Self::BindZone => f.write_str("the zone in bind is no name of an interface"),
             Self::EphemeralPort => f.write_str("port 0 is another port at each start, which no client could know"),

@@ -10,7 +10,7 @@ pub(super) fn spec(service: &Service, servable: &Servable, switchboard: &Switchb
     let waits = matches!(servable.task, Task::Wait(_));
     let mut logging = service.logging.clone();
     if waits {
-        // There is no connection that anybody could be asked about.
+        // There is no connection that an ident server could be asked about.
         logging.success.userid = false;
         logging.failure.userid = false;
     }

@@ -29,7 +29,7 @@ impl Query {
     /// Begins to ask the peer of `client` for its user, without waiting.
     ///
     /// # Errors
-    /// If nobody can be asked.
+    /// If no ident server can be asked.
     pub(super) fn new(client: &super::socket::Socket) -> Result<Self, Failure> {
         let begin = || -> io::Result<_> {
             let client = client.stream().ok_or(ErrorKind::NotConnected)?;
@@ -122,7 +122,7 @@ fn connect(socket: Socket, to: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// Whether nobody is there to answer, or we can't ask.
+/// Whether there is no ident server to answer, or we can't ask.
 fn failure(error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::ConnectionRefused
@@ -197,7 +197,7 @@ mod tests {
     fn nobody_listens() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(closed.local_addr().unwrap()).unwrap();
-        // Port 113 of the loopback is nobody's in a test.
+        // No ident server listens on the loopback in a test.
         let answer = Query::new(&client.into()).map(|mut query| query.advance());
         assert!(
             matches!(

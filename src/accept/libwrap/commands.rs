@@ -66,7 +66,7 @@ impl Helper {
                     .add(process.pidfd(), token, EpollFlags::EPOLLIN)
             });
             if !matches!(watched, Some(Ok(()))) {
-                // Nobody would hear of its end: the kernel has no memory left.
+                // The loop would not hear of its end: the kernel has no memory left.
                 drop(commands.remove(key));
             }
         }
@@ -95,7 +95,7 @@ impl Helper {
     /// A command has ended, perhaps.
     pub(in crate::accept) fn command_ended(&mut self, key: Key) {
         let process = self.wrap.commands.0.get_mut(key);
-        // It is reaped here; how it ended is nobody's business, as in the C library.
+        // It is reaped here; how it ended is not looked at, as in the C library.
         if process.is_some_and(|process| !matches!(process.ended(), Ok(None))) {
             drop(self.wrap.commands.0.remove(key));
         }

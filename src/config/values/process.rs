@@ -102,7 +102,7 @@ fn principal(
 ) -> Parsed<Principal> {
     let word = given.word(0);
     if word.bytes.iter().all(u8::is_ascii_digit) {
-        // The highest number means `nobody at all` to the system calls.
+        // The highest number means `no user at all` to the system calls.
         let id = number::ranged(word.bytes).filter(|id| *id != u32::MAX);
         return match id {
             Some(id) => Ok(Principal::Id(id)),

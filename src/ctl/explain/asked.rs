@@ -38,7 +38,7 @@ impl Asked<'_> {
             (Family::V6 | Family::Any, IpAddr::V4(_)) if bound => {
                 Err("the service listens on an IPv6 address alone")
             }
-            // Nobody knows who connects before the server accepts it.
+            // The client's address is not known before the server accepts it.
             _ if self.is_blind() => Ok(Ipv4Addr::UNSPECIFIED.into()),
             (Family::V6 | Family::Any, IpAddr::V4(address)) => Ok(address.to_ipv6_mapped().into()),
             _ => Ok(address),

@@ -118,7 +118,7 @@ impl Client {
     pub(super) fn about_name(&self) -> String {
         let address = self.address;
         match &self.name {
-            NameAnswer::NotAsked => "nobody has asked".to_owned(),
+            NameAnswer::NotAsked => "it was not asked for".to_owned(),
             NameAnswer::Confirmed(name) if self.given.is_some() => {
                 format!("{address} is taken for {name}")
             }

@@ -14,7 +14,7 @@ use xattr::FileExt;
 /// control list. A symbolic link stays as well: its target is what changes.
 ///
 /// # Errors
-/// Whatever keeps it from being written, such as a change by somebody else meanwhile. The file is as
+/// Whatever keeps it from being written, such as a change by another program meanwhile. The file is as
 /// it was then.
 pub(in crate::ctl) fn replace(path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
     let target = path.canonicalize()?;
