@@ -26,6 +26,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long processes may take to end that were killed.
 const LAST: Duration = Duration::from_secs(3);
 
+/// How long a helper may take to stop for the moment in which the others are killed.
+const HALT: Duration = Duration::from_millis(100);
+
 /// How often processes are looked for that were made in the meantime.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -88,6 +91,8 @@ pub(crate) fn end(units: &[Servers]) -> usize {
         return 0;
     }
     for servers in units {
+        // For as long as it is in another group: journald would take its lines for those of that unit.
+        let _halted = Halted::halt(servers.helper);
         if let Err(error) = kill(&servers.group, [servers.helper, own]) {
             let unit = &servers.unit;
             log::info!("{unit}: the processes are killed one by one: {error}");
@@ -161,6 +166,36 @@ fn kill(group: &Path, spare: [i32; 2]) -> io::Result<()> {
     let inside = members(group).into_iter().filter(|pid| spare.contains(pid));
     let _aside = Aside::step(group, inside.collect())?;
     fs::write(order, "1")
+}
+
+/// A process that is stopped (SIGSTOP) until this is dropped.
+struct Halted(Process);
+
+impl Halted {
+    /// Stops a process, and waits until it has; none where it can't be stopped.
+    fn halt(pid: i32) -> Option<Self> {
+        let halted = Self(Process::open(pid).ok()?);
+        halted.0.kill(Signal::SIGSTOP).ok()?;
+        let deadline = Instant::now() + HALT;
+        while is_running(pid) && Instant::now() < deadline {
+            thread::sleep(Duration::from_micros(100));
+        }
+        Some(halted)
+    }
+}
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        // One that has ended needs none.
+        let _ = self.0.kill(Signal::SIGCONT);
+    }
+}
+
+/// Whether a process has not stopped yet; false where it has ended, or can't be seen.
+fn is_running(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    state.is_some_and(|state| !state.starts_with(['T', 't', 'Z', 'X']))
 }
 
 /// Processes that are out of their group until this is dropped.
@@ -237,6 +272,23 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+
+    #[test]
+    fn a_halted_process_goes_on_when_that_is_over() {
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let halted = Halted::halt(pid).unwrap();
+        assert!(!is_running(pid));
+        drop(halted);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !is_running(pid) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(is_running(pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(Halted::halt(pid).is_none(), "it has ended");
+    }
 
     #[test]
     fn all_but_the_spared_are_found_below_as_well() {
