@@ -57,7 +57,7 @@ fn decide(policy: &Policy, state: &mut State) {
         for check in Check::ORDER {
             let _ = policy.check(check, state, &facts);
         }
-        let _ = policy.access_by(facts.peer, &NameAnswer::Undetermined);
+        let _ = policy.access(facts.peer, &NameAnswer::Undetermined);
     }
 }
 

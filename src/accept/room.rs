@@ -1,7 +1,7 @@
 //! Places in which clients wait for a limited time, shared out by networks (see [`super::crowd`]).
 //!
-//! All who wait for the same thing may wait for the same time, so that the order of arrival is the order
-//! of deadlines too.
+//! All clients that wait for the same thing may wait for the same time, so that the order of arrival is the
+//! order of deadlines too.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

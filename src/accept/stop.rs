@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use crate::status::STOP;
-use crate::sys::process::Process;
+use crate::sys::process::{Process, is_stopped};
 
 use super::membership::{PROCESSES, control_group, members};
 use super::reload::{main_pid, request, runtime_directory};
@@ -177,7 +176,11 @@ impl Halted {
         let halted = Self(Process::open(pid).ok()?);
         halted.0.kill(Signal::SIGSTOP).ok()?;
         let deadline = Instant::now() + HALT;
-        while is_running(pid) && Instant::now() < deadline {
+        // One that has ended, or can't be seen, is not waited for.
+        while is_stopped(pid).is_ok_and(|stopped| !stopped)
+            && !halted.0.has_ended().unwrap_or(true)
+            && Instant::now() < deadline
+        {
             thread::sleep(Duration::from_micros(100));
         }
         Some(halted)
@@ -189,13 +192,6 @@ impl Drop for Halted {
         // One that has ended needs none.
         let _ = self.0.kill(Signal::SIGCONT);
     }
-}
-
-/// Whether a process has not stopped yet; false where it has ended, or can't be seen.
-fn is_running(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
-    state.is_some_and(|state| !state.starts_with(['T', 't', 'Z', 'X']))
 }
 
 /// Processes that are out of their group until this is dropped.
@@ -244,10 +240,7 @@ impl Drop for Aside<'_> {
 /// Waits until all have ended, at most until `deadline`.
 fn wait(processes: &[Process], deadline: Instant) {
     for process in processes {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        let mut descriptors = [PollFd::new(process.pidfd(), PollFlags::POLLIN)];
-        let _ = poll(&mut descriptors, timeout);
+        let _ = process.await_end(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -278,13 +271,13 @@ mod tests {
         let mut child = Command::new("sleep").arg("100").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let halted = Halted::halt(pid).unwrap();
-        assert!(!is_running(pid));
+        assert!(is_stopped(pid).unwrap());
         drop(halted);
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !is_running(pid) && Instant::now() < deadline {
+        while is_stopped(pid).unwrap() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
-        assert!(is_running(pid));
+        assert!(!is_stopped(pid).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(Halted::halt(pid).is_none(), "it has ended");

@@ -193,7 +193,7 @@ impl Admission {
             seat.leave(state);
             return ControlFlow::Break(Step::Refuse(Refusal::by_ban()));
         }
-        let (access, by) = self.policy.access_by(peer, &findings.get().client);
+        let (access, by) = self.policy.access(peer, &findings.get().client);
         world.found(Finding::Lists(&access, by));
         let at = |stage| Candidate {
             source,

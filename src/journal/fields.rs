@@ -148,7 +148,7 @@ mod tests {
             },
         }];
         let policy = Policy::new(&spec);
-        let Access::Deny(refusal) = policy.access(PEER.address, &NameAnswer::NotAsked) else {
+        let (Access::Deny(refusal), _) = policy.access(PEER.address, &NameAnswer::NotAsked) else {
             panic!("let in");
         };
         let fail = Event::Fail {

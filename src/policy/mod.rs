@@ -1,6 +1,6 @@
 //! Decisions: pure functions of plain data.
 //!
-//! [`Policy::check`] asks a limit and [`Policy::access_by`] the access lists, which may need the client's
+//! [`Policy::check`] asks a limit and [`Policy::access`] the access lists, which may need the client's
 //! name; their order is that of the module `admission`. Neither reads a clock, a resolver or
 //! anything else: [`Facts`] and [`NameAnswer`] bring what they need, [`State`] holds what changes. Neither
 //! costs more for a service with many rules, peers or servers.
@@ -149,13 +149,9 @@ impl Policy {
         self.times.is_some()
     }
 
-    /// Whether the access lists let `peer` in, whose address is as in [`Facts::peer`].
-    pub fn access(&self, peer: IpAddr, name: &NameAnswer) -> Access {
-        self.access_by(peer, name).0
-    }
-
-    /// The same, with the entry of `only_from` that lets the peer in, if it takes one.
-    pub fn access_by(&self, peer: IpAddr, name: &NameAnswer) -> (Access, Option<&Place>) {
+    /// Whether the access lists let `peer` in, whose address is as in [`Facts::peer`], with the entry of
+    /// `only_from` that lets it in, if it takes one.
+    pub fn access(&self, peer: IpAddr, name: &NameAnswer) -> (Access, Option<&Place>) {
         self.lists.decide(peer, name)
     }
 }

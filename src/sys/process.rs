@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -74,8 +75,17 @@ impl Process {
     /// # Errors
     /// As poll(2).
     pub(crate) fn has_ended(&self) -> io::Result<bool> {
+        self.await_end(Duration::ZERO)
+    }
+
+    /// Waits until it has ended, for `limit` at most; whether it has. A child is not reaped.
+    ///
+    /// # Errors
+    /// As poll(2).
+    pub(crate) fn await_end(&self, limit: Duration) -> io::Result<bool> {
+        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         let mut descriptors = [PollFd::new(self.pidfd(), PollFlags::POLLIN)];
-        Ok(poll(&mut descriptors, PollTimeout::ZERO)? > 0)
+        Ok(poll(&mut descriptors, timeout)? > 0)
     }
 
     /// Waits until it has ended, and reaps it. Only for a child.
@@ -125,14 +135,25 @@ pub(crate) fn uids(status: &str) -> Option<[u32; 4]> {
 /// If there is no such process, or its entry can't be read.
 pub(crate) fn start_time(pid: i32) -> io::Result<u64> {
     let stat = fs::read(format!("/proc/{pid}/stat"))?;
-    parse_start_time(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    let start = field(&stat, 22).and_then(|text| text.parse().ok());
+    start.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
-/// The name in field 2 may hold blanks and parentheses: the fields count from its last one.
-fn parse_start_time(stat: &[u8]) -> Option<u64> {
+/// Whether the process is stopped, by a signal or a tracer: field 3 of /proc/PID/stat.
+///
+/// # Errors
+/// As [`start_time`].
+pub(crate) fn is_stopped(pid: i32) -> io::Result<bool> {
+    let stat = fs::read(format!("/proc/{pid}/stat"))?;
+    Ok(matches!(field(&stat, 3), Some("T" | "t")))
+}
+
+/// A field of /proc/PID/stat from the third one on, by its number in proc(5). The name in field 2 may hold
+/// blanks and parentheses: the fields count from its last one.
+fn field(stat: &[u8], number: usize) -> Option<&str> {
     let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end_of_name + 2..)?).ok()?;
-    rest.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+    rest.split_ascii_whitespace().nth(number.checked_sub(3)?)
 }
 
 #[cfg(test)]
@@ -144,8 +165,8 @@ mod tests {
     #[test]
     fn a_name_with_blanks_and_parentheses_hides_nothing() {
         let stat = b"17 (a) S 1 (x) S 1 17 17 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 9 9\n";
-        assert_eq!(parse_start_time(stat), Some(4711));
-        assert_eq!(parse_start_time(b"17 (a) S 1"), None);
+        assert_eq!((field(stat, 22), field(stat, 3)), (Some("4711"), Some("S")));
+        assert_eq!(field(b"17 (a) S 1", 22), None);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use testbed::{Container, Line, Release, Result, Suite, write};
 
@@ -249,14 +248,7 @@ fn prepare(tree: &Path) -> Result<()> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/probe.c");
     let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("probe");
     let built = program.with_extension(format!("{:?}", std::thread::current().id()));
-    let compiled = Command::new("gcc")
-        .args(["-O", "-static", "-o"])
-        .args([&built, &source])
-        .output()
-        .map_err(|error| format!("gcc: {error}; tests/setup installs it"))?;
-    if !compiled.status.success() {
-        return Err(String::from_utf8_lossy(&compiled.stderr).into_owned());
-    }
+    testbed::compile(&source, &["-O", "-static"], &built)?;
     let content = std::fs::read(&built).map_err(|error| format!("the probe: {error}"))?;
     for subject in SUBJECTS {
         write(tree, &format!("{PROBES}/{subject}"), &content, 0o755)?;

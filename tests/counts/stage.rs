@@ -218,16 +218,13 @@ fn clock() -> Result<PathBuf> {
     static COMPILED: OnceLock<Result<PathBuf>> = OnceLock::new();
     let compile = || {
         let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("counts-clock.so");
-        let compiled = Command::new("gcc")
-            .args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"])
-            .arg(&library)
-            .arg(repository().join("tests/counts/clock.c"))
-            .output()
-            .map_err(|error| format!("gcc: {error}; tests/setup installs it"))?;
-        match compiled.status.success() {
-            true => Ok(library),
-            false => Err(String::from_utf8_lossy(&compiled.stderr).into_owned()),
-        }
+        let options = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"];
+        testbed::compile(
+            &repository().join("tests/counts/clock.c"),
+            &options,
+            &library,
+        )?;
+        Ok(library)
     };
     COMPILED.get_or_init(compile).clone()
 }

@@ -26,7 +26,7 @@ pub use journal::Line;
 pub use oracle::{Oracle, Release};
 pub use resolver::{Question, Record, Reply, Resolver};
 pub use root::{Suite, missing};
-pub use tree::{make, without_reconcile, write};
+pub use tree::{compile, make, without_reconcile, write};
 
 /// What goes wrong on the test bed: a sentence, for the test's output.
 pub type Result<T> = std::result::Result<T, String>;

@@ -28,6 +28,23 @@ pub fn make(target: &str, tree: &Path) -> Result<()> {
     Err(format!("make {target} failed:\n{said}"))
 }
 
+/// Compiles a C source into a program or library, with these options of gcc.
+///
+/// # Errors
+/// What gcc said.
+pub fn compile(source: &Path, options: &[&str], into: &Path) -> Result<()> {
+    let output = Command::new("gcc")
+        .args(options)
+        .arg("-o")
+        .args([into, source])
+        .output()
+        .map_err(|error| format!("gcc: {error}; tests/setup installs it"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
 /// Makes the system user of the helpers, as a package does when it is installed.
 ///
 /// # Errors

@@ -6,7 +6,6 @@ use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::Signal;
 
@@ -188,12 +187,9 @@ impl Program {
 
     /// Waits until a server has ended, of those that are ending all, for `limit` at most.
     pub(in crate::accept) fn await_end(&self, limit: Duration) {
-        let Some((_, session)) = self.sessions.iter().next() else {
-            return;
-        };
-        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO);
-        let mut descriptors = [PollFd::new(session.process.pidfd(), PollFlags::POLLIN)];
-        let _ = poll(&mut descriptors, timeout);
+        if let Some((_, session)) = self.sessions.iter().next() {
+            let _ = session.process.await_end(limit);
+        }
     }
 }
 
