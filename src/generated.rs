@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::ejected::{self, UNITS, has_mark};
-use crate::spec::{MAX_SPEC, Spec};
-use crate::translate::{LOG_FILES, SpecDirectory};
+use xinetd_core::ejected::{self, UNITS, has_mark};
+use xinetd_core::spec::{MAX_SPEC, Spec};
+use xinetd_core::translate::{LOG_FILES, SpecDirectory};
 
 /// The units that the generator has written, without suffix and in their order; none where there is
 /// nothing.

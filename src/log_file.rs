@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::bytes::ByteString;
+use xinetd_core::bytes::ByteString;
+
 use crate::sys::handover;
 use crate::sys::socket::send_now;
 

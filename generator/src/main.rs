@@ -20,9 +20,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xinetd_bridge::config::{self, Databases, DiskTree, FileTree};
-use xinetd_bridge::startup::Startup;
-use xinetd_bridge::translate::{APPLIED, SpecDirectory, Surroundings, Translation, translate};
+use xinetd_core::config::{self, Databases, DiskTree, FileTree};
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{APPLIED, SpecDirectory, Surroundings, Translation, translate};
 
 use crate::output::Output;
 

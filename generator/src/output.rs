@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use xinetd_bridge::halves::in_halves;
-use xinetd_bridge::translate::{File, Link, STAMP, SpecDirectory, TranslatedService, Translation};
+use xinetd_core::parallel::in_halves;
+use xinetd_core::translate::{File, Link, STAMP, SpecDirectory, TranslatedService, Translation};
 
 use crate::Incomplete;
 

@@ -1,8 +1,8 @@
 //! What is said about a configuration: little, as it goes to the kernel's log at each reload.
 
 use log::Level;
-use xinetd_bridge::config::ASSUMED_CODE;
-use xinetd_bridge::problem::{Problem, Severity};
+use xinetd_core::config::ASSUMED_CODE;
+use xinetd_core::problem::{Problem, Severity};
 
 /// How many problems are told one by one.
 const MAX_LINES: usize = 50;

@@ -11,9 +11,9 @@ use std::io;
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use xinetd_core::bytes::ByteString;
+use xinetd_core::service::{Credentials, HELPER_USER, Principal};
 
-use crate::bytes::ByteString;
-use crate::service::{Credentials, HELPER_USER, Principal};
 use crate::sys::credentials::{self, Account};
 
 /// Why a service has no account, or none as which it could be served.

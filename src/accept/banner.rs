@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use nix::errno::Errno;
-
-use crate::bytes::ByteString;
+use xinetd_core::bytes::ByteString;
 
 use super::file::{Identity, read};
 

@@ -9,9 +9,8 @@ use std::{env, fs};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use nix::time::{ClockId, clock_gettime};
-
-use crate::policy::MonotonicSeconds;
-use crate::service::MinuteOfDay;
+use xinetd_core::policy::MonotonicSeconds;
+use xinetd_core::service::MinuteOfDay;
 
 /// How long the zone of the machine counts before it is looked up again.
 const ZONE_COUNTS: Duration = Duration::from_secs(1);
@@ -141,9 +140,9 @@ fn local_minute(now: &Zoned) -> MinuteOfDay {
 
 #[cfg(test)]
 mod tests {
-    use crate::policy::{Check, Facts, Policy, State};
-    use crate::service::TimeWindow;
-    use crate::spec::Spec;
+    use xinetd_core::policy::{Check, Facts, Policy, State};
+    use xinetd_core::service::TimeWindow;
+    use xinetd_core::spec::Spec;
 
     use super::*;
 

@@ -8,10 +8,10 @@ use std::os::fd::AsFd;
 
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{setsockopt, sockopt};
+use xinetd_core::admission::{self, Admitted, Candidate, Effects, Question, Source, Step};
+use xinetd_core::policy::{NameAnswer, Reason, Refusal};
 
-use crate::admission::{self, Admitted, Candidate, Effects, Question, Source, Step};
 use crate::journal::{Event, PauseCause};
-use crate::policy::{NameAnswer, Reason, Refusal};
 use crate::status::Cause;
 use crate::sys::socket::to_ipv4;
 

@@ -15,7 +15,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::spec::MAX_SPEC;
+use xinetd_core::spec::MAX_SPEC;
+
 use crate::status::{KICK, RELOAD, REOPEN, STATUS, STOP, short_control_socket};
 use crate::sys::socket::{peer, send_now};
 

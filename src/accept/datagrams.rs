@@ -4,9 +4,10 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::admission::{Candidate, Question, Source, Step};
+use xinetd_core::admission::{Candidate, Question, Source, Step};
+use xinetd_core::policy::{NameAnswer, Reason, Refusal};
+
 use crate::journal::PauseCause;
-use crate::policy::{NameAnswer, Reason, Refusal};
 
 use super::clock::Moment;
 use super::helper::Helper;

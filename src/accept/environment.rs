@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::bytes::ByteString;
-use crate::service::Environment;
+use xinetd_core::bytes::ByteString;
+use xinetd_core::service::Environment;
 
 use super::peer::Remote;
 

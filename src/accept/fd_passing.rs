@@ -14,8 +14,8 @@ use std::sync::Arc;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, SockAddr, Socket, Type};
+use xinetd_core::spec::Spec;
 
-use crate::spec::Spec;
 use crate::sys::handover::{receive, send};
 use crate::sys::socket::peer;
 

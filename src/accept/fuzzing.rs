@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use xinetd_core::policy::{Check, Facts, MonotonicSeconds, NameAnswer, Policy, State};
+use xinetd_core::service::MinuteOfDay;
+use xinetd_core::spec::MAX_SPEC;
 
 use crate::journal::fuzzing::has_one_line;
-use crate::policy::{Check, Facts, MonotonicSeconds, NameAnswer, Policy, State};
-use crate::service::MinuteOfDay;
-use crate::spec::MAX_SPEC;
 use crate::status::RELOAD;
 use crate::sys::socket::peek_now;
 

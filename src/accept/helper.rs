@@ -7,9 +7,9 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use xinetd_core::policy::State;
 
 use crate::journal::Journal;
-use crate::policy::State;
 use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;

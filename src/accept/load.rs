@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::policy::MonotonicSeconds;
+use xinetd_core::policy::MonotonicSeconds;
 
 /// The 1-minute load average, read at most once a second.
 #[derive(Debug, Default)]

@@ -62,9 +62,10 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use crate::bans;
+use xinetd_core::bans;
+use xinetd_core::spec::Spec;
+
 use crate::journal::Journal;
-use crate::spec::Spec;
 use crate::sys::credentials::{self, Account};
 use crate::sys::scheduling::Scheduling;
 use crate::sys::{descriptor, signals};

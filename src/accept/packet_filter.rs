@@ -9,10 +9,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{SockFilter, SockRef};
+use xinetd_core::policy::{PacketLists, Reason, Refusal};
+use xinetd_core::service::AccessRules;
+use xinetd_core::spec::{Spec, Task};
 
-use crate::policy::{PacketLists, Reason, Refusal};
-use crate::service::AccessRules;
-use crate::spec::{Spec, Task};
 use crate::sys::socket::reset;
 
 use super::account::Unknown;

@@ -9,9 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::portmap::message::{self, Call};
-use crate::portmap::{Endpoint, Registration};
-use crate::service::Level;
+use xinetd_core::portmap::message::{self, Call};
+use xinetd_core::portmap::{Endpoint, Registration};
+use xinetd_core::service::Level;
 
 /// Where rpcbind listens.
 const SOCKET: &str = "/run/rpcbind.sock";

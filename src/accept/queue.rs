@@ -1,9 +1,8 @@
 //! Clients that wait: their places, and what becomes of those that do not get what they wait for.
 
 use nix::sys::epoll::EpollFlags;
-
-use crate::admission::Failure;
-use crate::policy::NameAnswer;
+use xinetd_core::admission::Failure;
+use xinetd_core::policy::NameAnswer;
 
 use super::clock::Moment;
 use super::helper::Helper;

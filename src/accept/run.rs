@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use crate::policy::State;
-use crate::spec::Spec;
+use xinetd_core::policy::State;
+use xinetd_core::spec::Spec;
 
 use super::clock::{Moment, earliest};
 use super::control::Control;

@@ -1,10 +1,10 @@
 //! What is done with a client that is let in, by the kind of the service.
 
 use nix::errno::Errno;
+use xinetd_core::admission::Admitted;
+use xinetd_core::policy::{Reason, Refusal};
 
-use crate::admission::Admitted;
 use crate::journal::Event;
-use crate::policy::{Reason, Refusal};
 use crate::status::Cause;
 use crate::sys::spawn::SpawnError;
 

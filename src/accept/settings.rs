@@ -8,11 +8,11 @@ use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::{Uid, dup2_stdin};
+use xinetd_core::admission::Admission;
+use xinetd_core::bytes::ByteString;
+use xinetd_core::service::{Builtin, Program, ResourceLimits, Rlimit};
+use xinetd_core::spec::{MAX_SPEC, MuxTarget, Redirect, Sensor, Spec, Task};
 
-use crate::admission::Admission;
-use crate::bytes::ByteString;
-use crate::service::{Builtin, Program, ResourceLimits, Rlimit};
-use crate::spec::{MAX_SPEC, MuxTarget, Redirect, Sensor, Spec, Task};
 use crate::sys::credentials::servers_user;
 use crate::sys::spawn::{Launcher, LimitOf};
 

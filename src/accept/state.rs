@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::OwnedFd;
 
 use nix::unistd::{SysconfVar, sysconf};
+use xinetd_core::policy::{MonotonicSeconds, RateSnapshot};
 
-use crate::policy::{MonotonicSeconds, RateSnapshot};
 use crate::sys::memory_file::MemoryFile;
 
 use super::clock::Moment;

@@ -12,8 +12,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use xinetd_core::problem::Place;
 
-use crate::problem::Place;
 use crate::status::TURNED_AWAY;
 use crate::sys::credentials::Account;
 use crate::sys::socket::reset;

@@ -5,11 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-
-use crate::admission::{Ends, RuleFiles, World};
-use crate::libwrap::{Endpoint, Tables};
-use crate::policy::{MonotonicSeconds, NameAnswer, State};
-use crate::service::MinuteOfDay;
+use xinetd_core::admission::{Ends, RuleFiles, World};
+use xinetd_core::libwrap::{Endpoint, Tables};
+use xinetd_core::policy::{MonotonicSeconds, NameAnswer, State};
+use xinetd_core::service::MinuteOfDay;
 
 use super::ban_table::Bans;
 use super::banner::Banner;

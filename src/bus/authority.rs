@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use xinetd_core::problem::printable;
 use zbus::message::Header;
 use zbus::names::BusName;
 use zbus::wire::Variant;
 use zbus::{Connection, fdo, proxy};
-
-use crate::problem::printable;
 
 use super::manager::Error;
 

@@ -4,9 +4,10 @@
 use std::fs;
 use std::os::fd::BorrowedFd;
 
+use xinetd_core::service::DenyTime;
+use xinetd_core::spec::Task;
+
 use crate::generated;
-use crate::service::DenyTime;
-use crate::spec::Task;
 use crate::sys::process::{Process, uids};
 use crate::sys::socket::{peer, peer_process};
 

@@ -15,8 +15,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
+use xinetd_core::bans::door::{Answer, PACKET, Report};
 
-use crate::bans::door::{Answer, PACKET, Report};
 use crate::sys::socket::{accept, peer};
 
 use super::Shared;

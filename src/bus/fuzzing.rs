@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 
-use crate::bans::{AllowList, Ipv6Prefix, Subject, door};
+use xinetd_core::bans::{AllowList, Ipv6Prefix, Subject, door};
+
 use crate::log_file::{self, Question};
 
 use super::{authority, service};

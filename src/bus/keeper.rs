@@ -8,14 +8,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
-
-use crate::bans::table::Slot;
-use crate::bans::{
+use xinetd_core::bans::table::Slot;
+use xinetd_core::bans::{
     Ban, BanList, BootId, Change, Clocks, Full, Ipv6Prefix, Options, Origin, Reading, SavedBans,
     Subject, Until,
 };
-use crate::options;
-use crate::service::DenyTime;
+use xinetd_core::options;
+use xinetd_core::service::DenyTime;
 
 use super::saved;
 use super::settings::Settings;

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use xinetd_core::service::LogTarget;
 
 use crate::generated;
 use crate::log_file::{Answer, Identity, Question, absolute};
-use crate::service::LogTarget;
 
 use super::questions::Asked;
 use super::{Shared, open};

@@ -5,11 +5,11 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use xinetd_core::bans::{Ban, Clocks, Origin, Until};
 use zbus::message::Header;
 use zbus::{Connection, DBusError, OwnedObjectPath, connection, fdo, interface};
 use zruntime::block_on;
 
-use crate::bans::{Ban, Clocks, Origin, Until};
 use crate::status::BOUNDS;
 
 use super::authority::{self, Action};

@@ -39,9 +39,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::bans::{BootId, TABLE};
+use xinetd_core::bans::{BootId, TABLE};
+use xinetd_core::options;
+
 use crate::journal::Journal;
-use crate::options;
 use crate::sys::socket::set_nonblocking;
 use crate::sys::{descriptor, signals};
 use sd_notify::NotifyState;

@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::bans::door::{NO_TABLE, TABLE_PASSED, TABLE_REQUEST};
+use xinetd_core::bans::door::{NO_TABLE, TABLE_PASSED, TABLE_REQUEST};
+
 use crate::log_file::{Answer, Question};
 use crate::sys::handover;
 use crate::sys::socket::send_now;

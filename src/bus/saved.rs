@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::bans::{Reading, SavedBans};
+use xinetd_core::bans::{Reading, SavedBans};
 
 /// The bans that are kept at `path`, or the ones that were written before, where those can't be read.
 ///

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use xinetd_core::problem::printable;
 use zbus::message::Header;
 use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
 
-use crate::problem::printable;
 use crate::status::{KICK, OK};
 
 use super::authority::{self, Action};

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use xinetd_core::ejected::UNITS;
+use xinetd_core::problem::printable;
+use xinetd_core::translate::{SpecDirectory, runtime_directory};
 use zbus::Connection;
 use zruntime::lock::Mutex as TurnMutex;
 
-use crate::ejected::UNITS;
 use crate::generated;
-use crate::problem::printable;
 use crate::status::{OK, REOPEN, STATUS, SessionRow, Status};
-use crate::translate::{SpecDirectory, runtime_directory};
 
 use super::client::ServiceRow;
 use super::{helper, systemd};

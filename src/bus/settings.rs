@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::bans::Options;
-use crate::config::DiskTree;
-use crate::options;
+use xinetd_core::bans::Options;
+use xinetd_core::config::DiskTree;
+use xinetd_core::options;
 
 /// What is in force: the file's section, or the last one that could be read.
 #[derive(Debug)]

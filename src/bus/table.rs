@@ -7,8 +7,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::bans::table::{BUCKET, BUCKETS, Header, SIZE, SLOT, Slot, find, place, slots};
-use crate::bans::{Ban, BootId, Change, Ipv6Prefix, Origin, Subject};
+use xinetd_core::bans::table::{BUCKET, BUCKETS, Header, SIZE, SLOT, Slot, find, place, slots};
+use xinetd_core::bans::{Ban, BootId, Change, Ipv6Prefix, Origin, Subject};
 
 /// It names the peers of all services, which other users have no right to know: helpers that may not open it are
 /// given it by the coordinator.

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bans::{BootId, CAPACITY, Origin, Reading, Until};
-use crate::service::DenyTime;
+use xinetd_core::bans::{BootId, CAPACITY, Origin, Reading, Until};
+use xinetd_core::service::DenyTime;
 
 use super::keeper::{self, Keeper, Paths, Refused};
 use super::saved;
@@ -87,7 +87,7 @@ fn the_table_outlives_a_kill_to_the_microsecond() {
     let mut keeper = scratch.keeper();
     assert!(keeper.is_unsaved(), "the file has the first alone");
     let after = keeper.bans().unwrap().0;
-    let find = |bans: &[crate::bans::Ban], peer: &str| {
+    let find = |bans: &[xinetd_core::bans::Ban], peer: &str| {
         let ban = bans.iter().find(|ban| ban.subject.to_string() == peer);
         ban.cloned().unwrap()
     };

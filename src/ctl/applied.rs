@@ -5,11 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use xinetd_core::problem::{Place, Problem, Severity, printable};
+use xinetd_core::translate::{File, ServiceReport, SpecDirectory, Standing, TranslatedService};
+
 use super::machine::{Machine, is_here, unit_of};
 use super::output::Failure;
 use crate::generated;
-use crate::problem::{Place, Problem, Severity, printable};
-use crate::translate::{File, ServiceReport, SpecDirectory, Standing, TranslatedService};
 
 /// How the units of the last reload differ from what the files say now; nothing where systemd does not
 /// run these files.

@@ -9,11 +9,12 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use xinetd_core::bytes::ByteString;
+use xinetd_core::config::{Attribute, Databases, DiskTree};
+use xinetd_core::problem::{Place, Problem, Severity, printable};
+use xinetd_core::service::{Credentials, Internal, Principal, Reach, Service, Serving, SocketType};
+
 use crate::accept::banner::MAX_SIZE;
-use crate::bytes::ByteString;
-use crate::config::{Attribute, Databases, DiskTree};
-use crate::problem::{Place, Problem, Severity, printable};
-use crate::service::{Credentials, Internal, Principal, Reach, Service, Serving, SocketType};
 
 /// The problems of the banners of these services, each place and fault once.
 pub(super) fn problems(
@@ -257,8 +258,9 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
+    use xinetd_core::config::{Roots, load};
+
     use super::*;
-    use crate::config::{Roots, load};
 
     /// A root with a banner that has the path /etc/banner.
     struct Tree(PathBuf);

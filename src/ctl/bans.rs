@@ -7,12 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 use serde_json::{Value, json};
+use xinetd_core::options::FILE;
+use xinetd_core::problem::printable;
 
 use super::output::{BAD, Done, Failure, Output};
 use super::time::span;
 use crate::bus::client::{self, BanRow, Bans, FOREVER};
-use crate::options::FILE;
-use crate::problem::printable;
 
 /// Show and change the list of banned peers.
 ///

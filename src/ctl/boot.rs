@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::config::FileTree;
-use crate::problem::{Place, Problem, Severity};
-use crate::startup::Startup;
-use crate::translate::Daemon;
+use xinetd_core::config::FileTree;
+use xinetd_core::problem::{Place, Problem, Severity};
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::Daemon;
 
 /// Where a link to /dev/null masks xinetd.target.
 const MASKS: [&str; 2] = [
@@ -87,8 +87,9 @@ impl Boot {
 
 #[cfg(test)]
 mod tests {
+    use xinetd_core::config::MemoryTree;
+
     use super::*;
-    use crate::config::MemoryTree;
 
     const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/xinetd.service";
 

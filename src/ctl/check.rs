@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
+use xinetd_core::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
+use xinetd_core::problem::{NO_PERMISSION, Place, Problem, Severity};
+use xinetd_core::translate::{ServiceReport, Standing};
 
 use super::applied::Unapplied;
 use super::boot::Boot;
 use super::listening::{enabled_unit, missing_servers, silent};
 use super::machine::{Reading, is_id, unit_of};
-use crate::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
-use crate::problem::{NO_PERMISSION, Place, Problem, Severity};
 use crate::reconcile::Real;
-use crate::translate::{ServiceReport, Standing};
 
 /// What there is to say about one main file and all that it includes.
 #[derive(Debug)]
@@ -231,12 +231,13 @@ fn check(
 
 #[cfg(test)]
 pub(super) mod tests {
+    use xinetd_core::bytes::ByteString;
+    use xinetd_core::config::{Attribute, MemoryTree};
+    use xinetd_core::service::Port;
+    use xinetd_core::translate::{AttributeReport, Fate};
+
     use super::*;
-    use crate::bytes::ByteString;
-    use crate::config::{Attribute, MemoryTree};
     use crate::ctl::text::Fates;
-    use crate::service::Port;
-    use crate::translate::{AttributeReport, Fate};
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;

@@ -7,9 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use xinetd_core::config::{Conversion, Converted, Databases, DiskTree, FileTree, convert_inetd};
 
 use super::check::Counts;
-use crate::config::{Conversion, Converted, Databases, DiskTree, FileTree, convert_inetd};
 
 /// Turn an inetd.conf into files for xinetd, and for xinetd-bridge.
 ///

@@ -18,10 +18,11 @@ use super::output::{Done, Failure, Output};
 use super::reload::{self, ReloadArgs};
 use super::reload_words::print_problems;
 
+use xinetd_core::config::{Databases, DiskTree};
+use xinetd_core::translate::{Daemon, SCRIPT, SpecDirectory, Standing, Translation};
+
 use crate::bus::systemd::{Job, JobVerb, Systemd};
-use crate::config::{Databases, DiskTree};
 use crate::generated;
-use crate::translate::{Daemon, SCRIPT, SpecDirectory, Standing, Translation};
 
 /// The unit that calls this command.
 const UNIT: &str = "xinetd.service";

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Databases;
-use crate::service::{Credentials, Principal};
+use xinetd_core::config::Databases;
+use xinetd_core::service::{Credentials, Principal};
 
 /// How much of a script execve(2) looks at (`BINPRM_BUF_SIZE`).
 const HEAD: u64 = 256;

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use xinetd_core::config::Dropped;
+use xinetd_core::problem::Problem;
+use xinetd_core::translate::{AttributeReport, Fate, ServiceReport, Standing};
 
 use super::check::{Check, Counts};
-use crate::config::Dropped;
-use crate::problem::Problem;
-use crate::translate::{AttributeReport, Fate, ServiceReport, Standing};
 
 #[derive(Serialize)]
 struct Report<'a> {

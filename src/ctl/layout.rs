@@ -1,6 +1,6 @@
 //! Text in columns that fits a terminal of 80.
 
-use crate::problem::wrap;
+use xinetd_core::problem::wrap;
 
 /// The text, cut to so many columns: what is left out of it stands before the rest.
 pub(super) fn tail(text: &str, width: usize) -> String {

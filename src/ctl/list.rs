@@ -3,6 +3,13 @@
 use std::io::Write;
 
 use serde::Serialize;
+use xinetd_core::config::Dropped;
+use xinetd_core::problem::printable;
+use xinetd_core::service::{
+    Bind, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
+};
+use xinetd_core::spec::{Target, Task};
+use xinetd_core::translate::{Native, Standing};
 
 use super::applied::{CHANGED, LEFT, Left, Unapplied};
 use super::arguments::View;
@@ -12,13 +19,6 @@ use super::listening::{Listening, enabled_unit, served_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use super::real;
-use crate::config::Dropped;
-use crate::problem::printable;
-use crate::service::{
-    Bind, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
-};
-use crate::spec::{Target, Task};
-use crate::translate::{Native, Standing};
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]

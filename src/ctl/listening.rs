@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use xinetd_core::config::{Attribute, Databases};
+use xinetd_core::problem::{Problem, Severity};
+use xinetd_core::service::{Service, Serving};
+use xinetd_core::translate::{Native, ServiceReport, Standing, TranslatedService};
+
 use super::executable::hindrance;
 use super::machine::is_here;
-use crate::config::{Attribute, Databases};
 use crate::generated;
-use crate::problem::{Problem, Severity};
 use crate::reconcile::{Trouble, is_executable, troubles};
-use crate::service::{Service, Serving};
-use crate::translate::{Native, ServiceReport, Standing, TranslatedService};
 
 /// Which sockets do not listen, though their services are switched on.
 #[derive(Debug, Default)]

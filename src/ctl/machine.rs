@@ -3,20 +3,21 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use xinetd_core::bytes::ByteString;
+use xinetd_core::config::{
+    self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots,
+};
+use xinetd_core::problem::{NO_PERMISSION, Problem, Severity, printable};
+use xinetd_core::service::Service;
+use xinetd_core::spec::Spec;
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{
+    Native, SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
+};
+
 use super::boot::Boot;
 use super::listening::enabled_unit;
 use super::output::Failure;
-use crate::bytes::ByteString;
-use crate::config::{
-    self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots,
-};
-use crate::problem::{NO_PERMISSION, Problem, Severity, printable};
-use crate::service::Service;
-use crate::spec::Spec;
-use crate::startup::Startup;
-use crate::translate::{
-    Native, SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
-};
 
 /// Whether systemd runs the files below this root, or the machine's own.
 pub(super) fn is_here(root: Option<&Path>) -> bool {
@@ -293,8 +294,9 @@ impl<'a> Found<'a> {
 
 #[cfg(test)]
 mod tests {
+    use xinetd_core::config::MemoryTree;
+
     use super::*;
-    use crate::config::MemoryTree;
 
     #[test]
     fn a_service_without_units_is_told_from_one_that_no_file_has() {

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
+use xinetd_core::config::{Databases, DiskTree};
+use xinetd_core::problem::Problem;
+use xinetd_core::service::Service;
+use xinetd_core::startup::{REAL_CODE, Startup};
+
 use super::machine::{Machine, Reading};
 use super::output::Output;
-use crate::config::{Databases, DiskTree};
-use crate::problem::Problem;
 use crate::reconcile::Real;
-use crate::service::Service;
-use crate::startup::{REAL_CODE, Startup};
 
 /// That it starts at boot, by the files.
 fn at_boot(startup: &Startup) -> impl Iterator<Item = Problem> {

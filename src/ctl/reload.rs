@@ -10,6 +10,10 @@ use std::time::Duration;
 use clap::Args;
 use nix::unistd::Uid;
 use serde::Serialize;
+use xinetd_core::bytes::ByteString;
+use xinetd_core::config::Dropped;
+use xinetd_core::problem::{Problem, Severity, printable};
+use xinetd_core::translate::{SEEN, STAMP, SpecDirectory, Standing};
 
 use super::check::{self, Check};
 use super::drop_ins::{self, Newer};
@@ -17,12 +21,8 @@ use super::layout::fold;
 use super::output::{BAD, Done, Failure, Output, WIDTH};
 use super::reload_words::{print_problems, print_refusal, sessions, told};
 use crate::bus::systemd::{JobVerb, Systemd};
-use crate::bytes::ByteString;
-use crate::config::Dropped;
 use crate::generated;
-use crate::problem::{Problem, Severity, printable};
 use crate::reconcile::{self, LAST};
-use crate::translate::{SEEN, STAMP, SpecDirectory, Standing};
 
 /// Apply the files: start, stop and change what is not as they say.
 ///

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use xinetd_core::problem::{Problem, Severity, printable};
+
 use super::check::{self, Check};
 use super::output::{BAD, Output};
 use super::reload::Served;
 use crate::bus::client;
-use crate::problem::{Problem, Severity, printable};
 
 /// The codes of lines that xinetd and the bridge ignore: what they were to restrict is not restricted.
 const IGNORED: [&str; 7] = [

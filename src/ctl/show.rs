@@ -3,6 +3,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use xinetd_core::config::Attribute;
+use xinetd_core::problem::{Place, printable};
+use xinetd_core::service::Written;
+use xinetd_core::translate::{Native, Standing};
 
 use super::arguments::ServiceArgs;
 use super::layout::fold;
@@ -10,10 +14,6 @@ use super::list::{self, Row};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use super::value::{Meant, Origin, meant};
-use crate::config::Attribute;
-use crate::problem::{Place, printable};
-use crate::service::Written;
-use crate::translate::{Native, Standing};
 
 /// Where the origin of a value begins, and how wide it may be.
 const ORIGIN: usize = 44;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use serde::Serialize;
+use xinetd_core::problem::printable;
 
 use super::layout::{fold, head, width};
 use super::listening::Listening;
@@ -14,7 +15,6 @@ use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
 use super::real;
 use super::time::span;
 use crate::bus::client::{self, Failed, ServiceRow, SessionInfo, Sessions};
-use crate::problem::printable;
 use crate::reconcile::Trouble;
 
 /// Print what the services are doing: sessions, pauses, and what was counted since the machine was

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
+use xinetd_core::problem::{printable, wrap};
+use xinetd_core::translate::{AttributeReport, Fate, Native, ServiceReport, Standing};
+
 use super::boot::Boot;
 use super::check::{Check, Counts};
 use super::output::WIDTH;
-use crate::problem::{printable, wrap};
-use crate::translate::{AttributeReport, Fate, Native, ServiceReport, Standing};
 
 /// Whether it is printed what becomes of each attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 use serde::Serialize;
+use xinetd_core::problem::printable;
+use xinetd_core::translate::File;
 
 use super::arguments::ServiceArgs;
 use super::machine::{Found, Machine};
 use super::output::{DIM, Done, Failure, HEAD, Output};
-use crate::problem::printable;
-use crate::translate::File;
 
 /// Where systemd keeps generated units.
 const DIRECTORY: &str = "/run/systemd/generator.late";

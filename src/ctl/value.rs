@@ -1,8 +1,8 @@
 //! What an attribute of a service comes to, and where it is from.
 
-use crate::bytes::ByteString;
-use crate::config::{Attribute, TABLE};
-use crate::service::{
+use xinetd_core::bytes::ByteString;
+use xinetd_core::config::{Attribute, TABLE};
+use xinetd_core::service::{
     AccessRule, FailureFlags, Limit, Pattern, Port, Principal, Protocol, Reach, Service, Serving,
     SocketType, SuccessFlags, Written,
 };

@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::config::{FileTree, Sources};
-use crate::libwrap::{FILES, Rules};
-use crate::problem::{Place, Problem, Severity};
-use crate::service::Service;
+use xinetd_core::config::{FileTree, Sources};
+use xinetd_core::libwrap::{FILES, Rules};
+use xinetd_core::problem::{Place, Problem, Severity};
+use xinetd_core::service::Service;
 
 /// The problems of both files, whose lines go into `sources`; none where no service asks them.
 pub(super) fn problems(
@@ -47,7 +47,7 @@ fn unreadable(path: &str, error: &std::io::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Databases, Entry, MemoryTree, Roots, load};
+    use xinetd_core::config::{Databases, Entry, MemoryTree, Roots, load};
 
     use super::*;
 

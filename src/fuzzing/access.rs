@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::libwrap::{
+use xinetd_core::libwrap::{
     Effect, Endpoint, Facts, File, ListFile, Need, Outcome, Rules, Tables, User, Verdict, expand,
 };
-use crate::policy::{NameAnswer, NoHostName};
+use xinetd_core::policy::{NameAnswer, NoHostName};
 
 use super::files;
 

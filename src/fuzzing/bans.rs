@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bans::table::Slot;
-use crate::bans::{BanList, BootId, Clocks, Options, Origin, Reading, SavedBans, Until};
+use xinetd_core::bans::table::Slot;
+use xinetd_core::bans::{BanList, BootId, Clocks, Options, Origin, Reading, SavedBans, Until};
 
 /// No ban that is meant ends so late: in a hundred thousand years.
 const FAR: Duration = Duration::from_secs(100_000 * 365 * 86_400);

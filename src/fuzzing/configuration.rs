@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::config::{
+use xinetd_core::config::{
     Configuration, Databases, MemoryTree, Roots, Sources, convert_inetd, load, set_disable,
 };
-use crate::options::{self, Options};
-use crate::problem::Problem;
-use crate::startup::Startup;
-use crate::translate::{SpecDirectory, Standing, Surroundings, Translation, translate};
+use xinetd_core::options::{self, Options};
+use xinetd_core::problem::Problem;
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{SpecDirectory, Standing, Surroundings, Translation, translate};
 
 use super::{files, units};
 
@@ -91,7 +91,7 @@ fn check(configuration: &Configuration, translation: &Translation) -> Vec<String
 /// Problems as a user sees them, on a terminal that nothing talks to.
 fn show<'a>(problems: impl Iterator<Item = &'a Problem>, sources: &Sources) -> Vec<String> {
     let show = |problem: &Problem| {
-        // What src/contain.rs says of a panic that it has caught.
+        // What crates/core/src/catch.rs says of a panic that it has caught.
         assert_ne!(problem.code, "internal", "{problem:?}");
         let text = problem.render(sources.line(&problem.place));
         let talks = |letter: char| letter.is_control() && letter != '\n';

@@ -1,7 +1,7 @@
 //! What rpcbind answers, or what listens in its place.
 
-use crate::portmap::Endpoint;
-use crate::portmap::message::{Call, MAX_REPLY, done, record, registrations};
+use xinetd_core::portmap::Endpoint;
+use xinetd_core::portmap::message::{Call, MAX_REPLY, done, record, registrations};
 
 /// A stream of records; the number of the call is 7.
 pub fn portmap(bytes: &[u8]) {

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Component, Path};
 
-use crate::spec::{MAX_SPEC, Spec};
-use crate::translate::{File, STAMP, SpecDirectory, Translation};
+use xinetd_core::spec::{MAX_SPEC, Spec};
+use xinetd_core::translate::{File, STAMP, SpecDirectory, Translation};
 
 /// The directives of units: with any other a service could reach what xinetd never gave it.
 const DIRECTIVES: &[(&str, &[&str])] = &[

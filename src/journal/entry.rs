@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Arguments, Display, Write};
 
+use xinetd_core::service::{Facility, Level};
+use xinetd_core::visible::is_visible;
+
 use super::event::Peer;
-use crate::service::{Facility, Level};
-use crate::visible::is_visible;
 
 /// One datagram: an entry with its fields. The buffer is used again and again.
 ///

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::policy::{Note, Reason, Refusal};
-use crate::problem::Place;
+use xinetd_core::policy::{Note, Reason, Refusal};
+use xinetd_core::problem::Place;
 
 use super::entry::{self, Entry, Sender};
 use super::fields;

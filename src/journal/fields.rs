@@ -26,13 +26,14 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
-    use crate::bytes::ByteString;
+    use xinetd_core::bytes::ByteString;
+    use xinetd_core::policy::{Access, NameAnswer, Policy, Reason, Refusal};
+    use xinetd_core::problem::Place;
+    use xinetd_core::service::AccessRule;
+    use xinetd_core::spec::Spec;
+
     use crate::journal::entry::tests::fields as parse;
     use crate::journal::{Ending, Peer};
-    use crate::policy::{Access, NameAnswer, Policy, Reason, Refusal};
-    use crate::problem::Place;
-    use crate::service::AccessRule;
-    use crate::spec::Spec;
 
     use super::*;
 

@@ -40,9 +40,10 @@ pub(crate) fn file_line(service: &ServiceLog, event: &Event<'_>, stamp: &Stamp) 
 
 #[cfg(test)]
 mod tests {
+    use xinetd_core::policy::{Reason, Refusal};
+    use xinetd_core::spec::Spec;
+
     use crate::journal::Peer;
-    use crate::policy::{Reason, Refusal};
-    use crate::spec::Spec;
 
     use super::*;
 

@@ -5,9 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-
-use crate::bytes::ByteString;
-use crate::spec::Spec;
+use xinetd_core::bytes::ByteString;
+use xinetd_core::spec::Spec;
 
 use super::entry::{Entry, Sender, message};
 use super::event::Peer;

@@ -1,9 +1,10 @@
 //! What the table says of a kind of event, and what follows from an event itself.
 
+use xinetd_core::policy::{Note, Reason, Refusal};
+use xinetd_core::service::{Facility, Level};
+
 use super::event::Peer;
 use super::table::{CATALOG, Description, Event, Kind, TABLE};
-use crate::policy::{Note, Reason, Refusal};
-use crate::service::{Facility, Level};
 
 impl Kind {
     fn description(self) -> &'static Description {

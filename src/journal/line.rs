@@ -21,10 +21,11 @@ mod tests {
     use std::num::NonZeroU64;
     use std::time::Duration;
 
+    use xinetd_core::policy::{Reason, Refusal};
+    use xinetd_core::service::{FailureFlags, SuccessFlags};
+    use xinetd_core::spec::Spec;
+
     use crate::journal::{Ending, ErrorText, PauseCause, Peer};
-    use crate::policy::{Reason, Refusal};
-    use crate::service::{FailureFlags, SuccessFlags};
-    use crate::spec::Spec;
 
     use super::*;
 

@@ -1,8 +1,7 @@
 //! The `log` crate's way into the journal.
 
 use log::{Level as LogLevel, LevelFilter, Log, Metadata, Record};
-
-use crate::service::{Facility, Level};
+use xinetd_core::service::{Facility, Level};
 
 use super::sink::Journal;
 

@@ -1,9 +1,9 @@
 //! What of a service's events is logged, and as what.
 
-use crate::bytes::ByteString;
-use crate::problem::Place;
-use crate::service::{Facility, FailureFlags, Level, LogTarget, SuccessFlags};
-use crate::spec::Spec;
+use xinetd_core::bytes::ByteString;
+use xinetd_core::problem::Place;
+use xinetd_core::service::{Facility, FailureFlags, Level, LogTarget, SuccessFlags};
+use xinetd_core::spec::Spec;
 
 use super::entry::Entry;
 use super::table::{Event, Kind};
@@ -114,7 +114,7 @@ impl ServiceLog {
     }
 
     /// Whether the configuration asks for no lines about refusals, so that they go by a
-    /// [`LineBudget`](crate::policy::LineBudget): `log_on_failure` is empty.
+    /// [`LineBudget`](xinetd_core::policy::LineBudget): `log_on_failure` is empty.
     pub(crate) fn refusals_unasked(&self) -> bool {
         self.unasked
     }
@@ -139,8 +139,9 @@ fn common_fields(id: &ByteString, place: &Place) -> Vec<u8> {
 mod tests {
     use std::time::Duration;
 
+    use xinetd_core::policy::{Reason, Refusal};
+
     use crate::journal::Peer;
-    use crate::policy::{Reason, Refusal};
 
     use super::*;
 

@@ -6,13 +6,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use xinetd_core::bytes::ByteString;
+use xinetd_core::policy::{Note, Refusal};
+use xinetd_core::service::{DenyTime, Facility, Level};
+
 use super::entry::Entry;
 use super::event::{Ending, PauseCause, Peer};
 use super::service::ServiceLog;
 use super::text::{ErrorText, Text, from};
-use crate::bytes::ByteString;
-use crate::policy::{Note, Refusal};
-use crate::service::{DenyTime, Facility, Level};
 
 /// What holds for all entries of a kind.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 use std::fmt::{self, Display, Formatter};
 use std::io;
 
+use xinetd_core::bytes::ByteString;
+
 use super::event::Peer;
-use crate::bytes::ByteString;
 
 /// Writes the client, where it is wanted.
 pub(super) fn from(f: &mut Formatter<'_>, peer: Peer<'_>, wanted: bool) -> fmt::Result {

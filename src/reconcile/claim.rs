@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use xinetd_core::config::DiskTree;
+use xinetd_core::translate::{Daemon, SCRIPT};
+
 use crate::bus::systemd::{JobVerb, Loaded, Property, Systemd};
-use crate::config::DiskTree;
-use crate::translate::{Daemon, SCRIPT};
 
 const UNIT: &str = "xinetd.service";
 const TARGET: &str = "xinetd.target";

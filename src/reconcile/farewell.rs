@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
+use xinetd_core::translate::runtime_directory;
+
 use crate::accept::membership::folder;
 use crate::accept::stop::{Servers, end};
 use crate::bus::systemd::{Loaded, Property, Systemd};
-use crate::translate::runtime_directory;
 
 /// Ends the sessions of units without suffix; their helpers log them, and live on.
 pub(super) fn end_sessions(systemd: &Systemd, units: &[&str]) {

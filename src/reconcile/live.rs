@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xinetd_core::config::DiskTree;
+use xinetd_core::translate::Daemon;
+
 use super::kernel::{Listener, Seen, Sockets};
 use crate::bus::systemd::{Loaded, Property, Systemd};
-use crate::config::DiskTree;
-use crate::translate::Daemon;
 
 /// What a service's units are doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -28,10 +28,11 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xinetd_core::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
+
 use crate::bus::systemd::Systemd;
 use crate::generated::is_ejected;
 use crate::journal::Journal;
-use crate::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
 
 use live::{Halt, Live};
 use plan::{Fault, Outcome, Step, plan};

@@ -5,13 +5,13 @@ use std::hash::{Hash, Hasher};
 use std::path::Path;
 
 use fnv::FnvHasher;
+use xinetd_core::config::{self, ASSUMED_CODE, Databases, DiskTree};
+use xinetd_core::options::LAST_GOOD;
+use xinetd_core::problem::{Problem, Severity};
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{SpecDirectory, Surroundings, translate};
 
 use super::real::Real;
-use crate::config::{self, ASSUMED_CODE, Databases, DiskTree};
-use crate::options::LAST_GOOD;
-use crate::problem::{Problem, Severity};
-use crate::startup::Startup;
-use crate::translate::{SpecDirectory, Surroundings, translate};
 
 /// How many are told one by one.
 const MOST: usize = 50;

@@ -5,10 +5,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use xinetd_core::problem::{Place, Problem, Severity};
+use xinetd_core::service::{Protocol, Reach, Service};
+use xinetd_core::startup::{REAL_CODE, XINETD};
+
 use super::kernel::{Open, Sockets};
-use crate::problem::{Place, Problem, Severity};
-use crate::service::{Protocol, Reach, Service};
-use crate::startup::{REAL_CODE, XINETD};
 
 /// How many ports are named one by one.
 const MOST: usize = 12;

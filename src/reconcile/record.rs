@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
+use xinetd_core::translate::{PACKET_LISTS, SpecDirectory};
 
 use super::live::{Live, Socket};
 use super::plan::{Outcome, Step, Why};
 use super::registrations;
 use crate::generated;
-use crate::translate::{PACKET_LISTS, SpecDirectory};
 
 /// What is kept of what was done, if it was not more at once.
 const MOST_DONE: usize = 100;

@@ -3,9 +3,10 @@
 //! The socket of an RPC service removes its registrations when it stops, by `ExecStopPost=`. After a
 //! daemon-reload systemd has the new one, or none.
 
+use xinetd_core::portmap::Registration;
+
 use super::record::Record;
 use crate::accept::portmap::{self, RpcService};
-use crate::portmap::Registration;
 
 /// The option in front of a service's id and of what rpcbind is told.
 const UNREGISTER: &str = " --rpc-unregister ";

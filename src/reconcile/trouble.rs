@@ -7,13 +7,14 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use xinetd_core::translate::SpecDirectory;
+
 use super::kernel::{Holder, Listener, Seen, Sockets};
 use super::live::{Live, Socket, TARGET, addresses, is_stuck};
 use super::real::Real;
 use super::unserved::unserved;
 use crate::bus::systemd::{Loaded, Property, Systemd};
 use crate::generated::{self, is_ejected};
-use crate::translate::SpecDirectory;
 
 /// Why the socket of a unit does not listen; its words follow on the name of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]

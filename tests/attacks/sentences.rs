@@ -73,10 +73,14 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "systemd/sensor.rs",
         "loopback_and_the_allow_list_are_never_banned",
     ),
-    ("T24", "../src/bans/tests.rs", "a_full_list_fills_no_bucket"),
+    (
+        "T24",
+        "../crates/core/src/bans/tests.rs",
+        "a_full_list_fills_no_bucket",
+    ),
     (
         "T25",
-        "../src/policy/budget.rs",
+        "../crates/core/src/policy/budget.rs",
         "a_burst_is_logged_and_the_rest_is_counted",
     ),
     (

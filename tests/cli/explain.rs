@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use xinetd_bridge::bans::table::{Header, SIZE, Slot};
-use xinetd_bridge::bans::{BootId, Ipv6Prefix, Subject, TABLE, Until};
+use xinetd_core::bans::table::{Header, SIZE, Slot};
+use xinetd_core::bans::{BootId, Ipv6Prefix, Subject, TABLE, Until};
 
 use crate::bed::{Ran, Tree, sample, xinetdctl};
 

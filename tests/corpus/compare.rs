@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use xinetd_bridge::config::{self, Databases, MemoryTree, Roots};
-use xinetd_bridge::problem::{Severity, printable};
+use xinetd_core::config::{self, Databases, MemoryTree, Roots};
+use xinetd_core::problem::{Severity, printable};
 
 use crate::meaning;
 use crate::oracle::{self, Verdict};

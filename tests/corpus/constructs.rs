@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use libtest_mimic::Failed;
-use xinetd_bridge::config::Attribute;
+use xinetd_core::config::Attribute;
 
 /// The constructs of a file.
 pub(crate) fn of_text(text: &[u8]) -> BTreeSet<String> {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use testbed::{Corpus, Result};
-use xinetd_bridge::config::{Databases, DiskTree, Entry, FileTree, MemoryTree};
+use xinetd_core::config::{Databases, DiskTree, Entry, FileTree, MemoryTree};
 
 use differences::Differences;
 use said::Xinetd;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use xinetd_bridge::bytes::ByteString;
-use xinetd_bridge::config::Databases;
-use xinetd_bridge::service::{
+use xinetd_core::bytes::ByteString;
+use xinetd_core::config::Databases;
+use xinetd_core::service::{
     AccessRule, Bind, DenyTime, Family, Limit, Listen, LogTarget, Mux, Port, Principal, Protocol,
     Reach, Service, Serving, SizeLimits, SocketType,
 };

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testbed::{Peer, Result};
-use xinetd_bridge::bans::table::{self, Header, Slot};
-use xinetd_bridge::bans::{BootId, Ipv6Prefix, Subject, TABLE, Until};
-use xinetd_bridge::config::{Databases, MemoryTree, Roots, load};
-use xinetd_bridge::startup::Startup;
-use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
+use xinetd_core::bans::table::{self, Header, Slot};
+use xinetd_core::bans::{BootId, Ipv6Prefix, Subject, TABLE, Until};
+use xinetd_core::config::{Databases, MemoryTree, Roots, load};
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{SpecDirectory, Surroundings, translate};
 
 use crate::kind::{Kind, Manner};
 

@@ -17,15 +17,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use xinetd_bridge::bans;
-use xinetd_bridge::config::{Databases, MemoryTree, Roots, Sources, convert_inetd, load};
-use xinetd_bridge::libwrap::{Endpoint, Facts, File, ListFile, Rules, Tables, User, expand};
-use xinetd_bridge::options::Options;
-use xinetd_bridge::policy::NameAnswer;
-use xinetd_bridge::problem::Problem;
-use xinetd_bridge::spec::Spec;
-use xinetd_bridge::startup::Startup;
-use xinetd_bridge::translate::{SpecDirectory, Surroundings, translate};
+use xinetd_core::bans;
+use xinetd_core::config::{Databases, MemoryTree, Roots, Sources, convert_inetd, load};
+use xinetd_core::libwrap::{Endpoint, Facts, File, ListFile, Rules, Tables, User, expand};
+use xinetd_core::options::Options;
+use xinetd_core::policy::NameAnswer;
+use xinetd_core::problem::Problem;
+use xinetd_core::spec::Spec;
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{SpecDirectory, Surroundings, translate};
 
 use mutation::mutated;
 

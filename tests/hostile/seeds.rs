@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use testbed::Corpus;
-use xinetd_bridge::config::MemoryTree;
-use xinetd_bridge::policy::NameAnswer;
+use xinetd_core::config::MemoryTree;
+use xinetd_core::policy::NameAnswer;
 
 /// A larger file takes too long to read a thousand times.
 const LARGEST: usize = 8 << 10;

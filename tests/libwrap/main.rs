@@ -15,11 +15,11 @@ use std::path::Path;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use testbed::{Container, Result, Suite};
-use xinetd_bridge::libwrap::{
+use xinetd_core::libwrap::{
     Effect, Endpoint, Facts, File, ListFile, Outcome, Rules, Tables, User, expand,
 };
-use xinetd_bridge::policy::NameAnswer;
-use xinetd_bridge::problem::Place;
+use xinetd_core::policy::NameAnswer;
+use xinetd_core::problem::Place;
 
 use cases::{BANNER, Case, HOSTS, LISTS, Random};
 

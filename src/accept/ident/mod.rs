@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Socket, Type};
 
 pub(super) use reply::{MAX_REPLY, Ports};
+use xinetd_core::admission::{Failure, User};
 
-use crate::admission::{Failure, User};
 use crate::sys::socket::send_now;
 
 /// The port of ident servers.

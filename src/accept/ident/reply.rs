@@ -1,6 +1,6 @@
 //! The Identification Protocol (RFC 1413): the question, and what the answer says.
 
-use crate::admission::Failure;
+use xinetd_core::admission::Failure;
 
 /// The longest answer: RFC 1413, section 6 allows 1000 characters, the line's end not counted.
 pub(in crate::accept) const MAX_REPLY: usize = 1002;

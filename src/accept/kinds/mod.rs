@@ -13,10 +13,11 @@ mod wait;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::admission::User;
+use xinetd_core::admission::User;
+use xinetd_core::policy::{Slot, State};
+use xinetd_core::spec::Spec;
+
 use crate::journal::Ending;
-use crate::policy::{Slot, State};
-use crate::spec::Spec;
 
 use super::clock::{Moment, earliest};
 use super::log::Report;

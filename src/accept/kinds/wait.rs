@@ -10,8 +10,8 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use xinetd_core::spec::Spec;
 
-use crate::spec::Spec;
 use crate::sys::socket::{discard, disconnect, peek_sender};
 
 use super::super::clock::Moment;

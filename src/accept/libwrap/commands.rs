@@ -10,12 +10,13 @@ use nix::sys::prctl::get_no_new_privs;
 use crate::sys::process::Process;
 use crate::sys::spawn::SpawnError;
 
+use xinetd_core::admission::Changes;
+
 use super::super::clock::Moment;
 use super::super::helper::Helper;
 use super::super::reactor::Owner;
 use super::super::settings::Work;
 use super::super::slab::{Key, Slab};
-use crate::admission::Changes;
 
 /// How many run at once at most: clients decide how often a rule matches.
 pub(super) const MAX_COMMANDS: usize = 32;

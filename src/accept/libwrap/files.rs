@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-
-use crate::libwrap::{FILES, File, ListFile, Rules, Tables};
-use crate::problem::Severity;
+use xinetd_core::libwrap::{FILES, File, ListFile, Rules, Tables};
+use xinetd_core::problem::Severity;
 
 use super::super::file::{Identity, read};
 
@@ -65,7 +64,7 @@ impl Files {
             Err(why) => return File::Unreadable(why),
         };
         let rules = Rules::parse(path, &text);
-        let matters = |problem: &&crate::problem::Problem| problem.severity > Severity::Note;
+        let matters = |problem: &&xinetd_core::problem::Problem| problem.severity > Severity::Note;
         for problem in rules.problems.iter().filter(matters).take(MAX_PROBLEMS) {
             log::warn!("{}: {}", problem.place, problem.message);
         }
@@ -92,8 +91,8 @@ mod tests {
     use std::fs;
     use std::net::SocketAddr;
 
-    use crate::libwrap::{Endpoint, Facts, Outcome, User};
-    use crate::policy::NameAnswer;
+    use xinetd_core::libwrap::{Endpoint, Facts, Outcome, User};
+    use xinetd_core::policy::NameAnswer;
 
     use super::*;
 

@@ -6,8 +6,9 @@ mod files;
 
 use std::collections::HashMap;
 
-use crate::admission::Changes;
-use crate::service::Environment;
+use xinetd_core::admission::Changes;
+use xinetd_core::service::Environment;
+
 use crate::sys::spawn::{Change, Launcher};
 
 use super::banner::Banner;

@@ -9,7 +9,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::policy::{Note, Reason, Refusal};
+use xinetd_core::policy::{Note, Reason, Refusal};
+
 use crate::status::{Cause, Counters, MAX_STATUS, counters_file};
 
 /// The counters of a service.

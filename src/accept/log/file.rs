@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use xinetd_core::service::LogTarget;
+use xinetd_core::spec::Spec;
 
 use crate::journal::{Event, ServiceLog};
 use crate::log_file::{Answer, Question};
-use crate::service::LogTarget;
-use crate::spec::Spec;
 use crate::sys::socket::send_now;
 
 use super::super::clock::Moment;

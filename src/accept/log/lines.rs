@@ -8,9 +8,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use xinetd_core::service::SizeLimits;
+
 use crate::journal::{Event, ServiceLog, Stamp, file_line};
 use crate::log_file::Identity;
-use crate::service::SizeLimits;
 
 use super::super::clock::{Moment, local_time};
 

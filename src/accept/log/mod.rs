@@ -14,10 +14,10 @@ use std::path::PathBuf;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::EpollFlags;
+use xinetd_core::policy::{LineBudget, Refusal};
+use xinetd_core::spec::Spec;
 
 use crate::journal::{Event, Journal, ServiceLog};
-use crate::policy::{LineBudget, Refusal};
-use crate::spec::Spec;
 
 use super::clock::{Moment, earliest};
 use super::peer::Remote;

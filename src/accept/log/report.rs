@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use nix::errno::Errno;
+use xinetd_core::admission::{Failure, User};
+use xinetd_core::bytes::ByteString;
+use xinetd_core::policy::Refusal;
 
-use crate::admission::{Failure, User};
-use crate::bytes::ByteString;
 use crate::journal::{Ending, Event};
-use crate::policy::Refusal;
 use crate::status::{Cause, Counters, UNEXECUTABLE};
 
 use super::super::clock::{Moment, earliest};

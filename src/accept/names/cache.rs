@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::policy::NameAnswer;
+use xinetd_core::policy::NameAnswer;
 
 use super::super::clock::Moment;
 

@@ -18,7 +18,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::policy::NameAnswer;
+use xinetd_core::policy::NameAnswer;
 
 use super::clock::Moment;
 use super::mailbox::Mailbox;

@@ -4,8 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, getaddrinfo, lookup_addr};
-
-use crate::policy::{HostName, NameAnswer};
+use xinetd_core::policy::{HostName, NameAnswer};
 
 /// The name of an address, and whether that name has the address in turn, as the C library of
 /// hosts.allow asks it: the name must be one that a host can have, and be no alias.

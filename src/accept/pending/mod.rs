@@ -10,7 +10,7 @@ mod wait;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::admission::{Admitted, Candidate};
+use xinetd_core::admission::{Admitted, Candidate};
 
 use super::clock::Moment;
 use super::crowd::Network;
@@ -273,8 +273,8 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
-    use crate::admission::{Source, admitted};
-    use crate::policy::State;
+    use xinetd_core::admission::{Source, admitted};
+    use xinetd_core::policy::State;
 
     use super::*;
 

@@ -202,7 +202,7 @@ fn a_banned_sender_is_not_answered() {
     let (mut scene, port) = Scene::of_datagrams(&[(TASK, r#"internal = "echo""#)]);
     let path = scratch("bans", scene.address.port());
     let banned = std::net::IpAddr::from([127, 0, 0, 1]);
-    sensor::table(&path, banned, crate::bans::Until::Forever);
+    sensor::table(&path, banned, xinetd_core::bans::Until::Forever);
     let banned = sender(port, b"hello");
     let other = UdpSocket::bind("127.0.0.2:0").unwrap();
     other.set_nonblocking(true).unwrap();
@@ -254,7 +254,7 @@ fn datagrams_that_find_no_place_to_wait_are_lost() {
     // They may come from the host that no_access names.
     let localhost = std::net::IpAddr::from([127, 0, 0, 1]);
     let now = Moment::now().unwrap();
-    let unknown = crate::policy::NameAnswer::Undetermined;
+    let unknown = xinetd_core::policy::NameAnswer::Undetermined;
     scene.helper.judge_parked(localhost, &unknown, now);
     taken(&mut scene, 0);
     assert!(

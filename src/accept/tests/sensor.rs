@@ -11,10 +11,10 @@ use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, listen, recv, send,
     socket,
 };
+use xinetd_core::bans::door::{Answer, PACKET, Report, TABLE_PASSED};
+use xinetd_core::bans::table::{BUCKET, Header, Slot};
+use xinetd_core::bans::{BootId, Ipv6Prefix, Subject, Until};
 
-use crate::bans::door::{Answer, PACKET, Report, TABLE_PASSED};
-use crate::bans::table::{BUCKET, Header, Slot};
-use crate::bans::{BootId, Ipv6Prefix, Subject, Until};
 use crate::sys::handover;
 use crate::sys::socket::accept;
 

@@ -5,9 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
-
-use crate::admission::admitted;
-use crate::policy::NameAnswer;
+use xinetd_core::admission::admitted;
+use xinetd_core::policy::NameAnswer;
 
 use super::super::clock::Moment;
 use super::super::libwrap::Files;

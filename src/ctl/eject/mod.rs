@@ -9,6 +9,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use xinetd_core::config::DiskTree;
+use xinetd_core::problem::{printable, wrap};
+use xinetd_core::translate::{Ejection, Form};
 
 use super::machine::is_here;
 use super::output::{BAD, Done, Failure, HEAD, Output};
@@ -16,10 +19,7 @@ use super::reload;
 use super::switch::edits::{Edit, Edits};
 use super::switch::file::{lock, replace};
 use crate::bus::systemd::{JobVerb, Systemd};
-use crate::config::DiskTree;
-use crate::problem::{printable, wrap};
 use crate::reconcile::troubles;
-use crate::translate::{Ejection, Form};
 
 use placing::Placing;
 use subjects::Subjects;
@@ -111,7 +111,7 @@ fn eject(
     drop(lock);
     for ejection in ejections {
         let (id, unit) = (ejection.id.to_text(), &ejection.unit);
-        let units = crate::ejected::UNITS;
+        let units = xinetd_core::ejected::UNITS;
         writeln!(out, "{}: ejected to {units}/{unit}.socket", printable(&id))?;
     }
     for line in subjects.lines_that_stay() {

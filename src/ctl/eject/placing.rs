@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::translate::{File, Link};
+use xinetd_core::translate::{File, Link};
 
 /// What has come into being so far; all of it goes again with the value, unless it is kept.
 #[derive(Debug)]

@@ -4,22 +4,23 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use xinetd_core::bans::{TABLE, table};
+use xinetd_core::config::{self, Configuration, Databases, DiskTree, FileTree};
+use xinetd_core::ejected::SPECS;
+use xinetd_core::problem::{Place, printable};
+use xinetd_core::service::{Internal, Reach, Serving};
+use xinetd_core::spec::{Spec, Task};
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{
+    self, Ejection, Form, Native, SpecDirectory, Standing, Surroundings, eject,
+};
+
 use super::super::list;
 use super::super::machine::{Found, Machine};
 use super::super::output::Failure;
 use super::super::show::at;
 use super::super::switch::edits::Edits;
 use crate::accept::clock::Moment;
-use crate::bans::{TABLE, table};
-use crate::config::{self, Configuration, Databases, DiskTree, FileTree};
-use crate::ejected::SPECS;
-use crate::problem::{Place, printable};
-use crate::service::{Internal, Reach, Serving};
-use crate::spec::{Spec, Task};
-use crate::startup::Startup;
-use crate::translate::{
-    self, Ejection, Form, Native, SpecDirectory, Standing, Surroundings, eject,
-};
 
 /// The services that are to be ejected.
 pub(super) struct Subjects {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::problem::printable;
-use crate::translate::{Ejection, ejected_files};
+use xinetd_core::problem::printable;
+use xinetd_core::translate::{Ejection, ejected_files};
 
 /// The commands that give a service back to its file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use xinetd_core::config::{Attribute, Sources};
+use xinetd_core::problem::Place;
+use xinetd_core::service::{Bind, Family, Listen, Reach, Service, SocketType};
+use xinetd_core::spec::{Spec, Task};
+
 use super::client::Client;
 use super::verdict::Rule;
-use crate::config::{Attribute, Sources};
-use crate::problem::Place;
-use crate::service::{Bind, Family, Listen, Reach, Service, SocketType};
-use crate::spec::{Spec, Task};
 
 /// The port of tcpmux (RFC 1078).
 const TCPMUX: u16 = 1;

@@ -3,6 +3,11 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
+use xinetd_core::admission::Source;
+use xinetd_core::libwrap::User;
+use xinetd_core::policy::{HostName, NameAnswer, State};
+use xinetd_core::service::MinuteOfDay;
+
 use super::super::output::Failure;
 use super::ExplainArgs;
 use super::verdict::Outcome;
@@ -10,10 +15,6 @@ use crate::accept::ban_table::Bans;
 use crate::accept::clock::{LocalClock, Moment};
 use crate::accept::load::LoadAverage;
 use crate::accept::names::resolve;
-use crate::admission::Source;
-use crate::libwrap::User;
-use crate::policy::{HostName, NameAnswer, State};
-use crate::service::MinuteOfDay;
 
 /// Who connects, and when.
 pub(super) struct Client {

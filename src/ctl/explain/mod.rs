@@ -15,6 +15,11 @@ use std::path::Path;
 
 use clap::{Args, value_parser};
 use serde::Serialize;
+use xinetd_core::config::DiskTree;
+use xinetd_core::policy::HostName;
+use xinetd_core::problem::printable;
+use xinetd_core::service::MinuteOfDay;
+use xinetd_core::translate::{Native, Standing};
 
 use super::applied::{CHANGED, Unapplied};
 use super::arguments::View;
@@ -25,11 +30,6 @@ use super::output::{BAD, DIM, Done, Failure, GOOD, Output, WIDTH};
 use super::pauses::Pauses;
 use super::show::heading;
 use super::time::span;
-use crate::config::DiskTree;
-use crate::policy::HostName;
-use crate::problem::printable;
-use crate::service::MinuteOfDay;
-use crate::translate::{Native, Standing};
 
 use client::Client;
 use verdict::{Outcome, Rule, Step, Verdict};
@@ -146,7 +146,7 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
         return Err(Failure::unanswered(message));
     }
     let run = root.as_deref().unwrap_or(Path::new("/"));
-    let bans = run.join(crate::bans::TABLE.trim_start_matches('/'));
+    let bans = run.join(xinetd_core::bans::TABLE.trim_start_matches('/'));
     let mut client = Client::new(arguments, bans)?;
     let tree = DiskTree::new(root.clone());
     let mut verdicts = Vec::new();

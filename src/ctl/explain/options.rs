@@ -3,21 +3,22 @@
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
+use xinetd_core::admission::{Failure, Finding, User, World};
+use xinetd_core::bans::{Subject, Until};
+use xinetd_core::config::{Attribute, FileTree};
+use xinetd_core::libwrap::{self, Tables};
+use xinetd_core::policy::{
+    Access, Check, Facts, MonotonicSeconds, NameAnswer, Note, Reason, Refusal, State,
+};
+use xinetd_core::problem::Place;
+use xinetd_core::service::{DenyTime, Limit, MinuteOfDay};
+use xinetd_core::spec::{Sensor, Task};
+
 use super::super::value::{limit, pattern};
 use super::asked::Asked;
 use super::client::Client;
 use super::rules::{Connection, RuleTables, ruling};
 use super::verdict::{Outcome, Verdict};
-use crate::admission::{Failure, Finding, User, World};
-use crate::bans::{Subject, Until};
-use crate::config::{Attribute, FileTree};
-use crate::libwrap::{self, Tables};
-use crate::policy::{
-    Access, Check, Facts, MonotonicSeconds, NameAnswer, Note, Reason, Refusal, State,
-};
-use crate::problem::Place;
-use crate::service::{DenyTime, Limit, MinuteOfDay};
-use crate::spec::{Sensor, Task};
 
 /// The check of bans.
 const BANS: &str = "bans";

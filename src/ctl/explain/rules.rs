@@ -4,13 +4,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use xinetd_core::admission::{Ends, RuleFiles};
+use xinetd_core::config::{FileTree, Sources};
+use xinetd_core::libwrap::{self, Effect, Endpoint, FILES, File, ListFile, Rules, Tables};
+use xinetd_core::policy::{NameAnswer, Reason};
+
 use super::asked::Asked;
 use super::client::Client;
 use super::verdict::{Outcome, Rule, Verdict};
-use crate::admission::{Ends, RuleFiles};
-use crate::config::{FileTree, Sources};
-use crate::libwrap::{self, Effect, Endpoint, FILES, File, ListFile, Rules, Tables};
-use crate::policy::{NameAnswer, Reason};
 
 const NAME: &str = "libwrap";
 

@@ -1,8 +1,8 @@
 //! What comes of the checks.
 
-use crate::config::Sources;
-use crate::policy::Reason;
-use crate::problem::Place;
+use xinetd_core::config::Sources;
+use xinetd_core::policy::Reason;
+use xinetd_core::problem::Place;
 
 /// What became of a client.
 #[derive(Debug, Default)]

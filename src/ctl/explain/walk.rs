@@ -1,5 +1,9 @@
 //! The way of a client through the checks of the helper.
 
+use xinetd_core::admission::{Admission, Candidate, Question, Source, Step};
+use xinetd_core::config::{Attribute, FileTree};
+use xinetd_core::policy::{PacketLists, Reason};
+
 use super::super::machine::{Found, Machine};
 use super::super::output::Failure;
 use super::asked::Asked;
@@ -7,9 +11,6 @@ use super::client::Client;
 use super::options::Options;
 use super::verdict::{Outcome, Verdict};
 use crate::accept::internal::datagram::is_client;
-use crate::admission::{Admission, Candidate, Question, Source, Step};
-use crate::config::{Attribute, FileTree};
-use crate::policy::{PacketLists, Reason};
 
 /// Takes a client through all checks, up to the one that refuses it: the helper's own checks, with the
 /// command's options in place of a connection.

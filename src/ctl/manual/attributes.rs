@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use clap_mangen::roff::{Inline, Roff, bold, roman};
+use xinetd_core::config::{Class, Row, Sections, TABLE};
 
 use super::roff::{item, styled, write};
-use crate::config::{Class, Row, Sections, TABLE};
 
 /// All that a service may have.
 pub(super) fn of_services(out: &mut dyn Write) -> io::Result<()> {

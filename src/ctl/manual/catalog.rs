@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use xinetd_core::problem::wrap;
+
 use crate::journal::Kind;
-use crate::problem::wrap;
 
 /// How many characters a line has at most: `journalctl -x` writes it as it is, behind a margin.
 const WIDTH: usize = 86;

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use clap_mangen::roff::{bold, italic, roman};
+use xinetd_core::startup::{Effect, Row, TABLE};
 
 use super::roff::{item, write};
-use crate::startup::{Effect, Row, TABLE};
 
 /// All of them, each with what becomes of it.
 pub(super) fn all(out: &mut dyn Write) -> io::Result<()> {

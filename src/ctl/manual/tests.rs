@@ -1,9 +1,10 @@
 use std::path::Path;
 
-use crate::config::{Configuration, Databases, MemoryTree, Roots, TABLE, load};
+use xinetd_core::config::{Configuration, Databases, MemoryTree, Roots, TABLE, load};
+use xinetd_core::options::{FILE, Options};
+use xinetd_core::service::Serving;
+
 use crate::journal::Kind;
-use crate::options::{FILE, Options};
-use crate::service::Serving;
 
 use super::*;
 
@@ -206,7 +207,7 @@ fn every_key_of_the_bridges_own_file_is_in_its_page() {
 #[test]
 fn every_option_of_xinetd_is_in_the_page_of_its_service() {
     let page = plain(&printed(Text::Service));
-    for row in crate::startup::TABLE {
+    for row in xinetd_core::startup::TABLE {
         let term = format!("\n.TP\n{}", row.name);
         assert!(page.contains(&term), "{}", row.name);
     }

@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 
-use crate::config::Attribute;
+use xinetd_core::config::Attribute;
+use xinetd_core::problem::{Place, printable};
+use xinetd_core::service::{
+    LogTarget, Mux, Pattern, Protocol, Reach, Service, Serving, SocketType,
+};
+use xinetd_core::translate::Standing;
+
 use crate::ctl::layout::fold;
 use crate::ctl::machine::Reading;
 use crate::ctl::output::{HEAD, Output, WIDTH};
-use crate::problem::{Place, printable};
-use crate::service::{LogTarget, Mux, Pattern, Protocol, Reach, Service, Serving, SocketType};
-use crate::translate::Standing;
 
 /// How many places are named of each.
 const MOST: usize = 3;
@@ -231,8 +234,9 @@ fn lines(services: &[&Service]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use xinetd_core::config::{self, Databases, MemoryTree, Roots};
+
     use super::*;
-    use crate::config::{self, Databases, MemoryTree, Roots};
     use std::path::Path;
 
     #[test]

@@ -8,13 +8,13 @@ mod systemctl;
 use std::io::Write;
 
 use clap::Args;
+use xinetd_core::config::{Databases, DiskTree};
+use xinetd_core::problem::{Severity, printable};
 
 use super::check::{self, Check};
 use super::layout::fold;
 use super::output::{BAD, Done, Failure, GOOD, HEAD, Output, WIDTH};
-use crate::config::{Databases, DiskTree};
 use crate::ctl::machine::Reading;
-use crate::problem::{Severity, printable};
 use crate::reconcile::Endpoint;
 use survey::Survey;
 use switch::Switched;

@@ -5,16 +5,17 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use xinetd_core::problem::printable;
+use xinetd_core::service::Reach;
+use xinetd_core::startup::{INETD, XINETD};
+use xinetd_core::translate::{Native, Standing};
+
 use super::paragraph;
 use crate::ctl::check::{Check, Counts};
 use crate::ctl::listening;
 use crate::ctl::machine::Reading;
 use crate::ctl::output::{HEAD, Output};
-use crate::problem::printable;
 use crate::reconcile::{Endpoint, Real, listed};
-use crate::service::Reach;
-use crate::startup::{INETD, XINETD};
-use crate::translate::{Native, Standing};
 
 /// Both sides.
 #[derive(Debug)]
@@ -254,7 +255,7 @@ impl Survey {
         let mut after = options.iter().skip_while(|word| *word != "-f").skip(1);
         let main = after
             .next()
-            .map_or(Path::new(crate::startup::MAIN), Path::new);
+            .map_or(Path::new(xinetd_core::startup::MAIN), Path::new);
         if main != self.main {
             let text = format!(
                 "real xinetd reads {}, and the bridge {}",

@@ -7,15 +7,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use xinetd_core::config::DiskTree;
+use xinetd_core::startup::Startup;
 
 use super::survey::Survey;
 use super::systemctl::systemctl;
 use crate::bus::systemd::{JobVerb, Systemd};
-use crate::config::DiskTree;
 use crate::ctl::output::Failure;
 use crate::ctl::reload;
 use crate::reconcile::{Endpoint, Real, Trouble, listed, troubles};
-use crate::startup::Startup;
 use crate::sys::process::Process;
 
 /// The unit of real xinetd.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use xinetd_core::config::{Attribute, DiskTree, Entry, FileTree, Unfit, set_disable};
+use xinetd_core::problem::{Place, printable};
+use xinetd_core::service::Service;
+
 use super::super::machine::Machine;
 use super::super::output::Failure;
 use super::super::show::at;
-use crate::config::{Attribute, DiskTree, Entry, FileTree, Unfit, set_disable};
-use crate::problem::{Place, printable};
-use crate::service::Service;
 
 /// The files that change.
 #[derive(Debug)]

@@ -8,6 +8,9 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 use serde::Serialize;
+use xinetd_core::config::DiskTree;
+use xinetd_core::problem::{Place, printable};
+use xinetd_core::translate::{Native, Standing};
 
 use super::arguments::ServiceArgs;
 use super::eject::WayBack;
@@ -16,9 +19,6 @@ use super::machine::{Machine, is_here};
 use super::output::{Done, Failure, Output};
 use super::reload;
 use crate::bus::systemd::{Verb, apply};
-use crate::config::DiskTree;
-use crate::problem::{Place, printable};
-use crate::translate::{Native, Standing};
 
 use edits::Edits;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use log::Log;
+use xinetd_core::service::{Facility, Level};
+use xinetd_core::spec::Spec;
 
 use crate::journal::entry::tests::fields;
-use crate::service::{Facility, Level};
-use crate::spec::Spec;
 
 use super::*;
 

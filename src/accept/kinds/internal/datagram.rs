@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::service::Builtin;
+use xinetd_core::service::Builtin;
 
 use super::super::super::clock::local_time;
 use super::chargen::Position;

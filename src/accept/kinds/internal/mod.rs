@@ -11,10 +11,9 @@ mod times;
 use std::net::TcpStream;
 
 use nix::sys::epoll::EpollFlags;
-
-use crate::admission::Admitted;
-use crate::policy::Slot;
-use crate::service::Builtin;
+use xinetd_core::admission::Admitted;
+use xinetd_core::policy::Slot;
+use xinetd_core::service::Builtin;
 
 use super::super::clock::Moment;
 use super::super::intake::Served;

@@ -11,8 +11,8 @@ use std::os::fd::AsFd;
 use std::time::SystemTime;
 
 use nix::sys::epoll::EpollFlags;
+use xinetd_core::service::Builtin;
 
-use crate::service::Builtin;
 use crate::sys::socket::{peek_now, send_now, skip_now};
 
 use super::super::super::clock::local_time;

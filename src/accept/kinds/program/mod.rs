@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::Signal;
+use xinetd_core::admission::Admitted;
+use xinetd_core::policy::State;
 
-use crate::admission::Admitted;
 use crate::journal::{Ending, Event};
-use crate::policy::State;
 use crate::sys::process::{self, Process};
 use crate::sys::spawn::{Launcher, SpawnError};
 

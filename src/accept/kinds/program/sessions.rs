@@ -2,7 +2,8 @@
 
 use std::io;
 
-use crate::policy::{RateSnapshot, Slot, State};
+use xinetd_core::policy::{RateSnapshot, Slot, State};
+
 use crate::sys::process::{Process, start_time};
 
 use super::super::super::clock::Moment;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::spec::Target;
+use xinetd_core::spec::Target;
 
 use super::super::super::clock::Moment;
 use super::super::super::mailbox::Mailbox;

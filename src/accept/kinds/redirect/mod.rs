@@ -17,10 +17,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
+use xinetd_core::admission::Admitted;
+use xinetd_core::policy::Slot;
 
-use crate::admission::Admitted;
 use crate::journal::{ErrorText, Event};
-use crate::policy::Slot;
 
 use super::super::clock::Moment;
 use super::super::intake::Served;

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::spec::ProxyProtocol;
+use xinetd_core::spec::ProxyProtocol;
 
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 2, and a connection that was passed on.

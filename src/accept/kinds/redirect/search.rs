@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
+use xinetd_core::spec::{ProxyProtocol, Target};
 
-use crate::spec::{ProxyProtocol, Target};
 use crate::sys::socket::send_now;
 
 use super::super::super::clock::Moment;

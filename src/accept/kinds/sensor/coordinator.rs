@@ -14,8 +14,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket,
 };
-
-use crate::bans::door::{Answer, PACKET, Report};
+use xinetd_core::bans::door::{Answer, PACKET, Report};
 
 use super::super::super::clock::Moment;
 

@@ -7,10 +7,10 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use nix::sys::epoll::EpollFlags;
+use xinetd_core::bans::{Subject, Until};
+use xinetd_core::spec;
 
-use crate::bans::{Subject, Until};
 use crate::journal::Event;
-use crate::spec;
 
 use super::super::ban_table::Bans;
 use super::super::clock::Moment;

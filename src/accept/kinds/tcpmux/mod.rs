@@ -11,10 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
-
-use crate::admission::Admitted;
-use crate::policy::Slot;
-use crate::spec::MuxTarget;
+use xinetd_core::admission::Admitted;
+use xinetd_core::policy::Slot;
+use xinetd_core::spec::MuxTarget;
 
 use super::super::clock::{Moment, earliest};
 use super::super::fd_passing::pass;

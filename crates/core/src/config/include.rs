@@ -1,0 +1,423 @@
+//! `include` and `includedir` (docs/xinetd-behaviour.md, sections 1.2 and 1.6).
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::configuration::{ASSUMED, ASSUMED_CODE, MAIN};
+use super::lexer::Word;
+use super::parser::Reader;
+use super::report::{Spot, quoted};
+use super::sources::Entry;
+use crate::bytes::ByteString;
+use crate::problem::{NO_PERMISSION, Place, Severity};
+
+/// How deep files may include each other.
+const MAX_DEPTH: usize = 32;
+
+/// How many files are read in all: two files that include each other's neighbours twice make
+/// thousands of millions of them without ever going deep.
+const MAX_FILES: usize = 20_000;
+
+/// What to do where root alone may read, as the generator is root.
+pub(super) const AS_ROOT: &str = "run the command as root";
+
+/// The files that are being read, and how many were.
+#[derive(Debug, Default)]
+pub(super) struct Includes {
+    open: Vec<PathBuf>,
+    read: usize,
+}
+
+/// Why a file is not read.
+enum Refused {
+    /// It is being read already.
+    Cycle,
+    /// There are too many files open.
+    Depth,
+    /// There were too many files.
+    Number,
+    /// It can't be read.
+    Unreadable(io::Error),
+}
+
+impl Reader<'_> {
+    /// Reads the first file.
+    pub(super) fn read_main(&mut self, path: &Path) {
+        if let Err(refused) = self.read_file(path) {
+            let spot = Spot {
+                file: path.into(),
+                line: 1,
+            };
+            self.report(spot.stretch(1, 0), path, &refused);
+        }
+    }
+
+    /// Reads what the first file would say, if it were there.
+    pub(super) fn read_assumed(&mut self, path: &Path) {
+        self.read_text(path, ASSUMED.into());
+        let spot = Spot {
+            file: path.into(),
+            line: 1,
+        };
+        self.complain(
+            Severity::Note,
+            ASSUMED_CODE,
+            spot.stretch(1, 0),
+            format!(
+                "{} is not there: it is read as if it said `{ASSUMED}`",
+                path.display()
+            ),
+            "write the file, if all services are to have something in common",
+        );
+    }
+
+    /// A line with `include` or `includedir`.
+    pub(super) fn include(
+        &mut self,
+        spot: &Spot,
+        keyword: &Word<'_>,
+        path: Option<Word<'_>>,
+        directory: bool,
+    ) {
+        let Some(word) = path else {
+            self.complain(
+                Severity::Error,
+                "missing-path",
+                spot.word(keyword),
+                format!("{} has no path", quoted(keyword.bytes)),
+                "write the absolute path behind it",
+            );
+            return;
+        };
+        let place = spot.word(&word);
+        let name = ByteString::from(word.bytes);
+        if word.bytes.first() != Some(&b'/') {
+            self.complain(
+                Severity::Warning,
+                "relative-path",
+                place.clone(),
+                format!("{} is looked for below /", quoted(word.bytes)),
+                "write the absolute path",
+            );
+        }
+        let path = Path::new("/").join(name.as_path());
+        if directory {
+            self.include_directory(&path, &place);
+        } else if let Err(refused) = self.read_file(&path) {
+            self.report(place, &path, &refused);
+        }
+    }
+
+    /// Reads the files of a directory, in the order of their names' bytes.
+    fn include_directory(&mut self, path: &Path, place: &Place) {
+        let mut entries = match self.tree.list(path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let (code, help) = match error.kind() {
+                    io::ErrorKind::PermissionDenied => (NO_PERMISSION, AS_ROOT),
+                    io::ErrorKind::NotADirectory => (
+                        "includedir",
+                        "make it a directory, or write `include` for a file",
+                    ),
+                    _ => ("includedir", "create the directory, or take the line away"),
+                };
+                let message = format!("the directory {} can't be read: {error}", path.display());
+                self.complain(Severity::Error, code, place.clone(), message, help);
+                return;
+            }
+        };
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_owned();
+        entries.sort_by(|(a, _), (b, _)| name(a).as_bytes().cmp(name(b).as_bytes()));
+        for (path, entry) in entries {
+            let name = name(&path);
+            let name = name.as_bytes();
+            if name.contains(&b'.') || name.ends_with(b"~") {
+                if !name.starts_with(b".") && entry == Entry::File {
+                    self.complain(
+                        Severity::Note,
+                        "file-skipped",
+                        place.clone(),
+                        format!("{} is not read because of its name", path.display()),
+                        "files of the directory must have no dot in their name and no ~ at its end",
+                    );
+                }
+                continue;
+            }
+            match entry {
+                Entry::File => {
+                    if let Err(refused) = self.read_file(&path) {
+                        self.report(place.clone(), &path, &refused);
+                    }
+                }
+                Entry::Dangling => self.complain(
+                    Severity::Warning,
+                    "not-a-file",
+                    place.clone(),
+                    format!("{} is a link that leads nowhere", path.display()),
+                    "remove it, or put back what it leads to",
+                ),
+                Entry::Other => self.complain(
+                    Severity::Warning,
+                    "not-a-file",
+                    place.clone(),
+                    format!(
+                        "{} is not a regular file, so it is passed over",
+                        path.display()
+                    ),
+                    "move it elsewhere: directories are not searched further",
+                ),
+            }
+        }
+    }
+
+    /// Reads one file.
+    fn read_file(&mut self, path: &Path) -> Result<(), Refused> {
+        if self.includes.open.iter().any(|open| open == path) {
+            return Err(Refused::Cycle);
+        }
+        if self.includes.open.len() >= MAX_DEPTH {
+            return Err(Refused::Depth);
+        }
+        if self.includes.read >= MAX_FILES {
+            return Err(Refused::Number);
+        }
+        self.includes.read += 1;
+        let text = self.tree.read(path).map_err(Refused::Unreadable)?;
+        self.read_text(path, text);
+        Ok(())
+    }
+
+    /// Reads the text of a file.
+    fn read_text(&mut self, path: &Path, text: Vec<u8>) {
+        let file: Arc<Path> = path.into();
+        let text = self.sources.insert(Arc::clone(&file), text);
+        self.files.push(Arc::clone(&file));
+        self.includes.open.push(path.to_owned());
+        self.parse(&file, &text);
+        self.includes.open.pop();
+    }
+
+    fn report(&mut self, place: Place, path: &Path, refused: &Refused) {
+        let is_usual = path == Path::new(MAIN);
+        let path = path.display();
+        let (code, message, help) = match refused {
+            Refused::Cycle => (
+                "include-cycle",
+                format!("{path} includes itself, here or through other files"),
+                "take the line away".to_owned(),
+            ),
+            Refused::Depth => (
+                "include-depth",
+                format!("{path} is the file number {MAX_DEPTH} that is open at once"),
+                "include it from a file further out".to_owned(),
+            ),
+            Refused::Number => (
+                "include-number",
+                format!("{path} is not read: {MAX_FILES} files were read before it"),
+                "include each file once".to_owned(),
+            ),
+            Refused::Unreadable(error) if error.kind() == io::ErrorKind::PermissionDenied => (
+                NO_PERMISSION,
+                format!("{path} can't be read: {error}"),
+                AS_ROOT.to_owned(),
+            ),
+            Refused::Unreadable(error) => {
+                // The first file: no line asks for it.
+                let is_first = self.includes.open.is_empty();
+                let help = match (error.kind(), is_first) {
+                    (io::ErrorKind::NotFound, true) if is_usual => {
+                        "create it with the line `includedir /etc/xinetd.d`"
+                    }
+                    (io::ErrorKind::NotFound, true) => "write the path of a file that is there",
+                    (io::ErrorKind::NotFound, false) => "create the file, or take the line away",
+                    (io::ErrorKind::IsADirectory, false) => "write `includedir` for a directory",
+                    (io::ErrorKind::FileTooLarge, _) => "write a shorter file",
+                    _ => "make it a regular file",
+                };
+                (
+                    if is_first { "main-file" } else { "include" },
+                    format!("{path} can't be read: {error}"),
+                    help.to_owned(),
+                )
+            }
+        };
+        self.complain(Severity::Error, code, place, message, help);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::configuration::ASSUMED;
+    use super::super::testing::{codes, etc, load_tree};
+    use super::super::{Configuration, MemoryTree};
+    use crate::config::Entry;
+
+    fn service(name: &str) -> String {
+        format!(
+            "service {name}\n{{\ntype = UNLISTED\nport = 4000\nbind = 127.0.0.1\nid = {name}\nsocket_type = stream\nwait = no\nuser = root\nserver = /bin/cat\n}}\n"
+        )
+    }
+
+    fn names(configuration: &Configuration) -> Vec<String> {
+        // Clashes of ports are another matter: the order is that of the files.
+        let services = configuration.services.iter();
+        let services = services.map(|service| (service.place.clone(), service.name.to_text()));
+        let dropped = configuration.dropped.iter();
+        let dropped = dropped.map(|dropped| (dropped.place.clone(), dropped.id.to_text()));
+        services.chain(dropped).map(|(_, name)| name).collect()
+    }
+
+    #[test]
+    fn a_directory_is_read_in_the_order_of_bytes_without_names_with_dots() {
+        let directory = "/etc/xinetd.d";
+        let mut tree = etc().file("/etc/xinetd.conf", "includedir /etc/xinetd.d # all");
+        for name in [
+            "2a",
+            "10b",
+            "Z",
+            "x.conf",
+            ".hidden",
+            "y~",
+            "#q#",
+            "with blank",
+        ] {
+            let text = service(&name.replace(' ', "_"));
+            tree = tree.file(format!("{directory}/{name}"), text);
+        }
+        let tree = tree
+            .entry(format!("{directory}/gone"), Entry::Dangling)
+            .file(format!("{directory}/sub/deep"), service("deep"));
+        let configuration = load_tree(&tree);
+        assert_eq!(
+            names(&configuration),
+            ["#q#", "10b", "2a", "Z", "with_blank"]
+        );
+        let mut found = codes(&configuration);
+        found.retain(|code| !code.ends_with("port-clash"));
+        found.sort();
+        let expected = [
+            "N 1 file-skipped",
+            "N 1 file-skipped",
+            "W 1 not-a-file",
+            "W 1 not-a-file",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn without_the_first_file_the_folder_of_services_is_read_all_the_same() {
+        let tree = etc().file("/etc/xinetd.d/foo", service("foo"));
+        let configuration = load_tree(&tree);
+        assert_eq!(names(&configuration), ["foo"]);
+        assert_eq!(codes(&configuration), ["N 1 main-assumed"]);
+        // That is what packages bring.
+        let packaged = include_str!("../../../../packaging/xinetd.conf");
+        let tree = tree.file("/etc/xinetd.conf", packaged);
+        assert_eq!(names(&load_tree(&tree)), ["foo"]);
+        let folder = format!("\n{ASSUMED}\n");
+        assert!(packaged.ends_with(&format!("defaults\n{{\n}}\n{folder}")));
+    }
+
+    #[test]
+    fn places_name_the_file_that_was_included() {
+        let tree = etc()
+            .file("/etc/xinetd.conf", "include /etc/more\nstray")
+            .file("/etc/more", "\n\nstray\n}\n");
+        let problems = load_tree(&tree).problems;
+        let places: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.place.to_string())
+            .collect();
+        assert_eq!(
+            places,
+            [
+                "/etc/xinetd.conf:2:1",
+                "/etc/xinetd.conf:2:1",
+                "/etc/more:3:1"
+            ]
+        );
+    }
+
+    #[test]
+    fn each_file_may_have_a_defaults_section_and_they_add_up() {
+        let tree = etc()
+            .file(
+                "/etc/xinetd.conf",
+                format!(
+                    "defaults\n{{\nonly_from = 10.0.0.1\ninstances = 3\n}}\ninclude /etc/more\n{}",
+                    service("a")
+                ),
+            )
+            .file(
+                "/etc/more",
+                "defaults\n{\nonly_from = 10.0.0.2\ninstances = 4\n}\n",
+            );
+        let configuration = load_tree(&tree);
+        assert_eq!(codes(&configuration), ["W 4 already-set"]);
+        let service = &configuration.services[0];
+        assert_eq!(service.access.only_from.as_ref().map(Vec::len), Some(2));
+        assert_eq!(service.limits.instances, crate::service::Limit::AtMost(3));
+        let marked = service.attributes.iter().filter(|line| line.from_defaults);
+        assert_eq!(marked.count(), 3);
+    }
+
+    #[test]
+    fn cycles_end_at_the_line_that_closes_them() {
+        let tree = etc()
+            .file(
+                "/etc/xinetd.conf",
+                format!("include /etc/a\n{}", service("x")),
+            )
+            .file(
+                "/etc/a",
+                "# nothing\ninclude /etc/xinetd.conf\ninclude /etc/a\n",
+            );
+        let configuration = load_tree(&tree);
+        assert_eq!(
+            codes(&configuration),
+            ["E 2 include-cycle", "E 3 include-cycle"]
+        );
+        assert_eq!(configuration.services.len(), 1);
+    }
+
+    #[test]
+    fn files_that_multiply_are_cut_off() {
+        let mut tree = etc().file("/etc/xinetd.conf", "include /etc/0\n");
+        for level in 0..40 {
+            let next = level + 1;
+            tree = tree.file(
+                format!("/etc/{level}"),
+                format!("include /etc/{next}\ninclude /etc/{next}\n"),
+            );
+        }
+        let configuration = load_tree(&tree);
+        let found = codes(&configuration);
+        assert!(found.iter().any(|code| code.ends_with("include-depth")));
+        assert!(found.iter().any(|code| code.ends_with("include-number")));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_an_error_and_nothing_else_is_lost() {
+        let text = format!(
+            "include\ninclude /none\nincludedir /none\ninclude etc/x\n{}",
+            service("x")
+        );
+        let configuration = load_tree(&etc().file("/etc/xinetd.conf", text));
+        assert_eq!(configuration.services.len(), 1);
+        let expected = [
+            "E 1 missing-path",
+            "E 2 include",
+            "E 3 includedir",
+            "W 4 relative-path",
+            "E 4 include",
+        ];
+        assert_eq!(codes(&configuration), expected);
+        let empty = load_tree(&MemoryTree::default());
+        assert_eq!(codes(&empty), ["E 1 main-file"]);
+        assert!(empty.problems[0].help.starts_with("create it"));
+        let odd = MemoryTree::default().entry("/etc/xinetd.conf", Entry::Other);
+        assert_eq!(load_tree(&odd).problems[0].help, "make it a regular file");
+    }
+}
