@@ -9,7 +9,6 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
 
 use nix::sys::epoll::EpollFlags;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -19,12 +18,8 @@ use xinetd_core::spec::Spec;
 use crate::sys::handover::{receive, send};
 use crate::sys::socket::peer;
 
-use super::clock::Moment;
-use super::helper::{Helper, Parts};
-use super::intake::Served;
 use super::kinds::Cx;
 use super::membership::is_of;
-use super::peer::Peer;
 use super::pending::Connection;
 use super::reactor::Owner;
 use super::slab::{Key, Slab};
@@ -71,7 +66,11 @@ impl FdPassing {
     }
 
     /// The connection that a sender passes; it is waited for where it has not come yet.
-    fn take(&mut self, sender: UnixStream, cx: &mut Cx<'_>) -> Option<(TcpStream, SocketAddr)> {
+    pub(super) fn take(
+        &mut self,
+        sender: UnixStream,
+        cx: &mut Cx<'_>,
+    ) -> Option<(TcpStream, SocketAddr)> {
         match client(&sender, cx.spec) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.wait(sender, cx);
@@ -95,58 +94,15 @@ impl FdPassing {
     }
 
     /// The connection that a sender has passed that was waited for.
-    fn ready(&mut self, key: Key, cx: &mut Cx<'_>) -> Option<(TcpStream, SocketAddr)> {
+    pub(super) fn ready(&mut self, key: Key, cx: &mut Cx<'_>) -> Option<(TcpStream, SocketAddr)> {
         // What has not been sent by now never will be.
         let sender = self.0.remove(key)?;
         take(client(&sender, cx.spec), cx)
     }
 }
 
-impl Helper {
-    /// A process has connected to pass a connection.
-    pub(super) fn accept_passed(&mut self, sender: UnixStream, now: Moment) -> Served {
-        if let Err(stranger) = is_tcpmux(&sender, &self.settings.spec) {
-            if self.report.admits_remark(now) {
-                let id = self.settings.spec.id.to_text();
-                log::warn!("{id}: a connection was not taken from {stranger}, which is not tcpmux");
-            }
-            return Served::Done;
-        }
-        self.take_passed(sender, now)
-    }
-
-    /// Takes the connection that `sender` passes, when it comes.
-    pub(super) fn take_passed(&mut self, sender: UnixStream, now: Moment) -> Served {
-        let Parts {
-            fd_passing, mut cx, ..
-        } = self.parts(now);
-        match fd_passing.take(sender, &mut cx) {
-            Some((stream, address)) => self.meet(stream.into(), Peer::Known(address), now),
-            None => Served::Held,
-        }
-    }
-
-    /// tcpmux has sent what it has connected for, or has gone.
-    pub(super) fn passed_ready(&mut self, key: Key, now: Moment) {
-        let Parts {
-            fd_passing, mut cx, ..
-        } = self.parts(now);
-        if let Some((stream, address)) = fd_passing.ready(key, &mut cx)
-            && !self.stopping
-        {
-            self.meet(stream.into(), Peer::Known(address), now);
-        }
-    }
-
-    /// What a client is told before all else.
-    pub(super) fn greeting(&self) -> Option<Arc<[u8]>> {
-        let mux = self.settings.spec.mux.as_ref()?;
-        mux.plus.then(|| Arc::from(GO))
-    }
-}
-
 /// Whether tcpmux is at the other end; else which process is.
-fn is_tcpmux(sender: &UnixStream, spec: &Spec) -> Result<(), String> {
+pub(super) fn is_tcpmux(sender: &UnixStream, spec: &Spec) -> Result<(), String> {
     let (pid, uid) = peer(sender).map_err(|error| error.to_string())?;
     let units = spec.mux.as_ref().map(|mux| &mux.from[..]);
     match is_of(pid, uid, units.unwrap_or_default()) {

@@ -9,16 +9,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{SockFilter, SockRef};
-use xinetd_core::policy::{PacketLists, Reason, Refusal};
+use xinetd_core::policy::PacketLists;
 use xinetd_core::service::AccessRules;
 use xinetd_core::spec::{Spec, Task};
 
 use crate::sys::socket::reset;
 
 use super::account::Unknown;
-use super::clock::Moment;
-use super::helper::Helper;
-use super::peer::Remote;
 
 /// The states of a connection that may wait to be accepted: ESTABLISHED and CLOSE_WAIT.
 const QUEUED: [&str; 2] = ["01", "08"];
@@ -70,32 +67,27 @@ fn lists(spec: &Spec, listener: &TcpListener) -> io::Result<PacketLists> {
     Ok(PacketLists::new(&spec.access, address.is_ipv6()))
 }
 
-impl Helper {
-    /// Sends away those that the lists keep out and that came before the filter.
-    ///
-    /// # Errors
-    /// If that can't be done: no server may take them.
-    pub(super) fn refuse_queued(&mut self, now: Moment) -> io::Result<()> {
-        if !is_filtered(&self.settings.spec) {
-            return Ok(());
-        }
-        let mut refused = Vec::new();
-        for listener in self.sockets.streams() {
-            let lists = lists(&self.settings.spec, listener)?;
-            let port = listener.local_addr()?.port();
-            let is_refused = |peer: &SocketAddr| !lists.admits(peer.ip().to_canonical());
-            // Where that can't be seen nothing is let through unseen.
-            let is_clean = queued(port).is_ok_and(|peers| !peers.iter().any(is_refused));
-            if !is_clean {
-                refused.extend(drain(listener)?.into_iter().filter(is_refused));
-            }
-        }
-        for peer in refused {
-            self.report
-                .refused(&Refusal::by(Reason::Address), &Remote::at(peer), now);
-        }
-        Ok(())
+/// Takes the clients out of the listening sockets' queues that the lists of `spec` refuse: they have come before
+/// the filter. They are returned, those of each socket in the order in which they came.
+///
+/// # Errors
+/// As accept(2).
+pub(super) fn refuse_queued(spec: &Spec, listeners: &[TcpListener]) -> io::Result<Vec<SocketAddr>> {
+    let mut refused = Vec::new();
+    if !is_filtered(spec) {
+        return Ok(refused);
     }
+    for listener in listeners {
+        let lists = lists(spec, listener)?;
+        let port = listener.local_addr()?.port();
+        let is_refused = |peer: &SocketAddr| !lists.admits(peer.ip().to_canonical());
+        // Where that can't be seen nothing is let through unseen.
+        let is_clean = queued(port).is_ok_and(|peers| !peers.iter().any(is_refused));
+        if !is_clean {
+            refused.extend(drain(listener)?.into_iter().filter(is_refused));
+        }
+    }
+    Ok(refused)
 }
 
 /// Takes all that wait, and resets them: their servers would have to take the refused ones as well.

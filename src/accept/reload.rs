@@ -11,14 +11,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::journal::Event;
 use crate::status::{OK, RELOAD, short_control_socket};
 use crate::sys::socket::peer;
 
-use super::clock::Moment;
-use super::helper::Helper;
-use super::packet_filter::is_filtered;
-use super::settings::{self, Settings, Work};
+use super::settings;
 
 /// How long the helper may take for an answer: it is never busy for that long.
 const TIME: Duration = Duration::from_secs(5);
@@ -87,45 +83,4 @@ pub(super) fn runtime_directory() -> Option<PathBuf> {
 /// The unit's main process; none where it has ended.
 pub(super) fn main_pid() -> Option<i32> {
     env::var("MAINPID").ok()?.parse().ok()
-}
-
-impl Helper {
-    /// Takes a new spec; sessions and their counts stay.
-    ///
-    /// # Errors
-    /// In words; everything stays as it was then.
-    pub(super) fn take_spec(&mut self, text: &[u8], now: Moment) -> Result<(), String> {
-        let spec = settings::parse(text)?;
-        if spec.credentials != self.settings.spec.credentials {
-            return Err(
-                "user, group or groups has changed, which takes a restart: systemctl restart"
-                    .into(),
-            );
-        }
-        let settings = Settings::new(spec, &self.inherited)?;
-        let is_wait = |settings: &Settings| matches!(settings.work, Work::Wait(_));
-        if is_wait(&settings) != is_wait(&self.settings) {
-            return Err("wait has changed, which takes a restart: systemctl restart".into());
-        }
-        let is_filtered = is_filtered(&settings.spec) || is_filtered(&self.settings.spec);
-        if is_filtered
-            && !self.sockets.streams().is_empty()
-            && settings.spec.access != self.settings.spec.access
-        {
-            return Err(
-                "only_from or no_access has changed, which takes another helper where the server accepts \
-                 by itself: xinetdctl reload"
-                    .into(),
-            );
-        }
-        self.settings = settings;
-        self.report.forget_failure();
-        self.report.log().follow(&self.settings.spec);
-        self.report.record(&Event::Readjusted);
-        if let Some(turned_away) = self.state.reload() {
-            self.end_pause(turned_away, now);
-        }
-        self.kinds.program.save_rate(&self.state);
-        Ok(())
-    }
 }

@@ -16,13 +16,12 @@ use xinetd_core::policy::Slot;
 use xinetd_core::service::Builtin;
 
 use super::super::clock::Moment;
-use super::super::intake::Served;
 use super::super::peer::Remote;
 use super::super::pending::Connection;
 use super::super::reactor::Owner;
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
-use super::{Cx, Ended, NO_PROCESS};
+use super::{Cx, Ended, NO_PROCESS, Served};
 
 use datagram::Answers;
 use talk::Talk;

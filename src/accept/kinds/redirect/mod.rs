@@ -23,13 +23,12 @@ use xinetd_core::policy::Slot;
 use crate::journal::{ErrorText, Event};
 
 use super::super::clock::Moment;
-use super::super::intake::Served;
 use super::super::peer::Remote;
 use super::super::pending::Connection;
 use super::super::reactor::{Owner, Reactor};
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
-use super::{Cx, Ended, NO_PROCESS};
+use super::{Cx, Ended, NO_PROCESS, Served};
 
 use hosts::Hosts;
 use link::Link;

@@ -8,13 +8,13 @@ use crate::journal::Event;
 use crate::status::Cause;
 use crate::sys::spawn::SpawnError;
 
-use super::clock::Moment;
-use super::helper::{Helper, Parts};
-use super::intake::Served;
-use super::kinds::spawn;
-use super::pending::{Awaiting, Connection};
-use super::settings::Work;
-use super::slab::Key;
+use super::super::clock::Moment;
+use super::super::kinds::Served;
+use super::super::kinds::spawn;
+use super::super::pending::{Awaiting, Connection};
+use super::super::settings::Work;
+use super::super::slab::Key;
+use super::{Helper, Parts};
 
 /// Attempts to make a process for a server (docs/xinetd-behaviour.md, section 4.8).
 const FORK_ATTEMPTS: u32 = 5;

@@ -1,4 +1,22 @@
-//! The helper of one service: all that it holds.
+//! The helper of one service: all that it holds, and what it does with it.
+//!
+//! Its parts know nothing of it. Each file here leads one kind of event through them.
+
+mod commands;
+mod connection;
+mod datagrams;
+mod identify;
+mod intake;
+mod passed;
+mod pauses;
+mod queue;
+mod reload;
+mod requests;
+mod run;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod world;
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +25,7 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use xinetd_core::policy::State;
+use xinetd_core::policy::{Reason, Refusal, State};
 
 use crate::journal::Journal;
 use crate::sys::scheduling::Scheduling;
@@ -15,7 +33,6 @@ use crate::sys::scheduling::Scheduling;
 use super::ban_table::Bans;
 use super::clock::{LocalClock, Moment};
 use super::control::Control;
-use super::datagrams::Parked;
 use super::fd_passing::FdPassing;
 use super::idle::Idle;
 use super::kinds::{Cx, Kinds, Sessions};
@@ -23,48 +40,53 @@ use super::libwrap::Wrap;
 use super::load::LoadAverage;
 use super::log::{Activity, Log, Phase, Report, StoredCounters};
 use super::names::Names;
+use super::packet_filter::refuse_queued;
+use super::parked::Parked;
 use super::pause::Pause;
+use super::peer::Remote;
 use super::pending::Pending;
 use super::reactor::{Owner, Reactor};
 use super::settings::{Inherited, Settings, Work};
 use super::sockets::Sockets;
 
+pub(super) use run::End;
+
 /// The helper of one service.
 pub(super) struct Helper {
-    pub(super) reactor: Reactor,
-    pub(super) sockets: Sockets,
-    pub(super) parked: Vec<Parked>,
+    reactor: Reactor,
+    sockets: Sockets,
+    parked: Parked,
     /// Connections that tcpmux is about to pass.
-    pub(super) fd_passing: FdPassing,
-    pub(super) signals: SignalFd,
-    pub(super) report: Report,
-    pub(super) inherited: Inherited,
-    pub(super) settings: Settings,
-    pub(super) state: State,
-    pub(super) pending: Pending,
-    pub(super) kinds: Kinds,
-    pub(super) names: Option<Names>,
+    fd_passing: FdPassing,
+    signals: SignalFd,
+    report: Report,
+    inherited: Inherited,
+    settings: Settings,
+    state: State,
+    pending: Pending,
+    kinds: Kinds,
+    names: Option<Names>,
     /// Who is kept out of all services.
-    pub(super) bans: Bans,
-    pub(super) wrap: Wrap,
-    pub(super) control: Option<Control>,
-    pub(super) pause: Pause,
-    pub(super) load: LoadAverage,
-    pub(super) clock: LocalClock,
+    bans: Bans,
+    wrap: Wrap,
+    control: Option<Control>,
+    pause: Pause,
+    load: LoadAverage,
+    clock: LocalClock,
     /// How it was scheduled when it started; none where that can't be known.
     scheduling: Option<Scheduling>,
-    pub(super) idle: Idle,
+    idle: Idle,
     /// `systemctl stop` goes on: no more connections.
-    pub(super) stopping: bool,
+    stopping: bool,
 }
 
 /// Parts of a helper that may be used at once.
-pub(super) struct Parts<'a> {
-    pub(super) kinds: &'a mut Kinds,
-    pub(super) fd_passing: &'a mut FdPassing,
-    pub(super) work: &'a mut Work,
-    pub(super) bans: &'a mut Bans,
-    pub(super) cx: Cx<'a>,
+struct Parts<'a> {
+    kinds: &'a mut Kinds,
+    fd_passing: &'a mut FdPassing,
+    work: &'a mut Work,
+    bans: &'a mut Bans,
+    cx: Cx<'a>,
 }
 
 /// What a new helper begins with.
@@ -101,7 +123,7 @@ impl Helper {
         let mut this = Self {
             reactor: Reactor::new()?,
             sockets: start.sockets,
-            parked: Vec::new(),
+            parked: Parked::default(),
             fd_passing: FdPassing::default(),
             signals: SignalFd::with_flags(&mask, flags)?,
             report: Report::new(log, start.counters),
@@ -130,30 +152,34 @@ impl Helper {
         }
         let Parts { kinds, mut cx, .. } = this.parts(now);
         kinds.program.adopt(&mut cx);
-        this.refuse_queued(now)?;
+        let queued = refuse_queued(&this.settings.spec, this.sockets.streams())?;
+        for peer in queued {
+            this.report
+                .refused(&Refusal::by(Reason::Address), &Remote::at(peer), now);
+        }
         this.restore_pause(now)?;
         Ok(this)
     }
 
     /// Has the loop tell of clients, where it is not to tell of one at a time.
-    pub(super) fn watch_listeners(&self) -> io::Result<()> {
+    fn watch_listeners(&self) -> io::Result<()> {
         match self.is_wait() {
             true => Ok(()),
             false => Ok(self.sockets.watch(&self.reactor)?),
         }
     }
 
-    pub(super) fn unwatch_listeners(&self) {
+    fn unwatch_listeners(&self) {
         self.sockets.unwatch(&self.reactor);
     }
 
     /// Whether servers get the service's own socket.
-    pub(super) fn is_wait(&self) -> bool {
+    fn is_wait(&self) -> bool {
         matches!(self.settings.work, Work::Wait(_))
     }
 
     /// Puts back how it is scheduled, which any process of the service's user can change.
-    pub(super) fn restore_scheduling(&mut self, now: Moment) {
+    fn restore_scheduling(&mut self, now: Moment) {
         let Some(scheduling) = &mut self.scheduling else {
             return;
         };
@@ -170,7 +196,7 @@ impl Helper {
     }
 
     /// The parts that serve clients.
-    pub(super) fn parts(&mut self, now: Moment) -> Parts<'_> {
+    fn parts(&mut self, now: Moment) -> Parts<'_> {
         let Settings { work, spec, .. } = &mut self.settings;
         Parts {
             kinds: &mut self.kinds,
@@ -182,7 +208,7 @@ impl Helper {
     }
 
     /// What the service is doing, for the status line.
-    pub(super) fn activity(&self) -> Activity {
+    fn activity(&self) -> Activity {
         Activity {
             running: self.kinds.running(),
             phase: match (self.pause.is_on(), self.stopping) {

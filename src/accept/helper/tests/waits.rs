@@ -8,12 +8,12 @@ use nix::sys::epoll::EpollFlags;
 use xinetd_core::admission::admitted;
 use xinetd_core::policy::NameAnswer;
 
-use super::super::clock::Moment;
-use super::super::libwrap::Files;
-use super::super::names::Names;
-use super::super::peer::Peer;
-use super::super::pending::{Awaiting, Connection};
-use super::super::reactor::Owner;
+use super::super::super::clock::Moment;
+use super::super::super::libwrap::Files;
+use super::super::super::names::Names;
+use super::super::super::peer::Peer;
+use super::super::super::pending::{Awaiting, Connection};
+use super::super::super::reactor::Owner;
 use super::{CAT, LOGGED, Scene, file, shell, status};
 
 const SERVED: &str = "echo served";

@@ -17,16 +17,16 @@ use std::time::{Duration, Instant};
 use crate::journal::Journal;
 use crate::status::Status;
 
-use super::ban_table::Bans;
-use super::clock::Moment;
-use super::helper::{Helper, Start};
-use super::kinds::Sessions;
-use super::log::StoredCounters;
-use super::reactor::Events;
-use super::settings::tests::MINIMAL;
-use super::settings::{Inherited, Settings, parse};
-use super::sockets::Sockets;
-use super::state::StateFile;
+use super::super::ban_table::Bans;
+use super::super::clock::Moment;
+use super::super::kinds::Sessions;
+use super::super::log::StoredCounters;
+use super::super::reactor::Events;
+use super::super::settings::tests::MINIMAL;
+use super::super::settings::{Inherited, Settings, parse};
+use super::super::sockets::Sockets;
+use super::super::state::StateFile;
+use super::{Helper, Start};
 
 /// All words of `log_on_success` that a line can show.
 const LOGGED: (&str, &str) = (
@@ -109,7 +109,7 @@ impl Scene {
             sessions: Sessions::new(kept),
             control: None,
             counters: StoredCounters::default(),
-            idle: super::IDLE,
+            idle: super::super::IDLE,
             scheduling: None,
             bans: Bans::of_helper(scratch("bans", port), scratch("coordinator", port)),
             coordinator: scratch("coordinator", port),

@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, UdpSocket};
 use std::time::Duration;
 
-use super::super::clock::Moment;
-use super::super::state::StateFile;
+use super::super::super::clock::Moment;
+use super::super::super::state::StateFile;
 use super::{LOGGED, Scene, TASK, scratch, sensor, status};
 
 #[test]
@@ -233,7 +233,7 @@ fn a_datagram_waits_for_the_name_of_its_sender() {
         Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), ("access = {}", only)]);
     let client = sender(port, b"who am I");
     assert_eq!(scene.datagram(&client), b"who am I");
-    assert!(scene.helper.parked.is_empty());
+    assert!(scene.helper.parked.len() == 0);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::super::clock::Moment;
-use super::super::state::StateFile;
+use super::super::super::clock::Moment;
+use super::super::super::state::StateFile;
 use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell, status};
 use crate::sys::handover::receive;
 

@@ -4,12 +4,12 @@ use nix::sys::epoll::EpollFlags;
 use xinetd_core::admission::Failure;
 use xinetd_core::policy::NameAnswer;
 
-use super::clock::Moment;
-use super::helper::Helper;
-use super::intake::Served;
-use super::pending::{Awaiting, Connection, Place, Released, Wait};
-use super::reactor::Owner;
-use super::slab::Key;
+use super::super::clock::Moment;
+use super::super::kinds::Served;
+use super::super::pending::{Awaiting, Connection, Place, Released, Wait};
+use super::super::reactor::Owner;
+use super::super::slab::Key;
+use super::Helper;
 
 /// Why a connection waits no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

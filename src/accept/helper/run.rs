@@ -6,12 +6,12 @@ use std::time::Duration;
 use xinetd_core::policy::State;
 use xinetd_core::spec::Spec;
 
-use super::clock::{Moment, earliest};
-use super::control::Control;
-use super::helper::{Helper, Parts};
-use super::kinds::Side;
-use super::membership::has_others;
-use super::reactor::{Events, Owner};
+use super::super::clock::{Moment, earliest};
+use super::super::control::Control;
+use super::super::kinds::Side;
+use super::super::membership::has_others;
+use super::super::reactor::{Events, Owner};
+use super::{Helper, Parts};
 
 /// How long servers that were killed may take to end: the kernel takes a process out of its control
 /// group before it tells the parent of its end.
@@ -19,7 +19,7 @@ const LAST_SERVERS: Duration = Duration::from_secs(1);
 
 /// How a helper ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::accept) enum End {
     /// It had nothing to do, or was stopped and has no sessions any more.
     Done,
     /// It was told to end while servers run: systemd shall start another one that counts them.
@@ -31,7 +31,7 @@ impl Helper {
     ///
     /// # Errors
     /// If the kernel refuses to tell of events.
-    pub(super) fn run(&mut self) -> io::Result<End> {
+    pub(in crate::accept) fn run(&mut self) -> io::Result<End> {
         let mut events = Events::new();
         // systemd answers with messages and log lines of its own, which take a processor: a client
         // that waits already is served before.

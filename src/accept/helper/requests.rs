@@ -6,12 +6,12 @@ use nix::sys::epoll::EpollFlags;
 
 use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 
-use super::clock::Moment;
-use super::control::{Progress, Request};
-use super::helper::{Helper, Parts};
-use super::kinds::{NO_PROCESS, Open};
-use super::reactor::Owner;
-use super::slab::Key;
+use super::super::clock::Moment;
+use super::super::control::{Progress, Request};
+use super::super::kinds::{NO_PROCESS, Open};
+use super::super::reactor::Owner;
+use super::super::slab::Key;
+use super::{Helper, Parts};
 
 impl Helper {
     /// A client has connected to the control socket.

@@ -3,13 +3,13 @@
 
 use nix::sys::epoll::EpollFlags;
 
-use super::clock::Moment;
-use super::helper::Helper;
-use super::ident::Query;
-use super::intake::Served;
-use super::pending::{Awaiting, Connection, Place, Wait};
-use super::reactor::Owner;
-use super::slab::Key;
+use super::super::clock::Moment;
+use super::super::ident::Query;
+use super::super::kinds::Served;
+use super::super::pending::{Awaiting, Connection, Place, Wait};
+use super::super::reactor::Owner;
+use super::super::slab::Key;
+use super::Helper;
 
 impl Helper {
     /// What comes after a refusal: the client's user, where it is asked for, and the end.

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-use super::super::clock::Moment;
+use super::super::super::clock::Moment;
 use super::{LOGGED, Scene, TASK, status};
 
 const TRAFFIC: (&str, &str) = (

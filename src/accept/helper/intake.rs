@@ -8,25 +8,15 @@ use nix::errno::Errno;
 
 use crate::sys::socket::{discard, peek_sender, reset};
 
-use super::clock::Moment;
-use super::helper::Helper;
-use super::peer::Peer;
-use super::pending::Connection;
-use super::socket::Socket;
+use super::super::clock::Moment;
+use super::super::kinds::Served;
+use super::super::peer::Peer;
+use super::super::pending::Connection;
+use super::super::socket::Socket;
+use super::Helper;
 
 /// Clients that are refused or wait before the loop looks at other events again.
 pub(super) const BATCH: usize = 32;
-
-/// What has become of a client that came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Served {
-    /// It got a process, which takes time to make: the loop looks at other events first.
-    Forked,
-    /// It waits, or is served by the helper itself.
-    Held,
-    /// It has gone.
-    Done,
-}
 
 impl Helper {
     /// Takes what clients the listener `index` has, up to the first that gets a process.

@@ -15,17 +15,17 @@ use crate::journal::{Event, PauseCause};
 use crate::status::Cause;
 use crate::sys::socket::to_ipv4;
 
-use super::banner::Banner;
-use super::clock::Moment;
-use super::helper::Helper;
-use super::ident::Query;
-use super::intake::Served;
-use super::names::{Asked, Names};
-use super::peer::Peer;
-use super::pending::{Awaiting, Connection};
-use super::reactor::Owner;
-use super::settings::{Settings, Work};
-use super::socket::Socket;
+use super::super::banner::Banner;
+use super::super::clock::Moment;
+use super::super::ident::Query;
+use super::super::kinds::Served;
+use super::super::names::{Asked, Names};
+use super::super::peer::Peer;
+use super::super::pending::{Awaiting, Connection};
+use super::super::reactor::Owner;
+use super::super::settings::{Settings, Work};
+use super::super::socket::Socket;
+use super::Helper;
 use super::world::Machine;
 
 /// One of the banners of a service.

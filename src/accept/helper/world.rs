@@ -10,15 +10,15 @@ use xinetd_core::libwrap::{Endpoint, Tables};
 use xinetd_core::policy::{MonotonicSeconds, NameAnswer, State};
 use xinetd_core::service::MinuteOfDay;
 
-use super::ban_table::Bans;
-use super::banner::Banner;
-use super::clock::{LocalClock, Moment};
-use super::helper::Helper;
-use super::libwrap::Files;
-use super::load::LoadAverage;
-use super::log::Report;
-use super::peer::Remote;
-use super::settings::Settings;
+use super::super::ban_table::Bans;
+use super::super::banner::Banner;
+use super::super::clock::{LocalClock, Moment};
+use super::super::libwrap::Files;
+use super::super::load::LoadAverage;
+use super::super::log::Report;
+use super::super::peer::Remote;
+use super::super::settings::Settings;
+use super::Helper;
 
 /// What the checks of a client look at.
 pub(super) struct Machine<'a> {

@@ -9,28 +9,16 @@ use xinetd_core::policy::{NameAnswer, Reason, Refusal};
 
 use crate::journal::PauseCause;
 
-use super::clock::Moment;
-use super::helper::Helper;
+use super::super::clock::Moment;
+use super::super::internal::datagram::{MOST, is_client};
+use super::super::kinds::NO_PROCESS;
+use super::super::names::Asked;
+use super::super::parked::ParkedDatagram;
+use super::super::peer::Remote;
+use super::super::settings::Work;
+use super::Helper;
 use super::intake::BATCH;
-use super::internal::datagram::{MOST, is_client};
-use super::kinds::NO_PROCESS;
-use super::names::Asked;
-use super::peer::Remote;
-use super::settings::Work;
 use super::world::Machine;
-
-/// Datagrams that may wait for the names of their senders; more are lost, as datagrams may be. The names
-/// are found out all the same: a sender that sends again is answered then.
-const WAITING: usize = 256;
-
-/// A datagram that waits for the name of its sender.
-#[derive(Debug)]
-pub(super) struct Parked {
-    index: u32,
-    datagram: Vec<u8>,
-    remote: Remote,
-    candidate: Candidate,
-}
 
 impl Helper {
     /// Takes what the datagram socket `index` has.
@@ -116,14 +104,12 @@ impl Helper {
                     match self.ask_name(address, now) {
                         Asked::Known(answer) => candidate.named(answer),
                         Asked::Later => {
-                            if self.parked.len() < WAITING {
-                                self.parked.push(Parked {
-                                    index,
-                                    datagram: datagram.to_vec(),
-                                    remote,
-                                    candidate,
-                                });
-                            }
+                            self.parked.park(ParkedDatagram {
+                                index,
+                                content: datagram.to_vec(),
+                                remote,
+                                candidate,
+                            });
                             return;
                         }
                     }
@@ -140,17 +126,15 @@ impl Helper {
 
     /// The resolver has answered: the datagrams of this sender are looked at again.
     pub(super) fn judge_parked(&mut self, address: IpAddr, answer: &NameAnswer, now: Moment) {
-        let is_from = |parked: &mut Parked| parked.remote.ip().to_canonical() == address;
-        let parked: Vec<_> = self.parked.extract_if(.., is_from).collect();
-        for Parked {
+        for ParkedDatagram {
             index,
-            datagram,
+            content,
             remote,
             mut candidate,
-        } in parked
+        } in self.parked.take(address)
         {
             candidate.named(answer.clone());
-            self.admit_datagram(index, &datagram, remote, candidate, now);
+            self.admit_datagram(index, &content, remote, candidate, now);
         }
     }
 
