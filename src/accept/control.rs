@@ -48,11 +48,11 @@ pub(super) enum Request {
 #[derive(Debug)]
 pub(super) struct Control {
     listener: UnixListener,
-    clients: Slab<Client>,
+    clients: Slab<ControlClient>,
 }
 
 #[derive(Debug)]
-struct Client {
+struct ControlClient {
     stream: UnixStream,
     text: Vec<u8>,
     deadline: Moment,
@@ -102,7 +102,7 @@ impl Control {
         if !is_heard || stream.set_nonblocking(true).is_err() {
             return None;
         }
-        let client = Client {
+        let client = ControlClient {
             stream,
             text: Vec::new(),
             deadline: now.plus(TIME),

@@ -17,7 +17,7 @@ use crate::sys::socket::peek_now;
 
 use super::control::{self, Request};
 use super::ident::{MAX_REPLY, Ports};
-use super::kinds::{Line, MAX_LINE, Progress};
+use super::kinds::{MAX_LINE, Progress, RequestLine};
 use super::settings::{self, Inherited, Settings};
 use super::state::{Record, SIZE, StateFile};
 
@@ -133,7 +133,7 @@ pub fn tcpmux(bytes: &[u8]) {
     };
     // More than this would wait for a reader.
     let text = &text[..text.len().min(16 * MAX_LINE)];
-    let mut line = Line::default();
+    let mut line = RequestLine::default();
     let mut progress = Progress::Incomplete;
     let mut sent = 0;
     for part in text.chunks(usize::from(*size) + 1) {

@@ -15,13 +15,13 @@ const GENERATIONS: u32 = 1 << 24;
 /// A vector with holes. Everything takes constant time.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
-    places: Vec<Place<T>>,
+    places: Vec<SlabCell<T>>,
     /// Holes; the last is filled first, so that the numbers stay low.
     free: Vec<u32>,
 }
 
 #[derive(Debug)]
-struct Place<T> {
+struct SlabCell<T> {
     generation: u32,
     value: Option<T>,
 }
@@ -52,7 +52,7 @@ impl<T> Slab<T> {
             Some(index) => index,
             None => match u32::try_from(self.places.len()) {
                 Ok(index) => {
-                    self.places.push(Place {
+                    self.places.push(SlabCell {
                         generation: 0,
                         value: None,
                     });

@@ -71,7 +71,7 @@ impl StateFile {
 
     /// Replaces what is known of `cps`.
     pub(super) fn write_rate(&mut self, rate: RateSnapshot) -> io::Result<()> {
-        let mut bytes = Writer::default();
+        let mut bytes = StateWriter::default();
         bytes.put(&MAGIC);
         bytes.put(&rate.count.to_ne_bytes());
         bytes.put(&rate.start.0.to_ne_bytes());
@@ -87,7 +87,7 @@ impl StateFile {
 
     /// What the predecessor knew of `cps`.
     pub(super) fn read_rate(&self) -> RateSnapshot {
-        let mut reader = Reader(&self.memory.bytes()[MAGIC.len()..]);
+        let mut reader = StateReader(&self.memory.bytes()[MAGIC.len()..]);
         RateSnapshot {
             count: u64::from_ne_bytes(reader.take()),
             start: MonotonicSeconds(u64::from_ne_bytes(reader.take())),
@@ -136,7 +136,7 @@ impl Record {
             SocketAddr::V4(peer) => (peer.ip().to_ipv6_mapped(), 0),
             SocketAddr::V6(peer) => (*peer.ip(), peer.scope_id()),
         };
-        let mut bytes = Writer::default();
+        let mut bytes = StateWriter::default();
         bytes.put(&self.pid.to_ne_bytes());
         bytes.put(&self.peer.port().to_ne_bytes());
         bytes.put(&[u8::from(self.peer.is_ipv4()), 0]);
@@ -149,7 +149,7 @@ impl Record {
 
     /// None for a place without a session.
     pub(super) fn decode(bytes: &[u8; SIZE]) -> Option<Self> {
-        let mut reader = Reader(bytes);
+        let mut reader = StateReader(bytes);
         let pid = i32::from_ne_bytes(reader.take());
         let port = u16::from_ne_bytes(reader.take());
         let [is_v4, _] = reader.take();
@@ -187,12 +187,12 @@ fn nanoseconds(moment: Moment) -> u64 {
     u64::try_from(moment.0.as_nanos()).unwrap_or(u64::MAX)
 }
 
-struct Writer {
+struct StateWriter {
     bytes: [u8; SIZE],
     length: usize,
 }
 
-impl Default for Writer {
+impl Default for StateWriter {
     fn default() -> Self {
         Self {
             bytes: [0; SIZE],
@@ -201,16 +201,16 @@ impl Default for Writer {
     }
 }
 
-impl Writer {
+impl StateWriter {
     fn put(&mut self, part: &[u8]) {
         self.bytes[self.length..][..part.len()].copy_from_slice(part);
         self.length += part.len();
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+struct StateReader<'a>(&'a [u8]);
 
-impl Reader<'_> {
+impl StateReader<'_> {
     /// Zeros where nothing is left, which the fixed layout excludes.
     fn take<const N: usize>(&mut self) -> [u8; N] {
         match self.0.split_first_chunk() {

@@ -19,14 +19,14 @@ use super::super::banner::Banner;
 use super::super::clock::Moment;
 use super::super::ident::Query;
 use super::super::kinds::Served;
-use super::super::names::{Asked, Names};
+use super::super::names::{Lookup, Names};
 use super::super::peer::Peer;
 use super::super::pending::{Awaiting, Connection};
 use super::super::reactor::Owner;
 use super::super::settings::{Settings, Work};
 use super::super::socket::Socket;
 use super::Helper;
-use super::world::Machine;
+use super::world::ClientWorld;
 
 /// One of the banners of a service.
 type WhichBanner = fn(&mut Settings) -> Option<&mut Banner>;
@@ -72,7 +72,7 @@ impl Helper {
             let step = {
                 let Connection { socket, remote, .. } = &connection;
                 let local = || socket.local_addr().ok();
-                let (settings, state, mut machine) = Machine::around(self, remote, &local, now);
+                let (settings, state, mut machine) = ClientWorld::around(self, remote, &local, now);
                 settings.admission.next(candidate, state, &mut machine)
             };
             candidate = match step {
@@ -132,10 +132,10 @@ impl Helper {
     ) -> ControlFlow<Served, (Connection, Candidate)> {
         match question {
             Question::Name(address) => match self.ask_name(address, now) {
-                Asked::Known(answer) => candidate.named(answer),
+                Lookup::Known(answer) => candidate.named(answer),
                 // The name is found out all the same: one that sends again does not wait for it.
-                Asked::Later if !self.kinds.wait.waits_for_names(now) => candidate.give_up(),
-                Asked::Later => {
+                Lookup::Later if !self.kinds.wait.waits_for_names(now) => candidate.give_up(),
+                Lookup::Later => {
                     let blocks = self.is_wait();
                     let awaiting = Awaiting::Name {
                         candidate,
@@ -168,7 +168,7 @@ impl Helper {
         }
     }
 
-    pub(super) fn ask_name(&mut self, address: IpAddr, now: Moment) -> Asked {
+    pub(super) fn ask_name(&mut self, address: IpAddr, now: Moment) -> Lookup {
         if self.names.is_none() {
             self.names = Names::new().ok();
             let (token, events) = (Owner::Names.only(), EpollFlags::EPOLLIN);
@@ -181,7 +181,7 @@ impl Helper {
             }
         }
         let names = self.names.as_mut();
-        names.map_or(Asked::Known(NameAnswer::Undetermined), |names| {
+        names.map_or(Lookup::Known(NameAnswer::Undetermined), |names| {
             names.ask(address, now)
         })
     }

@@ -12,13 +12,13 @@ use crate::journal::PauseCause;
 use super::super::clock::Moment;
 use super::super::internal::datagram::{MOST, is_client};
 use super::super::kinds::NO_PROCESS;
-use super::super::names::Asked;
+use super::super::names::Lookup;
 use super::super::parked::ParkedDatagram;
 use super::super::peer::Remote;
 use super::super::settings::Work;
 use super::Helper;
 use super::intake::BATCH;
-use super::world::Machine;
+use super::world::ClientWorld;
 
 impl Helper {
     /// Takes what the datagram socket `index` has.
@@ -76,7 +76,8 @@ impl Helper {
     ) {
         loop {
             let step = {
-                let (settings, state, mut machine) = Machine::around(self, &remote, &|| None, now);
+                let (settings, state, mut machine) =
+                    ClientWorld::around(self, &remote, &|| None, now);
                 settings.admission.next(candidate, state, &mut machine)
             };
             candidate = match step {
@@ -102,8 +103,8 @@ impl Helper {
                 }
                 Step::Ask(mut candidate, Question::Name(address)) => {
                     match self.ask_name(address, now) {
-                        Asked::Known(answer) => candidate.named(answer),
-                        Asked::Later => {
+                        Lookup::Known(answer) => candidate.named(answer),
+                        Lookup::Later => {
                             self.parked.park(ParkedDatagram {
                                 index,
                                 content: datagram.to_vec(),

@@ -6,7 +6,7 @@ use nix::sys::epoll::EpollFlags;
 use super::super::clock::Moment;
 use super::super::ident::Query;
 use super::super::kinds::Served;
-use super::super::pending::{Awaiting, Connection, Place, Wait};
+use super::super::pending::{Awaiting, Connection, Vacancy, WaitsFor};
 use super::super::reactor::Owner;
 use super::super::slab::Key;
 use super::Helper;
@@ -17,7 +17,7 @@ impl Helper {
         // For a line of the log alone no other client has to give its place up.
         let peer = connection.remote.ip();
         let asks = self.settings.spec.logging.failure.userid
-            && self.pending.place(Wait::Ident, peer) == Place::Free;
+            && self.pending.place(WaitsFor::Ident, peer) == Vacancy::Free;
         match asks.then(|| Query::new(&connection.socket)) {
             Some(Ok(query)) => self.wait(connection, Awaiting::RefusedUser(query), now),
             Some(Err(_)) | None => self.close_when_drained(connection, now),

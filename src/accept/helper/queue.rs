@@ -1,12 +1,12 @@
 //! Clients that wait: their places, and what becomes of those that do not get what they wait for.
 
 use nix::sys::epoll::EpollFlags;
-use xinetd_core::admission::Failure;
+use xinetd_core::admission::NoUser;
 use xinetd_core::policy::NameAnswer;
 
 use super::super::clock::Moment;
 use super::super::kinds::Served;
-use super::super::pending::{Awaiting, Connection, Place, Released, Wait};
+use super::super::pending::{Awaiting, Connection, Released, Vacancy, WaitsFor};
 use super::super::reactor::Owner;
 use super::super::slab::Key;
 use super::Helper;
@@ -30,15 +30,17 @@ impl Helper {
     ) -> Served {
         let wait = awaiting.wait();
         let watched = match wait {
-            Wait::Name | Wait::Sender | Wait::Ident => !connection.outbox.flush(&connection.socket),
-            Wait::Drain => true,
-            Wait::Retry => false,
+            WaitsFor::Name | WaitsFor::Sender | WaitsFor::Ident => {
+                !connection.outbox.flush(&connection.socket)
+            }
+            WaitsFor::Drain => true,
+            WaitsFor::Retry => false,
         };
         let peer = connection.remote.ip();
         match self.pending.place(wait, peer) {
-            Place::Free => {}
-            Place::Of(other) => self.displace(other, now),
-            Place::Taken => return self.go_on(connection, awaiting, Over::Displaced, now),
+            Vacancy::Free => {}
+            Vacancy::Of(other) => self.displace(other, now),
+            Vacancy::Taken => return self.go_on(connection, awaiting, Over::Displaced, now),
         }
         let key = match self.pending.insert(connection, awaiting, now) {
             Ok(key) => key,
@@ -56,7 +58,7 @@ impl Helper {
             self.pending
                 .set_watched(key, matches!(result, Some(Ok(()))));
         }
-        if wait == Wait::Ident {
+        if wait == WaitsFor::Ident {
             self.watch_query(key);
         }
         Served::Held
@@ -99,7 +101,7 @@ impl Helper {
         if !connection.outbox.flush(&connection.socket) {
             return;
         }
-        if wait != Wait::Drain {
+        if wait != WaitsFor::Drain {
             self.reactor.remove(&connection.socket);
             return self.pending.set_watched(key, false);
         }
@@ -168,8 +170,8 @@ impl Helper {
         now: Moment,
     ) -> Served {
         let failure = match over {
-            Over::Late => Failure::Timeout,
-            Over::Displaced => Failure::System,
+            Over::Late => NoUser::Timeout,
+            Over::Displaced => NoUser::System,
         };
         match awaiting {
             Awaiting::Name {

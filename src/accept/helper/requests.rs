@@ -8,7 +8,7 @@ use crate::status::{MOST_SESSIONS, OK, SessionRow, Status};
 
 use super::super::clock::Moment;
 use super::super::control::{Progress, Request};
-use super::super::kinds::{NO_PROCESS, Open};
+use super::super::kinds::{NO_PROCESS, OpenSession};
 use super::super::reactor::Owner;
 use super::super::slab::Key;
 use super::{Helper, Parts};
@@ -97,7 +97,7 @@ impl Helper {
     }
 }
 
-fn row(open: &Open<'_>, now: Moment) -> SessionRow {
+fn row(open: &OpenSession<'_>, now: Moment) -> SessionRow {
     SessionRow {
         pid: open.pid,
         peer: canonical(open.remote.address()),

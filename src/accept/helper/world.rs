@@ -21,7 +21,7 @@ use super::super::settings::Settings;
 use super::Helper;
 
 /// What the checks of a client look at.
-pub(super) struct Machine<'a> {
+pub(super) struct ClientWorld<'a> {
     now: Moment,
     clock: &'a mut LocalClock,
     load: &'a mut LoadAverage,
@@ -39,7 +39,7 @@ pub(super) struct Rules<'a> {
     report: &'a mut Report,
 }
 
-impl<'a> Machine<'a> {
+impl<'a> ClientWorld<'a> {
     /// The machine around a client, whose connection has a `local` address where the kernel tells it; and
     /// what decides about it.
     pub(super) fn around(
@@ -66,7 +66,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-impl<'a> World for Machine<'a> {
+impl<'a> World for ClientWorld<'a> {
     type Rules = Rules<'a>;
 
     fn now(&self) -> MonotonicSeconds {

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use socket2::{Domain, Socket, Type};
 
 pub(super) use reply::{MAX_REPLY, Ports};
-use xinetd_core::admission::{Failure, User};
+use xinetd_core::admission::{NoUser, UserAnswer};
 
 use crate::sys::socket::send_now;
 
@@ -30,7 +30,7 @@ impl Query {
     ///
     /// # Errors
     /// If no ident server can be asked.
-    pub(super) fn new(client: &super::socket::Socket) -> Result<Self, Failure> {
+    pub(super) fn new(client: &super::socket::Socket) -> Result<Self, NoUser> {
         let begin = || -> io::Result<_> {
             let client = client.stream().ok_or(ErrorKind::NotConnected)?;
             let (mut remote, mut local) = (client.peer_addr()?, client.local_addr()?);
@@ -61,7 +61,7 @@ impl Query {
     }
 
     /// Goes on as far as it can; the answer when there is one.
-    pub(super) fn advance(&mut self) -> Option<User> {
+    pub(super) fn advance(&mut self) -> Option<UserAnswer> {
         if !self.asked {
             match self.ask() {
                 Ok(()) => self.asked = true,
@@ -91,25 +91,25 @@ impl Query {
         }
     }
 
-    fn read(&mut self) -> Option<User> {
+    fn read(&mut self) -> Option<UserAnswer> {
         let mut chunk = [0; 256];
         loop {
             match (&self.stream).read(&mut chunk) {
-                Ok(0) => return Some(Err(Failure::BadResponse)),
+                Ok(0) => return Some(Err(NoUser::BadResponse)),
                 Ok(count) => self.reply.extend_from_slice(&chunk[..count]),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return None,
                     ErrorKind::Interrupted => continue,
-                    _ => return Some(Err(Failure::Receiving)),
+                    _ => return Some(Err(NoUser::Receiving)),
                 },
             }
             if let Some(end) = self.reply.iter().position(|&byte| byte == b'\n') {
                 // RFC 1413 ends a line with CR LF, and xinetd takes no other end.
                 let line = self.reply[..end].strip_suffix(b"\r");
-                return Some(line.map_or(Err(Failure::BadResponse), |line| self.ports.user(line)));
+                return Some(line.map_or(Err(NoUser::BadResponse), |line| self.ports.user(line)));
             }
             if self.reply.len() > MAX_REPLY {
-                return Some(Err(Failure::BadResponse));
+                return Some(Err(NoUser::BadResponse));
             }
         }
     }
@@ -123,14 +123,14 @@ fn connect(socket: Socket, to: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Whether there is no ident server to answer, or we can't ask.
-fn failure(error: &io::Error) -> Failure {
+fn failure(error: &io::Error) -> NoUser {
     match error.kind() {
         ErrorKind::ConnectionRefused
         | ErrorKind::ConnectionReset
         | ErrorKind::HostUnreachable
-        | ErrorKind::NetworkUnreachable => Failure::NoServer,
-        ErrorKind::TimedOut => Failure::Timeout,
-        _ => Failure::System,
+        | ErrorKind::NetworkUnreachable => NoUser::NoServer,
+        ErrorKind::TimedOut => NoUser::Timeout,
+        _ => NoUser::System,
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     /// A query to a server that gives `reply` to whatever it is asked.
-    fn answer(reply: &'static [u8]) -> (String, User) {
+    fn answer(reply: &'static [u8]) -> (String, UserAnswer) {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();
@@ -186,11 +186,11 @@ mod tests {
 
     #[test]
     fn an_answer_that_never_ends_is_none() {
-        assert_eq!(answer(&[b'x'; 4096]).1, Err(Failure::BadResponse));
-        assert_eq!(answer(b"6193,23 : USERID : ").1, Err(Failure::BadResponse));
-        assert_eq!(answer(b"").1, Err(Failure::BadResponse));
+        assert_eq!(answer(&[b'x'; 4096]).1, Err(NoUser::BadResponse));
+        assert_eq!(answer(b"6193,23 : USERID : ").1, Err(NoUser::BadResponse));
+        assert_eq!(answer(b"").1, Err(NoUser::BadResponse));
         let bare = answer(b"6193,23 : USERID : UNIX : joe\n").1;
-        assert_eq!(bare, Err(Failure::BadResponse), "as in xinetd");
+        assert_eq!(bare, Err(NoUser::BadResponse), "as in xinetd");
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         assert!(
             matches!(
                 answer,
-                Err(Failure::NoServer) | Ok(Some(Err(Failure::NoServer)))
+                Err(NoUser::NoServer) | Ok(Some(Err(NoUser::NoServer)))
             ),
             "{answer:?}"
         );

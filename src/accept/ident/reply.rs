@@ -1,6 +1,6 @@
 //! The Identification Protocol (RFC 1413): the question, and what the answer says.
 
-use xinetd_core::admission::Failure;
+use xinetd_core::admission::NoUser;
 
 /// The longest answer: RFC 1413, section 6 allows 1000 characters, the line's end not counted.
 pub(in crate::accept) const MAX_REPLY: usize = 1002;
@@ -25,7 +25,7 @@ impl Ports {
     ///
     /// # Errors
     /// If it is no answer to this question, or an error.
-    pub(in crate::accept) fn user(self, line: &[u8]) -> Result<String, Failure> {
+    pub(in crate::accept) fn user(self, line: &[u8]) -> Result<String, NoUser> {
         let parse = || {
             let mut parts = line.splitn(3, |&byte| byte == b':');
             let (ports, kind, rest) = (parts.next()?, parts.next()?, parts.next()?);
@@ -34,7 +34,7 @@ impl Ports {
             let found = same && kind.trim_ascii() == b"USERID" && !rest.trim_ascii().is_empty();
             found.then(|| String::from_utf8_lossy(rest.trim_ascii()).into_owned())
         };
-        parse().ok_or(Failure::BadResponse)
+        parse().ok_or(NoUser::BadResponse)
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
             "06193x, 23 : USERID : UNIX : joe",
             "",
         ] {
-            assert_eq!(user(wrong), Err(Failure::BadResponse), "{wrong}");
+            assert_eq!(user(wrong), Err(NoUser::BadResponse), "{wrong}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xinetd_core::admission::User;
+use xinetd_core::admission::UserAnswer;
 use xinetd_core::policy::{Slot, State};
 use xinetd_core::spec::Spec;
 
@@ -91,7 +91,12 @@ impl<'a> Cx<'a> {
     }
 
     /// A client's session has begun, with this process; its user is logged where that is asked for.
-    pub(in crate::accept) fn started(&mut self, pid: i32, remote: &Remote, user: Option<&User>) {
+    pub(in crate::accept) fn started(
+        &mut self,
+        pid: i32,
+        remote: &Remote,
+        user: Option<&UserAnswer>,
+    ) {
         self.report.started(pid, remote);
         if let Some(user) = user {
             self.report.user(remote, user, self.now);

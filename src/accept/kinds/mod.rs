@@ -28,7 +28,7 @@ pub(super) use redirect::{Route, Side};
 use sensor::Sensor;
 use tcpmux::Tcpmux;
 #[cfg(any(test, fuzzing))]
-pub(super) use tcpmux::{Line, MAX_LINE, Progress};
+pub(super) use tcpmux::{MAX_LINE, Progress, RequestLine};
 use wait::Wait;
 
 /// The sessions of all kinds.
@@ -67,7 +67,7 @@ pub(super) enum SessionKey {
 }
 
 /// A session that is open, as it is told.
-pub(super) struct Open<'a> {
+pub(super) struct OpenSession<'a> {
     /// Its server, or [`NO_PROCESS`].
     pub(super) pid: i32,
     /// Its client.
@@ -124,8 +124,8 @@ impl Kinds {
     }
 
     /// The sessions that are open.
-    pub(super) fn sessions(&self) -> impl Iterator<Item = (SessionKey, Open<'_>)> {
-        let open = |pid, remote, started| Open {
+    pub(super) fn sessions(&self) -> impl Iterator<Item = (SessionKey, OpenSession<'_>)> {
+        let open = |pid, remote, started| OpenSession {
             pid,
             remote,
             started,

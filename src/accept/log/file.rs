@@ -19,7 +19,7 @@ use crate::log_file::{Answer, Question};
 use crate::sys::socket::send_now;
 
 use super::super::clock::Moment;
-use super::lines::{Held, LogLines, Target, Written};
+use super::lines::{Held, LineOutcome, LogLines, Target};
 
 /// How long the coordinator may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -120,10 +120,10 @@ impl LogFile {
                 continue;
             };
             match self.lines.write(held, &target) {
-                Ok(Written::Line) => self.succeed(&target),
-                Ok(Written::Withheld) => {}
+                Ok(LineOutcome::Line) => self.succeed(&target),
+                Ok(LineOutcome::Withheld) => {}
                 // It has no name any more.
-                Ok(Written::Removed) => self.held = None,
+                Ok(LineOutcome::Removed) => self.held = None,
                 Err(error) => {
                     self.fail(&target, &error.to_string(), now);
                     self.retry = Some(now.plus(RETRY));

@@ -73,7 +73,7 @@ impl Held {
 
 /// What has become of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum LineOutcome {
     /// It is in the file.
     Line,
     /// The file is too large for it.
@@ -138,14 +138,14 @@ impl LogLines {
     ///
     /// # Errors
     /// As write(2); the line, or what is left of it, still waits.
-    pub(super) fn write(&mut self, held: &mut Held, target: &Target) -> io::Result<Written> {
+    pub(super) fn write(&mut self, held: &mut Held, target: &Target) -> io::Result<LineOutcome> {
         let found = held.file.metadata()?;
         if found.nlink() == 0 {
-            return Ok(Written::Removed);
+            return Ok(LineOutcome::Removed);
         }
         if !self.has_room(found.size(), target) {
             self.pop();
-            return Ok(Written::Withheld);
+            return Ok(LineOutcome::Withheld);
         }
         while let Some(line) = self.queue.front_mut() {
             match held.file.write(line) {
@@ -161,7 +161,7 @@ impl LogLines {
             }
         }
         self.pop();
-        Ok(Written::Line)
+        Ok(LineOutcome::Line)
     }
 
     fn pop(&mut self) {
@@ -249,12 +249,12 @@ mod tests {
         to.limits = Some(SizeLimits { soft: 1, hard: 5 });
         let mut lines = lines(&["one\n", "two\n", "three\n", "four\n"]);
         let mut write = |held: &mut Held| lines.write(held, &to).unwrap();
-        assert_eq!(write(&mut held), Written::Line);
-        assert_eq!(write(&mut held), Written::Line);
-        assert_eq!(write(&mut held), Written::Withheld);
+        assert_eq!(write(&mut held), LineOutcome::Line);
+        assert_eq!(write(&mut held), LineOutcome::Line);
+        assert_eq!(write(&mut held), LineOutcome::Withheld);
         assert_eq!(fs::read_to_string(&to.path).unwrap(), "one\ntwo\n");
         held.file.set_len(0).unwrap();
-        assert_eq!(write(&mut held), Written::Line);
+        assert_eq!(write(&mut held), LineOutcome::Line);
         assert_eq!(fs::read_to_string(&to.path).unwrap(), "four\n");
         assert!(lines.is_empty() && lines.withheld.is_none());
         fs::remove_file(&to.path).unwrap();
@@ -271,7 +271,7 @@ mod tests {
         assert!(!held.has_name(&to.path));
         fs::remove_file(&old).unwrap();
         let mut lines = lines(&["line\n"]);
-        assert_eq!(lines.write(&mut held, &to).unwrap(), Written::Removed);
+        assert_eq!(lines.write(&mut held, &to).unwrap(), LineOutcome::Removed);
         assert!(!lines.is_empty());
         fs::remove_file(&to.path).unwrap();
     }
@@ -289,7 +289,7 @@ mod tests {
         assert!(lines.bytes <= ROOM && lines.lost >= 10);
         let (mut held, to) = file("full");
         while !lines.is_empty() {
-            assert_eq!(lines.write(&mut held, &to).unwrap(), Written::Line);
+            assert_eq!(lines.write(&mut held, &to).unwrap(), LineOutcome::Line);
         }
         assert_eq!(lines.bytes, 0);
         assert!(fs::read(&to.path).unwrap().starts_with(b"first\nxxx"));

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nix::errno::Errno;
-use xinetd_core::admission::{Failure, User};
+use xinetd_core::admission::{NoUser, UserAnswer};
 use xinetd_core::bytes::ByteString;
 use xinetd_core::policy::Refusal;
 
@@ -82,12 +82,12 @@ impl Report {
     }
 
     /// Logs what the client's machine has said of its user.
-    pub(in crate::accept) fn user(&mut self, remote: &Remote, answer: &User, now: Moment) {
+    pub(in crate::accept) fn user(&mut self, remote: &Remote, answer: &UserAnswer, now: Moment) {
         let peer = remote.as_peer();
         match answer {
             Ok(user) => self.record(&Event::UserId { peer, user }),
             // Few machines have an ident server: xinetd does not mention it either.
-            Err(Failure::NoServer) => {}
+            Err(NoUser::NoServer) => {}
             Err(failure) if self.admits_remark(now) => {
                 let failure = failure.to_string();
                 self.record(&Event::IdentFailed {

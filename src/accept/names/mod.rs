@@ -32,7 +32,7 @@ const THREADS: usize = 8;
 
 /// What a question for a name leads to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Lookup {
     /// The answer is known already.
     Known(NameAnswer),
     /// It will be among [`Names::answers`].
@@ -93,22 +93,22 @@ impl Names {
     ///
     /// Where its network has the most of too many that wait, or no thread can be had, the name stays
     /// undetermined.
-    pub(super) fn ask(&mut self, address: IpAddr, now: Moment) -> Asked {
+    pub(super) fn ask(&mut self, address: IpAddr, now: Moment) -> Lookup {
         let address = address.to_canonical();
         if let Some(answer) = self.cache.get(address, now) {
-            return Asked::Known(answer.clone());
+            return Lookup::Known(answer.clone());
         }
         if self.asked.contains(&address) {
-            return Asked::Later;
+            return Lookup::Later;
         }
         if self.threads == 0 && self.start_thread().is_err() {
-            return Asked::Known(NameAnswer::Undetermined);
+            return Lookup::Known(NameAnswer::Undetermined);
         }
         let mut work = self.shared.lock();
         let displaced = match work.push(address) {
             Pushed::Added => None,
             Pushed::Displaced(other) => Some(other),
-            Pushed::Refused => return Asked::Known(NameAnswer::Undetermined),
+            Pushed::Refused => return Lookup::Known(NameAnswer::Undetermined),
         };
         let more = work.len() > work.idle && self.threads < THREADS;
         drop(work);
@@ -121,7 +121,7 @@ impl Names {
             let _ = self.start_thread();
         }
         self.shared.arrived.notify_one();
-        Asked::Later
+        Lookup::Later
     }
 
     fn start_thread(&mut self) -> io::Result<()> {
@@ -209,14 +209,14 @@ mod tests {
     fn an_answer_comes_once_and_is_kept_for_a_while() {
         let mut names = Names::with(named).unwrap();
         let mapped = "::ffff:192.0.2.7".parse().unwrap();
-        assert_eq!(names.ask(mapped, at(0)), Asked::Later);
-        assert_eq!(names.ask(mapped, at(0)), Asked::Later);
+        assert_eq!(names.ask(mapped, at(0)), Lookup::Later);
+        assert_eq!(names.ask(mapped, at(0)), Lookup::Later);
         wait(&names);
         let plain = "192.0.2.7".parse().unwrap();
         assert_eq!(names.answers(at(0)), [(plain, named(plain))]);
         assert_eq!(names.answers(at(0)), []);
-        assert_eq!(names.ask(mapped, at(59)), Asked::Known(named(plain)));
-        assert_eq!(names.ask(plain, at(60)), Asked::Later);
+        assert_eq!(names.ask(mapped, at(59)), Lookup::Known(named(plain)));
+        assert_eq!(names.ask(plain, at(60)), Lookup::Later);
     }
 
     pub(super) fn flood(number: usize) -> IpAddr {
@@ -232,7 +232,7 @@ mod tests {
             }
         })
         .unwrap();
-        let undetermined = Asked::Known(NameAnswer::Undetermined);
+        let undetermined = Lookup::Known(NameAnswer::Undetermined);
         let mut refused = 0;
         for number in 0..QUEUE + THREADS_OF_NETWORK + 10 {
             refused += usize::from(names.ask(flood(number), at(0)) == undetermined);
@@ -244,7 +244,7 @@ mod tests {
         // A network gives its last one up for another network. All threads but those of the flood are
         // free for that one.
         let other: IpAddr = "192.0.2.7".parse().unwrap();
-        assert_eq!(names.ask(other, at(0)), Asked::Later);
+        assert_eq!(names.ask(other, at(0)), Lookup::Later);
         wait(&names);
         let answers = names.answers(at(0));
         assert!(
@@ -260,6 +260,6 @@ mod tests {
             thread::yield_now();
         }
         // Nothing is known of one that was displaced. There is room for it now.
-        assert_eq!(names.ask(answers[0].0, at(0)), Asked::Later);
+        assert_eq!(names.ask(answers[0].0, at(0)), Lookup::Later);
     }
 }

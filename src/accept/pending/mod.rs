@@ -21,7 +21,7 @@ use super::slab::{Key, Slab};
 use super::socket::Socket;
 
 pub(super) use outbox::Outbox;
-pub(super) use wait::{Place, Wait};
+pub(super) use wait::{Vacancy, WaitsFor};
 
 /// A client that has been accepted and has no server yet.
 #[derive(Debug)]
@@ -72,13 +72,13 @@ pub(super) enum Awaiting {
 
 impl Awaiting {
     /// The queue in which it waits.
-    pub(super) fn wait(&self) -> Wait {
+    pub(super) fn wait(&self) -> WaitsFor {
         match self {
-            Self::Name { blocks: false, .. } => Wait::Name,
-            Self::Name { blocks: true, .. } => Wait::Sender,
-            Self::User(..) | Self::RefusedUser(_) => Wait::Ident,
-            Self::Drain(_) | Self::Farewell => Wait::Drain,
-            Self::Retry(..) => Wait::Retry,
+            Self::Name { blocks: false, .. } => WaitsFor::Name,
+            Self::Name { blocks: true, .. } => WaitsFor::Sender,
+            Self::User(..) | Self::RefusedUser(_) => WaitsFor::Ident,
+            Self::Drain(_) | Self::Farewell => WaitsFor::Drain,
+            Self::Retry(..) => WaitsFor::Retry,
         }
     }
 
@@ -102,13 +102,13 @@ impl Awaiting {
 /// All that wait.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    slab: Slab<Entry>,
-    queues: [Queue; Wait::COUNT],
+    slab: Slab<Waiting>,
+    queues: [Queue; WaitsFor::COUNT],
     by_address: HashMap<IpAddr, Vec<Key>>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Waiting {
     connection: Connection,
     awaiting: Awaiting,
     watched: bool,
@@ -139,24 +139,24 @@ impl Pending {
     /// How many descriptors they take.
     pub(super) fn descriptors(&self) -> usize {
         // Each ident query has a socket of its own.
-        self.slab.len() + self.queues[Wait::Ident as usize].crowd().len()
+        self.slab.len() + self.queues[WaitsFor::Ident as usize].crowd().len()
     }
 
     /// Whether one more client from `address` may wait so, and which one makes room for it.
-    pub(super) fn place(&mut self, wait: Wait, address: IpAddr) -> Place {
+    pub(super) fn place(&mut self, wait: WaitsFor, address: IpAddr) -> Vacancy {
         let Self { slab, queues, .. } = self;
         let queue = &mut queues[wait as usize];
         if queue.crowd().len() < wait.room() {
-            return Place::Free;
+            return Vacancy::Free;
         }
         let network = Network::of(address);
         let gives_way = queue.crowd().gives_way(network);
         let one = match wait {
             // Those that came first are the next to be answered.
-            Wait::Name | Wait::Sender if gives_way == network => None,
-            Wait::Name | Wait::Sender => queue.crowd().last(gives_way),
+            WaitsFor::Name | WaitsFor::Sender if gives_way == network => None,
+            WaitsFor::Name | WaitsFor::Sender => queue.crowd().last(gives_way),
             // The one that has not read, sent or been answered for the longest time.
-            Wait::Ident | Wait::Drain | Wait::Retry => {
+            WaitsFor::Ident | WaitsFor::Drain | WaitsFor::Retry => {
                 let first = queue.crowd().first(gives_way);
                 first.or_else(|| {
                     queue
@@ -165,7 +165,7 @@ impl Pending {
                 })
             }
         };
-        one.map_or(Place::Taken, Place::Of)
+        one.map_or(Vacancy::Taken, Vacancy::Of)
     }
 
     /// Lets a connection wait from `now` on; the caller has looked whether there is room.
@@ -180,7 +180,7 @@ impl Pending {
     ) -> Result<Key, Box<(Connection, Awaiting)>> {
         let network = Network::of(connection.remote.ip());
         let (wait, address) = (awaiting.wait(), awaiting.address());
-        let entry = Entry {
+        let entry = Waiting {
             connection,
             awaiting,
             watched: false,
@@ -212,7 +212,7 @@ impl Pending {
 
     /// Takes a connection out.
     pub(super) fn remove(&mut self, key: Key) -> Option<Released> {
-        let Entry {
+        let Waiting {
             connection,
             awaiting,
             watched,
@@ -261,7 +261,7 @@ impl Pending {
 
     /// All of them.
     pub(super) fn keys(&self) -> Vec<Key> {
-        Wait::ALL
+        WaitsFor::ALL
             .iter()
             .flat_map(|&wait| self.queues[wait as usize].keys())
             .collect()
@@ -291,18 +291,18 @@ mod tests {
     }
 
     /// What waits so.
-    fn awaiting(wait: Wait) -> Awaiting {
+    fn awaiting(wait: WaitsFor) -> Awaiting {
         let address = "127.0.0.1".parse().unwrap();
         let candidate = Candidate::new(Source::Peer(address));
         match wait {
-            Wait::Name | Wait::Sender => Awaiting::Name {
+            WaitsFor::Name | WaitsFor::Sender => Awaiting::Name {
                 candidate,
                 address,
-                blocks: wait == Wait::Sender,
+                blocks: wait == WaitsFor::Sender,
             },
-            Wait::Ident => Awaiting::User(candidate, Query::new(&pair().1.socket).unwrap()),
-            Wait::Drain => Awaiting::Farewell,
-            Wait::Retry => Awaiting::Retry(admitted(&mut State::default(), address), 1),
+            WaitsFor::Ident => Awaiting::User(candidate, Query::new(&pair().1.socket).unwrap()),
+            WaitsFor::Drain => Awaiting::Farewell,
+            WaitsFor::Retry => Awaiting::Retry(admitted(&mut State::default(), address), 1),
         }
     }
 
@@ -319,23 +319,26 @@ mod tests {
         let [here, there] = [flood, other].map(|address| address.parse().unwrap());
         let limit = nix::sys::resource::Resource::RLIMIT_NOFILE;
         nix::sys::resource::setrlimit(limit, 8192, 8192).unwrap();
-        for wait in Wait::ALL {
+        for wait in WaitsFor::ALL {
             let mut pending = Pending::default();
             let mut keys = Vec::new();
             while keys.len() < wait.room() {
-                assert_eq!(pending.place(wait, here), Place::Free);
+                assert_eq!(pending.place(wait, here), Vacancy::Free);
                 keys.push(pending.insert(from(flood), awaiting(wait), at(0)).unwrap());
             }
-            let sockets = if wait == Wait::Ident { 2 } else { 1 };
+            let sockets = if wait == WaitsFor::Ident { 2 } else { 1 };
             assert_eq!(pending.descriptors(), sockets * wait.room());
             let (same, another) = (pending.place(wait, here), pending.place(wait, there));
             match wait {
-                Wait::Name => {
+                WaitsFor::Name => {
                     let last = keys[keys.len() - 1];
-                    assert_eq!((same, another), (Place::Taken, Place::Of(last)));
+                    assert_eq!((same, another), (Vacancy::Taken, Vacancy::Of(last)));
                 }
-                Wait::Sender => assert_eq!((same, another), (Place::Taken, Place::Taken)),
-                _ => assert_eq!((same, another), (Place::Of(keys[0]), Place::Of(keys[0]))),
+                WaitsFor::Sender => assert_eq!((same, another), (Vacancy::Taken, Vacancy::Taken)),
+                _ => assert_eq!(
+                    (same, another),
+                    (Vacancy::Of(keys[0]), Vacancy::Of(keys[0]))
+                ),
             }
         }
     }
@@ -351,9 +354,9 @@ mod tests {
                 .insert(connection, awaiting(wait), at(second))
                 .unwrap()
         };
-        let slow = insert(&mut pending, Wait::Drain, 0);
-        let gone = insert(&mut pending, Wait::Drain, 1);
-        let late = insert(&mut pending, Wait::Name, 100);
+        let slow = insert(&mut pending, WaitsFor::Drain, 0);
+        let gone = insert(&mut pending, WaitsFor::Drain, 1);
+        let late = insert(&mut pending, WaitsFor::Name, 100);
         assert!(pending.remove(gone).is_some());
         assert_eq!(pending.due(), Some(at(30)));
         assert_eq!(pending.expired(at(29)), None);

@@ -6,7 +6,7 @@ use super::super::slab::Key;
 
 /// A queue: for what a connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::accept) enum Wait {
+pub(in crate::accept) enum WaitsFor {
     /// The name of its peer.
     Name,
     /// The name of the sender of a datagram; no other datagram of the socket is read meanwhile.
@@ -19,7 +19,7 @@ pub(in crate::accept) enum Wait {
     Retry,
 }
 
-impl Wait {
+impl WaitsFor {
     pub(super) const COUNT: usize = 5;
 
     pub(super) const ALL: [Self; Self::COUNT] = [
@@ -58,7 +58,7 @@ impl Wait {
 
 /// Whether there is a place for one more that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::accept) enum Place {
+pub(in crate::accept) enum Vacancy {
     /// There is.
     Free,
     /// This one has to give it up.

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
-use xinetd_core::admission::{Failure, Finding, User, World};
+use xinetd_core::admission::{Finding, NoUser, UserAnswer, World};
 use xinetd_core::bans::{Subject, Until};
 use xinetd_core::config::{Attribute, FileTree};
 use xinetd_core::libwrap::{self, Tables};
@@ -64,7 +64,7 @@ impl<'a> Options<'a> {
     }
 
     /// The client's user.
-    pub(super) fn user(&mut self) -> User {
+    pub(super) fn user(&mut self) -> UserAnswer {
         if let libwrap::User::Known(user) = &self.client.user {
             return Ok(format!("UNIX:{user}"));
         }
@@ -72,7 +72,7 @@ impl<'a> Options<'a> {
             let detail = "taken for unknown; --user says what the ident server would";
             self.verdict.note("user", Outcome::Unknown, detail, None);
         }
-        Err(Failure::NoServer)
+        Err(NoUser::NoServer)
     }
 
     /// The end of the checks: IDONLY, where it applies.

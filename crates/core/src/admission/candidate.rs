@@ -6,7 +6,7 @@ use crate::libwrap;
 use crate::policy::{NameAnswer, Slot, State};
 
 use super::rules::{Changes, Ruling};
-use super::user::{self, User};
+use super::user::{self, UserAnswer};
 
 /// Where a client is before it is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +91,9 @@ pub(super) struct Known {
     /// Its user, for rules.
     pub(super) user: libwrap::User,
     /// Its user, for the log and for IDONLY.
-    pub(super) answer: Option<User>,
+    pub(super) answer: Option<UserAnswer>,
     /// What is being found out.
-    pub(super) asked: Asked,
+    pub(super) asked: Inquiry,
 }
 
 impl Known {
@@ -102,7 +102,7 @@ impl Known {
         server: NameAnswer::NotAsked,
         user: libwrap::User::NotAsked,
         answer: None,
-        asked: Asked::Client,
+        asked: Inquiry::Client,
     };
 }
 
@@ -119,14 +119,14 @@ impl Findings {
     }
 
     /// The client's user, if it was asked for.
-    pub(super) fn take_answer(&mut self) -> Option<User> {
+    pub(super) fn take_answer(&mut self) -> Option<UserAnswer> {
         self.0.as_mut()?.answer.take()
     }
 }
 
 /// What is being found out about a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Inquiry {
     /// Its name.
     Client,
     /// The name of the address that it has connected to.
@@ -151,15 +151,15 @@ impl Candidate {
     pub fn named(&mut self, name: NameAnswer) {
         let known = self.findings.get_mut();
         match known.asked {
-            Asked::Server => known.server = name,
-            Asked::Client | Asked::UserOfRule | Asked::User => known.client = name,
+            Inquiry::Server => known.server = name,
+            Inquiry::Client | Inquiry::UserOfRule | Inquiry::User => known.client = name,
         }
     }
 
     /// The user that a [`Step::Ask`](super::Step::Ask) was for.
-    pub fn identified(&mut self, user: User) {
+    pub fn identified(&mut self, user: UserAnswer) {
         let known = self.findings.get_mut();
-        if known.asked == Asked::UserOfRule {
+        if known.asked == Inquiry::UserOfRule {
             known.user = user::for_rules(&user);
         }
         known.answer = Some(user);
@@ -197,7 +197,7 @@ impl Candidate {
 pub struct Admitted {
     slot: Slot,
     changes: Option<Box<Changes>>,
-    user: Option<User>,
+    user: Option<UserAnswer>,
 }
 
 impl Admitted {
@@ -205,7 +205,7 @@ impl Admitted {
         seat: Seat,
         source: Source,
         changes: Option<Box<Changes>>,
-        user: Option<User>,
+        user: Option<UserAnswer>,
         state: &mut State,
     ) -> Self {
         let slot = match seat {
@@ -225,7 +225,7 @@ impl Admitted {
     }
 
     /// Its place in the counts, and its user, if it was asked for.
-    pub fn into_parts(self) -> (Slot, Option<User>) {
+    pub fn into_parts(self) -> (Slot, Option<UserAnswer>) {
         (self.slot, self.user)
     }
 

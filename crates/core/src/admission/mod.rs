@@ -17,7 +17,7 @@ mod world;
 pub use candidate::{Admitted, Candidate, Source};
 pub use order::{Admission, Step};
 pub use rules::{Changes, Effects};
-pub use user::{Failure, User};
+pub use user::{NoUser, UserAnswer};
 pub use world::{Ends, Finding, RuleFiles, World};
 
 /// One of the texts that clients are sent (`banner` and the like).

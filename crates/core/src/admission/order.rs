@@ -8,9 +8,9 @@ use crate::policy::{Access, Check, Facts, Policy, Refusal, State};
 use crate::service::MinuteOfDay;
 use crate::spec::{Spec, Task};
 
-use super::candidate::{Admitted, Asked, Candidate, Findings, Seat, Source, Stage};
-use super::rules::{self, Changes, Effects, Missing, Ruling, Subject};
-use super::user::Failure;
+use super::candidate::{Admitted, Candidate, Findings, Inquiry, Seat, Source, Stage};
+use super::rules::{self, Changes, Effects, Missing, RuleSubject, Ruling};
+use super::user::NoUser;
 use super::world::{Finding, World};
 use super::{Banner, Question};
 
@@ -52,7 +52,7 @@ pub enum Step {
     /// It has touched a sensor, which bans and refuses it.
     Sense,
     /// IDONLY refuses it: its user is not known, for this reason.
-    Unidentified(Failure),
+    Unidentified(NoUser),
 }
 
 impl Admission {
@@ -207,7 +207,9 @@ impl Admission {
                 ControlFlow::Break(Step::Refuse(refusal))
             }
             // It may be banned by the time that its name is known: the same check again.
-            Access::NeedName => ControlFlow::Break(at(Stage::Lists(seat)).ask(Asked::Client, None)),
+            Access::NeedName => {
+                ControlFlow::Break(at(Stage::Lists(seat)).ask(Inquiry::Client, None))
+            }
         }
     }
 
@@ -230,7 +232,7 @@ impl Admission {
                 findings,
             });
         };
-        let subject = Subject {
+        let subject = RuleSubject {
             daemon: daemon.as_bytes(),
             source,
             has_user: !self.is_wait && !is_datagram,
@@ -280,7 +282,7 @@ impl Admission {
                     stage: Stage::User(seat, changes),
                     findings,
                 };
-                candidate.ask(Asked::User, None)
+                candidate.ask(Inquiry::User, None)
             }
             Some(Err(failure)) if asks && self.is_idonly => {
                 seat.leave(state);
@@ -297,14 +299,14 @@ impl Admission {
 
 impl Candidate {
     /// Has something found out; the candidate goes on at the same check.
-    fn ask(mut self, asked: Asked, local: Option<IpAddr>) -> Step {
+    fn ask(mut self, asked: Inquiry, local: Option<IpAddr>) -> Step {
         self.findings.get_mut().asked = asked;
         let question = match (asked, local) {
-            (Asked::User | Asked::UserOfRule, _) => Question::User,
-            (Asked::Client | Asked::Server, Some(address)) => {
+            (Inquiry::User | Inquiry::UserOfRule, _) => Question::User,
+            (Inquiry::Client | Inquiry::Server, Some(address)) => {
                 Question::Name(address.to_canonical())
             }
-            (Asked::Client | Asked::Server, None) => {
+            (Inquiry::Client | Inquiry::Server, None) => {
                 Question::Name(self.source.peer().to_canonical())
             }
         };

@@ -11,7 +11,7 @@ use crate::policy::{NameAnswer, Note, Reason, Refusal};
 use crate::problem::Place;
 use crate::service::{Facility, Level};
 
-use super::candidate::{Asked, Findings, Source};
+use super::candidate::{Findings, Inquiry, Source};
 use super::world::{Ends, RuleFiles};
 
 /// What rules change about a client's server.
@@ -56,13 +56,13 @@ pub(super) enum Ruling {
 /// What has to be found out before the rules can say anything.
 #[derive(Debug)]
 pub(super) struct Missing {
-    pub(super) asked: Asked,
+    pub(super) asked: Inquiry,
     /// The address whose name it is, where that is not the client's.
     pub(super) local: Option<IpAddr>,
 }
 
 impl Missing {
-    fn of_client(asked: Asked) -> Self {
+    fn of_client(asked: Inquiry) -> Self {
         Self { asked, local: None }
     }
 }
@@ -72,7 +72,7 @@ type Texts = Vec<Arc<[u8]>>;
 
 /// The client of a service, for rules.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
+pub(super) struct RuleSubject<'a> {
     /// The daemon's name.
     pub(super) daemon: &'a [u8],
     /// The client.
@@ -86,7 +86,7 @@ pub(super) struct Subject<'a> {
 /// # Errors
 /// What has to be found out first.
 pub(super) fn decide(
-    subject: &Subject<'_>,
+    subject: &RuleSubject<'_>,
     tables: &Tables,
     files: &mut impl RuleFiles,
     findings: &mut Findings,
@@ -122,11 +122,11 @@ pub(super) fn decide(
         });
         match decided {
             Ok(decided) => return Ok(decided),
-            Err(Need::ClientName) => return Err(Missing::of_client(Asked::Client)),
+            Err(Need::ClientName) => return Err(Missing::of_client(Inquiry::Client)),
             Err(Need::ServerName) => match local {
                 Some(_) => {
                     return Err(Missing {
-                        asked: Asked::Server,
+                        asked: Inquiry::Server,
                         local,
                     });
                 }
@@ -138,7 +138,7 @@ pub(super) fn decide(
             Err(Need::User) if !subject.has_user => {
                 findings.get_mut().user = libwrap::User::Unknown;
             }
-            Err(Need::User) => return Err(Missing::of_client(Asked::UserOfRule)),
+            Err(Need::User) => return Err(Missing::of_client(Inquiry::UserOfRule)),
         }
     }
 }

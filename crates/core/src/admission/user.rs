@@ -7,11 +7,11 @@ use crate::libwrap;
 
 /// What came of the question for a client's user: the operating system, a colon and the name, as the
 /// ident server wrote them.
-pub type User = Result<String, Failure>;
+pub type UserAnswer = Result<String, NoUser>;
 
 /// Why a client's user is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum NoUser {
     /// The client's machine has no ident server.
     NoServer,
     /// The answer did not come in time.
@@ -24,7 +24,7 @@ pub enum Failure {
     BadResponse,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for NoUser {
     /// xinetd's words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -41,12 +41,12 @@ impl fmt::Display for Failure {
 const MAX_USER: usize = 255;
 
 /// The user for hosts.allow and hosts.deny; as the C library reads the answer, up to a blank.
-pub(super) fn for_rules(answer: &User) -> libwrap::User {
+pub(super) fn for_rules(answer: &UserAnswer) -> libwrap::User {
     let answer = match answer {
         Ok(answer) => answer,
         // A client whose machine does not say it has no user. Where we could not ask it may be any.
-        Err(Failure::System) => return libwrap::User::Undetermined,
-        Err(Failure::NoServer | Failure::Timeout | Failure::Receiving | Failure::BadResponse) => {
+        Err(NoUser::System) => return libwrap::User::Undetermined,
+        Err(NoUser::NoServer | NoUser::Timeout | NoUser::Receiving | NoUser::BadResponse) => {
             return libwrap::User::Unknown;
         }
     };
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(known("UNIX"), User::Unknown);
         let long = format!("UNIX:{}", "\u{fc}".repeat(200));
         assert_eq!(known(&long), User::Known("\u{fc}".repeat(127)));
-        assert_eq!(for_rules(&Err(Failure::Timeout)), User::Unknown);
-        assert_eq!(for_rules(&Err(Failure::System)), User::Undetermined);
+        assert_eq!(for_rules(&Err(NoUser::Timeout)), User::Unknown);
+        assert_eq!(for_rules(&Err(NoUser::System)), User::Undetermined);
     }
 }

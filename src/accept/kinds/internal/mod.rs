@@ -29,13 +29,13 @@ use talk::Talk;
 /// The sessions of internal services, and what goes on from datagram to datagram.
 #[derive(Debug, Default)]
 pub(in crate::accept) struct Internal {
-    sessions: Slab<Session>,
+    sessions: Slab<InternalSession>,
     answers: Answers,
 }
 
 /// A client of an internal service.
 #[derive(Debug)]
-struct Session {
+struct InternalSession {
     stream: TcpStream,
     remote: Remote,
     slot: Slot,
@@ -67,7 +67,7 @@ impl Internal {
             tell_end(&talk, &remote, slot, cx.now, cx);
             return Served::Done;
         };
-        let session = Session {
+        let session = InternalSession {
             stream,
             remote,
             slot,
@@ -146,7 +146,7 @@ impl Internal {
     }
 }
 
-impl Session {
+impl InternalSession {
     fn end(self, cx: &mut Cx<'_>) {
         // First of all: a client that counts the end of a session has seen the end of the connection.
         drop(self.stream);

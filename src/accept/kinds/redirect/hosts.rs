@@ -23,7 +23,7 @@ const AVOIDED: Duration = Duration::from_secs(30);
 
 /// What a question for a backend's addresses leads to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Lookup {
     /// They are known; at least one.
     Known(Vec<SocketAddr>),
     /// The key will be among [`Hosts::answers`].
@@ -32,21 +32,21 @@ pub(super) enum Found {
     Failed(String),
 }
 
-type Answer = (Target, Result<Vec<SocketAddr>, String>);
+type Resolved = (Target, Result<Vec<SocketAddr>, String>);
 
 /// What is known of backends: no more of them than the specs had.
 pub(super) struct Hosts {
-    shared: Arc<Shared>,
-    known: HashMap<Target, Known>,
+    shared: Arc<Resolving>,
+    known: HashMap<Target, KnownBackend>,
 }
 
-struct Shared {
-    answered: Mailbox<Answer>,
+struct Resolving {
+    answered: Mailbox<Resolved>,
     resolve: fn(&Target) -> Result<Vec<SocketAddr>, String>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownBackend {
     /// The last good answer.
     addresses: Vec<SocketAddr>,
     /// Why there was none at last.
@@ -69,7 +69,7 @@ impl Hosts {
     }
 
     fn with(resolve: fn(&Target) -> Result<Vec<SocketAddr>, String>) -> io::Result<Self> {
-        let shared = Shared {
+        let shared = Resolving {
             answered: Mailbox::new()?,
             resolve,
         };
@@ -85,25 +85,25 @@ impl Hosts {
     }
 
     /// The addresses of a backend, for the session `key`.
-    pub(super) fn find(&mut self, target: &Target, key: Key, now: Moment) -> Found {
+    pub(super) fn find(&mut self, target: &Target, key: Key, now: Moment) -> Lookup {
         if let Ok(address) = target.host.parse::<IpAddr>() {
-            return Found::Known(vec![(address, target.port).into()]);
+            return Lookup::Known(vec![(address, target.port).into()]);
         }
         let known = self.known.entry(target.clone()).or_default();
         if !known.asked {
             if now < known.until {
                 return match &known.failure {
-                    Some(failure) if known.addresses.is_empty() => Found::Failed(failure.clone()),
-                    _ => Found::Known(known.addresses.clone()),
+                    Some(failure) if known.addresses.is_empty() => Lookup::Failed(failure.clone()),
+                    _ => Lookup::Known(known.addresses.clone()),
                 };
             }
             if let Err(error) = ask(&self.shared, target) {
-                return Found::Failed(error.to_string());
+                return Lookup::Failed(error.to_string());
             }
             known.asked = true;
         }
         known.waiting.push(key);
-        Found::Later
+        Lookup::Later
     }
 
     /// Takes the answers that have come; the sessions that waited for them.
@@ -161,7 +161,7 @@ impl Hosts {
 }
 
 /// Each look-up has a thread: a backend has one at a time, and a service has few backends.
-fn ask(shared: &Arc<Shared>, target: &Target) -> io::Result<()> {
+fn ask(shared: &Arc<Resolving>, target: &Target) -> io::Result<()> {
     let (shared, target) = (Arc::clone(shared), target.clone());
     thread::Builder::new()
         .name("hosts".into())
@@ -220,31 +220,31 @@ mod tests {
     fn a_name_is_asked_for_once_and_again_when_it_is_old_or_has_failed() {
         let mut hosts = Hosts::with(canned).unwrap();
         let good = target("good");
-        assert_eq!(hosts.find(&good, KEY, at(100)), Found::Later);
-        assert_eq!(hosts.find(&good, KEY, at(100)), Found::Later);
+        assert_eq!(hosts.find(&good, KEY, at(100)), Lookup::Later);
+        assert_eq!(hosts.find(&good, KEY, at(100)), Lookup::Later);
         wait(&hosts);
         assert_eq!(hosts.answers(at(100)), [KEY, KEY]);
-        let known = Found::Known(vec!["192.0.2.1:80".parse().unwrap()]);
+        let known = Lookup::Known(vec!["192.0.2.1:80".parse().unwrap()]);
         assert_eq!(hosts.find(&good, KEY, at(159)), known);
         hosts.failed(&good, at(159));
-        assert_eq!(hosts.find(&good, KEY, at(159)), Found::Later);
+        assert_eq!(hosts.find(&good, KEY, at(159)), Lookup::Later);
         wait(&hosts);
         hosts.answers(at(159));
         assert_eq!(hosts.find(&good, KEY, at(160)), known);
-        assert_eq!(hosts.find(&good, KEY, at(160 + 60)), Found::Later);
+        assert_eq!(hosts.find(&good, KEY, at(160 + 60)), Lookup::Later);
     }
 
     #[test]
     fn a_name_that_is_not_found_is_asked_for_again_after_a_while() {
         let mut hosts = Hosts::with(canned).unwrap();
         let bad = target("bad");
-        assert_eq!(hosts.find(&bad, KEY, at(100)), Found::Later);
+        assert_eq!(hosts.find(&bad, KEY, at(100)), Lookup::Later);
         wait(&hosts);
         assert_eq!(hosts.answers(at(100)), [KEY]);
-        let failed = Found::Failed("no such host".to_owned());
+        let failed = Lookup::Failed("no such host".to_owned());
         hosts.failed(&bad, at(100));
         assert_eq!(hosts.find(&bad, KEY, at(104)), failed);
-        assert_eq!(hosts.find(&bad, KEY, at(105)), Found::Later);
+        assert_eq!(hosts.find(&bad, KEY, at(105)), Lookup::Later);
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         let targets = ["192.0.2.1", "::1", "192.0.2.3"].map(target);
         let address = "[::1]:80".parse().unwrap();
         let found = hosts.find(&targets[1], KEY, at(0));
-        assert_eq!(found, Found::Known(vec![address]));
+        assert_eq!(found, Lookup::Known(vec![address]));
         hosts.failed(&targets[0], at(100));
         hosts.failed(&targets[1], at(110));
         assert_eq!(hosts.order(&targets, at(110)), [2, 0, 1]);

@@ -27,7 +27,7 @@ struct Watch {
 }
 
 /// What the loop is to watch a side for, before and from now on.
-pub(super) type Change = (Side, Option<EpollFlags>, Option<EpollFlags>);
+pub(super) type WatchChange = (Side, Option<EpollFlags>, Option<EpollFlags>);
 
 /// A side of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Link {
 
     /// What each side is to be watched for, where that has changed. A side that nothing is expected
     /// of tells of its end all the same.
-    pub(super) fn changes(&mut self) -> [Option<Change>; 2] {
+    pub(super) fn changes(&mut self) -> [Option<WatchChange>; 2] {
         let change = |side, watch: &mut Watch, reading: &Flow, writing: &Flow| {
             let reads = reading.wants == Wants::Source;
             let mut events = EpollFlags::empty();

@@ -46,7 +46,7 @@ const CONNECTED: EpollFlags = EpollFlags::EPOLLOUT;
 /// The sessions of `redirect`.
 #[derive(Default)]
 pub(in crate::accept) struct Redirect {
-    sessions: Slab<Session>,
+    sessions: Slab<Relay>,
     pipes: Pipes,
     /// Where backends are; none before the first client has come.
     hosts: Option<Hosts>,
@@ -56,7 +56,7 @@ pub(in crate::accept) struct Redirect {
 
 /// A client, and the backend that it has or will have.
 #[derive(Debug)]
-struct Session {
+struct Relay {
     client: TcpStream,
     remote: Remote,
     slot: Slot,
@@ -99,7 +99,7 @@ impl Redirect {
             cx.ended(Ended::without_process(&remote, slot, Duration::ZERO));
             return Served::Done;
         };
-        let session = Session {
+        let session = Relay {
             client,
             remote,
             slot,
@@ -215,7 +215,7 @@ impl Redirect {
 
     /// Has the loop watch both sides for what they are expected to do.
     fn watch(&mut self, key: Key, cx: &mut Cx<'_>) {
-        let Some(Session { client, stage, .. }) = self.sessions.get_mut(key) else {
+        let Some(Relay { client, stage, .. }) = self.sessions.get_mut(key) else {
             return;
         };
         let Stage::Open(link) = stage else {
@@ -286,7 +286,7 @@ impl Redirect {
             }
             Stage::Searching(_) => None,
         };
-        let Session {
+        let Relay {
             client,
             remote,
             slot,

@@ -14,7 +14,7 @@ use crate::sys::socket::send_now;
 use super::super::super::clock::Moment;
 use super::super::super::peer::Remote;
 use super::super::super::slab::Key;
-use super::hosts::{Found, Hosts};
+use super::hosts::{Hosts, Lookup};
 use super::proxy;
 
 /// Where a service's clients are passed on to.
@@ -84,9 +84,9 @@ impl Search {
             };
             if !self.found {
                 match hosts.find(&target, key, now) {
-                    Found::Known(addresses) => self.addresses = addresses.into(),
-                    Found::Later => return Next::Wait,
-                    Found::Failed(words) => {
+                    Lookup::Known(addresses) => self.addresses = addresses.into(),
+                    Lookup::Later => return Next::Wait,
+                    Lookup::Failed(words) => {
                         self.give_up(hosts, &target, now);
                         return Next::Unreachable(target.host, Failure::Resolver(words));
                     }

@@ -10,7 +10,7 @@ pub(in crate::accept) const MAX_LINE: usize = 1024;
 
 /// The beginning of what a client has sent.
 #[derive(Debug, Default)]
-pub(in crate::accept) struct Line(Vec<u8>);
+pub(in crate::accept) struct RequestLine(Vec<u8>);
 
 /// How far a client is.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(in crate::accept) enum Progress {
     Wrong,
 }
 
-impl Line {
+impl RequestLine {
     /// Reads on, and nothing of what comes after the line: that is for the server.
     pub(in crate::accept) fn read(&mut self, stream: &impl AsFd) -> Progress {
         let mut chunk = [0; MAX_LINE];
@@ -76,7 +76,7 @@ mod tests {
     /// What becomes of the parts, sent one after another, and what is left for a server.
     fn read(parts: &[&[u8]]) -> (Progress, Vec<u8>) {
         let (mut client, mut stream) = pair();
-        let mut line = Line::default();
+        let mut line = RequestLine::default();
         let mut progress = Progress::Incomplete;
         let mut sent = 0;
         for part in parts {
@@ -134,6 +134,6 @@ mod tests {
         assert_eq!(read(&[&[b'x'; MAX_LINE]]).0, Progress::Wrong);
         let (client, stream) = pair();
         drop(client);
-        assert_eq!(Line::default().read(&stream), Progress::Wrong);
+        assert_eq!(RequestLine::default().read(&stream), Progress::Wrong);
     }
 }

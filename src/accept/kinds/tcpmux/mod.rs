@@ -25,7 +25,7 @@ use super::{Cx, Ended, NO_PROCESS};
 
 #[cfg(any(test, fuzzing))]
 pub(in crate::accept) use line::MAX_LINE;
-pub(in crate::accept) use line::{Line, Progress};
+pub(in crate::accept) use line::{Progress, RequestLine};
 
 /// What clients can ask for besides names of services (RFC 1078).
 const HELP: &[u8] = b"help";
@@ -55,7 +55,7 @@ pub(in crate::accept) struct Tcpmux {
 
 /// A client that counts.
 #[derive(Debug)]
-struct Session {
+struct MuxClient {
     connection: Connection,
     slot: Slot,
     started: Moment,
@@ -63,13 +63,13 @@ struct Session {
 
 #[derive(Debug)]
 struct Naming {
-    session: Session,
-    line: Line,
+    session: MuxClient,
+    line: RequestLine,
 }
 
 #[derive(Debug)]
 struct Knocking {
-    session: Session,
+    session: MuxClient,
     /// The service that the client has named, and when.
     name: Vec<u8>,
     since: Moment,
@@ -106,9 +106,9 @@ impl Tcpmux {
     ) -> Option<Connection> {
         let (slot, user) = admitted.into_parts();
         cx.started(NO_PROCESS, &connection.remote, user.as_ref());
-        let mut line = Line::default();
+        let mut line = RequestLine::default();
         let progress = line.read(&connection.socket);
-        let session = Session {
+        let session = MuxClient {
             connection,
             slot,
             started: cx.now,
@@ -163,7 +163,7 @@ impl Tcpmux {
     fn named(
         &mut self,
         targets: Targets<'_>,
-        session: Session,
+        session: MuxClient,
         progress: Progress,
         cx: &mut Cx<'_>,
     ) -> Option<Connection> {
@@ -257,7 +257,7 @@ impl Tcpmux {
     }
 }
 
-impl Session {
+impl MuxClient {
     /// The client is no longer one of this service.
     fn end(self, cx: &mut Cx<'_>) -> Connection {
         let duration = cx.now.since(self.started);

@@ -11,7 +11,7 @@ use crate::service::{
 };
 use crate::spec::{Sensor, Spec, Task};
 
-use super::super::{Admission, Banner, Candidate, Failure, Question, Source, Step};
+use super::super::{Admission, Banner, Candidate, NoUser, Question, Source, Step};
 use super::{Fake, confirmed, tables};
 
 const PEER: &str = "198.51.100.7";
@@ -82,7 +82,7 @@ fn kept_out(admission: &Admission, world: &mut Fake, state: &mut State) -> Optio
         candidate = match admission.next(candidate, state, world) {
             Step::Say(candidate, _) | Step::Do(candidate, _) => candidate,
             Step::Ask(mut candidate, Question::User) => {
-                candidate.identified(Err(Failure::NoServer));
+                candidate.identified(Err(NoUser::NoServer));
                 candidate
             }
             Step::Ask(mut candidate, Question::Name(_)) => {
@@ -238,10 +238,10 @@ fn a_user_that_a_rule_has_asked_for_is_not_asked_for_again() {
     else {
         panic!("the user decides");
     };
-    candidate.identified(Err(Failure::Timeout));
+    candidate.identified(Err(NoUser::Timeout));
     let step = admission.next(candidate, &mut state, &mut world);
     assert!(
-        matches!(step, Step::Unidentified(Failure::Timeout)),
+        matches!(step, Step::Unidentified(NoUser::Timeout)),
         "{step:?}"
     );
     assert_eq!(state.running(), 0);
@@ -347,7 +347,7 @@ proptest! {
                         }
                         (Some(Answer::Displaced), Question::User) => {
                             candidate.give_up();
-                            candidate.identified(Err(Failure::System));
+                            candidate.identified(Err(NoUser::System));
                         }
                         (Some(Answer::Displaced), Question::Name(_)) => candidate.give_up(),
                         (Some(Answer::Known), Question::Name(_)) => {
@@ -357,7 +357,7 @@ proptest! {
                         (Some(Answer::Known), Question::User) => {
                             candidate.identified(Ok("UNIX:root".to_owned()));
                         }
-                        (_, Question::User) => candidate.identified(Err(Failure::Timeout)),
+                        (_, Question::User) => candidate.identified(Err(NoUser::Timeout)),
                     }
                     candidate
                 }
