@@ -8,7 +8,9 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use xinetd_core::parallel::in_halves;
-use xinetd_core::translate::{File, Link, STAMP, SpecDirectory, TranslatedService, Translation};
+use xinetd_core::translate::{
+    GeneratedFile, GeneratedLink, STAMP, SpecDirectory, TranslatedService, Translation,
+};
 
 use crate::Incomplete;
 
@@ -56,7 +58,7 @@ impl Output {
             }
         }
         // Last of all: whoever sees it finds everything.
-        let stamp = File {
+        let stamp = GeneratedFile {
             path: Path::new(SpecDirectory::NAME).join(STAMP),
             content: Vec::new(),
             private: false,
@@ -115,7 +117,7 @@ impl<'a> Writer<'a> {
 
     /// systemd empties the directory before and reads it after: a new file needs no other name
     /// first. One that is there already, of a run by hand, is replaced at once.
-    fn file(&mut self, file: &File) -> io::Result<()> {
+    fn file(&mut self, file: &GeneratedFile) -> io::Result<()> {
         let directory = self.directory_of(&file.path)?;
         let path = self.output.join(&file.path);
         match write_new(&path, file) {
@@ -137,7 +139,7 @@ impl<'a> Writer<'a> {
         renamed
     }
 
-    fn link(&mut self, link: &Link) -> io::Result<()> {
+    fn link(&mut self, link: &GeneratedLink) -> io::Result<()> {
         let directory = self.directory_of(&link.path)?;
         let path = self.output.join(&link.path);
         match symlink(&link.target, &path) {
@@ -176,7 +178,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Writes a file that is not there yet: whole or not at all.
-fn write_new(path: &Path, file: &File) -> io::Result<()> {
+fn write_new(path: &Path, file: &GeneratedFile) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     options.mode(if file.private { 0o600 } else { 0o644 });

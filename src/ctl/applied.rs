@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use xinetd_core::problem::{Place, Problem, Severity, printable};
-use xinetd_core::translate::{File, ServiceReport, SpecDirectory, Standing, TranslatedService};
+use xinetd_core::translate::{
+    GeneratedFile, ServiceReport, SpecDirectory, Standing, TranslatedService,
+};
 
 use super::machine::{Machine, is_here, unit_of};
 use super::output::Failure;
@@ -48,7 +50,7 @@ impl Unapplied {
         let Some(directory) = specs.path().parent() else {
             return Self::default();
         };
-        let read = |file: &File| fs::read(directory.join(&file.path));
+        let read = |file: &GeneratedFile| fs::read(directory.join(&file.path));
         let unit = |service: &TranslatedService| match &service.report.standing {
             Standing::Served { unit, .. } => Some(unit.clone()),
             Standing::Native { .. } | Standing::NotServed(_) => None,
@@ -153,7 +155,10 @@ pub(super) const LEFT: &str = "is served until the next daemon-reload, as the fi
 
 /// Whether the units of a service that there are differ from those of its files. What can't be read,
 /// such as a spec by another user than root, is taken for the same.
-fn is_other(service: &TranslatedService, read: &impl Fn(&File) -> io::Result<Vec<u8>>) -> bool {
+fn is_other(
+    service: &TranslatedService,
+    read: &impl Fn(&GeneratedFile) -> io::Result<Vec<u8>>,
+) -> bool {
     service.files.iter().any(|file| match read(file) {
         Ok(content) => !is_same(file, &content),
         // A service without units is told as one that is down.
@@ -163,7 +168,7 @@ fn is_other(service: &TranslatedService, read: &impl Fn(&File) -> io::Result<Vec
 
 /// Whether a file says the same as what there is. Of the service unit those lines count alone that
 /// depend on the files of xinetd: a sandbox depends on the machine.
-fn is_same(file: &File, content: &[u8]) -> bool {
+fn is_same(file: &GeneratedFile, content: &[u8]) -> bool {
     const OF_FILES: [&[u8]; 3] = [b"X-Account=", b"Nice=", b"UMask="];
     if file
         .path
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_of_a_service_unit_depends_on_the_machine_makes_no_difference() {
-        let file = |path: &str| File {
+        let file = |path: &str| GeneratedFile {
             path: path.into(),
             content: b"[Service]\nUMask=0022\nPrivateTmp=yes\n".to_vec(),
             private: false,

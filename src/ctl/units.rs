@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::unistd::Uid;
 use serde::Serialize;
 use xinetd_core::problem::printable;
-use xinetd_core::translate::File;
+use xinetd_core::translate::GeneratedFile;
 
 use super::arguments::ServiceArgs;
 use super::machine::{Found, Machine};
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
 /// Prints a file of this directory; private ones to root alone.
 pub(super) fn print_file(
     directory: &Path,
-    file: &File,
+    file: &GeneratedFile,
     out: &mut Output<'_>,
 ) -> std::io::Result<()> {
     print(directory, file, Uid::effective().is_root(), out)
@@ -84,7 +84,7 @@ pub(super) fn print_file(
 
 fn print(
     directory: &Path,
-    file: &File,
+    file: &GeneratedFile,
     private: bool,
     out: &mut Output<'_>,
 ) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use xinetd_core::spec::{MAX_SPEC, Spec};
-use xinetd_core::translate::{File, STAMP, SpecDirectory, Translation};
+use xinetd_core::translate::{GeneratedFile, STAMP, SpecDirectory, Translation};
 
 /// The directives of units: with any other a service could reach what xinetd never gave it.
 const DIRECTIVES: &[(&str, &[&str])] = &[
@@ -160,7 +160,7 @@ fn ends_at(link: &Path, file: &Path) -> bool {
 }
 
 /// A spec is root's alone, and the helper reads in it what was written.
-fn spec(file: &File) {
+fn spec(file: &GeneratedFile) {
     assert!(file.private, "{:?} may hold passwords", file.path);
     assert!(file.path.starts_with(SpecDirectory::NAME));
     assert!(file.content.len() as u64 <= MAX_SPEC, "too large a spec");
@@ -171,7 +171,7 @@ fn spec(file: &File) {
 }
 
 /// A unit: lines that systemd takes as they are meant.
-fn unit(file: &File) {
+fn unit(file: &GeneratedFile) {
     let path = &file.path;
     assert!(!file.private, "{path:?} holds no secrets");
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();

@@ -16,6 +16,11 @@ use crate::service::{
     ResourceLimits, TimeWindow,
 };
 
+/// How many services tcpmux there can be. Each of them is told of each service that it leads to,
+/// and each of those is told of all that may lead to it: without a limit the files that are written
+/// would grow with the product of both numbers.
+pub(crate) const MAX_TCPMUX: usize = 16;
+
 /// The size of a spec at most, in bytes.
 pub const MAX_SPEC: u64 = 4 * 1024 * 1024;
 

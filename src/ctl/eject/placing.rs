@@ -1,11 +1,11 @@
 //! Files and links that come into being together, or not at all.
 
-use std::fs::{self, DirBuilder, File as Handle, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use xinetd_core::translate::{File, Link};
+use xinetd_core::translate::{GeneratedFile, GeneratedLink};
 
 /// What has come into being so far; all of it goes again with the value, unless it is kept.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Placing {
     ///
     /// # Errors
     /// Whatever keeps it from being written, one that is there already among it.
-    pub(super) fn file(&mut self, file: &File) -> io::Result<()> {
+    pub(super) fn file(&mut self, file: &GeneratedFile) -> io::Result<()> {
         // What the private files hold is not even listed for others.
         let path = self.path(&file.path, if file.private { 0o700 } else { 0o755 })?;
         let mut temporary = path.clone().into_os_string();
@@ -47,7 +47,7 @@ impl Placing {
     ///
     /// # Errors
     /// As [`file`](Self::file).
-    pub(super) fn link(&mut self, link: &Link) -> io::Result<()> {
+    pub(super) fn link(&mut self, link: &GeneratedLink) -> io::Result<()> {
         let path = self.path(&link.path, 0o755)?;
         symlink(&link.target, &path)?;
         self.made.push(path);
@@ -59,7 +59,7 @@ impl Placing {
         for path in std::mem::take(&mut self.made) {
             if let Some(directory) = path.parent() {
                 // What can't be synced is there all the same.
-                let _ = Handle::open(directory).and_then(|directory| directory.sync_all());
+                let _ = File::open(directory).and_then(|directory| directory.sync_all());
             }
         }
         self.directories.clear();
@@ -92,7 +92,7 @@ impl Drop for Placing {
     }
 }
 
-fn write(path: &Path, file: &File) -> io::Result<()> {
+fn write(path: &Path, file: &GeneratedFile) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     options.mode(if file.private { 0o600 } else { 0o644 });
@@ -110,12 +110,12 @@ mod tests {
         let name = format!("xinetdctl-placing-{}", std::process::id());
         let root = std::env::temp_dir().join(name);
         fs::create_dir_all(root.join("etc")).unwrap();
-        let file = |path: &str| File {
+        let file = |path: &str| GeneratedFile {
             path: path.into(),
             content: b"text".to_vec(),
             private: true,
         };
-        let link = Link {
+        let link = GeneratedLink {
             path: "etc/b/link".into(),
             target: "/etc/a".into(),
         };

@@ -1,6 +1,6 @@
 //! `user`, `group` and `groups`: the account that the helper takes.
 
-use super::servable::Reason;
+use super::obstacle::Reason;
 use super::unit::Value;
 use crate::config::Attribute;
 use crate::service::{Credentials, HELPER_USER, Principal};

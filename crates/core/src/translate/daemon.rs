@@ -8,7 +8,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::File;
+use super::output::GeneratedFile;
 use super::unit::{BINDIR, Directive, UnitFile, Value};
 use crate::config::FileTree;
 
@@ -90,7 +90,7 @@ impl Daemon {
     }
 
     /// What the generator writes: the unit where it is missing, and what binds it to xinetd.target.
-    pub(super) fn files(self) -> Vec<File> {
+    pub(super) fn files(self) -> Vec<GeneratedFile> {
         let unit = match self {
             Self::Unclaimed => Some(("xinetd.service", generated())),
             Self::Bridge { .. } => None,
@@ -113,7 +113,7 @@ impl Daemon {
             ),
         ];
         let files = unit.into_iter().chain(bonds);
-        let file = |(path, text): (&str, String)| File {
+        let file = |(path, text): (&str, String)| GeneratedFile {
             path: path.into(),
             content: text.into_bytes(),
             private: false,

@@ -6,13 +6,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::name::{Choice, UnitName, simple};
+use super::name::Choice;
+use super::output::{GeneratedFile, GeneratedLink};
 use super::plain;
+use super::prepare::{Prepared, prepare};
 use super::servable::Servable;
+use super::surroundings::{SpecDirectory, Surroundings};
 use super::unit::{Directive, UnitFile, Value};
-use super::{
-    File, Link, Prepared, SpecDirectory, Surroundings, log_files, rpc, service, socket, spec,
-};
+use super::unit_name::{UnitName, rpc_unit, simple};
+use super::{log_files, rpc, service, socket, spec};
 use crate::bytes::ByteString;
 use crate::config::Configuration;
 use crate::ejected::{LOG_FILES, MARK, UNITS};
@@ -46,9 +48,9 @@ pub struct Ejection {
     /// Its units, without suffix.
     pub unit: String,
     /// Its files, in the order in which they are to be written; paths are relative to the root.
-    pub files: Vec<File>,
+    pub files: Vec<GeneratedFile>,
     /// The links to be made when they are there: what `systemctl enable` makes.
-    pub links: Vec<Link>,
+    pub links: Vec<GeneratedLink>,
     /// What is lost.
     pub losses: Vec<Loss>,
 }
@@ -91,7 +93,7 @@ pub fn eject(
         specs: SpecDirectory::ejected(),
         ..surroundings.clone()
     };
-    let (prepared, switchboard) = super::prepare(configuration, &surroundings);
+    let (prepared, switchboard) = prepare(configuration, &surroundings);
     let ejection = |prepared: &Prepared<'_>| {
         let (Choice::Ours { unit, .. }, Ok(servable)) = (&prepared.choice, &prepared.servable)
         else {
@@ -152,7 +154,7 @@ impl Subject<'_> {
             unit,
         } = *self;
         let specs = &surroundings.specs;
-        let mut files = vec![File {
+        let mut files = vec![GeneratedFile {
             path: relative(&specs.spec(unit.as_str())),
             content: spec.into_bytes(),
             private: true,
@@ -164,7 +166,7 @@ impl Subject<'_> {
             files.push(file(&name, drop_in));
         }
         if let Some(mut rpc) = rpc::unit(service, servable, unit) {
-            let name = rpc::unit_name(unit);
+            let name = rpc_unit(unit);
             install(&mut rpc, "rpcbind.service");
             files.push(file(&name, rpc));
             links.push(link("rpcbind.service", &name));
@@ -196,8 +198,8 @@ impl Subject<'_> {
     fn with_socket(
         &self,
         mut socket: UnitFile,
-        mut files: Vec<File>,
-        mut links: Vec<Link>,
+        mut files: Vec<GeneratedFile>,
+        mut links: Vec<GeneratedLink>,
     ) -> Ejection {
         let id = &self.service.id;
         let name = format!("{}.socket", self.unit);
@@ -218,9 +220,9 @@ impl Subject<'_> {
 }
 
 /// A unit below /etc/systemd/system, or a drop-in for one.
-fn file(name: &str, mut unit: UnitFile) -> File {
+fn file(name: &str, mut unit: UnitFile) -> GeneratedFile {
     unit.without(TIES);
-    File {
+    GeneratedFile {
         path: relative(&Path::new(UNITS).join(name)),
         content: unit.text_below(HEAD).into_bytes(),
         private: false,
@@ -237,9 +239,9 @@ fn install(unit: &mut UnitFile, wanted_by: &'static str) {
 }
 
 /// What `systemctl enable` makes of that.
-fn link(wanted_by: &str, name: &str) -> Link {
+fn link(wanted_by: &str, name: &str) -> GeneratedLink {
     let units = Path::new(UNITS);
-    Link {
+    GeneratedLink {
         path: relative(&units.join(format!("{wanted_by}.wants")).join(name)),
         target: units.join(name),
     }

@@ -1,11 +1,60 @@
 //! What becomes of an attribute: one row for each, so that none is forgotten.
 
 use super::account::is_root;
-use super::report::Fate;
-use super::servable::{Obstacle, Reason, is_tcpmux};
+use super::name::Native;
+use super::obstacle::{Obstacle, Reason};
+use super::report::{AttributeReport, Fate, ServiceReport, Standing};
+use super::servable::is_tcpmux;
 use super::service::nice;
 use crate::config::Attribute;
 use crate::service::{Limit, LogTarget, Reach, Service, Serving, SocketType};
+use crate::startup::Startup;
+
+/// What becomes of a service and of its attributes.
+pub(super) fn report(service: &Service, standing: Standing, startup: &Startup) -> ServiceReport {
+    let has_targets = has_targets(service, startup);
+    let obstacles = match &standing {
+        Standing::NotServed(obstacles) => obstacles.as_slice(),
+        Standing::Served { .. } | Standing::Native { .. } => &[],
+    };
+    let attributes = service.attributes.iter().map(|written| AttributeReport {
+        attribute: written.attribute,
+        place: written.place.clone(),
+        from_defaults: written.from_defaults,
+        text: written.text.clone(),
+        fates: match &standing {
+            Standing::Native { native, .. } => vec![Fate::NoEffect {
+                why: match native {
+                    Native::Own | Native::Copy => {
+                        "a unit of the administrator has the service's name"
+                    }
+                    Native::Mask => "the service's unit is masked",
+                    Native::Ejected => "the service was ejected to units of its own",
+                },
+            }],
+            Standing::Served { .. } if written.attribute == Attribute::Redirect && has_targets => {
+                vec![Fate::Helper {
+                    what: "passes the bytes of the client on, but to the targets of /etc/xinetd-bridge.toml",
+                }]
+            }
+            _ => fates(written.attribute, service, obstacles),
+        },
+    });
+    ServiceReport {
+        id: service.id.clone(),
+        place: service.place.clone(),
+        attributes: attributes.collect(),
+        standing,
+    }
+}
+
+/// Whether /etc/xinetd-bridge.toml says where the service redirects to.
+fn has_targets(service: &Service, startup: &Startup) -> bool {
+    let options = startup.options();
+    let options = options.service(&service.id.to_text());
+    let redirect = options.and_then(|options| options.redirect.as_ref());
+    redirect.is_some_and(|redirect| !redirect.targets.is_empty())
+}
 
 /// What becomes of an attribute of a service with these obstacles: one answer for each thing
 /// that the attribute says, at least one.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::File;
+use super::output::GeneratedFile;
 use super::unit::{Directive, Plain, UnitFile, Value};
 use crate::service::{LogTarget, Service};
 
@@ -14,8 +14,8 @@ use crate::service::{LogTarget, Service};
 pub const PATH: &str = "xinetd-coordinator.service.d/50-xinetd-log-files.conf";
 
 /// The drop-in, if any of these services has a log file.
-pub(super) fn drop_in<'a>(services: impl Iterator<Item = &'a Service>) -> Option<File> {
-    Some(File {
+pub(super) fn drop_in<'a>(services: impl Iterator<Item = &'a Service>) -> Option<GeneratedFile> {
+    Some(GeneratedFile {
         path: PATH.into(),
         content: unit(services)?.text().into_bytes(),
         private: false,

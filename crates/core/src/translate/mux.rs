@@ -6,18 +6,13 @@
 
 use std::path::PathBuf;
 
-use super::name::UnitName;
 use super::servable::{Door, Servable};
+use super::unit_name::UnitName;
 use crate::service::{Mux, Service, SocketType};
-use crate::spec::{MUX_DIRECTORY, MuxClient, MuxTarget, Task};
+use crate::spec::{MAX_TCPMUX, MUX_DIRECTORY, MuxClient, MuxTarget, Task};
 
 /// The size of a path that a socket can have (unix(7)), without the NUL at its end.
 const MAX_PATH: usize = 107;
-
-/// How many services tcpmux there can be. Each of them is told of each service that it leads to,
-/// and each of those is told of all that may lead to it: without a limit the files that are written
-/// would grow with the product of both numbers.
-pub(super) const MAX_TCPMUX: usize = 16;
 
 /// What services have to know of each other: which leads to which, and which answer datagrams.
 #[derive(Debug, Default)]

@@ -2,16 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::escape;
+use super::unit_name::UnitName;
 use crate::config::FileTree;
 use crate::ejected::{UNITS, has_mark};
 use crate::service::Port;
-
-/// The longest name without suffix, in bytes: systemd allows 255 with `.service`.
-const MAX_NAME: usize = 255 - ".service".len();
 
 /// Where administrators keep units, the strongest directory first.
 const ADMINISTRATOR: [&str; 2] = [UNITS, "/run/systemd/system"];
@@ -26,48 +23,6 @@ const VENDOR: [&str; 3] = [
 /// Where scripts lie that systemd-sysv-generator, up to systemd 259, turns into services in the
 /// very directory that our units are written to.
 const SCRIPTS: &str = "/etc/init.d";
-
-/// The name of a socket and of its service, without suffix.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct UnitName(String);
-
-impl UnitName {
-    /// The name, unless it is too long.
-    fn new(name: String) -> Option<Self> {
-        (name.len() <= MAX_NAME).then_some(Self(name))
-    }
-
-    /// The name as text.
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A name of letters, digits and `_.-@` that no other unit has: for the unit's
-    /// files and directories.
-    ///
-    /// systemd 252 and 257 read a backslash in RuntimeDirectory= each in its own way, and a colon has
-    /// a meaning there.
-    pub(super) fn simple(&self) -> String {
-        simple(&self.0)
-    }
-}
-
-/// [`UnitName::simple`] of a unit's name without suffix.
-pub(super) fn simple(name: &str) -> String {
-    name.replace(':', r"\x3a").replace('\\', "@")
-}
-
-/// The unit's name without suffix that has this [`UnitName::simple`].
-pub(super) fn from_simple(simple: &str) -> String {
-    // A colon is the only character that stands as itself in names and not here.
-    simple.replace("@x3a", ":").replace('@', r"\")
-}
-
-impl fmt::Display for UnitName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The sockets and services that others brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -285,9 +240,13 @@ impl<'a> Names<'a> {
 mod tests {
     use super::*;
 
-    fn ours(unit: &str) -> Choice {
+    fn unit(name: &str) -> UnitName {
+        UnitName::new(name.to_owned()).unwrap()
+    }
+
+    fn ours(name: &str) -> Choice {
         Choice::Ours {
-            unit: UnitName(unit.to_owned()),
+            unit: unit(name),
             instead_of: None,
         }
     }
@@ -331,7 +290,7 @@ mod tests {
                 ("/usr/lib/systemd/system/foo.socket", None),
             ]);
             let native = Choice::Native {
-                unit: UnitName("foo".to_owned()),
+                unit: unit("foo"),
                 path: path.into(),
                 native: Native::Own,
             };
@@ -355,7 +314,7 @@ mod tests {
         ] {
             let units = existing(&[(path, target)]);
             let renamed = Choice::Ours {
-                unit: UnitName("xinetd-foo".to_owned()),
+                unit: unit("xinetd-foo"),
                 instead_of: Some(path.into()),
             };
             assert_eq!(Names::new(&units).choose(b"foo", None), renamed);
@@ -376,18 +335,6 @@ mod tests {
             ("/etc/systemd/system/foo@.service", None),
         ]);
         assert_eq!(Names::new(&units).choose(b"foo", None), ours("foo"));
-    }
-
-    #[test]
-    fn simple_names_differ_as_names_do() {
-        let simple = |id: &str| UnitName(escape::unit_name(id.as_bytes())).simple();
-        assert_eq!(simple("time-dgram.2"), "time-dgram.2");
-        assert_eq!(simple("a b:c"), "a@x20b@x3ac");
-        assert_eq!(simple("a@x20b"), "a@x40x20b");
-        for id in ["time-dgram.2", "a b:c", "a@x20b", "\\x3a"] {
-            let unit = escape::unit_name(id.as_bytes());
-            assert_eq!(from_simple(&UnitName(unit.clone()).simple()), unit);
-        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::name::{Native, UnitName};
+use super::name::Native;
+use super::obstacle::place_of;
 use super::report::{ServiceReport, Standing};
-use super::servable::place_of;
+use super::unit_name::UnitName;
 use crate::bytes::ByteString;
 use crate::config::{Attribute, Configuration};
 use crate::policy::PacketLists;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::name::Native;
-use super::servable::Obstacle;
+use super::obstacle::Obstacle;
 use crate::bytes::ByteString;
 use crate::config::Attribute;
 use crate::problem::Place;

@@ -5,10 +5,11 @@
 
 use std::collections::HashSet;
 
-use super::Link;
-use super::name::UnitName;
+use super::output::GeneratedLink;
 use super::servable::{Door, Servable};
 use super::unit::{Directive, UnitFile, Value};
+use super::unit_name::{UnitName, rpc_unit};
+use super::unit_section::unit_section;
 use crate::portmap::Endpoint;
 use crate::service::{Port, Protocol, Reach, RpcProgram, Service};
 
@@ -56,22 +57,10 @@ fn hash(program: u32, version: u32) -> u16 {
     u16::try_from(hash).unwrap_or(0)
 }
 
-/// Whether the name fits into the name of the unit that registers.
-pub(super) fn has_unit(unit: &UnitName) -> bool {
-    unit_name(unit).len() <= 255
-}
-
-/// The name of the unit that registers the service of a unit.
-///
-/// No other service has it: there is no `@` in the names of theirs.
-pub(super) fn unit_name(unit: &UnitName) -> String {
-    format!("xinetd-rpc@{unit}.service")
-}
-
 /// The link by which a start of rpcbind registers the service again.
-pub(super) fn link(unit: &UnitName) -> Link {
-    let name = unit_name(unit);
-    Link {
+pub(super) fn link(unit: &UnitName) -> GeneratedLink {
+    let name = rpc_unit(unit);
+    GeneratedLink {
         path: format!("rpcbind.service.wants/{name}").into(),
         target: format!("../{name}").into(),
     }
@@ -96,7 +85,7 @@ pub(super) fn socket(
 pub(super) fn unit(service: &Service, servable: &Servable, unit: &UnitName) -> Option<UnitFile> {
     let rpc = servable.rpc.as_ref()?;
     let literal = |key, value| Directive::new(key, Value::Literal(value));
-    let mut head = super::unit_section(service);
+    let mut head = unit_section(service);
     head.extend([
         // The start of rpcbind must not start a service that is off.
         Directive::new("Requisite", Value::Unit(unit.clone(), ".socket")),

@@ -14,12 +14,13 @@
 //!
 //! No directive is younger than systemd 252.
 
-use super::SpecDirectory;
 use super::account::{self, is_root};
-use super::name::UnitName;
 use super::sandbox::{self, Confinement};
 use super::servable::Servable;
+use super::surroundings::SpecDirectory;
 use super::unit::{Directive, UnitFile, Value};
+use super::unit_name::UnitName;
+use super::unit_section::unit_section;
 use crate::service::{LogTarget, Service};
 
 /// The unit that serves a service's connections.
@@ -43,7 +44,7 @@ pub(super) fn service(
 }
 
 fn head(service: &Service, unit: &UnitName) -> Vec<Directive> {
-    let mut head = super::unit_section(service);
+    let mut head = unit_section(service);
     head.extend([
         // systemd refuses to start a socket whose service runs, so that a restart of the socket
         // alone would end it for good: the service goes down and up with it.

@@ -2,16 +2,17 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::name::UnitName;
 use super::rpc;
 use super::servable::{Door, Servable};
 use super::unit::{Directive, Plain, UnitFile, Value};
+use super::unit_name::UnitName;
+use super::unit_section::unit_section;
 use crate::service::{AccessRule, AccessRules, Family, Port, Service, SocketType};
 use crate::spec::Task;
 
 /// The unit that listens for a service.
 pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) -> UnitFile {
-    let mut head = super::unit_section(service);
+    let mut head = unit_section(service);
     // What xinetd asks when it loads its files. The generator may not look: other file systems are
     // not mounted yet. A path that no unit can hold is left to the exec, whose failure is logged.
     let program = servable.task.program();

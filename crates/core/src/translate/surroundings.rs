@@ -5,21 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::daemon::Daemon;
-use super::name::{ExistingUnits, UnitName, from_simple, simple};
+use super::name::ExistingUnits;
 use super::sandbox::Confinement;
 use super::unit::{Plain, Value};
+use super::unit_name::{UnitName, from_simple, simple};
 use crate::bans;
 use crate::config::FileTree;
 use crate::ejected::SPECS;
 use crate::startup::Startup;
-
-/// Where below /run each unit has a RuntimeDirectory.
-pub(super) const RUNTIME_DIRECTORY: &str = "xinetd-bridge";
-
-/// The RuntimeDirectory of a unit, by the unit's name without suffix.
-pub fn runtime_directory(unit: &str) -> PathBuf {
-    Path::new("/run").join(RUNTIME_DIRECTORY).join(simple(unit))
-}
 
 /// What a translation has to know besides the configuration.
 #[derive(Clone, Debug)]

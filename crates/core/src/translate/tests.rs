@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::*;
-use crate::config::{MemoryTree, Sources};
+use crate::config::{Attribute, Configuration, MemoryTree, Sources};
 use crate::problem::{Place, Severity};
 use crate::service::*;
 use crate::spec::{MuxClient, MuxTarget, ProxyProtocol, Redirect, Spec, Target, Task};
@@ -79,7 +79,7 @@ fn translation(tree: &MemoryTree, services: Vec<Service>) -> Translation {
 fn text(service: Service, suffix: &str) -> String {
     let translation = translation(&MemoryTree::default(), vec![service]);
     let files = &translation.services[0].files;
-    let is_it = |file: &&File| {
+    let is_it = |file: &&GeneratedFile| {
         file.path
             .to_str()
             .is_some_and(|path| path.ends_with(suffix))

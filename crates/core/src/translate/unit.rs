@@ -6,9 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
 use super::escape;
-use super::name::UnitName;
-use super::rpc;
-use super::surroundings::RUNTIME_DIRECTORY;
+use super::unit_name::{RUNTIME_DIRECTORY, UnitName, rpc_unit};
 use crate::spec::MUX_DIRECTORY;
 
 /// Where the packages put the helper.
@@ -133,7 +131,7 @@ impl Display for Value {
             Self::Optional(path) => write!(f, "-{}", escape::list_word(&path.0)),
             Self::Spec(directory, unit) => write!(f, "file:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
-            Self::RpcUnit(unit) => f.write_str(&rpc::unit_name(unit)),
+            Self::RpcUnit(unit) => f.write_str(&rpc_unit(unit)),
             Self::Command(prefix, words) => {
                 f.write_str(prefix)?;
                 for (number, word) in words.iter().enumerate() {

@@ -36,7 +36,7 @@ fn tcpmux_and_its_services_know_each_other() {
     assert_eq!(translation.problems, []);
     let file = |index: usize, suffix: &str| {
         let files = &translation.services[index].files;
-        let is_it = |file: &&File| file.path.to_string_lossy().ends_with(suffix);
+        let is_it = |file: &&GeneratedFile| file.path.to_string_lossy().ends_with(suffix);
         String::from_utf8(files.iter().find(is_it).unwrap().content.clone()).unwrap()
     };
     let spec = |index: usize| toml::from_str::<Spec>(&file(index, ".toml")).unwrap();
