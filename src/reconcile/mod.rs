@@ -6,6 +6,8 @@
 //! path unit starts this program when the generator has run.
 #![forbid(unsafe_code)]
 
+mod action;
+mod cause;
 mod claim;
 mod farewell;
 mod kernel;
@@ -17,6 +19,8 @@ mod record;
 mod registrations;
 mod steps;
 mod trouble;
+mod troubles;
+mod unregister;
 mod unserved;
 
 use std::collections::BTreeSet;
@@ -34,15 +38,18 @@ use crate::bus::systemd::Systemd;
 use crate::generated::is_ejected;
 use crate::journal::Journal;
 
+use action::{Action, Fault, Outcome, Step};
 use live::{Halt, Live};
-use plan::{Fault, Outcome, Step, plan};
+use plan::plan;
 use problems::Problems;
 use record::{Record, settle};
 
+pub(crate) use cause::is_executable;
 pub(crate) use real::listed;
 pub(crate) use real::{Endpoint, Real};
 pub(crate) use record::{Done, LAST, read_done};
-pub(crate) use trouble::{Trouble, is_executable, troubles};
+pub(crate) use trouble::Trouble;
+pub(crate) use troubles::troubles;
 pub(crate) use unserved::unserved;
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
@@ -167,7 +174,7 @@ fn is_as_it_can_be(outcome: &Outcome) -> bool {
 }
 
 fn say(Outcome { action, fault }: &Outcome) {
-    let plan::Action { unit, step, why } = action;
+    let Action { unit, step, why } = action;
     match fault {
         // Most units at each reload.
         None if *step == Step::Keep => {}

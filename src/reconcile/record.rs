@@ -11,9 +11,9 @@ use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 use xinetd_core::translate::{PACKET_LISTS, SpecDirectory};
 
+use super::action::{Outcome, Step, Why};
 use super::live::{Live, Socket};
-use super::plan::{Outcome, Step, Why};
-use super::registrations;
+use super::unregister;
 use crate::generated;
 
 /// What is kept of what was done, if it was not more at once.
@@ -107,7 +107,7 @@ impl Record {
             let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
             let socket = read(".socket")?;
             let text = String::from_utf8_lossy(&socket);
-            if let Some(words) = registrations::words(&text) {
+            if let Some(words) = unregister::words(&text) {
                 rpc.insert(unit.clone(), words.to_owned());
             }
             let (lists, socket) = lists_apart(section(&socket, b"[Socket]"));

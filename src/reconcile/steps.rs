@@ -5,11 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use xinetd_core::translate::rpc_unit;
 
+use super::action::{Action, Fault, Outcome, Step, Why};
+use super::cause;
 use super::farewell;
 use super::live::waits;
-use super::plan::{Action, Fault, Outcome, Step, Why};
-use super::trouble::{self, Trouble};
+use super::trouble::Trouble;
 use crate::bus::systemd::{Job, JobVerb, Loaded, Systemd};
 
 /// How long helpers may take to leave.
@@ -98,7 +100,7 @@ fn stop(systemd: &mut Systemd, units: &[&str], faults: &mut Faults) {
     // The unit that registers an RPC service is no part of a socket that is gone.
     let names = units
         .iter()
-        .flat_map(|unit| [socket(unit), service(unit), registration(unit)]);
+        .flat_map(|unit| [socket(unit), service(unit), rpc_unit(unit)]);
     let names: Vec<String> = names.filter(|name| loaded.contains_key(name)).collect();
     let jobs: Vec<Job> = names
         .iter()
@@ -254,7 +256,7 @@ fn silent(systemd: &Systemd, units: &[&str], closed: &[&str]) -> BTreeMap<String
         };
         doubtful.iter().map(failed).collect()
     };
-    trouble::among(systemd, &doubtful.iter().copied().collect()).unwrap_or_else(unknown)
+    cause::among(systemd, &doubtful.iter().copied().collect()).unwrap_or_else(unknown)
 }
 
 /// Has helpers take their new specs; what no running helper can take, another one can.
@@ -307,11 +309,6 @@ fn is_waiting(loaded: &HashMap<String, Loaded>, unit: &str) -> bool {
 
 fn socket(unit: &str) -> String {
     format!("{unit}.socket")
-}
-
-/// The unit that registers an RPC service.
-pub(super) fn registration(unit: &str) -> String {
-    format!("xinetd-rpc@{unit}.service")
 }
 
 fn service(unit: &str) -> String {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::steps::registration;
-use super::trouble::{Trouble, shared};
+use xinetd_core::translate::rpc_unit;
+
+use super::cause::shared;
+use super::trouble::Trouble;
 use crate::bus::systemd::{Loaded, Property, Systemd};
 use crate::status::{TURNED_AWAY, UNEXECUTABLE};
 
@@ -82,7 +84,7 @@ pub(crate) fn unserved(
         let loaded = systemd.units()?;
         let helpers = helpers(systemd, &loaded, units);
         let registers = |unit: &&str| {
-            let unit = loaded.get(&registration(unit));
+            let unit = loaded.get(&rpc_unit(unit));
             unit.is_some_and(|unit| matches!(unit.active.as_str(), "active" | "activating"))
         };
         let unregistered = match &mut unregistered {

@@ -3,6 +3,7 @@
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 
+use super::super::action::{Fault, Outcome};
 use super::*;
 use crate::reconcile::record::settle;
 

@@ -166,7 +166,7 @@ impl Subject<'_> {
             files.push(file(&name, drop_in));
         }
         if let Some(mut rpc) = rpc::unit(service, servable, unit) {
-            let name = rpc_unit(unit);
+            let name = rpc_unit(unit.as_str());
             install(&mut rpc, "rpcbind.service");
             files.push(file(&name, rpc));
             links.push(link("rpcbind.service", &name));

@@ -59,7 +59,7 @@ fn hash(program: u32, version: u32) -> u16 {
 
 /// The link by which a start of rpcbind registers the service again.
 pub(super) fn link(unit: &UnitName) -> GeneratedLink {
-    let name = rpc_unit(unit);
+    let name = rpc_unit(unit.as_str());
     GeneratedLink {
         path: format!("rpcbind.service.wants/{name}").into(),
         target: format!("../{name}").into(),

@@ -207,8 +207,8 @@ fn files_of(
          off,\n# and `systemctl mask {unit}.socket` keeps it closed whatever its file says.\n"
     );
     let socket_unit = socket::socket(service, servable, unit).text_below(&head);
-    let rpc_unit =
-        rpc::unit(service, servable, unit).map(|text| file(rpc_unit(unit), text.text(), false));
+    let rpc_unit = rpc::unit(service, servable, unit)
+        .map(|text| file(rpc_unit(unit.as_str()), text.text(), false));
     let files = [
         // It may hold passwords (env, server_args), as the configuration file of mode 0600 may.
         file(

@@ -131,7 +131,7 @@ impl Display for Value {
             Self::Optional(path) => write!(f, "-{}", escape::list_word(&path.0)),
             Self::Spec(directory, unit) => write!(f, "file:{}/{}.toml", directory.0, unit.simple()),
             Self::Unit(unit, suffix) => write!(f, "{unit}{suffix}"),
-            Self::RpcUnit(unit) => f.write_str(&rpc_unit(unit)),
+            Self::RpcUnit(unit) => f.write_str(&rpc_unit(unit.as_str())),
             Self::Command(prefix, words) => {
                 f.write_str(prefix)?;
                 for (number, word) in words.iter().enumerate() {

@@ -58,13 +58,13 @@ impl fmt::Display for UnitName {
 
 /// Whether the name fits into the name of the unit that registers.
 pub(super) fn has_rpc_unit(unit: &UnitName) -> bool {
-    rpc_unit(unit).len() <= 255
+    rpc_unit(unit.as_str()).len() <= 255
 }
 
-/// The name of the unit that registers the service of a unit.
+/// The name of the unit that registers the RPC service of a unit, by that unit's name without suffix.
 ///
 /// No other service has it: there is no `@` in the names of theirs.
-pub(super) fn rpc_unit(unit: &UnitName) -> String {
+pub fn rpc_unit(unit: &str) -> String {
     format!("xinetd-rpc@{unit}.service")
 }
 
