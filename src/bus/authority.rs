@@ -10,7 +10,7 @@ use zbus::names::BusName;
 use zbus::wire::Variant;
 use zbus::{Connection, fdo, proxy};
 
-use super::manager::Error;
+use super::error::Error;
 
 /// An action of polkit.
 #[derive(Clone, Copy, Debug)]

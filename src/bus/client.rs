@@ -9,6 +9,12 @@ use zruntime::block_on;
 
 use crate::status::SessionRow;
 
+/// The name on the bus.
+pub const NAME: &str = "org.xinetd.Bridge1";
+
+/// The object for people.
+pub const MANAGER: &str = "/org/xinetd/Bridge1";
+
 /// [`BanRow::until`] of a ban that does not end.
 pub(crate) const FOREVER: u64 = u64::MAX;
 

@@ -19,11 +19,11 @@ use xinetd_core::bans::door::{Answer, PACKET, Report};
 
 use crate::sys::socket::{accept, peer};
 
-use super::Shared;
 use super::caller::{self, Caller};
 use super::mains::not_main;
 use super::places::{self, Place, Room};
 use super::questions::{Asked, Request};
+use super::shared::Shared;
 use super::strangers::Strangers;
 
 /// How long it stays when no program wants anything.

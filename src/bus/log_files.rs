@@ -14,8 +14,9 @@ use xinetd_core::service::LogTarget;
 use crate::generated;
 use crate::log_file::{Answer, Identity, Question, absolute};
 
+use super::open;
 use super::questions::Asked;
-use super::{Shared, open};
+use super::shared::Shared;
 
 /// Questions that wait: more than there are services.
 const ROOM: usize = 4096;

@@ -7,54 +7,20 @@ use std::time::Duration;
 
 use xinetd_core::bans::{Ban, Clocks, Origin, Until};
 use zbus::message::Header;
-use zbus::{Connection, DBusError, OwnedObjectPath, connection, fdo, interface};
+use zbus::{Connection, OwnedObjectPath, connection, fdo, interface};
 use zruntime::block_on;
 
 use crate::status::BOUNDS;
 
 use super::authority::{self, Action};
-use super::client::{BanRow, FOREVER, ServiceRow};
+use super::client::{BanRow, FOREVER, MANAGER, NAME, ServiceRow};
+use super::error::Error;
 use super::keeper::Refused;
-use super::{MANAGER, NAME, Shared, service, services};
+use super::shared::Shared;
+use super::{service, services};
 
 /// How often it is looked whether the bus is still there, or there again.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// Errors of the bus interface, in `org.xinetd.Bridge1.Error`.
-#[derive(Debug, DBusError)]
-#[zbus(prefix = "org.xinetd.Bridge1.Error")]
-pub(super) enum Error {
-    /// Of the bus itself.
-    #[zbus(error)]
-    Bus(zbus::Error),
-    /// The caller is neither root nor authorized by polkit.
-    Denied(String),
-    /// It is no address of one peer.
-    InvalidAddress(String),
-    /// The peer is on the allow-list.
-    Protected(String),
-    /// The list is full of what administrators have said.
-    Full(String),
-    /// There is no ban for the peer.
-    NotBanned(String),
-    /// There is no such service.
-    NoService(String),
-    /// There is no such session.
-    NoSession(String),
-    /// Something of the machine does not work.
-    Failed(String),
-}
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        let text = refused.to_string();
-        match refused {
-            Refused::Allowed => Self::Protected(text),
-            Refused::Full => Self::Full(text),
-            Refused::Table(_) => Self::Failed(text),
-        }
-    }
-}
 
 /// The thread that serves the bus.
 pub(super) struct Bus {
@@ -81,7 +47,7 @@ pub(super) fn serve(shared: Arc<Shared>) -> Bus {
                 connection = connect(&shared);
             }
             if let Some(connection) = &connection {
-                let followed = shared.objects.follow(connection.object_server(), &shared);
+                let followed = service::follow(connection.object_server(), &shared);
                 if let Err(error) = block_on(followed) {
                     log::error!("the objects of services: {error}");
                 }
@@ -150,10 +116,7 @@ impl Manager {
         self.0.lock().wanted();
         let services = self.0.services.all();
         let service = services::find(&services, &name).map_err(Error::NoService)?;
-        self.0
-            .objects
-            .follow(connection.object_server(), &self.0)
-            .await?;
+        service::follow(connection.object_server(), &self.0).await?;
         Ok(service::path(&service.unit))
     }
 

@@ -5,10 +5,12 @@
 //! bans do not need it to be there: helpers read its table.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod authority;
 mod caller;
 pub(crate) mod client;
 mod door;
+mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod helper;
@@ -16,6 +18,7 @@ mod keeper;
 mod log_files;
 mod mains;
 mod manager;
+mod objects;
 mod open;
 mod places;
 mod questions;
@@ -24,6 +27,7 @@ mod saver;
 mod service;
 mod services;
 mod settings;
+mod shared;
 mod strangers;
 pub(crate) mod systemd;
 mod table;
@@ -34,8 +38,7 @@ use std::env;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -47,72 +50,12 @@ use crate::sys::socket::set_nonblocking;
 use crate::sys::{descriptor, signals};
 use sd_notify::NotifyState;
 
+pub use client::{MANAGER, NAME};
+
 use keeper::{Keeper, Paths};
 use log_files::LogFiles;
 use questions::Questions;
-use service::Objects;
-use services::Services;
-
-/// The name on the bus.
-pub const NAME: &str = "org.xinetd.Bridge1";
-
-/// The object for people.
-pub const MANAGER: &str = "/org/xinetd/Bridge1";
-
-/// What all threads share.
-struct Shared {
-    /// The bans.
-    keeper: Mutex<Keeper>,
-    changed: Condvar,
-    services: Services,
-    objects: Objects,
-    questions: Questions,
-    closing: AtomicBool,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Keeper> {
-        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Does something that may change the bans.
-    fn change<T>(&self, change: impl FnOnce(&mut Keeper) -> T) -> T {
-        let result = change(&mut self.lock());
-        self.changed.notify_all();
-        result
-    }
-
-    /// Waits for a change, or so long.
-    fn wait<'a>(
-        &self,
-        keeper: MutexGuard<'a, Keeper>,
-        time: Option<Duration>,
-    ) -> MutexGuard<'a, Keeper> {
-        match time {
-            None => {
-                let waited = self.changed.wait(keeper);
-                waited.unwrap_or_else(PoisonError::into_inner)
-            }
-            // Changes have to wait, the end has not.
-            Some(time) => {
-                let open = |_: &mut Keeper| !self.is_closing();
-                let waited = self.changed.wait_timeout_while(keeper, time, open);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        }
-    }
-
-    fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    fn close(&self) {
-        let keeper = self.lock();
-        self.closing.store(true, Ordering::Release);
-        self.changed.notify_all();
-        drop(keeper);
-    }
-}
+use shared::Shared;
 
 /// The whole program: without an argument the coordinator, and with `--note-shutdown` what its socket
 /// unit runs when the machine goes down; systemd's units call it.
@@ -173,14 +116,7 @@ fn run() -> Result<(), String> {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let (questions, asked) = Questions::new();
     let (log_files, files_asked) = LogFiles::new();
-    let shared = Arc::new(Shared {
-        keeper: Mutex::new(keeper),
-        changed: Condvar::new(),
-        services: Services::default(),
-        objects: Objects::default(),
-        questions,
-        closing: AtomicBool::new(false),
-    });
+    let shared = Arc::new(Shared::new(keeper, questions));
     let saver = {
         let shared = Arc::clone(&shared);
         thread::spawn(move || saver::run(&shared, &paths.saved))
@@ -188,7 +124,7 @@ fn run() -> Result<(), String> {
     // Neither is waited for in the end: a file system that hangs must not keep it from leaving.
     {
         let (shared, log_files) = (Arc::clone(&shared), log_files.clone());
-        thread::spawn(move || questions::serve(&asked, &log_files, &shared));
+        thread::spawn(move || answers::serve(&asked, &log_files, &shared));
     }
     {
         let shared = Arc::clone(&shared);

@@ -4,21 +4,16 @@
 //! thread makes sure that the caller is a helper, another one opens log files.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::mem::{Discriminant, discriminant};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use xinetd_core::bans::door::{NO_TABLE, TABLE_PASSED, TABLE_REQUEST};
+use xinetd_core::bans::door::TABLE_REQUEST;
 
 use crate::log_file::{Answer, Question};
-use crate::sys::handover;
-use crate::sys::socket::send_now;
 
-use super::Shared;
 use super::caller::Caller;
-use super::log_files::LogFiles;
 use super::mains::{self, Mains};
 
 /// Questions that wait: more than there are services.
@@ -64,7 +59,7 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// The way, and its end for [`serve`].
+    /// The way, and its other end.
     pub(super) fn new() -> (Self, Receiver<Asked<Request>>) {
         let (sender, receiver) = sync_channel(ROOM);
         let this = Self {
@@ -98,6 +93,11 @@ impl Questions {
         true
     }
 
+    /// Which callers are the helpers of their units.
+    pub(super) fn mains(&self) -> &Mains {
+        &self.mains
+    }
+
     /// Whether a caller is its unit's helper. Where its uids do not show it, as with `User=` in a
     /// drop-in, systemd is asked, once for each helper.
     pub(super) fn is_helper(&self, caller: &Arc<Caller>) -> bool {
@@ -112,7 +112,8 @@ impl Questions {
         self.mains.known(caller) == Some(true)
     }
 
-    fn taken(&self, asked: &Asked<Request>) {
+    /// Makes room for another question of that process.
+    pub(super) fn taken(&self, asked: &Asked<Request>) {
         let mut waiting = self.lock();
         if let Some(questions) = waiting.get_mut(&asked.caller.unit) {
             questions.remove(&key(asked));
@@ -131,45 +132,7 @@ fn key(asked: &Asked<Request>) -> Waiting {
     (asked.caller.process.pid(), discriminant(&asked.wants))
 }
 
-/// Answers questions for as long as there may be any.
-pub(super) fn serve(questions: &Receiver<Asked<Request>>, log_files: &LogFiles, shared: &Shared) {
-    let mains = &shared.questions.mains;
-    while let Ok(first) = questions.recv() {
-        let batch: Vec<_> = [first].into_iter().chain(questions.try_iter()).collect();
-        let learned = mains.learn(batch.iter().map(|asked| &asked.caller));
-        for asked in batch {
-            shared.questions.taken(&asked);
-            let caller = &asked.caller;
-            let refused = match (mains.known(caller), &learned) {
-                (Some(true), _) => None,
-                (None, Err(why)) => Some(why.clone()),
-                (Some(false), _) | (None, Ok(())) => Some(mains::not_main(caller)),
-            };
-            match (refused, asked.wants) {
-                (Some(why), _) => refuse(&asked.socket, why),
-                (None, Request::Table) => pass_table(&asked.socket, shared),
-                (None, Request::LogFile(wants)) => log_files.ask(Asked {
-                    caller: asked.caller,
-                    wants,
-                    socket: asked.socket,
-                }),
-            }
-        }
-    }
-}
-
-fn pass_table(socket: &OwnedFd, shared: &Shared) {
-    let table = shared.lock().table();
-    // A helper that has gone needs none.
-    let _ = match table {
-        Ok(file) => handover::send(socket.as_fd(), TABLE_PASSED, file.as_fd()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            send_now(socket.as_fd(), NO_TABLE.as_bytes()).map(drop)
-        }
-        Err(error) => Answer::Refused(error.to_string()).send(socket.as_fd()),
-    };
-}
-
-fn refuse(socket: &OwnedFd, why: String) {
+/// Tells why there is no answer.
+pub(super) fn refuse(socket: &OwnedFd, why: String) {
     let _ = Answer::Refused(why).send(socket.as_fd());
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Shared, saved};
+use super::saved;
+use super::shared::Shared;
 
 /// Changes of this time are written together.
 const INTERVAL: Duration = Duration::from_secs(1);

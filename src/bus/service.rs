@@ -1,8 +1,8 @@
 //! The objects of services on the bus, one for each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use xinetd_core::problem::printable;
 use zbus::message::Header;
@@ -11,59 +11,41 @@ use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
 use crate::status::{KICK, OK};
 
 use super::authority::{self, Action};
-use super::client::{ServiceRow, SessionInfo};
-use super::manager::Error;
+use super::client::{MANAGER, ServiceRow, SessionInfo};
+use super::error::Error;
+use super::helper;
 use super::services::{Active, Service};
-use super::{MANAGER, Shared, helper};
+use super::shared::Shared;
 
-/// The objects that are there, by unit.
-#[derive(Debug, Default)]
-pub(super) struct Objects(Mutex<HashMap<String, Service>>);
-
-impl Objects {
-    /// Makes and removes objects, so that there is one for each service.
-    pub(super) async fn follow(
-        &self,
-        server: &ObjectServer,
-        shared: &Arc<Shared>,
-    ) -> zbus::Result<()> {
-        let services = shared.services.all();
-        let (gone, come): (Vec<String>, Vec<Service>) = {
-            let there = self.lock();
-            let is_there = |service: &Service| there.get(&service.unit) == Some(service);
-            let gone = there.values().filter(|old| !services.contains(old));
-            let come = services.iter().filter(|service| !is_there(service));
-            (
-                gone.map(|old| old.unit.clone()).collect(),
-                come.cloned().collect(),
-            )
+/// Makes and removes objects, so that there is one for each service.
+pub(super) async fn follow(server: &ObjectServer, shared: &Arc<Shared>) -> zbus::Result<()> {
+    let services = shared.services.all();
+    let (gone, come): (Vec<String>, Vec<Service>) = {
+        let there = shared.objects.lock();
+        let is_there = |service: &Service| there.get(&service.unit) == Some(service);
+        let gone = there.values().filter(|old| !services.contains(old));
+        let come = services.iter().filter(|service| !is_there(service));
+        (
+            gone.map(|old| old.unit.clone()).collect(),
+            come.cloned().collect(),
+        )
+    };
+    for unit in gone {
+        server.remove::<Object, _>(path(&unit)).await?;
+        shared.objects.lock().remove(&unit);
+    }
+    // Another thread may do the same just now: what is there already stays, and counts as there
+    // only when it is.
+    for service in come {
+        let object = Object {
+            path: path(&service.unit),
+            service: service.clone(),
+            shared: Arc::clone(shared),
         };
-        for unit in gone {
-            server.remove::<Object, _>(path(&unit)).await?;
-            self.lock().remove(&unit);
-        }
-        // Another thread may do the same just now: what is there already stays, and counts as there
-        // only when it is.
-        for service in come {
-            let object = Object {
-                path: path(&service.unit),
-                service: service.clone(),
-                shared: Arc::clone(shared),
-            };
-            server.at(object.path.clone(), object).await?;
-            self.lock().insert(service.unit.clone(), service);
-        }
-        Ok(())
+        server.at(object.path.clone(), object).await?;
+        shared.objects.lock().insert(service.unit.clone(), service);
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Service>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All of them are gone with their connection.
-    pub(super) fn forget(&self) {
-        self.lock().clear();
-    }
+    Ok(())
 }
 
 /// The beginning of a text that strangers may have written, for people.
