@@ -10,4 +10,5 @@ mod documentation;
 mod eject;
 mod explain;
 mod look;
+mod pages;
 mod switch;
