@@ -46,7 +46,7 @@ impl<'a> Stage<'a> {
         self.transcript
     }
 
-    /// Starts the side anew with another configuration; what it logs meanwhile is nobody's matter.
+    /// Starts the side anew with another configuration; what it logs meanwhile is not compared.
     pub(crate) fn configure(&mut self, configuration: &str) -> Result<()> {
         self.side.restart(configuration)?;
         self.cursor = self.side.cursor()?;

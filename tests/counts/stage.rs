@@ -43,7 +43,7 @@ const WITH_LISTENER: &str = "exec 3<&0 <\"$2\"; echo $$ >\"$1\"; \
 pub(crate) struct Crowd {
     /// More attributes of the service, a line each.
     pub(crate) attributes: String,
-    /// Who is banned; a table of bans is there if anybody is.
+    /// Which clients are banned; a table of bans is there if there is one.
     pub(crate) banned: Vec<IpAddr>,
     /// From where there is a session each.
     pub(crate) sessions: Vec<IpAddr>,

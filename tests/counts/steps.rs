@@ -74,7 +74,7 @@ fn follow(pid: Pid, steps: &AtomicU64) -> Result<()> {
     ptrace::attach(pid).map_err(text)?;
     loop {
         let signal = match waitpid(pid, None) {
-            // Who started it may be the one that hears of its end.
+            // The process that started it may be the one that hears of its end.
             Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::ECHILD) => {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! Files that nobody wrote on purpose: no bytes make a parser panic, and each problem has a place
+//! Files that no administrator would write: no bytes make a parser panic, and each problem has a place
 //! that can be shown.
 //!
 //! The seeds are the files of the golden trees, and the corpus where it lies beside the

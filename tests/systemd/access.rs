@@ -1,4 +1,4 @@
-//! Who may connect (docs/xinetd-behaviour.md, section 3), and the banners.
+//! Which clients may connect (docs/xinetd-behaviour.md, section 3), and the banners.
 
 use testbed::{Close, Peer, Result};
 

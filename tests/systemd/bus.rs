@@ -1,4 +1,4 @@
-//! Every call of org.xinetd.Bridge1, by busctl alone, and who may make it.
+//! Every call of org.xinetd.Bridge1, by busctl alone, and which users may make it.
 
 use testbed::Result;
 

@@ -162,7 +162,7 @@ pub(crate) fn matrix(suite: Suite) -> Result<()> {
         all(&container)?,
     );
 
-    // Who has gone over to the bridge by hand removes the package then.
+    // An administrator who has gone over to the bridge by hand removes the package then.
     container.sh(
         "systemctl reset-failed xinetd; systemctl stop xinetd; systemctl start xinetd.target",
     )?;

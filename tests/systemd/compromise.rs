@@ -1,4 +1,4 @@
-//! Sensors under other users than root, and a server that somebody has taken over.
+//! Sensors under other users than root, and a server that an attacker has taken over.
 
 use testbed::Result;
 
@@ -32,7 +32,7 @@ fn anybody(bed: &Bed) -> Result<()> {
     let beside = bed.serve("beside-anybody", ECHO)?;
     let owned = "\tuser = games\n\tserver = /bin/true\n\tflags = SENSOR\n\tdeny_time = 60";
     let owned = bed.serve("decoy-games", owned)?;
-    // An internal service without a user is nobody's.
+    // An internal service without a user has none of its own.
     let port = bed.port();
     let text = format!(
         "service echo\n{{\n\tid = decoy-nobody\n\ttype = INTERNAL UNLISTED\n\tsocket_type = stream\n\

@@ -56,7 +56,7 @@ fn identified(bed: &Bed) -> Result<()> {
     server(bed, SILENT, "exec sleep 1000")?;
     let lines = "\tuser = nobody\n\tserver = /bin/cat\n\tlog_on_success = USERID HOST";
     let served = bed.serve("identified", lines)?;
-    // Nobody waits for the one whose machine does not answer.
+    // No client waits for the one whose machine does not answer.
     let silent = served.connect_from(SILENT)?;
     let echo = |host| -> Result<()> {
         let mut peer: Peer = served.connect_from(host)?;
@@ -107,7 +107,7 @@ const PLACES: usize = 256;
 
 fn identified_in_a_flood(bed: &Bed) -> Result<()> {
     const FLOOD: Ipv4Addr = Ipv4Addr::new(127, 9, 44, 1);
-    // The kernel takes connections to it, and nobody answers.
+    // The kernel takes connections to it, and no program answers.
     let silent = socket(FLOOD)?;
     server(
         bed,

@@ -48,7 +48,7 @@ fn served_and_converted(bed: &Bed) -> Result<()> {
     contains(&said, &format!("/etc/xinetd.d/{plain}\n"))?;
     bed.container.sh("rm /etc/xinetd-bridge.toml")?;
     bed.daemon_reload()?;
-    // The units have the names that they had: who listened listens on.
+    // The units have the names that they had: sockets that listened listen on.
     are_served(bed, plain, local)?;
     let source = bed
         .container

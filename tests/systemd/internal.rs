@@ -249,7 +249,7 @@ fn datagrams(bed: &Bed) -> Result<()> {
     let heard = exchange(client, chargen, b"", 20)?;
     equal("chargen", heard.map(|heard| heard.len()), Some(1024))?;
     let heard = exchange((Ipv4Addr::new(127, 0, 0, 9), 0), echo, b"x", 1)?;
-    equal("who is kept out", heard, None)?;
+    equal("a client that is kept out", heard, None)?;
     line("FAIL: echo-dgram address from=::ffff:127.0.0.9")?;
     let heard = exchange((Ipv4Addr::LOCALHOST, 19), echo, b"x", 1)?;
     equal("another service", heard, None)?;

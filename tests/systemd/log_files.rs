@@ -146,7 +146,7 @@ fn rotation(bed: &Bed) -> Result<()> {
         let loaded: Result<()> = clients.join().map_err(|_| "the clients panicked")?;
         loaded.and(rotated)
     })?;
-    // Nobody has told of this one.
+    // No program was told of this rename.
     bed.container.sh(&format!("mv {file} {file}.3"))?;
     bed.container.wait_until(&format!(
         "bash -c 'cat </dev/tcp/127.0.0.1/{}' && test -s {file}",
@@ -215,7 +215,7 @@ fn coordinator(bed: &Bed) -> Result<()> {
     let_in(&served)?;
     await_lines(bed, &file, "START: waiting", 2)?;
     bed.container.sh("systemctl start dbus.socket")?;
-    // Who has the file needs nobody.
+    // A helper that has the file open needs no coordinator.
     bed.container
         .sh("systemctl kill -s KILL xinetd-coordinator.service || :
              systemctl stop xinetd-coordinator.socket xinetd-coordinator.service")?;

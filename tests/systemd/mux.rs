@@ -80,7 +80,11 @@ fn led(bed: &Bed) -> Result<()> {
     let mux = Mux::serve(bed, "led", &services)?;
     let mut first = mux.ask(1, "plain")?;
     let told = first.read(23)?;
-    equal("who", &told[..], b"games\n::ffff:127.0.0.1\n")?;
+    equal(
+        "the user and the peer",
+        &told[..],
+        b"games\n::ffff:127.0.0.1\n",
+    )?;
     mux.service("plain").await_line("START: led-plain pid=")?;
     // The limits are the service's own.
     let heard = mux.ask(2, "PLAIN")?.read_to_end()?;
@@ -176,7 +180,7 @@ fn crowd(bed: &Bed) -> Result<()> {
     for peer in &mut peers {
         peer.echo(b"one of many")?;
     }
-    // The services' helper dies and comes back: who was served is served on.
+    // The services' helper dies and comes back: a client that was served is served on.
     let helper = mux.service("cat").helper()?;
     bed.container.sh(&format!("kill -9 {helper}"))?;
     mux.service("cat")

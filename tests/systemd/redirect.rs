@@ -206,7 +206,7 @@ fn bridge_file(bed: &Bed) -> Result<()> {
     );
     let path = "/etc/xinetd-bridge.toml";
     bed.container.write(path, text, 0o644)?;
-    // The port in xinetd's own file is nobody's.
+    // No backend listens on the port in xinetd's own file.
     let served = redirect(bed, "relay-two", "127.0.0.1 1", "")?;
     let check = bed.container.try_sh("xinetdctl check")?.1;
     equal(

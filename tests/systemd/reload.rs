@@ -1,4 +1,4 @@
-//! What follows a daemon-reload, by whoever, and `xinetdctl reload`.
+//! What follows a daemon-reload, whichever program asks for it, and `xinetdctl reload`.
 
 use std::thread;
 
@@ -97,7 +97,7 @@ fn moved(bed: &Bed) -> Result<()> {
         Close::Refused,
     )?;
     session.echo(b"still here")?;
-    // The old session counts, and nobody else.
+    // The old session counts, and no other client.
     bed.container
         .wait_until("xinetdctl status moved --json | grep '\"running\": 1,'")?;
     let mut second = served.connect()?;
@@ -204,7 +204,7 @@ fn clash(bed: &Bed) -> Result<()> {
     let mut session = served.connect()?;
     session.echo(b"before")?;
     let _alone = bed.no_reloads();
-    // These wait for nobody.
+    // These wait for no server.
     bed.container.sh(
         "for round in 1 2 3 4 5 6 7 8; do systemctl daemon-reload & \
          systemctl reload reloaded-often.service || exit 1; wait; done",

@@ -91,7 +91,7 @@ fn registered(bed: &Bed) -> Result<()> {
     await_endpoints(bed, 300_001, 1)?;
     contains(&bed.container.sh(call)?, "ready and waiting")?;
 
-    // What somebody else has registered stays.
+    // What another program has registered stays.
     let other = "/usr/libexec/xinetd-bridge/xinetd-accept --rpc-register other 300002 1 1 \
                  tcp=0.0.0.0.1.1 tcp6=::.1.1";
     bed.container.sh(other)?;

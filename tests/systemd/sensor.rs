@@ -58,7 +58,7 @@ fn sensor(bed: &Bed) -> Result<()> {
     let_in(&running, 1)?;
     let_in(&four, 1)?;
     let decoy = bed.serve("decoy", &format!("{DECOY}\n\tdeny_time = 60"))?;
-    // Who sees the end of this connection is banned: by helpers that run, and those that start later.
+    // A client that sees the end of this connection is banned: by helpers that run, and those that start later.
     turned_away(&hear(&decoy, 1)?)?;
     turned_away(&hear(&running, 1)?)?;
     let line = decoy.await_line("FAIL: decoy address from=::ffff:10.9.0.1")?;

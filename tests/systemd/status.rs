@@ -1,4 +1,4 @@
-//! What is told of services, and who may end sessions.
+//! What is told of services, and which users may end sessions.
 
 use testbed::Result;
 
@@ -58,9 +58,9 @@ fn sessions(bed: &Bed) -> Result<()> {
     )?;
     equal("the kicked", first.read_to_end()?.text().as_str(), "")?;
     await_status(&served, r#""running":0"#)?;
-    for nobody in ["1", "127.0.0.1:1", "rubbish"] {
-        let kick = format!("xinetdctl kick told {nobody}");
-        equal(nobody, bed.container.try_sh(&kick)?.0, false)?;
+    for none in ["1", "127.0.0.1:1", "rubbish"] {
+        let kick = format!("xinetdctl kick told {none}");
+        equal(none, bed.container.try_sh(&kick)?.0, false)?;
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ fn strangers(bed: &Bed) -> Result<()> {
     let (_, said) = bed.container.try_sh(&knock)?;
     equal("the answer", said.as_str(), "")?;
     client.echo(b"still here")?;
-    // Who may look, may look.
+    // Every user may look.
     let list = bed
         .container
         .sh(&format!("{nobody} xinetdctl status guarded"))?;

@@ -1,4 +1,4 @@
-//! Who owns a unit's name, and what an administrator may do to ours.
+//! Which program owns a unit's name, and what an administrator may do to ours.
 
 use testbed::{Close, Result};
 

@@ -149,7 +149,7 @@ fn filtered(bed: &Bed) -> Result<()> {
     equal("the first client", early.close, Close::Reset)?;
     served.await_line("FAIL: taker-lists address from=::ffff:127.0.0.9")?;
     hello(&mut served.connect_from(2)?)?;
-    equal("those who are kept out", reaches(&served, 9)?, false)?;
+    equal("clients that are kept out", reaches(&served, 9)?, false)?;
     equal("and their neighbour", reaches(&served, 11)?, false)?;
     hello(&mut served.connect_from(12)?)?;
     // While no helper runs that could change the filter.
@@ -163,7 +163,7 @@ fn filtered(bed: &Bed) -> Result<()> {
     )?;
     bed.daemon_reload()?;
     hello(&mut served.connect_from(9)?)?;
-    equal("who is in no list", reaches(&served, 2)?, false)?;
+    equal("a client that is in no list", reaches(&served, 2)?, false)?;
     write(bed, "taker-lists", served.port, &lines(""))?;
     bed.daemon_reload()?;
     hello(&mut served.connect_from(2)?).map(drop)
@@ -223,19 +223,19 @@ fn refused(bed: &Bed) -> Result<()> {
 
 fn accepts_nobody(bed: &Bed) -> Result<()> {
     let lines = "socket_type = stream\n\tserver = /bin/true\n\tcps = 5 1000";
-    let served = serve(bed, "nobody-home", lines)?;
+    let served = serve(bed, "no-server", lines)?;
     let heard = served.hear()?;
-    equal("a client of nobody", heard.close, Close::Reset)?;
-    let line = "Deactivating service nobody-home due to excessive incoming connections.";
+    equal("a client without a server", heard.close, Close::Reset)?;
+    let line = "Deactivating service no-server due to excessive incoming connections.";
     served.await_line(line)?;
-    let said = served.await_line("service nobody-home: ")?;
+    let said = served.await_line("service no-server: ")?;
     contains(said.message(), "a client still waited")?;
     let lines = "socket_type = dgram\n\tserver = /bin/true\n\tcps = 5 1000";
-    let deaf = serve(bed, "nobody-reads", lines)?;
+    let deaf = serve(bed, "no-reader", lines)?;
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|socket| socket.send_to(b"x", deaf.address()))
         .map_err(|error| error.to_string())?;
-    let said = deaf.await_line("service nobody-reads: ")?;
+    let said = deaf.await_line("service no-reader: ")?;
     contains(
         said.message(),
         "ended at once while a datagram still waited, which started the next one",
@@ -262,7 +262,7 @@ fn nobody_without_cps(bed: &Bed) -> Result<()> {
     };
     let before = starts(bed.container.journal("fickle.service")?);
     bed.container.sh("touch /run/fickle-works")?;
-    // Whoever waited is served in the end, and a service that works is not slow.
+    // Every client that waited is served in the end, and a service that works is not slow.
     equal("the first", client.read_to_end()?.text().as_str(), "in\n")?;
     let after = starts(bed.container.journal("fickle.service")?);
     equal("starts while it rested are few", after - before <= 2, true)?;

@@ -46,7 +46,7 @@ impl Backend {
         Ok(Self { listener, port })
     }
 
-    /// From now on connections are refused; nobody else gets the port.
+    /// From now on connections are refused; no other program gets the port.
     ///
     /// # Errors
     /// If the kernel does not let go of it.

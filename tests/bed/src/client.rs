@@ -20,7 +20,7 @@ pub enum Close {
     Fin,
     /// It was reset.
     Reset,
-    /// Nobody listened.
+    /// No socket listened.
     Refused,
 }
 
@@ -242,7 +242,7 @@ impl Peer {
     }
 }
 
-/// Whether the socket whose peer has this port holds bytes that nobody has read (proc(5),
+/// Whether the socket whose peer has this port holds bytes that no process has read (proc(5),
 /// /proc/net/tcp).
 fn has_unread(port: u16) -> Result<bool> {
     let mut unread = false;

@@ -77,7 +77,7 @@ impl Container {
     /// What kept it from going down or from booting.
     pub fn reboot(&mut self) -> Result<()> {
         self.sh("systemctl reboot --no-block")?;
-        // With --keep-unit systemd-nspawn leaves, so that whoever has started it does so again.
+        // With --keep-unit systemd-nspawn leaves, so that the program that has started it does so again.
         let end = Instant::now() + PATIENCE;
         while matches!(self.nspawn.try_wait(), Ok(None)) {
             if Instant::now() > end {
@@ -234,7 +234,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        // Its own PID 1, so that nothing of this machine is hit; what fails here has nobody left
+        // Its own PID 1, so that nothing of this machine is hit; what fails here has no program left
         // to tell.
         // All in there end with it. A poweroff would wait for what is gone: 25 s for a bus that a
         // scenario had restarted, and 10 s in the shutdown of systemd 252.

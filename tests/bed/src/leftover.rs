@@ -1,4 +1,4 @@
-//! Containers of test programs that were killed: nobody else would remove them.
+//! Containers of test programs that were killed: no other program would remove them.
 
 use std::fs;
 use std::path::Path;

@@ -31,7 +31,7 @@ pub use tree::{compile, make, without_reconcile, write};
 /// What goes wrong on the test bed: a sentence, for the test's output.
 pub type Result<T> = std::result::Result<T, String>;
 
-/// Prints a line; a closed pipe is nobody's fault.
+/// Prints a line; a closed pipe is no error.
 pub fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -136,7 +136,7 @@ service probe
     Scenario {
         name: "access-both-lists",
         section: "3.3",
-        claim: "who is in both lists stays out, however exact only_from is",
+        claim: "a client that is in both lists stays out, however exact only_from is",
         configuration: "\
 service probe
 {
@@ -162,7 +162,7 @@ service probe
     Scenario {
         name: "access-empty-lists",
         section: "3.3",
-        claim: "an empty only_from keeps everybody out, an empty no_access nobody",
+        claim: "an empty only_from keeps every client out, an empty no_access none",
         configuration: "\
 service only
 {
@@ -322,7 +322,7 @@ service probe
     },
 ];
 
-/// Who is let in, from every address and to each port.
+/// Which clients are let in, from every address and to each port.
 fn table(stage: &mut Stage<'_>, ports: &[u16]) -> Result<()> {
     const SOURCES: [&str; 9] = [
         "127.0.0.1",
@@ -338,7 +338,7 @@ fn table(stage: &mut Stage<'_>, ports: &[u16]) -> Result<()> {
     for &port in ports {
         for source in SOURCES {
             let answer = match stage.connect(source, port)? {
-                Err(_) => "nobody listens",
+                Err(_) => "refused",
                 Ok(peer) => match peer.read_to_end()?.bytes.is_empty() {
                     true => "kept out",
                     false => "let in",

@@ -177,7 +177,7 @@ service a
     Scenario {
         name: "files-not-executable",
         section: "2",
-        claim: "a server that is missing or not executable: nobody listens",
+        claim: "a server that is missing or not executable: no socket listens",
         configuration: "\
 service a
 {
@@ -294,7 +294,7 @@ SERVICE a
     Scenario {
         name: "files-disable",
         section: "1.3",
-        claim: "`disable = yes` keeps a service off, and errors behind it are nobody's matter",
+        claim: "`disable = yes` keeps a service off, and errors behind it are not reported",
         configuration: "\
 service a
 {
@@ -356,7 +356,7 @@ service ftp
     Scenario {
         name: "files-wrong-port",
         section: "1.4",
-        claim: "a listed service with another port, or one that nobody lists, is not served",
+        claim: "a listed service with another port, or one that no file lists, is not served",
         configuration: "\
 service finger
 {
@@ -366,7 +366,7 @@ service finger
 	user = root
 	server = PROBE/argv
 }
-service nobody-lists-this
+service no-file-lists-this
 {
 	socket_type = stream
 	wait = no
@@ -502,11 +502,11 @@ service b
     },
 ];
 
-/// On which of the ports somebody listens.
+/// On which of the ports a socket listens.
 fn listening(stage: &mut Stage<'_>, ports: std::ops::RangeInclusive<u16>) -> Result<()> {
     for port in ports {
         let answer = match stage.connect("127.0.0.1", port)? {
-            Err(_) => "nobody listens",
+            Err(_) => "refused",
             Ok(peer) => match peer.read_to_end()?.bytes.is_empty() {
                 true => "accepted",
                 false => "served",

@@ -52,7 +52,7 @@ service probe
     Scenario {
         name: "ident-only",
         section: "5.6, 2.1",
-        claim: "IDONLY keeps out whom nobody identifies",
+        claim: "IDONLY keeps out a client whose machine does not identify its user",
         configuration: "\
 service identd
 {
@@ -125,7 +125,7 @@ service probe
     Scenario {
         name: "ident-odd-answers",
         section: "5.6",
-        claim: "an answer without CR LF at its end, or without a user, identifies nobody",
+        claim: "an answer without CR LF at its end, or without a user, identifies no user",
         configuration: "\
 service identd
 {

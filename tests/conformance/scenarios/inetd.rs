@@ -195,7 +195,7 @@ service finger
             let mut peer = stage.client("127.0.0.1", 7)?;
             peer.send(b"said")?;
             peer.finish()?;
-            stage.finish("who is echoed", peer)?;
+            stage.finish("a client that is echoed", peer)?;
             stage.log()?;
             stage.exchange("127.0.0.1", 7, b"a datagram")?;
             stage.log()?;

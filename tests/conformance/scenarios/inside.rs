@@ -166,7 +166,7 @@ service front
             let mut peer = stage.client("127.0.0.1", 7001)?;
             peer.send(b"b\nc\na\n")?;
             peer.finish()?;
-            stage.finish("who has its lines sorted", peer)
+            stage.finish("a client whose lines are sorted", peer)
         },
         differs: &["R2"],
         ..Scenario::SAME

@@ -170,7 +170,7 @@ service front
     Scenario {
         name: "kind-sensor",
         section: "4.9",
-        claim: "who touches a sensor is kept out of every service",
+        claim: "a client that touches a sensor is kept out of every service",
         configuration: "\
 service decoy
 {

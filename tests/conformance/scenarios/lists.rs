@@ -19,7 +19,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "lists-ipv4",
         section: "3.2",
-        claim: "the same on sockets of IPv4 alone, where IPv6 entries match nobody",
+        claim: "the same on sockets of IPv4 alone, where IPv6 entries match no client",
         configuration: "",
         act: |stage| pairs(stage, "flags = IPv4"),
         ..Scenario::SAME

@@ -134,7 +134,7 @@ service slow
         act: |stage| {
             let mut peer = stage.client("127.0.0.1", 7002)?;
             peer.send(b"nobody reads this")?;
-            stage.finish("who spoke to a server that does not listen", peer)
+            stage.finish("a client that spoke to a server that does not listen", peer)
         },
         ..Scenario::SAME
     },

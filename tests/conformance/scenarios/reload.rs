@@ -69,7 +69,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "reload-access",
         section: "6.3",
-        claim: "who is kept out by a new list goes on if he is there already",
+        claim: "a client that a new list keeps out goes on if it is connected already",
         configuration: KEPT,
         act: |stage| {
             session(stage, &one("\tno_access = 127.0.0.1\n"))?;
@@ -220,7 +220,7 @@ service kept
     Scenario {
         name: "reload-sensor",
         section: "4.9, 6.3",
-        claim: "who is banned stays so when the files are read again",
+        claim: "a banned client stays banned when the files are read again",
         configuration: "\
 service decoy
 {

@@ -50,7 +50,7 @@ service other
     Scenario {
         name: "sensor-never",
         section: "4.9",
-        claim: "with deny_time NEVER, or a limit that refuses, nobody is banned",
+        claim: "with deny_time NEVER, or a limit that refuses, no client is banned",
         configuration: "\
 defaults
 {

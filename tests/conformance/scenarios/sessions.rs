@@ -27,7 +27,7 @@ service probe
             let mut peer = stage.client("127.0.0.1", 7001)?;
             peer.send(b"b\nc\na\n")?;
             peer.finish()?;
-            stage.finish("who has its lines sorted", peer)
+            stage.finish("a client whose lines are sorted", peer)
         },
         ..Scenario::SAME
     },
@@ -139,7 +139,7 @@ service probe
     Scenario {
         name: "session-at-another-time",
         section: "2, 4.2",
-        claim: "outside of access_times nobody is let in, and load comes before it, instances behind",
+        claim: "outside of access_times no client is let in, and load comes before it, instances behind",
         configuration: "",
         act: |stage| {
             at_another_time(stage, "instances = 0\n\tper_source = 0")?;

@@ -195,7 +195,7 @@ fn described(close: Close) -> String {
     match close {
         Close::Fin => "served or turned away, and closed".to_owned(),
         Close::Reset => "reset at once: the service pauses".to_owned(),
-        Close::Refused => "refused: nobody listens".to_owned(),
+        Close::Refused => "refused: no socket listens".to_owned(),
     }
 }
 
