@@ -9,11 +9,12 @@ use super::convert::ConvertArgs;
 use super::daemon::Call;
 use super::eject::EjectArgs;
 use super::explain::ExplainArgs;
-use super::manual::Text;
+use super::manual::Artifact;
 use super::migrate::MigrateArgs;
 use super::reload::ReloadArgs;
 use super::status::{KickArgs, StatusArgs};
 use super::top::TopArgs;
+use super::view::{ServiceArgs, View};
 
 /// Looks after services that are configured for xinetd and served through systemd.
 #[derive(Debug, Parser)]
@@ -103,19 +104,8 @@ pub(super) enum Command {
     /// Print what packages install beside the program.
     #[command(hide = true)]
     Generate {
-        what: Text,
+        what: Artifact,
     },
-}
-
-/// Where the configuration is, and how it is printed.
-#[derive(Debug, Args)]
-pub(super) struct View {
-    /// The directory that stands for / when files are read.
-    #[arg(long, value_name = "DIR", env = "XINETD_BRIDGE_ROOT")]
-    pub(super) root: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Tell what is wrong or surprising, and what becomes of each attribute.
@@ -133,15 +123,6 @@ pub(super) struct CheckArgs {
     /// that name them; may be given several times.
     #[arg(short, long = "service", value_name = "ID")]
     pub(super) services: Vec<String>,
-    #[command(flatten)]
-    pub(super) view: View,
-}
-
-/// A service.
-#[derive(Debug, Args)]
-pub(super) struct ServiceArgs {
-    /// Its id, or to tell apart several with one id, its socket unit.
-    pub(super) id: String,
     #[command(flatten)]
     pub(super) view: View,
 }

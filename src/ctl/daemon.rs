@@ -15,8 +15,7 @@ use super::check;
 use super::listening::Listening;
 use super::machine::Reading;
 use super::output::{Done, Failure, Output};
-use super::reload::{self, ReloadArgs};
-use super::reload_words::print_problems;
+use super::reload::{self, ReloadArgs, print_problems};
 
 use xinetd_core::config::{Databases, DiskTree};
 use xinetd_core::translate::{Daemon, SCRIPT, SpecDirectory, Standing, Translation};
@@ -82,7 +81,7 @@ fn start(out: &mut Output<'_>) -> Done {
     if let Some(Err(error)) = started {
         return Err(Failure::undone(format!("{TARGET}: {error}")));
     }
-    reload::reconcile(&mut systemd)?;
+    reload::reconcile_again(&mut systemd)?;
     for done in reload::last()? {
         if done.error.is_none() && done.step != "keep" {
             reload::print_done(&done, out)?;

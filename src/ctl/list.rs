@@ -3,50 +3,28 @@
 use std::io::Write;
 
 use serde::Serialize;
-use xinetd_core::config::Dropped;
 use xinetd_core::problem::printable;
-use xinetd_core::service::{
-    Bind, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
-};
-use xinetd_core::spec::{Target, Task};
-use xinetd_core::translate::{Native, Standing};
+use xinetd_core::service::{Internal, Reach, Serving};
 
 use super::applied::{CHANGED, LEFT, Left, Unapplied};
-use super::arguments::View;
 use super::boot::Boot;
 use super::layout::{fold, head, tail, width};
 use super::listening::{Listening, enabled_unit, served_unit};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use super::real;
+use super::row::{ListRow, dropped_row, row};
+use super::view::View;
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
-struct List {
+struct ListReport {
     format: u32,
-    services: Vec<Row>,
+    services: Vec<ListRow>,
     /// Units that are served and that no service of the files has.
     left: Vec<String>,
     /// Whether a boot starts the services that are switched on.
     starts_at_boot: bool,
-}
-
-/// One service.
-#[derive(Debug, Serialize)]
-pub(super) struct Row {
-    id: String,
-    file: String,
-    line: u32,
-    listens: Option<String>,
-    pub(super) standing: &'static str,
-    /// None where the files can't be understood.
-    enabled: Option<bool>,
-    listening: Option<bool>,
-    /// Whether systemd has these units; none where it does not run these files, and where there are none.
-    applied: Option<bool>,
-    pub(super) reason: Option<String>,
-    server: Option<String>,
-    unit: Option<String>,
 }
 
 /// Prints the list.
@@ -61,16 +39,16 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
         let enabled = enabled_unit(found.standing());
         let row = row(&found);
         let reason = row.reason.or_else(|| unreached(&found, has_tcpmux));
-        let row = with_listening(Row { reason, ..row }, enabled, &listening);
+        let row = with_listening(ListRow { reason, ..row }, enabled, &listening);
         let unit = row.unit.as_deref().filter(|_| row.standing == "served");
         let applied = unit.and_then(|unit| unapplied.is_applied(unit));
-        Row { applied, ..row }
+        ListRow { applied, ..row }
     });
     let dropped = machine.configuration.dropped.iter().map(dropped_row);
     let services: Vec<_> = served.chain(dropped).collect();
     if view.json {
         let left = unapplied.left().iter();
-        out.json(&List {
+        out.json(&ListReport {
             format: 1,
             services,
             left: left.map(|left| left.unit.clone()).collect(),
@@ -94,7 +72,7 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
 }
 
 /// What is served as the files were at the last reload.
-fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io::Result<()> {
+fn print_unapplied(rows: &[ListRow], left: &[Left], out: &mut Output<'_>) -> std::io::Result<()> {
     let changed = rows.iter().filter(|row| row.applied == Some(false));
     let changed = changed.map(|row| printable(&format!("{}: {CHANGED}", row.id)));
     let left = left.iter();
@@ -107,7 +85,7 @@ fn print_unapplied(rows: &[Row], left: &[Left], out: &mut Output<'_>) -> std::io
 }
 
 /// The row with what is known of the socket, if it is to listen, or was started by hand.
-fn with_listening(row: Row, enabled: Option<&str>, listening: &Listening) -> Row {
+fn with_listening(row: ListRow, enabled: Option<&str>, listening: &Listening) -> ListRow {
     let Some(unit) = enabled else {
         let unit = row.unit.as_deref().filter(|_| row.standing == "served");
         let listens = unit.and_then(|unit| listening.listens(unit));
@@ -116,14 +94,14 @@ fn with_listening(row: Row, enabled: Option<&str>, listening: &Listening) -> Row
         };
         let by_hand =
             format!("its socket was started by hand; `systemctl stop {unit}.socket` closes it");
-        return Row {
+        return ListRow {
             listening: Some(listens),
             reason: Some(by_hand),
             ..row
         };
     };
     let trouble = listening.trouble(unit).map(ToString::to_string);
-    Row {
+    ListRow {
         listening: listening.listens(unit),
         reason: match (trouble, row.reason) {
             (Some(trouble), Some(path)) if row.standing == "ejected" => {
@@ -132,59 +110,6 @@ fn with_listening(row: Row, enabled: Option<&str>, listening: &Listening) -> Row
             (trouble, reason) => trouble.or(reason),
         },
         ..row
-    }
-}
-
-/// The row of a service.
-pub(super) fn row(found: &Found<'_>) -> Row {
-    let service = found.service;
-    let chosen = match found.standing() {
-        Standing::Served { port, .. } => *port,
-        Standing::Native { .. } | Standing::NotServed(_) => None,
-    };
-    let (standing, reason) = match found.standing() {
-        Standing::Served { .. } => {
-            let refuses = |why| format!("every client is refused: {why}");
-            ("served", refuses_all(service).map(refuses))
-        }
-        Standing::Native {
-            unit,
-            path,
-            native: Native::Copy,
-        } => {
-            let path = path.display();
-            let why = format!("{path} has its name, and there is no {unit}.socket");
-            ("not_served", Some(why))
-        }
-        Standing::Native { path, native, .. } => (native.word(), Some(path.display().to_string())),
-        Standing::NotServed(obstacles) => {
-            let reasons: Vec<_> = obstacles.iter().map(|one| one.reason.to_string()).collect();
-            ("not_served", Some(reasons.join("; ")))
-        }
-    };
-    Row {
-        id: service.id.to_text(),
-        file: service.place.file.display().to_string(),
-        line: service.place.line,
-        listens: Some(listens(service, chosen)),
-        standing,
-        enabled: Some(service.enabled),
-        listening: None,
-        applied: None,
-        reason,
-        server: Some(server(found)),
-        unit: found.unit().map(str::to_owned),
-    }
-}
-
-/// Why a service refuses every client, if it does.
-fn refuses_all(service: &Service) -> Option<&'static str> {
-    let (access, limits) = (&service.access, &service.limits);
-    match access.only_from.as_deref() {
-        Some([]) => Some("only_from lets none in"),
-        _ if limits.instances == Limit::AtMost(0) => Some("instances is 0"),
-        _ if limits.per_source == Limit::AtMost(0) => Some("per_source is 0"),
-        _ => None,
     }
 }
 
@@ -200,125 +125,7 @@ fn is_tcpmux(found: &Found<'_>) -> bool {
     found.service.enabled && matches!(found.service.serving, Serving::Internal(Internal::Tcpmux))
 }
 
-fn dropped_row(dropped: &Dropped) -> Row {
-    Row {
-        id: dropped.id.to_text(),
-        file: dropped.place.file.display().to_string(),
-        line: dropped.place.line,
-        listens: None,
-        standing: "dropped",
-        enabled: None,
-        listening: None,
-        applied: None,
-        reason: Some(match &dropped.note {
-            Some(note) => note.clone(),
-            None => "it has errors, see `xinetdctl check`".to_owned(),
-        }),
-        server: None,
-        unit: None,
-    }
-}
-
-/// Where clients find a service: `23/tcp`, `192.0.2.1:23/tcp`, `61013/udp rpc 100001 v1-3`,
-/// `tcpmux`.
-///
-/// An RPC service without `port` has the one that was chosen for it.
-fn listens(service: &Service, chosen: Option<Port>) -> String {
-    let protocol = match &service.protocol {
-        Protocol::Tcp => "tcp".to_owned(),
-        Protocol::Udp => "udp".to_owned(),
-        Protocol::Other(name, _) => name.to_text(),
-    };
-    match &service.reach {
-        Reach::Listen(listen) => format!("{}/{protocol}", address(listen, listen.port)),
-        Reach::Rpc(program, listen) => {
-            let program = format!("rpc {} v{}", program.number, versions(program));
-            match (listen.port, chosen) {
-                (Port(0), None) => format!("{program}/{protocol}"),
-                (Port(0), Some(port)) | (port, _) => {
-                    format!("{}/{protocol} {program}", address(listen, port))
-                }
-            }
-        }
-        Reach::Mux(Mux::Server | Mux::Plus) => "tcpmux".to_owned(),
-    }
-}
-
-fn versions(program: &RpcProgram) -> String {
-    let range = program.versions;
-    match range.first == range.last {
-        true => range.first.to_string(),
-        false => format!("{}-{}", range.first, range.last),
-    }
-}
-
-fn address(listen: &Listen, port: Port) -> String {
-    match (&listen.bind, listen.family) {
-        (Some(Bind::Address(address, zone)), _) => {
-            let zone = zone.as_ref().map(|zone| format!("%{}", zone.to_text()));
-            let zone = zone.unwrap_or_default();
-            match address.is_ipv6() {
-                true => format!("[{address}{zone}]:{port}"),
-                false => format!("{address}:{port}"),
-            }
-        }
-        (Some(Bind::Name(name)), _) => format!("{}:{port}", name.to_text()),
-        (None, Family::Any) => port.to_string(),
-        (None, Family::V4) => format!("0.0.0.0:{port}"),
-        (None, Family::V6 | Family::V6Only) => format!("[::]:{port}"),
-    }
-}
-
-/// Where the helper of a redirect goes, which /etc/xinetd-bridge.toml may say; none if it has no helper.
-pub(super) fn backends(found: &Found<'_>) -> Option<String> {
-    let Task::Redirect(redirect) = found.spec().ok()?.task else {
-        return None;
-    };
-    let backend = |target: &Target| match target.host.contains(':') {
-        true => format!("[{}]:{}", target.host, target.port),
-        false => format!("{}:{}", target.host, target.port),
-    };
-    let backends: Vec<_> = redirect.targets.iter().map(backend).collect();
-    Some(backends.join(", "))
-}
-
-/// Who serves: a path, or what the bridge does itself.
-fn server(found: &Found<'_>) -> String {
-    match &found.service.serving {
-        Serving::Program(program) => program.path.to_text(),
-        Serving::Internal(internal) => {
-            let name = match internal {
-                Internal::Echo => "echo",
-                Internal::Discard => "discard",
-                Internal::Time => "time",
-                Internal::Daytime => "daytime",
-                Internal::Chargen => "chargen",
-                Internal::Tcpmux => "tcpmux",
-            };
-            format!("internal {name}")
-        }
-        Serving::Redirect { host, port } => {
-            let written = || format!("{}:{port}", host.to_text());
-            format!("redirect {}", backends(found).unwrap_or_else(written))
-        }
-        Serving::Sensor(_) => "sensor".to_owned(),
-    }
-}
-
-impl Row {
-    /// The word for people.
-    fn state(&self) -> &'static str {
-        match (self.standing, self.enabled) {
-            ("served" | "ejected", _) if self.listening == Some(false) => "down",
-            ("served", Some(true)) => "on",
-            ("served", _) => "off",
-            ("native" | "masked" | "ejected", _) => self.standing,
-            _ => "not served",
-        }
-    }
-}
-
-fn print(rows: &[Row], out: &mut Output<'_>) -> std::io::Result<()> {
+fn print(rows: &[ListRow], out: &mut Output<'_>) -> std::io::Result<()> {
     const TITLES: [&str; 4] = ["ID", "LISTENS", "STATE", "UNIT"];
     let cells: Vec<[String; 4]> = rows
         .iter()
@@ -384,7 +191,7 @@ mod tests {
     use crate::ctl::output::Screen;
 
     fn printed(is_terminal: bool) -> String {
-        let row = Row {
+        let row = ListRow {
             id: "a-service-with-a-long-name".into(),
             file: "/etc/xinetd.d/a".into(),
             line: 1,
@@ -397,7 +204,7 @@ mod tests {
             server: Some("/usr/local/sbin/a-server-with-a-long-name".into()),
             unit: Some("a-service-with-a-long-name".into()),
         };
-        let down = Row {
+        let down = ListRow {
             id: "down".into(),
             listening: Some(false),
             applied: Some(true),

@@ -27,8 +27,8 @@ mod output;
 mod pauses;
 mod real;
 mod reload;
-mod reload_words;
 mod reopen;
+mod row;
 mod show;
 mod status;
 mod switch;
@@ -37,6 +37,7 @@ mod time;
 mod top;
 mod units;
 mod value;
+mod view;
 mod wrappers;
 
 use std::ffi::OsString;

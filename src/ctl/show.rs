@@ -8,19 +8,19 @@ use xinetd_core::problem::{Place, printable};
 use xinetd_core::service::Written;
 use xinetd_core::translate::{Native, Standing};
 
-use super::arguments::ServiceArgs;
 use super::layout::fold;
-use super::list::{self, Row};
 use super::machine::{Found, Machine};
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
+use super::row::{ListRow, backends, row};
 use super::value::{Meant, Origin, meant};
+use super::view::ServiceArgs;
 
 /// Where the origin of a value begins, and how wide it may be.
 const ORIGIN: usize = 44;
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
-struct Answer {
+struct ShowReport {
     format: u32,
     services: Vec<Shown>,
 }
@@ -28,7 +28,7 @@ struct Answer {
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
-    row: Row,
+    row: ListRow,
     attributes: Vec<Value>,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
     let found = machine.find(&arguments.id)?;
     if arguments.view.json {
         let services = found.iter().map(shown).collect();
-        out.json(&Answer {
+        out.json(&ShowReport {
             format: 1,
             services,
         })?;
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
 
 fn shown(found: &Found<'_>) -> Shown {
     Shown {
-        row: list::row(found),
+        row: row(found),
         attributes: meant(found.service).into_iter().map(value).collect(),
     }
 }
@@ -127,7 +127,7 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
             }
         }
         Standing::NotServed(_) => {
-            let reason = list::row(found).reason.unwrap_or_default();
+            let reason = row(found).reason.unwrap_or_default();
             (BAD, format!("not served: {reason}"))
         }
     };
@@ -137,7 +137,7 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
     for line in fold(&printable(&standing), WIDTH - 2) {
         writeln!(out, "  {}", out.paint(style, line))?;
     }
-    if let Some(backends) = list::backends(found) {
+    if let Some(backends) = backends(found) {
         for line in fold(&printable(&format!("to {backends}")), WIDTH - 2) {
             writeln!(out, "  {line}")?;
         }

@@ -50,7 +50,7 @@ pub(super) struct KickArgs {
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct StatusReport<'a> {
     format: u32,
     services: Vec<Service<'a>>,
 }
@@ -149,7 +149,7 @@ fn json<'a>(
         reason: listening.trouble(&row.unit).map(ToString::to_string),
         sessions,
     });
-    out.json(&Answer {
+    out.json(&StatusReport {
         format: 1,
         services: services.collect(),
     })

@@ -8,16 +8,16 @@ use serde::Serialize;
 use xinetd_core::problem::printable;
 use xinetd_core::translate::GeneratedFile;
 
-use super::arguments::ServiceArgs;
 use super::machine::{Found, Machine};
 use super::output::{DIM, Done, Failure, HEAD, Output};
+use super::view::ServiceArgs;
 
 /// Where systemd keeps generated units.
 const DIRECTORY: &str = "/run/systemd/generator.late";
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
-struct Answer {
+struct UnitsReport {
     format: u32,
     services: Vec<Units>,
 }
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
     let private = Uid::effective().is_root();
     if arguments.view.json {
         let services = found.iter().map(|found| units(found, private)).collect();
-        out.json(&Answer {
+        out.json(&UnitsReport {
             format: 1,
             services,
         })?;

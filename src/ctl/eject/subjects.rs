@@ -15,9 +15,9 @@ use xinetd_core::translate::{
     self, Ejection, Form, Native, SpecDirectory, Standing, Surroundings, eject,
 };
 
-use super::super::list;
 use super::super::machine::{Found, Machine};
 use super::super::output::Failure;
+use super::super::row::row;
 use super::super::show::at;
 use super::super::switch::edits::Edits;
 use crate::accept::clock::Moment;
@@ -156,7 +156,7 @@ fn fits(found: &Found<'_>) -> Result<(), Failure> {
             }
         }
         Standing::NotServed(_) => {
-            let reason = list::row(found).reason.unwrap_or_default();
+            let reason = row(found).reason.unwrap_or_default();
             format!("{id} is not served: {}", printable(&reason))
         }
     };

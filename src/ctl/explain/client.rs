@@ -9,7 +9,7 @@ use xinetd_core::policy::{HostName, NameAnswer, State};
 use xinetd_core::service::MinuteOfDay;
 
 use super::super::output::Failure;
-use super::ExplainArgs;
+use super::arguments::ExplainArgs;
 use super::verdict::Outcome;
 use crate::accept::ban_table::Bans;
 use crate::accept::clock::{LocalClock, Moment};

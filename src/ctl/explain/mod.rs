@@ -2,6 +2,7 @@
 //!
 //! The checks are the helper's own; what the helper knows of its own state is given by options.
 
+mod arguments;
 mod asked;
 mod client;
 mod options;
@@ -10,19 +11,14 @@ mod verdict;
 mod walk;
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::path::Path;
 
-use clap::{Args, value_parser};
 use serde::Serialize;
 use xinetd_core::config::DiskTree;
-use xinetd_core::policy::HostName;
 use xinetd_core::problem::printable;
-use xinetd_core::service::MinuteOfDay;
 use xinetd_core::translate::{Native, Standing};
 
 use super::applied::{CHANGED, Unapplied};
-use super::arguments::View;
 use super::layout::fold;
 use super::listening::{Listening, enabled_unit};
 use super::machine::{Found, Machine};
@@ -31,62 +27,14 @@ use super::pauses::Pauses;
 use super::show::heading;
 use super::time::span;
 
+pub(super) use arguments::ExplainArgs;
 use client::Client;
 use verdict::{Outcome, Rule, Step, Verdict};
 use walk::walk;
 
-/// Tell whether a service lets a client in: each check in its order, with the rule that decides.
-///
-/// The checks are those that the helper makes, with the files as they are now. What changes while a
-/// service runs is given by options: without them the machine has the time and the load that it has,
-/// and no server runs. The name of the client is looked up where a rule asks for it.
-///
-/// Exit status: 0 if the client gets its server, 1 if it does not, 2 if there is no such service, if
-/// it is not served, or if it can't be told: root alone may see the bans.
-#[derive(Debug, Args)]
-pub(super) struct ExplainArgs {
-    /// The id of the service, or to tell apart several with one id, its socket unit.
-    id: String,
-    /// The address of the client.
-    address: IpAddr,
-    /// The local time of the day; now without it.
-    #[arg(long, value_name = "HH:MM", value_parser = minute)]
-    at: Option<MinuteOfDay>,
-    /// The name of the client's address, in place of a look-up.
-    #[arg(long, value_name = "HOST")]
-    name: Option<HostName>,
-    /// Look no names up: rules that need one are decided as when the look-up fails.
-    #[arg(long, conflicts_with = "name")]
-    offline: bool,
-    /// What the ident server of the client says; nothing without it.
-    #[arg(long, value_name = "USER")]
-    user: Option<String>,
-    /// The port of the client.
-    #[arg(long, default_value_t = 49152)]
-    port: u16,
-    /// How many servers run already.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u32).range(..=1_000_000))]
-    running: u32,
-    /// How many of them run for this client.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u32).range(..=1_000_000))]
-    from_source: u32,
-    /// The load average of one minute; that of the machine without it.
-    #[arg(long, value_name = "LOAD")]
-    load: Option<f64>,
-    #[command(flatten)]
-    view: View,
-}
-
-fn minute(text: &str) -> Result<MinuteOfDay, String> {
-    let wrong = || format!("`{text}` is no time of the day; write it as in 17:05");
-    let (hour, minute) = text.split_once(':').ok_or_else(wrong)?;
-    let number = |part: &str| part.parse().map_err(|_| wrong());
-    MinuteOfDay::new(number(hour)?, number(minute)?).ok_or_else(wrong)
-}
-
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
-struct Answer {
+struct ExplainReport {
     format: u32,
     services: Vec<Explained>,
 }
@@ -173,7 +121,7 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
     if arguments.view.json {
         let services = found.iter().zip(&verdicts);
         let services = services.map(|(found, verdict)| explained(found, verdict, &client));
-        out.json(&Answer {
+        out.json(&ExplainReport {
             format: 1,
             services: services.collect(),
         })?;
@@ -267,17 +215,4 @@ fn print(
         (Some(reason), _) => (BAD, format!("refused: {reason}")),
     };
     writeln!(out, "  {}", out.paint(style, verdict))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_of_the_day_are_hours_and_minutes() {
-        assert_eq!(minute("7:05"), Ok(MinuteOfDay::new(7, 5).unwrap()));
-        for wrong in ["", "7", "24:00", "7:60", "-1:00", "7:05:00"] {
-            assert!(minute(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! What the tables don't have stands in docs/man, as do the pages that are text alone.
 
+mod artifact;
 mod attributes;
 mod catalog;
 mod commands;
@@ -11,36 +12,12 @@ mod roff;
 
 use std::io::{self, Write};
 
-use clap::{Command, CommandFactory, ValueEnum};
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::arguments::Cli;
 
-/// What packages install beside the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Text {
-    /// The manual page of this program.
-    #[value(name = "xinetdctl.8")]
-    Commands,
-    /// The manual page of xinetd's files.
-    #[value(name = "xinetd.conf.5")]
-    Configuration,
-    /// The manual page of the log.
-    #[value(name = "xinetd.log.5")]
-    Log,
-    /// The manual page on what is typed in place of xinetd's commands.
-    #[value(name = "xinetd.service.8")]
-    Service,
-    /// The journal's catalog.
-    #[value(name = "xinetd-bridge.catalog")]
-    Catalog,
-    /// Completions for bash.
-    Bash,
-    /// Completions for zsh.
-    Zsh,
-    /// Completions for fish.
-    Fish,
-}
+pub(super) use artifact::Artifact;
 
 /// xinetd.conf(5), with a line for each of its tables.
 const CONFIGURATION: &str = include_str!("../../../docs/man/xinetd.conf.5.in");
@@ -52,16 +29,16 @@ const LOG: &str = include_str!("../../../docs/man/xinetd.log.5.in");
 const SERVICE: &str = include_str!("../../../docs/man/xinetd.service.8.in");
 
 /// Prints it.
-pub(super) fn print(text: Text, out: &mut dyn Write) -> io::Result<()> {
-    let shell = match text {
-        Text::Commands => return commands::page_of_all(out),
-        Text::Configuration => return fill(CONFIGURATION, out),
-        Text::Log => return fill(LOG, out),
-        Text::Service => return fill(SERVICE, out),
-        Text::Catalog => return catalog::all(out),
-        Text::Bash => Shell::Bash,
-        Text::Zsh => Shell::Zsh,
-        Text::Fish => Shell::Fish,
+pub(super) fn print(artifact: Artifact, out: &mut dyn Write) -> io::Result<()> {
+    let shell = match artifact {
+        Artifact::Commands => return commands::page_of_all(out),
+        Artifact::Configuration => return fill(CONFIGURATION, out),
+        Artifact::Log => return fill(LOG, out),
+        Artifact::Service => return fill(SERVICE, out),
+        Artifact::Catalog => return catalog::all(out),
+        Artifact::Bash => Shell::Bash,
+        Artifact::Zsh => Shell::Zsh,
+        Artifact::Fish => Shell::Fish,
     };
     // clap_complete panics where it can't write.
     let mut script = Vec::new();

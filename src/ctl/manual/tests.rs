@@ -8,7 +8,7 @@ use crate::journal::Kind;
 
 use super::*;
 
-fn printed(text: Text) -> String {
+fn printed(text: Artifact) -> String {
     let mut out = Vec::new();
     print(text, &mut out).unwrap();
     String::from_utf8(out).unwrap()
@@ -35,11 +35,11 @@ fn every_command_is_in_the_manual_and_in_the_completions() {
         .map(Command::get_name)
         .collect();
     assert!(names.contains(&"check"));
-    let manual = printed(Text::Commands);
+    let manual = printed(Artifact::Commands);
     for name in &names {
         assert!(manual.contains(&format!("\"xinetdctl {name}")), "{name}");
     }
-    for shell in [Text::Bash, Text::Zsh, Text::Fish] {
+    for shell in [Artifact::Bash, Artifact::Zsh, Artifact::Fish] {
         let script = printed(shell);
         assert!(names.iter().all(|name| script.contains(name)), "{shell:?}");
         assert!(!script.contains("generate"), "{shell:?}");
@@ -56,7 +56,7 @@ fn checked(line: &str) -> Configuration {
 
 #[test]
 fn every_attribute_is_in_its_page_with_its_meaning() {
-    let page = plain(&printed(Text::Configuration));
+    let page = plain(&printed(Artifact::Configuration));
     for row in TABLE {
         for name in row.names {
             assert!(page.contains(&format!("\n{name}")) || page.contains(&format!(", {name}")));
@@ -74,7 +74,7 @@ fn every_attribute_is_in_its_page_with_its_meaning() {
 
 #[test]
 fn every_word_that_an_attribute_takes_is_in_its_part_of_the_page() {
-    let page = plain(&printed(Text::Configuration));
+    let page = plain(&printed(Artifact::Configuration));
     // What the checker offers in place of a word that it does not know.
     let offers = [
         ("type", "?"),
@@ -121,7 +121,7 @@ fn every_word_that_an_attribute_takes_is_in_its_part_of_the_page() {
 
 #[test]
 fn the_sensor_in_the_page_is_one() {
-    let page = plain(&printed(Text::Configuration));
+    let page = plain(&printed(Artifact::Configuration));
     let (_, example) = page.split_once("    service decoy\n").unwrap();
     let (example, _) = example.split_once("    }\n").unwrap();
     let tree = MemoryTree::default().file(
@@ -144,7 +144,7 @@ fn the_sensor_in_the_page_is_one() {
 
 #[test]
 fn every_event_is_in_the_page_of_the_log_as_it_is_logged() {
-    let page = plain(&printed(Text::Log));
+    let page = plain(&printed(Artifact::Log));
     for kind in Kind::ALL {
         let heading = format!("\n.SS {}\n", kind.name());
         let part = page.split(&heading).nth(1).unwrap();
@@ -166,7 +166,7 @@ fn every_event_is_in_the_page_of_the_log_as_it_is_logged() {
 
 #[test]
 fn the_catalog_explains_every_event() {
-    let catalog = printed(Text::Catalog);
+    let catalog = printed(Artifact::Catalog);
     let entries: Vec<_> = catalog.split("\n-- ").skip(1).collect();
     assert_eq!(entries.len(), Kind::ALL.len());
     for (kind, entry) in Kind::ALL.iter().zip(entries) {
@@ -206,7 +206,7 @@ fn every_key_of_the_bridges_own_file_is_in_its_page() {
 
 #[test]
 fn every_option_of_xinetd_is_in_the_page_of_its_service() {
-    let page = plain(&printed(Text::Service));
+    let page = plain(&printed(Artifact::Service));
     for row in xinetd_core::startup::TABLE {
         let term = format!("\n.TP\n{}", row.name);
         assert!(page.contains(&term), "{}", row.name);

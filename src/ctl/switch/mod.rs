@@ -12,19 +12,19 @@ use xinetd_core::config::DiskTree;
 use xinetd_core::problem::{Place, printable};
 use xinetd_core::translate::{Native, Standing};
 
-use super::arguments::ServiceArgs;
 use super::eject::WayBack;
-use super::list;
 use super::machine::{Machine, is_here};
 use super::output::{Done, Failure, Output};
 use super::reload;
+use super::row::row;
+use super::view::ServiceArgs;
 use crate::bus::systemd::{Verb, apply};
 
 use edits::Edits;
 
 /// The whole answer, as docs/xinetdctl.md has it.
 #[derive(Serialize)]
-struct Answer {
+struct SwitchReport {
     format: u32,
     id: String,
     enabled: bool,
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
         false => None,
     };
     let files = edits.files.values();
-    let answer = Answer {
+    let answer = SwitchReport {
         format: 1,
         id: arguments.id.clone(),
         enabled,
@@ -163,7 +163,7 @@ fn units(machine: &Machine, wanted: &str) -> (Vec<String>, Option<String>) {
             } => {}
             Standing::Native { .. } | Standing::NotServed(_) => {
                 let id = printable(&found.service.id.to_text());
-                let reason = list::row(&found).reason.unwrap_or_default();
+                let reason = row(&found).reason.unwrap_or_default();
                 unserved = Some(format!("{id} is not served: {}", printable(&reason)));
             }
         }
@@ -172,7 +172,7 @@ fn units(machine: &Machine, wanted: &str) -> (Vec<String>, Option<String>) {
 }
 
 fn print(
-    answer: &Answer,
+    answer: &SwitchReport,
     applied: Option<&Result<(), String>>,
     out: &mut Output<'_>,
 ) -> std::io::Result<()> {

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use xinetd_core::problem::{Problem, Severity, printable};
 
-use super::check::{self, Check};
-use super::output::{BAD, Output};
-use super::reload::Served;
+use super::super::check::{self, Check};
+use super::super::output::{BAD, Output};
+use super::endangered::Served;
 use crate::bus::client;
 
 /// The codes of lines that xinetd and the bridge ignore: what they were to restrict is not restricted.
@@ -35,7 +35,7 @@ fn is_ignored(problem: &Problem) -> bool {
 }
 
 /// Prints them, and how many warnings there are besides.
-pub(super) fn print_problems(checks: &[Check], out: &mut Output<'_>) -> io::Result<()> {
+pub(in crate::ctl) fn print_problems(checks: &[Check], out: &mut Output<'_>) -> io::Result<()> {
     let mut ignored = 0;
     for check in checks {
         for problem in told(std::slice::from_ref(check)) {

@@ -1,0 +1,287 @@
+//! `xinetdctl reload`: what SIGHUP is for xinetd.
+
+mod endangered;
+mod reconciled;
+mod words;
+
+use std::io::{self, Write};
+
+use clap::Args;
+use nix::unistd::Uid;
+use serde::Serialize;
+use xinetd_core::problem::{Problem, printable};
+
+use super::check;
+use super::drop_ins::{self, Newer};
+use super::layout::fold;
+use super::output::{BAD, Done, Failure, Output, WIDTH};
+use crate::bus::systemd::Systemd;
+use crate::generated;
+use crate::reconcile;
+
+use endangered::{endangered, left_out, listening};
+pub(super) use reconciled::{
+    at_rest, follow, forget_last, last, make_anew, reconcile_again, settle,
+};
+pub(super) use words::print_problems;
+use words::{print_refusal, sessions, told};
+
+/// Apply the files: start, stop and change what is not as they say.
+///
+/// Services that have not changed are not touched, sessions live on, and limits of running services
+/// change at once. Services with errors are left out, and named. If one of them listens now, nothing is
+/// applied: it is said which sockets would be closed, and how many sessions would end. Lines of the files
+/// that are ignored are told, too, drop-ins that a running helper does not have yet, and services whose
+/// sockets listen and whose helpers or servers can't be started.
+///
+/// Exit status: 0 if all was done, 1 if something could not be done, a service that listens can't serve or
+/// there are errors in the files, 2 if nothing was applied for such errors.
+#[derive(Debug, Default, Args)]
+pub(super) struct ReloadArgs {
+    /// Apply the files although services that listen now have errors there: their sockets are closed and
+    /// their sessions end.
+    #[arg(long)]
+    force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The exit status where nothing was applied, for errors in the files.
+pub(super) const REFUSED: u8 = 2;
+
+/// The whole answer, as docs/xinetdctl.md has it.
+#[derive(Serialize)]
+struct ReloadReport {
+    format: u32,
+    applied: bool,
+    /// Units that listen and would have to be stopped, for errors in the files.
+    endangered: Vec<String>,
+    /// The ids of services that are not served, for errors in the files.
+    left_out: Vec<String>,
+    done: Vec<reconcile::Done>,
+    /// Services whose sockets listen, and whose clients get nothing.
+    unserved: Vec<Unserved>,
+    /// What `check` says of errors, and of lines that are ignored.
+    problems: Vec<Problem>,
+    /// Drop-ins that are newer than what runs.
+    drop_ins: Vec<Newer>,
+}
+
+/// A service whose socket listens in vain.
+#[derive(Debug, Serialize)]
+struct Unserved {
+    unit: String,
+    /// Why, in words.
+    reason: String,
+}
+
+/// The services that are switched on, listen and do not serve; nothing where systemd does not tell.
+fn unserved(systemd: &Systemd) -> Vec<Unserved> {
+    let mut units = generated::units().unwrap_or_default();
+    units.retain(|unit| generated::is_enabled(unit));
+    let units = units.iter().map(String::as_str).collect();
+    let troubles = reconcile::unserved(systemd, &units).unwrap_or_default();
+    let unserved = troubles.into_iter().map(|(unit, trouble)| Unserved {
+        unit,
+        reason: trouble.to_string(),
+    });
+    unserved.collect()
+}
+
+/// Runs it.
+pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
+    if !Uid::effective().is_root() {
+        let why = "root alone may reload; run the command as root";
+        return Err(Failure::undone(why));
+    }
+    let checks = check::run(None, &[]);
+    let mut systemd = Systemd::connect().map_err(Failure::undone)?;
+    let served = listening(&systemd)?;
+    let endangered = endangered(&checks, &served);
+    if !arguments.json {
+        print_problems(&checks, out)?;
+    }
+    if !endangered.is_empty() && !arguments.force {
+        match arguments.json {
+            true => out.json(&ReloadReport {
+                format: 1,
+                applied: false,
+                endangered: endangered.iter().map(|one| one.unit.clone()).collect(),
+                left_out: left_out(&checks),
+                done: Vec::new(),
+                unserved: Vec::new(),
+                problems: told(&checks).cloned().collect(),
+                drop_ins: Vec::new(),
+            })?,
+            false => print_refusal(&endangered, &sessions(), out)?,
+        }
+        return Ok(REFUSED);
+    }
+    let endangered: Vec<_> = endangered.iter().map(|one| one.unit.clone()).collect();
+    forget_last()?;
+    make_anew(&systemd)?;
+    let complete = follow(&mut systemd);
+    let done = of_errors(last()?, &endangered);
+    if done.iter().all(|done| done.error.is_none()) {
+        complete?;
+    }
+    let left_out = left_out(&checks);
+    let is_complete = done.iter().all(|done| done.error.is_none());
+    let has_errors = check::Counts::of(&checks).errors > 0;
+    let unserved = unserved(&systemd);
+    let is_served = unserved.is_empty();
+    // A hint, without which all else has been done.
+    let drop_ins = drop_ins::newer(&systemd).unwrap_or_default();
+    let answer = ReloadReport {
+        format: 1,
+        applied: true,
+        endangered,
+        left_out,
+        done,
+        unserved,
+        problems: told(&checks).cloned().collect(),
+        drop_ins,
+    };
+    print_answer(&answer, arguments.json, out).map_err(|failure| match failure {
+        // Status 2 would say that nothing was applied.
+        Failure::Print(error) if error.kind() != io::ErrorKind::BrokenPipe => Failure::undone(
+            format!("the files were applied, and what was done can't be written: {error}"),
+        ),
+        failure => failure,
+    })?;
+    Ok(u8::from(!is_complete || !is_served || has_errors))
+}
+
+/// Prints what was done.
+fn print_answer(answer: &ReloadReport, json: bool, out: &mut Output<'_>) -> Result<(), Failure> {
+    match json {
+        true => out.json(answer)?,
+        false => {
+            print(&answer.done, &answer.unserved, &answer.left_out, out)?;
+            for newer in &answer.drop_ins {
+                for line in fold(&printable(&newer.to_string()), out.room(WIDTH)) {
+                    writeln!(out, "{line}")?;
+                }
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// The same with what stopped these units, which had errors in the files: what follows a reload sees no more
+/// than that they have gone.
+fn of_errors(mut done: Vec<reconcile::Done>, units: &[String]) -> Vec<reconcile::Done> {
+    for done in &mut done {
+        if done.step == "stop" && units.contains(&done.unit) {
+            "its file has errors now".clone_into(&mut done.why);
+        }
+    }
+    done
+}
+
+fn print(
+    done: &[reconcile::Done],
+    unserved: &[Unserved],
+    left_out: &[String],
+    out: &mut Output<'_>,
+) -> io::Result<()> {
+    for done in done {
+        print_done(done, out)?;
+    }
+    for Unserved { unit, reason } in unserved {
+        let down = out.paint(BAD, "is down");
+        writeln!(out, "{unit} {down}: {}", printable(reason))?;
+    }
+    if !left_out.is_empty() {
+        let ids = printable(&left_out.join(", "));
+        writeln!(out, "{}: {ids}", out.paint(BAD, "Left out, for errors"))?;
+    }
+    if done.is_empty() && unserved.is_empty() && left_out.is_empty() {
+        writeln!(out, "Nothing had to be done.")?;
+    }
+    Ok(())
+}
+
+/// Prints what was done with a unit.
+pub(super) fn print_done(done: &reconcile::Done, out: &mut Output<'_>) -> io::Result<()> {
+    let (unit, step, why) = (&done.unit, past(&done.step), &done.why);
+    match &done.error {
+        None => writeln!(out, "{unit}: {step}, as {why}"),
+        Some(error) => {
+            let failed = out.paint(BAD, "failed");
+            writeln!(out, "{unit}: {} {failed}: {error}", done.step)
+        }
+    }
+}
+
+/// What was done, in a word.
+fn past(step: &str) -> &str {
+    match step {
+        "stop" => "stopped",
+        "start" => "started",
+        "rebind" => "rebound",
+        "respawn" => "helper replaced",
+        "reload" => "reloaded",
+        "keep" => "left alone",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ctl::output::Screen;
+
+    #[test]
+    fn what_was_done_without_an_error_says_so_to_programs() {
+        let done = reconcile::Done {
+            unit: "telnet".to_owned(),
+            step: "reload".to_owned(),
+            why: "its socket has changed".to_owned(),
+            error: None,
+        };
+        let json = serde_json::to_value(&done).unwrap();
+        assert_eq!(json.get("error"), Some(&serde_json::Value::Null));
+        // The file in which it comes has no word for that.
+        let text = toml::to_string(&done).unwrap();
+        assert_eq!(toml::from_str::<reconcile::Done>(&text).unwrap(), done);
+    }
+    #[test]
+    fn what_is_stopped_for_errors_is_not_called_gone() {
+        let done = |unit: &str| reconcile::Done {
+            unit: unit.into(),
+            step: "stop".into(),
+            why: "no service of the files has it any more".into(),
+            error: None,
+        };
+        let told = of_errors(vec![done("a"), done("b")], &["a".to_owned()]);
+        assert_eq!(told[0].why, "its file has errors now");
+        assert_eq!(told[1], done("b"));
+    }
+
+    #[test]
+    fn what_was_done_is_told_with_its_reason() {
+        let done = |unit: &str, step: &str, error: Option<&str>| reconcile::Done {
+            unit: unit.into(),
+            step: step.into(),
+            why: "it is new".into(),
+            error: error.map(Into::into),
+        };
+        let mut text = Vec::new();
+        let mut out = Output::new(&mut text, Screen::default());
+        let all = [done("a", "start", None), done("b", "start", Some("no"))];
+        let unserved = [Unserved {
+            unit: "c".into(),
+            reason: "why".into(),
+        }];
+        print(&all, &unserved, &[], &mut out).unwrap();
+        out.flush().unwrap();
+        drop(out);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(
+            text,
+            "a: started, as it is new\nb: start failed: no\nc is down: why\n"
+        );
+    }
+}
