@@ -2,6 +2,8 @@
 
 mod direct;
 mod job;
+#[cfg(test)]
+pub(crate) mod played;
 mod relay;
 
 use std::collections::HashMap;

@@ -314,3 +314,6 @@ fn socket(unit: &str) -> String {
 fn service(unit: &str) -> String {
     format!("{unit}.service")
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ impl Write for Lines {
 }
 
 /// How long a test waits for what never comes if there is a fault.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Scene {
     helper: Helper,

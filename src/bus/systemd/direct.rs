@@ -23,8 +23,8 @@ use super::{UnitRow, said};
 const SOCKET: &str = "/run/systemd/private";
 
 const DESTINATION: &str = "org.freedesktop.systemd1";
-const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+pub(super) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+pub(super) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// Ends of jobs that may wait until they are read: more than a machine has units, as a full queue would
@@ -80,19 +80,23 @@ impl Systemd {
                 Ok(stream) => Builder::unix_stream(stream).p2p(),
                 Err(_) => Builder::system(),
             };
-            let connection = builder.build().await?;
-            let rule = MatchRule::builder()
-                .msg_type(Type::Signal)
-                .interface(MANAGER)
-                .member("JobRemoved")
-                .build()?;
-            let ended = MessageStream::for_match_rule(rule, &connection, Some(QUEUE)).await?;
-            let this = Self { connection, ended };
-            // Without it systemd may not tell of the end of jobs.
-            this.call("Subscribe", ()).await?;
-            Ok(this)
+            Self::over(builder.build().await?).await
         };
         block_on(connect).map_err(unreachable)
+    }
+
+    /// By a connection that is there.
+    pub(super) async fn over(connection: Connection) -> zbus::Result<Self> {
+        let rule = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .interface(MANAGER)
+            .member("JobRemoved")
+            .build()?;
+        let ended = MessageStream::for_match_rule(rule, &connection, Some(QUEUE)).await?;
+        let this = Self { connection, ended };
+        // Without it systemd may not tell of the end of jobs.
+        this.call("Subscribe", ()).await?;
+        Ok(this)
     }
 
     /// All units that systemd has in memory, by their names.
