@@ -8,14 +8,18 @@ use xinetd_core::bans::door::{NO_TABLE, TABLE_PASSED};
 
 use super::log_files::LogFiles;
 use super::mains;
-use super::questions::{Asked, Request, refuse};
+use super::questions::{PendingRequest, Request, refuse};
 use super::shared::Shared;
 use crate::log_file::Answer;
 use crate::sys::handover;
 use crate::sys::socket::send_now;
 
 /// Answers questions for as long as there may be any.
-pub(super) fn serve(questions: &Receiver<Asked<Request>>, log_files: &LogFiles, shared: &Shared) {
+pub(super) fn serve(
+    questions: &Receiver<PendingRequest<Request>>,
+    log_files: &LogFiles,
+    shared: &Shared,
+) {
     let mains = shared.questions.mains();
     while let Ok(first) = questions.recv() {
         let batch: Vec<_> = [first].into_iter().chain(questions.try_iter()).collect();
@@ -31,7 +35,7 @@ pub(super) fn serve(questions: &Receiver<Asked<Request>>, log_files: &LogFiles, 
             match (refused, asked.wants) {
                 (Some(why), _) => refuse(&asked.socket, why),
                 (None, Request::Table) => pass_table(&asked.socket, shared),
-                (None, Request::LogFile(wants)) => log_files.ask(Asked {
+                (None, Request::LogFile(wants)) => log_files.ask(PendingRequest {
                     caller: asked.caller,
                     wants,
                     socket: asked.socket,

@@ -21,8 +21,8 @@ use crate::sys::socket::{accept, peer};
 
 use super::caller::{self, Caller};
 use super::mains::not_main;
-use super::places::{self, Place, Room};
-use super::questions::{Asked, Request};
+use super::places::{self, ConnectionOwner, Room};
+use super::questions::{PendingRequest, Request};
 use super::shared::Shared;
 use super::strangers::Strangers;
 
@@ -36,14 +36,14 @@ const ARRIVALS: usize = 256;
 const NO_DESCRIPTORS: Duration = Duration::from_millis(10);
 
 /// A helper.
-struct Client {
+struct HelperConnection {
     socket: OwnedFd,
     caller: Arc<Caller>,
 }
 
-impl Client {
-    fn place(&self) -> Place<'_> {
-        Place {
+impl HelperConnection {
+    fn place(&self) -> ConnectionOwner<'_> {
+        ConnectionOwner {
             unit: &self.caller.unit,
             pid: self.caller.process.pid(),
             is_helper: self.caller.is_helper,
@@ -60,7 +60,7 @@ pub(super) fn serve(listener: Option<&OwnedFd>, shared: &Shared) -> io::Result<(
     mask.add(Signal::SIGTERM);
     mask.add(Signal::SIGINT);
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    let mut clients: Vec<Client> = Vec::new();
+    let mut clients: Vec<HelperConnection> = Vec::new();
     let mut strangers = Strangers::default();
     loop {
         let idle = shared.lock().last_use().elapsed();
@@ -97,7 +97,7 @@ pub(super) fn serve(listener: Option<&OwnedFd>, shared: &Shared) -> io::Result<(
 /// Takes connections that wait.
 fn enter(
     listener: &OwnedFd,
-    clients: &mut Vec<Client>,
+    clients: &mut Vec<HelperConnection>,
     shared: &Shared,
     strangers: &mut Strangers,
 ) {
@@ -128,14 +128,14 @@ fn is_transient(error: &io::Error) -> bool {
 }
 
 /// The client, if it is a process of one of our services.
-fn admit(socket: OwnedFd, strangers: &mut Strangers) -> Option<Client> {
+fn admit(socket: OwnedFd, strangers: &mut Strangers) -> Option<HelperConnection> {
     let now = Instant::now();
     let (pid, _) = peer(&socket).ok()?;
     if strangers.has(pid, now) {
         return None;
     }
     match caller::caller(socket.as_fd()) {
-        Ok(caller) => Some(Client {
+        Ok(caller) => Some(HelperConnection {
             socket,
             caller: Arc::new(caller),
         }),
@@ -151,8 +151,8 @@ fn admit(socket: OwnedFd, strangers: &mut Strangers) -> Option<Client> {
 }
 
 /// Whether there is a place for a client, by the end of another one's connection where that is needed.
-fn make_room(clients: &mut Vec<Client>, client: &Client) -> bool {
-    let room = places::find(clients.iter().map(Client::place), &client.place());
+fn make_room(clients: &mut Vec<HelperConnection>, client: &HelperConnection) -> bool {
+    let room = places::find(clients.iter().map(HelperConnection::place), &client.place());
     if let Room::After(first) = room {
         clients.remove(first);
     }
@@ -160,7 +160,11 @@ fn make_room(clients: &mut Vec<Client>, client: &Client) -> bool {
 }
 
 /// Takes what a helper says; an error where it has gone, does not take its answers, or is done with.
-fn hear(client: &Client, shared: &Shared, strangers: &mut Strangers) -> Result<(), Errno> {
+fn hear(
+    client: &HelperConnection,
+    shared: &Shared,
+    strangers: &mut Strangers,
+) -> Result<(), Errno> {
     for _ in 0..BATCH {
         let mut packet = [0; PACKET];
         let flags = MsgFlags::MSG_DONTWAIT;
@@ -176,7 +180,7 @@ fn hear(client: &Client, shared: &Shared, strangers: &mut Strangers) -> Result<(
             let socket = client.socket.try_clone().map_err(|_| Errno::EMFILE)?;
             let caller = Arc::clone(&client.caller);
             let pid = caller.process.pid();
-            let asked = Asked {
+            let asked = PendingRequest {
                 caller,
                 wants,
                 socket,

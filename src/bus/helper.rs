@@ -22,7 +22,7 @@ use crate::status::{Counters, MAX_STATUS, control_socket, counters_file};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A question that has been asked.
-struct Asked {
+struct StatusQuery {
     stream: UnixStream,
     answer: Vec<u8>,
     complete: bool,
@@ -86,7 +86,7 @@ fn open(path: &Path, flags: i32) -> io::Result<File> {
         .open(path)
 }
 
-fn begin(directory: &Path, request: &str) -> io::Result<Asked> {
+fn begin(directory: &Path, request: &str) -> io::Result<StatusQuery> {
     // A link could lead to any other socket of the machine, and root would speak to it.
     let socket = open(&control_socket(directory), libc::O_PATH)?;
     if !socket.metadata()?.file_type().is_socket() {
@@ -100,14 +100,14 @@ fn begin(directory: &Path, request: &str) -> io::Result<Asked> {
     let mut stream = UnixStream::from(std::os::fd::OwnedFd::from(stream));
     stream.write_all(request.as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
-    Ok(Asked {
+    Ok(StatusQuery {
         stream,
         answer: Vec::new(),
         complete: false,
     })
 }
 
-impl Asked {
+impl StatusQuery {
     /// Takes what has come.
     fn read(&mut self) {
         let room = MAX_STATUS.saturating_sub(self.answer.len() as u64);

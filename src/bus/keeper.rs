@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::time::{ClockId, clock_gettime};
 use xinetd_core::bans::table::Slot;
 use xinetd_core::bans::{
-    Ban, BanList, BootId, Change, Clocks, Full, Ipv6Prefix, Options, Origin, Reading, SavedBans,
-    Subject, Until,
+    Ban, BanList, BanOptions, BootId, BootTime, Clocks, Full, Ipv6Prefix, Origin, SavedBans,
+    Subject, TableChange, Until,
 };
 use xinetd_core::options;
 use xinetd_core::service::DenyTime;
@@ -104,7 +104,7 @@ impl Keeper {
                 let noted = saved.noted().map(|noted| noted.boot);
                 noted != Some(boot) || saved.options() != Some(options) || !agree(&kept, &bans)
             }
-            None => !list.is_empty() || *options != Options::default(),
+            None => !list.is_empty() || *options != BanOptions::default(),
         };
         let table = Table::take_over(&paths.table, boot, list.prefix(), list.bans(now))?;
         let mut this = Self {
@@ -273,8 +273,8 @@ impl Keeper {
         Ok(now)
     }
 
-    fn follow(&mut self, change: &Change) -> Result<(), Refused> {
-        if *change == Change::default() {
+    fn follow(&mut self, change: &TableChange) -> Result<(), Refused> {
+        if *change == TableChange::default() {
             return Ok(());
         }
         let list = &self.list;
@@ -288,9 +288,9 @@ impl Keeper {
 ///
 /// # Errors
 /// As clock_gettime(2).
-pub(super) fn now(boot: BootId) -> io::Result<Reading> {
+pub(super) fn now(boot: BootId) -> io::Result<BootTime> {
     let at = clock_gettime(ClockId::CLOCK_BOOTTIME)?.into();
-    Ok(Reading { boot, at })
+    Ok(BootTime { boot, at })
 }
 
 fn clocks(boot: BootId) -> io::Result<Clocks> {

@@ -15,7 +15,7 @@ use crate::generated;
 use crate::log_file::{Answer, Identity, Question, absolute};
 
 use super::open;
-use super::questions::Asked;
+use super::questions::PendingRequest;
 use super::shared::Shared;
 
 /// Questions that wait: more than there are services.
@@ -24,14 +24,14 @@ const ROOM: usize = 4096;
 /// The way to the thread that opens log files.
 #[derive(Clone)]
 pub(super) struct LogFiles {
-    sender: SyncSender<Asked<Question>>,
+    sender: SyncSender<PendingRequest<Question>>,
     /// Units with a question that waits: of each only one is taken.
     waiting: Arc<Mutex<HashSet<String>>>,
 }
 
 impl LogFiles {
     /// The way, and its end for [`serve`](Self::serve).
-    pub(super) fn new() -> (Self, Receiver<Asked<Question>>) {
+    pub(super) fn new() -> (Self, Receiver<PendingRequest<Question>>) {
         let (sender, receiver) = sync_channel(ROOM);
         let this = Self {
             sender,
@@ -41,7 +41,7 @@ impl LogFiles {
     }
 
     /// Has the question of a unit's main process answered; never waits.
-    pub(super) fn ask(&self, asked: Asked<Question>) {
+    pub(super) fn ask(&self, asked: PendingRequest<Question>) {
         let unit = asked.caller.unit.clone();
         // One without an answer is asked again by the helper that needs it.
         if self.lock().insert(unit.clone()) && self.sender.try_send(asked).is_err() {
@@ -58,7 +58,7 @@ impl LogFiles {
     /// systemd shows the process what it was to write at its start, and a /tmp of its own unless a file
     /// is there. When that has changed it ends, and opens nothing: the socket starts it again. So it does
     /// where a file can't be opened and one of the directories was made since, or made anew.
-    pub(super) fn serve(&self, questions: &Receiver<Asked<Question>>, shared: &Shared) {
+    pub(super) fn serve(&self, questions: &Receiver<PendingRequest<Question>>, shared: &Shared) {
         let rights = generated::log_directories();
         let seen = directories(&rights);
         let leave = || {

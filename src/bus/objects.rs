@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::services::Service;
+use super::services::BridgeService;
 
 /// The objects that are there, by unit.
 #[derive(Debug, Default)]
-pub(super) struct Objects(Mutex<HashMap<String, Service>>);
+pub(super) struct Objects(Mutex<HashMap<String, BridgeService>>);
 
 impl Objects {
     /// By unit.
-    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, Service>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, BridgeService>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

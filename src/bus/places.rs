@@ -13,7 +13,7 @@ const CROWD: usize = 32;
 
 /// The process that a connection belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(super) struct ConnectionOwner<'a> {
     /// Its unit, without suffix.
     pub(super) unit: &'a str,
     /// Its number.
@@ -34,7 +34,10 @@ pub(super) enum Room {
 }
 
 /// The room for a connection of `new` beside those of `kept`, the oldest first.
-pub(super) fn find<'a>(kept: impl Iterator<Item = Place<'a>>, new: &Place<'_>) -> Room {
+pub(super) fn find<'a>(
+    kept: impl Iterator<Item = ConnectionOwner<'a>>,
+    new: &ConnectionOwner<'_>,
+) -> Room {
     let same_kind = kept
         .enumerate()
         .filter(|(_, place)| place.is_helper == new.is_helper);
@@ -64,14 +67,14 @@ pub(super) fn find<'a>(kept: impl Iterator<Item = Place<'a>>, new: &Place<'_>) -
 mod tests {
     use super::*;
 
-    const HELPER: Place<'_> = Place {
+    const HELPER: ConnectionOwner<'_> = ConnectionOwner {
         unit: "a",
         pid: 1,
         is_helper: true,
     };
 
-    fn server(unit: &str, pid: i32) -> Place<'_> {
-        Place {
+    fn server(unit: &str, pid: i32) -> ConnectionOwner<'_> {
+        ConnectionOwner {
             unit,
             pid,
             is_helper: false,

@@ -41,7 +41,7 @@ impl Request {
 }
 
 /// A question, and where its answer goes.
-pub(super) struct Asked<T> {
+pub(super) struct PendingRequest<T> {
     pub(super) caller: Arc<Caller>,
     pub(super) wants: T,
     pub(super) socket: OwnedFd,
@@ -52,7 +52,7 @@ type Waiting = (i32, Discriminant<Request>);
 
 /// The way to the thread that answers.
 pub(super) struct Questions {
-    sender: SyncSender<Asked<Request>>,
+    sender: SyncSender<PendingRequest<Request>>,
     mains: Mains,
     /// The processes of each unit with a question that waits.
     waiting: Mutex<HashMap<String, HashSet<Waiting>>>,
@@ -60,7 +60,7 @@ pub(super) struct Questions {
 
 impl Questions {
     /// The way, and its other end.
-    pub(super) fn new() -> (Self, Receiver<Asked<Request>>) {
+    pub(super) fn new() -> (Self, Receiver<PendingRequest<Request>>) {
         let (sender, receiver) = sync_channel(ROOM);
         let this = Self {
             sender,
@@ -71,7 +71,7 @@ impl Questions {
     }
 
     /// Has a question answered; never waits. False if the caller is known not to be a helper.
-    pub(super) fn ask(&self, asked: Asked<Request>) -> bool {
+    pub(super) fn ask(&self, asked: PendingRequest<Request>) -> bool {
         if self.mains.known(&asked.caller) == Some(false) {
             refuse(&asked.socket, mains::not_main(&asked.caller));
             return false;
@@ -113,7 +113,7 @@ impl Questions {
     }
 
     /// Makes room for another question of that process.
-    pub(super) fn taken(&self, asked: &Asked<Request>) {
+    pub(super) fn taken(&self, asked: &PendingRequest<Request>) {
         let mut waiting = self.lock();
         if let Some(questions) = waiting.get_mut(&asked.caller.unit) {
             questions.remove(&key(asked));
@@ -128,7 +128,7 @@ impl Questions {
     }
 }
 
-fn key(asked: &Asked<Request>) -> Waiting {
+fn key(asked: &PendingRequest<Request>) -> Waiting {
     (asked.caller.process.pid(), discriminant(&asked.wants))
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use xinetd_core::bans::{Reading, SavedBans};
+use xinetd_core::bans::{BootTime, SavedBans};
 
 /// The bans that are kept at `path`, or the ones that were written before, where those can't be read.
 ///
@@ -41,7 +41,7 @@ fn previous(path: &Path) -> PathBuf {
 }
 
 /// The reading that [`note_shutdown`] has written; none where there is none.
-pub(super) fn shutdown(path: &Path) -> Option<Reading> {
+pub(super) fn shutdown(path: &Path) -> Option<BootTime> {
     toml::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
@@ -49,7 +49,7 @@ pub(super) fn shutdown(path: &Path) -> Option<Reading> {
 ///
 /// # Errors
 /// If it can't be written.
-pub(super) fn note_shutdown(path: &Path, now: Reading) -> io::Result<()> {
+pub(super) fn note_shutdown(path: &Path, now: BootTime) -> io::Result<()> {
     replace(path, &toml::to_string(&now).map_err(io::Error::other)?)
 }
 

@@ -14,15 +14,15 @@ use super::authority::{self, Action};
 use super::client::{MANAGER, ServiceRow, SessionInfo};
 use super::error::Error;
 use super::helper;
-use super::services::{Active, Service};
+use super::services::{Active, BridgeService};
 use super::shared::Shared;
 
 /// Makes and removes objects, so that there is one for each service.
 pub(super) async fn follow(server: &ObjectServer, shared: &Arc<Shared>) -> zbus::Result<()> {
     let services = shared.services.all();
-    let (gone, come): (Vec<String>, Vec<Service>) = {
+    let (gone, come): (Vec<String>, Vec<BridgeService>) = {
         let there = shared.objects.lock();
-        let is_there = |service: &Service| there.get(&service.unit) == Some(service);
+        let is_there = |service: &BridgeService| there.get(&service.unit) == Some(service);
         let gone = there.values().filter(|old| !services.contains(old));
         let come = services.iter().filter(|service| !is_there(service));
         (
@@ -71,7 +71,7 @@ pub(super) fn path(unit: &str) -> OwnedObjectPath {
 /// `/org/xinetd/Bridge1/service/UNIT`.
 struct Object {
     path: OwnedObjectPath,
-    service: Service,
+    service: BridgeService,
     shared: Arc<Shared>,
 }
 

@@ -27,7 +27,7 @@ const FRESH: Duration = Duration::from_millis(200);
 
 /// A service for which the generator has written units, or `xinetdctl eject`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Service {
+pub(super) struct BridgeService {
     /// Its id.
     pub(super) id: String,
     /// Its units, without suffix.
@@ -50,16 +50,16 @@ pub(super) struct Active {
 /// What is known of the services, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    known: Mutex<Known>,
+    known: Mutex<ServicesCache>,
     /// All helpers are asked by one caller at a time, however many want to know.
     turn: TurnMutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct ServicesCache {
     /// The directory of the specs, when they were read: each daemon-reload makes a new one.
     directory: Option<(u64, i64, i64)>,
-    services: Arc<Vec<Service>>,
+    services: Arc<Vec<BridgeService>>,
     /// All of them, when they were asked last.
     active: Option<(Instant, Arc<Vec<Active>>)>,
     /// The one that was asked alone last, and when.
@@ -77,7 +77,7 @@ enum Whom {
     All,
 }
 
-impl Known {
+impl ServicesCache {
     fn whom(&self, unit: &str, now: Instant) -> Whom {
         let fresh = |taken: Instant| now.saturating_duration_since(taken) < FRESH;
         if let Some((_, all)) = self.active.as_ref().filter(|(taken, _)| fresh(*taken)) {
@@ -96,7 +96,7 @@ impl Known {
 
 impl Services {
     /// All services, in the order of their units.
-    pub(super) fn all(&self) -> Arc<Vec<Service>> {
+    pub(super) fn all(&self) -> Arc<Vec<BridgeService>> {
         let mut known = self.lock();
         let directory = fs::metadata(SpecDirectory::usual().path())
             .map(|now| (now.ino(), now.mtime(), now.mtime_nsec()))
@@ -110,7 +110,7 @@ impl Services {
         Arc::clone(&known.services)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, ServicesCache> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -121,7 +121,7 @@ impl Services {
     pub(super) async fn recent(
         &self,
         connection: &Connection,
-        service: &Service,
+        service: &BridgeService,
     ) -> zbus::Result<Option<Active>> {
         if !self.all().contains(service) {
             return Ok(None);
@@ -187,12 +187,15 @@ impl Services {
 }
 
 /// The services whose helpers run.
-fn running<'a>(services: &'a [Service], units: &HashMap<String, String>) -> Vec<&'a Service> {
+fn running<'a>(
+    services: &'a [BridgeService],
+    units: &HashMap<String, String>,
+) -> Vec<&'a BridgeService> {
     let all = services.iter();
     all.filter(|service| runs(service, units)).collect()
 }
 
-fn runs(service: &Service, units: &HashMap<String, String>) -> bool {
+fn runs(service: &BridgeService, units: &HashMap<String, String>) -> bool {
     let state = units.get(&format!("{}.service", service.unit));
     matches!(
         state.map(String::as_str),
@@ -205,7 +208,10 @@ fn runs(service: &Service, units: &HashMap<String, String>) -> bool {
 ///
 /// # Errors
 /// In words, if there is none, or several have the id.
-pub(super) fn find<'a>(services: &'a [Service], name: &str) -> Result<&'a Service, String> {
+pub(super) fn find<'a>(
+    services: &'a [BridgeService],
+    name: &str,
+) -> Result<&'a BridgeService, String> {
     let unit = name.strip_suffix(".socket");
     let unit = unit
         .or_else(|| name.strip_suffix(".service"))
@@ -226,7 +232,7 @@ pub(super) fn find<'a>(services: &'a [Service], name: &str) -> Result<&'a Servic
     }
 }
 
-fn read() -> Vec<Service> {
+fn read() -> Vec<BridgeService> {
     let known = |units: std::io::Result<Vec<String>>| {
         units.unwrap_or_else(|error| {
             log::error!("the specs can't be read: {error}");
@@ -240,7 +246,7 @@ fn read() -> Vec<Service> {
     units.extend(generated);
     let services = units.into_iter().filter_map(|(unit, is_ejected)| {
         let spec = generated::spec(&unit).ok()?;
-        Some(Service {
+        Some(BridgeService {
             id: spec.id.to_text(),
             source: match is_ejected {
                 true => format!("ejected to {UNITS}/{unit}.socket"),
@@ -254,8 +260,8 @@ fn read() -> Vec<Service> {
 }
 
 /// Asks the helpers that run.
-fn ask(services: &[Service], units: &HashMap<String, String>) -> Vec<Active> {
-    let state = |service: &Service, suffix: &str| {
+fn ask(services: &[BridgeService], units: &HashMap<String, String>) -> Vec<Active> {
+    let state = |service: &BridgeService, suffix: &str| {
         let state = units.get(&format!("{}{suffix}", service.unit));
         state.map(String::as_str)
     };
@@ -290,7 +296,7 @@ fn word(socket: Option<&str>, runs: bool, status: Option<&Status>) -> &'static s
     }
 }
 
-fn active(service: &Service, state: &str, status: Status) -> Active {
+fn active(service: &BridgeService, state: &str, status: Status) -> Active {
     let counters = status.counters;
     let refused = counters.refused.iter();
     Active {
@@ -317,8 +323,8 @@ fn active(service: &Service, state: &str, status: Status) -> Active {
 mod tests {
     use super::*;
 
-    fn service(id: &str, unit: &str) -> Service {
-        Service {
+    fn service(id: &str, unit: &str) -> BridgeService {
+        BridgeService {
             id: id.to_owned(),
             unit: unit.to_owned(),
             source: "/etc/xinetd.conf:1:9".to_owned(),
@@ -356,7 +362,7 @@ mod tests {
         let active = |unit: &str| active(&service(unit, unit), "stopped", Status::default());
         let now = Instant::now();
         let later = now + FRESH;
-        let mut known = Known::default();
+        let mut known = ServicesCache::default();
         assert_eq!(known.whom("a", now), Whom::One);
         known.alone = Some((now, active("a")));
         assert_eq!(known.whom("a", now), Whom::Nobody(Box::new(active("a"))));

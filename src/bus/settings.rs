@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use xinetd_core::bans::Options;
+use xinetd_core::bans::BanOptions;
 use xinetd_core::config::DiskTree;
 use xinetd_core::options;
 
@@ -15,7 +15,7 @@ pub(super) struct Settings {
     path: PathBuf,
     /// The file that was read last; none where there was none.
     stamp: Option<Stamp>,
-    in_force: Options,
+    in_force: BanOptions,
     /// Why the file can't be read, in words.
     problem: Option<String>,
 }
@@ -31,7 +31,7 @@ struct Stamp {
 
 impl Settings {
     /// Reads the file at `path`; where it can't be read, `last_good` is in force.
-    pub(super) fn open(path: &Path, last_good: Option<&Options>) -> Self {
+    pub(super) fn open(path: &Path, last_good: Option<&BanOptions>) -> Self {
         let mut this = Self {
             path: path.to_owned(),
             stamp: None,
@@ -54,7 +54,7 @@ impl Settings {
     }
 
     /// What is in force.
-    pub(super) fn in_force(&self) -> &Options {
+    pub(super) fn in_force(&self) -> &BanOptions {
         &self.in_force
     }
 

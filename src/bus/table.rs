@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use xinetd_core::bans::table::{BUCKET, BUCKETS, Header, SIZE, SLOT, Slot, find, place, slots};
-use xinetd_core::bans::{Ban, BootId, Change, Ipv6Prefix, Origin, Subject};
+use xinetd_core::bans::{Ban, BootId, Ipv6Prefix, Origin, Subject, TableChange};
 
 /// It names the peers of all services, which other users have no right to know: helpers that may not open it are
 /// given it by the coordinator.
@@ -20,7 +20,7 @@ pub(super) struct Table {
     path: PathBuf,
     boot: BootId,
     prefix: Ipv6Prefix,
-    open: Option<Open>,
+    open: Option<OpenTable>,
 }
 
 impl Table {
@@ -44,7 +44,7 @@ impl Table {
             prefix,
             open: None,
         };
-        if let Some(open) = Open::again(path, boot, prefix) {
+        if let Some(open) = OpenTable::again(path, boot, prefix) {
             open.keep(|slot| bans.contains_key(&slot.address))?;
             for ban in bans.into_values() {
                 open.set(ban)?;
@@ -88,7 +88,7 @@ impl Table {
     /// If it can't be written.
     pub(super) fn follow<'a>(
         &mut self,
-        change: &Change,
+        change: &TableChange,
         ban: impl Fn(Subject) -> Option<&'a Ban>,
     ) -> io::Result<()> {
         let set = change.set.and_then(|(subject, _)| ban(subject));
@@ -122,7 +122,7 @@ impl Table {
         };
         file.set_len(SIZE)?;
         file.write_all_at(&header.encode(), 0)?;
-        let open = Open { file, header };
+        let open = OpenTable { file, header };
         for ban in bans {
             open.set(ban)?;
         }
@@ -134,12 +134,12 @@ impl Table {
 
 /// A table that is there.
 #[derive(Debug)]
-struct Open {
+struct OpenTable {
     file: File,
     header: Header,
 }
 
-impl Open {
+impl OpenTable {
     /// The one at `path`, if it can go on as it is.
     fn again(path: &Path, boot: BootId, prefix: Ipv6Prefix) -> Option<Self> {
         let mut options = OpenOptions::new();

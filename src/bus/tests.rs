@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use xinetd_core::bans::{BootId, CAPACITY, Origin, Reading, Until};
+use xinetd_core::bans::{BootId, BootTime, CAPACITY, Origin, Until};
 use xinetd_core::service::DenyTime;
 
 use super::keeper::{self, Keeper, Paths, Refused};
@@ -148,7 +148,7 @@ fn a_ban_keeps_over_a_boot_what_was_left_when_the_machine_was_shut_down() {
     scratch.save(&mut keeper);
     drop(keeper);
     let now = keeper::now(boot(1)).unwrap();
-    let later = Reading {
+    let later = BootTime {
         at: now.at + minute * 5,
         ..now
     };

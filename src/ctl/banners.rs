@@ -26,7 +26,7 @@ pub(super) fn problems(
     let mut problems = Vec::new();
     for service in services.iter().filter(|service| sends_banners(service)) {
         for (attribute, file) in files(service) {
-            let fault = match fault(tree, file.as_path(), &Reader::of(service, databases)) {
+            let fault = match fault(tree, file.as_path(), &Rights::of(service, databases)) {
                 Some(fault) => fault,
                 None => continue,
             };
@@ -62,7 +62,7 @@ fn files(service: &Service) -> impl Iterator<Item = (Attribute, &ByteString)> {
 
 /// Why a banner is not sent.
 #[derive(Debug, PartialEq, Eq)]
-enum Fault {
+enum BannerFault {
     Missing,
     /// It is this, in place of a regular file.
     Kind(&'static str),
@@ -78,7 +78,7 @@ enum Fault {
 
 /// Whose rights a helper has when it opens banners.
 #[derive(Debug)]
-enum Reader {
+enum Rights {
     /// Nothing is kept from it.
     Root,
     /// A user of the databases; `supplementary` if it may have more groups than `gid`.
@@ -94,7 +94,7 @@ enum Reader {
     Unknown,
 }
 
-impl Reader {
+impl Rights {
     fn of(service: &Service, databases: &Databases) -> Self {
         let Some(Credentials {
             user,
@@ -156,7 +156,7 @@ impl Reader {
 
 /// What is wrong with a banner; nothing also where the caller's own rights do not suffice to see
 /// it.
-fn fault(tree: &DiskTree, banner: &Path, reader: &Reader) -> Option<Fault> {
+fn fault(tree: &DiskTree, banner: &Path, reader: &Rights) -> Option<BannerFault> {
     const READ: u32 = 0o4;
     const SEARCH: u32 = 0o1;
     let found = tree
@@ -164,14 +164,14 @@ fn fault(tree: &DiskTree, banner: &Path, reader: &Reader) -> Option<Fault> {
         .and_then(|path| Ok((fs::metadata(&path)?, path)));
     let (metadata, path) = match found {
         Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Some(Fault::Missing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Some(BannerFault::Missing),
         Err(_) => return None,
     };
     if let Some(kind) = kind(&metadata) {
-        return Some(Fault::Kind(kind));
+        return Some(BannerFault::Kind(kind));
     }
     if metadata.len() > MAX_SIZE {
-        return Some(Fault::Size(metadata.len()));
+        return Some(BannerFault::Size(metadata.len()));
     }
     // Those on the way as it is written, and those on the way that links lead.
     let written = banner.ancestors().skip(1).map(|path| tree.locate(path));
@@ -187,7 +187,7 @@ fn fault(tree: &DiskTree, banner: &Path, reader: &Reader) -> Option<Fault> {
         (!reader.may(&metadata, SEARCH)).then_some((directory, metadata))
     });
     let closed = closed.or_else(|| (!reader.may(&metadata, READ)).then_some((path, metadata)));
-    closed.map(|(path, metadata)| Fault::Mode {
+    closed.map(|(path, metadata)| BannerFault::Mode {
         path,
         mode: metadata.mode() & 0o7777,
         reader: reader.name(),
@@ -210,22 +210,27 @@ fn kind(metadata: &Metadata) -> Option<&'static str> {
     }
 }
 
-fn problem(service: &Service, attribute: Attribute, file: &ByteString, fault: &Fault) -> Problem {
+fn problem(
+    service: &Service,
+    attribute: Attribute,
+    file: &ByteString,
+    fault: &BannerFault,
+) -> Problem {
     let banner = printable(&file.to_text());
     let (what, help) = match fault {
-        Fault::Missing => (
+        BannerFault::Missing => (
             "does not exist".to_owned(),
             "create the file, or remove the line".to_owned(),
         ),
-        Fault::Kind(kind) => (
+        BannerFault::Kind(kind) => (
             format!("is {kind}"),
             "write the path of a regular file".to_owned(),
         ),
-        Fault::Size(size) => (
+        BannerFault::Size(size) => (
             format!("has {size} bytes, and a banner has {MAX_SIZE} at most"),
             "shorten the file, or have a server send it".to_owned(),
         ),
-        Fault::Mode { path, mode, reader } => {
+        BannerFault::Mode { path, mode, reader } => {
             let path = printable(&path.to_string_lossy());
             (
                 format!("can't be read by {reader}: {path} has mode {mode:04o}"),

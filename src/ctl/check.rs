@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use xinetd_core::config::{Databases, DiskTree, Dropped, Entry, FileTree, Sources};
+use xinetd_core::config::{Databases, DiskTree, Dropped, EntryKind, FileTree, Sources};
 use xinetd_core::problem::{NO_PERMISSION, Place, Problem, Severity};
 use xinetd_core::translate::{ServiceReport, Standing};
 
@@ -148,7 +148,7 @@ impl FileTree for WithMain<'_> {
         }
     }
 
-    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, EntryKind)>> {
         self.tree.list(path)
     }
 

@@ -34,8 +34,8 @@ pub(super) fn run(arguments: &ConvertArgs, out: &mut dyn Write, errors: &mut dyn
     match convert(arguments, out, errors) {
         Ok(status) => status,
         // A reader such as `head` has seen enough, and nothing went wrong.
-        Err(Failure(_, error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(Failure(what, error)) => {
+        Err(FileFailure(_, error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(FileFailure(what, error)) => {
             let _ = writeln!(errors, "xinetdctl: {what}: {error}");
             2
         }
@@ -43,22 +43,22 @@ pub(super) fn run(arguments: &ConvertArgs, out: &mut dyn Write, errors: &mut dyn
 }
 
 /// What could not be read or written, and why.
-struct Failure(String, io::Error);
+struct FileFailure(String, io::Error);
 
-fn at(path: &Path) -> impl Fn(io::Error) -> Failure {
-    move |error| Failure(path.display().to_string(), error)
+fn at(path: &Path) -> impl Fn(io::Error) -> FileFailure {
+    move |error| FileFailure(path.display().to_string(), error)
 }
 
 fn convert(
     arguments: &ConvertArgs,
     out: &mut dyn Write,
     errors: &mut dyn Write,
-) -> Result<u8, Failure> {
+) -> Result<u8, FileFailure> {
     let tree = DiskTree::new(None);
     let path = &arguments.inetd;
     let read = std::path::absolute(path).and_then(|path| tree.read(&path));
     let conversion = convert_inetd(path, read.map_err(at(path))?, &Databases::read(&tree));
-    let printed = |error| Failure("standard output".to_owned(), error);
+    let printed = |error| FileFailure("standard output".to_owned(), error);
     match &arguments.out {
         None => print(&conversion, out).map_err(printed)?,
         Some(directory) => {
@@ -93,18 +93,18 @@ fn print(conversion: &Conversion, out: &mut dyn Write) -> io::Result<()> {
 
 /// A file to write.
 #[derive(Debug, PartialEq, Eq)]
-struct File {
+struct ConvertedFile {
     name: String,
     content: Vec<u8>,
 }
 
 /// A file for each service; the last one has the comments behind it too.
-fn files(conversion: &Conversion) -> Vec<File> {
+fn files(conversion: &Conversion) -> Vec<ConvertedFile> {
     let mut names = HashSet::new();
-    let mut files: Vec<File> = conversion
+    let mut files: Vec<ConvertedFile> = conversion
         .services
         .iter()
-        .map(|service| File {
+        .map(|service| ConvertedFile {
             name: name(service, &mut names),
             content: service.text.clone(),
         })
@@ -112,7 +112,7 @@ fn files(conversion: &Conversion) -> Vec<File> {
     if !conversion.rest.is_empty() {
         match files.last_mut() {
             Some(last) => last.content.extend([b"\n", &conversion.rest[..]].concat()),
-            None => files.push(File {
+            None => files.push(ConvertedFile {
                 name: "inetd".to_owned(),
                 content: conversion.rest.clone(),
             }),
@@ -136,18 +136,18 @@ fn name(service: &Converted, taken: &mut HashSet<String>) -> String {
 }
 
 /// Writes the files, readable for no more people than the inetd.conf is; none if one is there.
-fn write(files: &[File], directory: &Path, mode: u32) -> Result<(), Failure> {
+fn write(files: &[ConvertedFile], directory: &Path, mode: u32) -> Result<(), FileFailure> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o755);
     builder.create(directory).map_err(at(directory))?;
-    let path = |file: &File| directory.join(&file.name);
+    let path = |file: &ConvertedFile| directory.join(&file.name);
     if let Some(there) = files
         .iter()
         .map(path)
         .find(|path| path.is_symlink() || path.exists())
     {
         let error = io::Error::from(io::ErrorKind::AlreadyExists);
-        return Err(Failure(
+        return Err(FileFailure(
             format!("{} and all others are not written", there.display()),
             error,
         ));

@@ -15,18 +15,18 @@ struct Report<'a> {
     format: u32,
     #[serde(flatten)]
     counts: Counts,
-    files: Vec<File<'a>>,
+    files: Vec<CheckedFile<'a>>,
 }
 
 #[derive(Serialize)]
-struct File<'a> {
+struct CheckedFile<'a> {
     main: Cow<'a, str>,
     problems: &'a [Problem],
-    services: Vec<Service<'a>>,
+    services: Vec<CheckedService<'a>>,
 }
 
 #[derive(Serialize)]
-struct Service<'a> {
+struct CheckedService<'a> {
     id: String,
     file: Cow<'a, str>,
     line: u32,
@@ -65,16 +65,16 @@ pub(super) fn print(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn file(check: &Check) -> File<'_> {
+fn file(check: &Check) -> CheckedFile<'_> {
     let served = check.services.iter().map(service);
-    File {
+    CheckedFile {
         main: check.main.to_string_lossy(),
         problems: &check.problems,
         services: served.chain(check.dropped.iter().map(dropped)).collect(),
     }
 }
 
-fn service(report: &ServiceReport) -> Service<'_> {
+fn service(report: &ServiceReport) -> CheckedService<'_> {
     let (standing, unit, enabled, native) = match &report.standing {
         Standing::Served { unit, enabled, .. } => ("served", Some(unit), Some(*enabled), None),
         Standing::Native { unit, path, native } => {
@@ -83,7 +83,7 @@ fn service(report: &ServiceReport) -> Service<'_> {
         }
         Standing::NotServed(_) => ("not_served", None, None, None),
     };
-    Service {
+    CheckedService {
         id: report.id.to_text(),
         file: report.place.file.to_string_lossy(),
         line: report.place.line,
@@ -95,8 +95,8 @@ fn service(report: &ServiceReport) -> Service<'_> {
     }
 }
 
-fn dropped(dropped: &Dropped) -> Service<'_> {
-    Service {
+fn dropped(dropped: &Dropped) -> CheckedService<'_> {
+    CheckedService {
         id: dropped.id.to_text(),
         file: dropped.place.file.to_string_lossy(),
         line: dropped.place.line,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use xinetd_core::config::Attribute;
 use xinetd_core::problem::{Place, printable};
-use xinetd_core::service::Written;
+use xinetd_core::service::WrittenAttribute;
 use xinetd_core::translate::{Native, Standing};
 
 use super::layout::fold;
@@ -38,11 +38,11 @@ struct Value {
     value: String,
     origin: &'static str,
     from: Option<&'static str>,
-    lines: Vec<Line>,
+    lines: Vec<ShownAttribute>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct ShownAttribute {
     file: String,
     line: u32,
     column: u32,
@@ -81,7 +81,7 @@ fn shown(found: &Found<'_>) -> Shown {
 }
 
 fn value(meant: Meant<'_>) -> Value {
-    let line = |written: &&Written| Line {
+    let line = |written: &&WrittenAttribute| ShownAttribute {
         file: written.place.file.display().to_string(),
         line: written.place.line,
         column: written.place.column,
@@ -190,7 +190,7 @@ fn print(value: &Meant<'_>, out: &mut Output<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn of_line(line: &Written) -> String {
+fn of_line(line: &WrittenAttribute) -> String {
     match line.from_defaults {
         true => format!("defaults {}", at(&line.place)),
         false => at(&line.place),

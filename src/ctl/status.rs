@@ -52,12 +52,12 @@ pub(super) struct KickArgs {
 #[derive(Serialize)]
 struct StatusReport<'a> {
     format: u32,
-    services: Vec<Service<'a>>,
+    services: Vec<ServiceStatus<'a>>,
 }
 
 /// A service.
 #[derive(Serialize)]
-struct Service<'a> {
+struct ServiceStatus<'a> {
     id: &'a str,
     unit: &'a str,
     source: &'a str,
@@ -136,7 +136,7 @@ fn json<'a>(
     listening: &Listening,
     out: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let services = rows.map(|(row, sessions)| Service {
+    let services = rows.map(|(row, sessions)| ServiceStatus {
         id: &row.id,
         unit: &row.unit,
         source: &row.source,

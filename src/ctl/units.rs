@@ -26,12 +26,12 @@ struct UnitsReport {
 struct Units {
     id: String,
     unit: Option<String>,
-    files: Vec<Written>,
-    links: Vec<Link>,
+    files: Vec<UnitReport>,
+    links: Vec<LinkReport>,
 }
 
 #[derive(Serialize)]
-struct Written {
+struct UnitReport {
     path: String,
     private: bool,
     /// None for a private file where root does not ask.
@@ -39,7 +39,7 @@ struct Written {
 }
 
 #[derive(Serialize)]
-struct Link {
+struct LinkReport {
     path: String,
     target: String,
 }
@@ -104,13 +104,13 @@ fn print(
 
 fn units(found: &Found<'_>, private: bool) -> Units {
     let absolute = |path: &Path| Path::new(DIRECTORY).join(path).display().to_string();
-    let files = found.translated.files.iter().map(|file| Written {
+    let files = found.translated.files.iter().map(|file| UnitReport {
         path: absolute(&file.path),
         private: file.private,
         content: (private || !file.private)
             .then(|| String::from_utf8_lossy(&file.content).into_owned()),
     });
-    let links = found.translated.links.iter().map(|link| Link {
+    let links = found.translated.links.iter().map(|link| LinkReport {
         path: absolute(&link.path),
         target: link.target.display().to_string(),
     });

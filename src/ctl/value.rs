@@ -4,7 +4,7 @@ use xinetd_core::bytes::ByteString;
 use xinetd_core::config::{Attribute, TABLE};
 use xinetd_core::service::{
     AccessRule, FailureFlags, Limit, Pattern, Port, Principal, Protocol, Reach, Service, Serving,
-    SocketType, SuccessFlags, Written,
+    SocketType, SuccessFlags, WrittenAttribute,
 };
 
 /// An attribute as meant.
@@ -20,7 +20,7 @@ pub(super) struct Meant<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin<'a> {
     /// These lines, at least one.
-    Lines(Vec<&'a Written>),
+    Lines(Vec<&'a WrittenAttribute>),
     /// Nothing is written: it follows from something else, which this names.
     Derived(&'static str),
     /// Nothing is written: xinetd has it so.
@@ -36,7 +36,7 @@ pub(super) fn meant(service: &Service) -> Vec<Meant<'_>> {
 }
 
 fn one(service: &Service, attribute: Attribute) -> Option<Meant<'_>> {
-    let mine = |written: &&Written| written.attribute == attribute;
+    let mine = |written: &&WrittenAttribute| written.attribute == attribute;
     let lines: Vec<_> = service.attributes.iter().filter(mine).collect();
     let (value, origin) = match lines.as_slice() {
         [] => unwritten(service, attribute)?,

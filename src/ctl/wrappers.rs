@@ -47,7 +47,7 @@ fn unreadable(path: &str, error: &std::io::Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use xinetd_core::config::{Databases, Entry, MemoryTree, Roots, load};
+    use xinetd_core::config::{Databases, EntryKind, MemoryTree, Roots, load};
 
     use super::*;
 
@@ -80,7 +80,7 @@ mod tests {
                       between daemons and clients   | ALL ALL";
         assert_eq!(found(tree(), ""), [wanted]);
         assert!(found(tree(), "flags = NOLIBWRAP").is_empty());
-        let folder = MemoryTree::default().entry("/etc/hosts.deny", Entry::Other);
+        let folder = MemoryTree::default().entry("/etc/hosts.deny", EntryKind::Other);
         assert!(
             found(folder, "")[0].contains("/etc/hosts.deny:1:1: error: the file can't be read")
         );

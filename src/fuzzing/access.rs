@@ -36,14 +36,14 @@ pub fn hosts_access(bytes: &[u8]) {
         |_| ListFile::Text(list.to_vec()),
     );
     let text = |name: &str| String::from_utf8_lossy(other(name)).into_owned();
-    let hostile = Client {
+    let hostile = FuzzedClient {
         name: match text("name").parse() {
             Ok(name) => NameAnswer::Confirmed(name),
             Err(NoHostName) => NameAnswer::Unconfirmed(text("name")),
         },
         user: User::Known(text("user")),
     };
-    let tame = Client {
+    let tame = FuzzedClient {
         name: "host.example"
             .parse()
             .map_or(NameAnswer::NoName, NameAnswer::Confirmed),
@@ -55,7 +55,7 @@ pub fn hosts_access(bytes: &[u8]) {
     }
     // The shell sees the same words, whatever the client calls itself.
     let template = other("template");
-    let skeleton = |client: &Client| {
+    let skeleton = |client: &FuzzedClient| {
         let expanded = client.with(|facts| expand(template, facts)).ok()?;
         let meta = |byte: &u8| META.contains(byte) || !(b' '..=b'~').contains(byte);
         Some(expanded.into_iter().filter(meta).collect::<Vec<_>>())
@@ -68,12 +68,12 @@ pub fn hosts_access(bytes: &[u8]) {
     }
 }
 
-struct Client {
+struct FuzzedClient {
     name: NameAnswer,
     user: User,
 }
 
-impl Client {
+impl FuzzedClient {
     fn with<T>(&self, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
         self.asked(ask, true)
     }

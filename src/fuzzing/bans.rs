@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use xinetd_core::bans::table::Slot;
-use xinetd_core::bans::{BanList, BootId, Clocks, Options, Origin, Reading, SavedBans, Until};
+use xinetd_core::bans::{BanList, BanOptions, BootId, BootTime, Clocks, Origin, SavedBans, Until};
 
 /// No ban that is meant ends so late: in a hundred thousand years.
 const FAR: Duration = Duration::from_secs(100_000 * 365 * 86_400);
@@ -14,7 +14,7 @@ pub fn bans(bytes: &[u8]) {
     let Ok(saved) = SavedBans::parse(bytes) else {
         return;
     };
-    let now = Reading {
+    let now = BootTime {
         boot: BootId::from_bytes([7; 16]),
         at: Duration::from_secs(100),
     };
@@ -22,7 +22,7 @@ pub fn bans(bytes: &[u8]) {
         boot: now,
         wall: Duration::from_secs(1_700_000_000),
     };
-    let options = Options::default();
+    let options = BanOptions::default();
     let mut list = BanList::new(options.ipv6_prefix(), options.allow_list());
     for ban in saved.bans(options.ipv6_prefix(), None, clocks) {
         let slot = Slot {

@@ -1,7 +1,7 @@
 //! The structured fields of an event.
 
 use super::entry::{Entry, Sender};
-use super::line::Line;
+use super::line::LogLine;
 use super::service::ServiceLog;
 use super::table::Event;
 
@@ -11,7 +11,7 @@ use super::table::Event;
 /// there may be reasons not to keep addresses. USERID is as good as HOST: a user is one of a machine.
 pub(super) fn encode(entry: &mut Entry, service: &ServiceLog, event: &Event<'_>, sender: &Sender) {
     let kind = event.kind();
-    let line = Line(service, event);
+    let line = LogLine(service, event);
     let urgency = event.severity().unwrap_or_else(|| service.urgency(kind));
     entry.begin(format_args!("{line}"), urgency, sender);
     entry.bytes("MESSAGE_ID", kind.message_id().as_bytes());

@@ -3,7 +3,7 @@
 use jiff::Zoned;
 
 use super::entry::escaped;
-use super::line::Line;
+use super::line::LogLine;
 use super::service::ServiceLog;
 use super::table::Event;
 
@@ -34,7 +34,7 @@ pub(crate) fn file_line(service: &ServiceLog, event: &Event<'_>, stamp: &Stamp) 
         return None;
     }
     // A line can't be forged by what is in it.
-    let text = escaped(Line(service, event));
+    let text = escaped(LogLine(service, event));
     Some([stamp.0.as_bytes(), &text, b"\n"].concat())
 }
 

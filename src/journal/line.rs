@@ -7,9 +7,9 @@ use super::table::Event;
 
 /// The line of an event (docs/xinetd-behaviour.md, sections 5.2 and 5.7). What is not visible is still in it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Line<'a>(pub(crate) &'a ServiceLog, pub &'a Event<'a>);
+pub(crate) struct LogLine<'a>(pub(crate) &'a ServiceLog, pub &'a Event<'a>);
 
-impl Display for Line<'_> {
+impl Display for LogLine<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(service, event) = self;
         event.write_line(f, service)
@@ -43,7 +43,7 @@ mod tests {
     }
 
     fn line(success: SuccessFlags, event: Event<'_>) -> String {
-        Line(&log(success, FailureFlags::default()), &event).to_string()
+        LogLine(&log(success, FailureFlags::default()), &event).to_string()
     }
 
     const NOTHING: SuccessFlags = SuccessFlags {
@@ -130,7 +130,7 @@ mod tests {
                 refusal,
                 peer: PEER,
             };
-            Line(&log(NOTHING, failure), &event).to_string()
+            LogLine(&log(NOTHING, failure), &event).to_string()
         };
         for (reason, words) in [
             (Reason::Rate, "connections per second"),

@@ -26,10 +26,10 @@ pub(crate) struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
     pub(super) sender: Sender,
-    state: Mutex<State>,
+    state: Mutex<SinkState>,
 }
 
-struct State {
+struct SinkState {
     entry: Entry,
     queue: VecDeque<Box<[u8]>>,
     queued_bytes: usize,
@@ -74,7 +74,7 @@ impl Journal {
             socket,
             path,
             sender: Sender::new(process::id()),
-            state: Mutex::new(State {
+            state: Mutex::new(SinkState {
                 entry: Entry::default(),
                 queue: VecDeque::new(),
                 queued_bytes: 0,
@@ -122,7 +122,7 @@ impl Journal {
         self.drain(&mut self.lock());
     }
 
-    fn drain(&self, state: &mut State) {
+    fn drain(&self, state: &mut SinkState) {
         while let Some(datagram) = state.queue.pop_front() {
             match self.send(state, &datagram) {
                 Fate::Sent => {}
@@ -146,7 +146,7 @@ impl Journal {
         }
     }
 
-    fn send(&self, state: &mut State, datagram: &[u8]) -> Fate {
+    fn send(&self, state: &mut SinkState, datagram: &[u8]) -> Fate {
         let mut result = self.socket.send(datagram);
         if result.as_ref().is_err_and(is_gone) {
             // There is none, or it is another one than before.
@@ -165,12 +165,12 @@ impl Journal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl SinkState {
     fn enqueue(&mut self, datagram: &[u8]) {
         if self.queued_bytes + datagram.len() > Journal::QUEUE {
             self.lost += 1;

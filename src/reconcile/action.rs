@@ -10,7 +10,7 @@ pub(super) struct Action {
     /// Their name without suffix.
     pub(super) unit: String,
     /// What.
-    pub(super) step: Step,
+    pub(super) step: Operation,
     /// What for.
     pub(super) why: Why,
 }
@@ -18,7 +18,7 @@ pub(super) struct Action {
 /// What can be done, in the order in which it is: a port has to be free before another service
 /// takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum Operation {
     /// The socket and the service are stopped; sessions end.
     Stop,
     /// The socket is closed and opened anew; sessions live on. Where the filter alone is another one and a
@@ -69,7 +69,7 @@ pub(super) enum Why {
     Real,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stop => "stop",
@@ -111,19 +111,19 @@ pub(super) struct Outcome {
     /// What was to be done.
     pub(super) action: Action,
     /// Why it was not.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<ActionError>,
 }
 
 /// Why an action was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ActionError {
     /// systemd says this.
     Told(String),
     /// The socket does not listen.
     Silent(Trouble),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ActionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Told(error) => f.write_str(error),

@@ -26,7 +26,7 @@ enum Claim {
 
 /// A unit as systemd has it in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
+struct UnitState {
     is_inactive: bool,
     has_job: bool,
     /// Whether it was made of an init script, or of a file that has gone.
@@ -34,18 +34,18 @@ struct State {
 }
 
 /// Decides. A unit that is not in memory is none that could be called.
-fn claim(daemon: Daemon, is_target_active: bool, unit: Option<State>) -> Option<Claim> {
+fn claim(daemon: Daemon, is_target_active: bool, unit: Option<UnitState>) -> Option<Claim> {
     let enable = match daemon {
         Daemon::Bridge { enabled } => !enabled,
         Daemon::Unclaimed => false,
         Daemon::Script | Daemon::Other => return None,
     };
     match unit {
-        Some(State { has_job: true, .. }) => None,
-        Some(State {
+        Some(UnitState { has_job: true, .. }) => None,
+        Some(UnitState {
             is_foreign: true, ..
         }) => Some(Claim::Reload),
-        Some(State {
+        Some(UnitState {
             is_inactive: true, ..
         }) if is_target_active => Some(Claim::Start { enable }),
         None if is_target_active => Some(Claim::Reload),
@@ -61,7 +61,7 @@ pub(super) fn take_over(systemd: &Systemd, may_reload: bool) {
     let Ok(units) = systemd.units() else {
         return;
     };
-    let unit = units.get(UNIT).map(|unit| State {
+    let unit = units.get(UNIT).map(|unit| UnitState {
         is_inactive: unit.active == "inactive",
         has_job: unit.has_job,
         is_foreign: is_foreign(systemd, unit),
@@ -110,7 +110,7 @@ fn is_foreign(systemd: &Systemd, unit: &Loaded) -> bool {
 mod tests {
     use super::*;
 
-    const AT_REST: State = State {
+    const AT_REST: UnitState = UnitState {
         is_inactive: true,
         has_job: false,
         is_foreign: false,
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_left_of_real_xinetd_makes_way() {
         for is_inactive in [true, false] {
-            let left = State {
+            let left = UnitState {
                 is_inactive,
                 is_foreign: true,
                 ..AT_REST
@@ -153,11 +153,11 @@ mod tests {
             is_enabled,
             [false, true, false].map(|enable| Some(Claim::Start { enable }))
         );
-        let busy = State {
+        let busy = UnitState {
             has_job: true,
             ..AT_REST
         };
-        let active = State {
+        let active = UnitState {
             is_inactive: false,
             ..AT_REST
         };

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::real::Endpoint;
+use super::real::PortNumber;
 
 /// Where a socket takes clients.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +125,7 @@ impl Sockets {
     }
 
     /// The sockets that a process has; none where its descriptors are hidden.
-    pub(super) fn of_process(&self, pid: i32) -> Option<Open> {
+    pub(super) fn of_process(&self, pid: i32) -> Option<ProcessSockets> {
         let own = match inodes(&format!("/proc/{pid}/fd")) {
             Ok(own) => own?,
             // It has ended meanwhile.
@@ -135,17 +135,17 @@ impl Sockets {
             inodes.iter().any(|inode| own.contains(inode))
         };
         let endpoint = |(listener, _): (&Listener, &Vec<String>)| match listener {
-            Listener::Stream(address) => Some(Endpoint {
+            Listener::Stream(address) => Some(PortNumber {
                 port: address.port(),
                 is_tcp: true,
             }),
-            Listener::Datagram(address) => Some(Endpoint {
+            Listener::Datagram(address) => Some(PortNumber {
                 port: address.port(),
                 is_tcp: false,
             }),
             Listener::Unix(_) => None,
         };
-        Some(Open {
+        Some(ProcessSockets {
             ports: self.all.iter().filter(has).filter_map(endpoint).collect(),
             is_connected: own.iter().any(|inode| self.connections.contains(inode)),
         })
@@ -154,9 +154,9 @@ impl Sockets {
 
 /// The sockets of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Open {
+pub(super) struct ProcessSockets {
     /// Where it listens.
-    pub(super) ports: BTreeSet<Endpoint>,
+    pub(super) ports: BTreeSet<PortNumber>,
     /// Whether it has a connection.
     pub(super) is_connected: bool,
 }
@@ -337,7 +337,7 @@ const ESTABLISHED: &str = "01";
 const LISTEN: &str = "0A";
 
 /// A line of /proc/net/tcp and its like.
-struct Row<'a> {
+struct SocketRow<'a> {
     /// The local one.
     address: SocketAddr,
     state: &'a str,
@@ -345,7 +345,7 @@ struct Row<'a> {
 }
 
 /// Reads a line (proc_net_tcp.txt).
-fn inet(line: &str) -> Option<Row<'_>> {
+fn inet(line: &str) -> Option<SocketRow<'_>> {
     let mut words = line.split_ascii_whitespace();
     let (address, port) = words.nth(1)?.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
@@ -369,7 +369,7 @@ fn inet(line: &str) -> Option<Row<'_>> {
         _ => return None,
     };
     let address = SocketAddr::new(address, port);
-    Some(Row {
+    Some(SocketRow {
         address,
         state,
         inode,
@@ -419,7 +419,7 @@ mod tests {
         let own = sockets
             .of_process(i32::try_from(std::process::id()).unwrap())
             .unwrap();
-        let port = |address: SocketAddr| Endpoint {
+        let port = |address: SocketAddr| PortNumber {
             port: address.port(),
             is_tcp: true,
         };

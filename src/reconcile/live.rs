@@ -14,7 +14,7 @@ use crate::bus::systemd::{Loaded, Property, Systemd};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unit {
     pub(super) socket: Socket,
-    pub(super) service: Service,
+    pub(super) service: ServiceState,
 }
 
 /// What a socket is doing.
@@ -33,7 +33,7 @@ pub(super) enum Socket {
 
 /// What a service is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum ServiceState {
     #[default]
     Off,
     /// Its last helper has failed.
@@ -131,10 +131,10 @@ impl Live {
             let active = |name: &str| loaded.get(name).map(|loaded| loaded.active.as_str());
             let name = format!("{unit}.service");
             let service = match active(&name) {
-                Some("failed") => Service::Failed,
-                Some("inactive") | None => Service::Off,
-                Some(_) if loaded.get(&name).is_some_and(is_stuck) => Service::Stuck,
-                Some(_) => Service::On,
+                Some("failed") => ServiceState::Failed,
+                Some("inactive") | None => ServiceState::Off,
+                Some(_) if loaded.get(&name).is_some_and(is_stuck) => ServiceState::Stuck,
+                Some(_) => ServiceState::On,
             };
             let socket = match (seen.get(unit), active(&format!("{unit}.socket"))) {
                 (Some(seen), _) => Socket::On(*seen),

@@ -38,7 +38,7 @@ use crate::bus::systemd::Systemd;
 use crate::generated::is_ejected;
 use crate::journal::Journal;
 
-use action::{Action, Fault, Outcome, Step};
+use action::{Action, ActionError, Operation, Outcome};
 use live::{Halt, Live};
 use plan::plan;
 use problems::Problems;
@@ -46,7 +46,7 @@ use record::{Record, settle};
 
 pub(crate) use cause::is_executable;
 pub(crate) use real::listed;
-pub(crate) use real::{Endpoint, Real};
+pub(crate) use real::{PortNumber, Real};
 pub(crate) use record::{Done, LAST, read_done};
 pub(crate) use trouble::Trouble;
 pub(crate) use troubles::troubles;
@@ -169,7 +169,7 @@ fn follow(systemd: &mut Systemd) -> Result<Run, String> {
 fn is_as_it_can_be(outcome: &Outcome) -> bool {
     matches!(
         outcome.fault,
-        None | Some(Fault::Silent(Trouble::Unmet { .. }))
+        None | Some(ActionError::Silent(Trouble::Unmet { .. }))
     )
 }
 
@@ -177,7 +177,7 @@ fn say(Outcome { action, fault }: &Outcome) {
     let Action { unit, step, why } = action;
     match fault {
         // Most units at each reload.
-        None if *step == Step::Keep => {}
+        None if *step == Operation::Keep => {}
         None => log::info!("{unit}: {step}, as {why}"),
         Some(fault) => log::error!("{unit}: {step}, as {why}, failed: {fault}"),
     }

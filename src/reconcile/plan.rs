@@ -5,9 +5,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::action::{Action, Step, Why};
+use super::action::{Action, Operation, Why};
 use super::kernel::Seen;
-use super::live::{Halt, Live, Service, Socket, Unit};
+use super::live::{Halt, Live, ServiceState, Socket, Unit};
 use super::record::{Applied, Record, Stand};
 
 /// All that is to be done, in the order in which it is to be done.
@@ -51,23 +51,23 @@ enum Was<'a> {
 }
 
 /// What is to be done with units that no service has any more.
-fn gone(live: Unit) -> Option<(Step, Why)> {
+fn gone(live: Unit) -> Option<(Operation, Why)> {
     let is_left =
-        matches!(live.socket, Socket::On(_) | Socket::Failed) || live.service != Service::Off;
-    is_left.then_some((Step::Stop, Why::Gone))
+        matches!(live.socket, Socket::On(_) | Socket::Failed) || live.service != ServiceState::Off;
+    is_left.then_some((Operation::Stop, Why::Gone))
 }
 
 /// What is to be done with one service; `halt` is why nothing is started at all.
-fn of(was: Was<'_>, wanted: &Applied, live: Unit, halt: Option<Halt>) -> Option<(Step, Why)> {
+fn of(was: Was<'_>, wanted: &Applied, live: Unit, halt: Option<Halt>) -> Option<(Operation, Why)> {
     let Socket::On(seen) = live.socket else {
         return match was {
             Was::Applied(before) if before.enabled && !wanted.enabled => {
-                (live.socket == Socket::Failed).then_some((Step::Stop, Why::Disabled))
+                (live.socket == Socket::Failed).then_some((Operation::Stop, Why::Disabled))
             }
             _ if !wanted.enabled && !is_down(was) => None,
             _ => Some(match halt {
-                Some(Halt::Stopped) => (Step::Keep, Why::AllStopped),
-                Some(Halt::Real) => (Step::Keep, Why::Real),
+                Some(Halt::Stopped) => (Operation::Keep, Why::AllStopped),
+                Some(Halt::Real) => (Operation::Keep, Why::Real),
                 None => off(was, live.socket),
             }),
         };
@@ -77,33 +77,33 @@ fn of(was: Was<'_>, wanted: &Applied, live: Unit, halt: Option<Halt>) -> Option<
         Was::Unknown | Was::Missing => None,
     };
     if before.is_some_and(|before| before.enabled) && !wanted.enabled {
-        return Some((Step::Stop, Why::Disabled));
+        return Some((Operation::Stop, Why::Disabled));
     }
     let differs =
         |part: fn(&Applied) -> u64| before.is_some_and(|before| part(before) != part(wanted));
     if differs(|applied| applied.socket) {
-        return Some((Step::Rebind, Why::Socket));
+        return Some((Operation::Rebind, Why::Socket));
     }
     if seen == Seen::No {
-        return Some((Step::Rebind, Why::Closed));
+        return Some((Operation::Rebind, Why::Closed));
     }
-    if live.service == Service::Stuck {
-        return Some((Step::Respawn, Why::Stuck));
+    if live.service == ServiceState::Stuck {
+        return Some((Operation::Respawn, Why::Stuck));
     }
     // Before the others, as it brings another helper in any case.
     if differs(|applied| applied.filter) {
-        return Some((Step::Rebind, Why::Lists));
+        return Some((Operation::Rebind, Why::Lists));
     }
     let (step, why) = if differs(|applied| applied.service) {
-        (Step::Respawn, Why::Service)
+        (Operation::Respawn, Why::Service)
     } else if differs(|applied| applied.spec) {
-        (Step::Reload, Why::Settings)
+        (Operation::Reload, Why::Settings)
     } else {
         return None;
     };
     Some(match live.service {
-        Service::On | Service::Stuck => (step, why),
-        Service::Off | Service::Failed => (Step::Keep, Why::Idle),
+        ServiceState::On | ServiceState::Stuck => (step, why),
+        ServiceState::Off | ServiceState::Failed => (Operation::Keep, Why::Idle),
     })
 }
 
@@ -113,13 +113,13 @@ fn is_down(was: Was<'_>) -> bool {
 }
 
 /// What is to be done with a service that is switched on and whose socket is not active.
-fn off(was: Was<'_>, socket: Socket) -> (Step, Why) {
-    let keep = (Step::Keep, Why::Stopped);
+fn off(was: Was<'_>, socket: Socket) -> (Operation, Why) {
+    let keep = (Operation::Keep, Why::Stopped);
     match (was, socket) {
-        (Was::Missing, _) => (Step::Start, Why::New),
-        _ if is_down(was) => (Step::Start, Why::Silent),
-        (Was::Applied(before), _) if !before.enabled => (Step::Start, Why::Enabled),
-        (_, Socket::Failed | Socket::Unmet) => (Step::Start, Why::Silent),
+        (Was::Missing, _) => (Operation::Start, Why::New),
+        _ if is_down(was) => (Operation::Start, Why::Silent),
+        (Was::Applied(before), _) if !before.enabled => (Operation::Start, Why::Enabled),
+        (_, Socket::Failed | Socket::Unmet) => (Operation::Start, Why::Silent),
         // One that an administrator has stopped stays so.
         (Was::Unknown | Was::Applied(_), _) => keep,
     }

@@ -9,7 +9,7 @@ use xinetd_core::problem::{Place, Problem, Severity};
 use xinetd_core::service::{Protocol, Reach, Service};
 use xinetd_core::startup::{REAL_CODE, XINETD};
 
-use super::kernel::{Open, Sockets};
+use super::kernel::{ProcessSockets, Sockets};
 
 /// How many ports are named one by one.
 const MOST: usize = 12;
@@ -19,19 +19,19 @@ const MOST: usize = 12;
 pub(crate) struct Real {
     daemon: i32,
     options: Vec<String>,
-    ports: Option<BTreeSet<Endpoint>>,
+    ports: Option<BTreeSet<PortNumber>>,
 }
 
 /// A port of a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Endpoint {
+pub(crate) struct PortNumber {
     /// Its number.
     pub(crate) port: u16,
     /// `tcp`, else `udp`.
     pub(crate) is_tcp: bool,
 }
 
-impl Endpoint {
+impl PortNumber {
     /// Where a service listens; none for one without a port of its own, and for one whose port is chosen.
     pub(crate) fn of(service: &Service) -> Option<Self> {
         let (Reach::Listen(listen) | Reach::Rpc(_, listen)) = &service.reach else {
@@ -44,7 +44,7 @@ impl Endpoint {
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for PortNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -71,13 +71,13 @@ impl Real {
             return None;
         }
         let sockets = Sockets::look().ok();
-        let process = |pid: i32| Process {
+        let process = |pid: i32| XinetdProcess {
             pid,
             parent: parent(pid),
             is_titled: command_line(pid).starts_with(TITLE),
             open: sockets.as_ref().and_then(|sockets| sockets.of_process(pid)),
         };
-        let all: Vec<Process> = processes.into_iter().map(process).collect();
+        let all: Vec<XinetdProcess> = processes.into_iter().map(process).collect();
         let daemons = daemons(&all);
         let daemon = daemons.first()?.pid;
         let mut ports = Some(BTreeSet::new());
@@ -110,7 +110,7 @@ impl Real {
     }
 
     /// Where it listens; none where that can't be seen, as by anybody but root.
-    pub(crate) fn ports(&self) -> Option<&BTreeSet<Endpoint>> {
+    pub(crate) fn ports(&self) -> Option<&BTreeSet<PortNumber>> {
         self.ports.as_ref()
     }
 
@@ -120,7 +120,7 @@ impl Real {
             None => "which of the ports of these files it has can't be seen".to_owned(),
             Some(ports) => {
                 let wanted = services.iter().filter(|service| service.enabled);
-                let wanted: BTreeSet<_> = wanted.filter_map(Endpoint::of).collect();
+                let wanted: BTreeSet<_> = wanted.filter_map(PortNumber::of).collect();
                 let both: Vec<_> = wanted.intersection(ports).collect();
                 match both.as_slice() {
                     [] => "it has none of the ports of these files".to_owned(),
@@ -146,14 +146,14 @@ impl Real {
 
 /// A process with the name of xinetd.
 #[derive(Clone, Debug)]
-struct Process {
+struct XinetdProcess {
     pid: i32,
     /// None for one that has ended meanwhile.
     parent: Option<i32>,
     /// Whether it calls itself one that serves a client.
     is_titled: bool,
     /// Its sockets; none where they are hidden.
-    open: Option<Open>,
+    open: Option<ProcessSockets>,
 }
 
 /// What real xinetd writes over its arguments in a process that serves a client of an internal service.
@@ -166,17 +166,17 @@ fn command_line(pid: i32) -> Vec<u8> {
 
 /// Those of the processes that are daemons, those that listen first: not the ones that a daemon has made to serve a
 /// client, and not the ones that such a daemon has left behind, which have a connection and listen nowhere.
-fn daemons(all: &[Process]) -> Vec<&Process> {
-    let is_daemon = |process: &&Process| {
+fn daemons(all: &[XinetdProcess]) -> Vec<&XinetdProcess> {
+    let is_daemon = |process: &&XinetdProcess| {
         let parent = process.parent;
         let is_child = parent.is_none_or(|parent| all.iter().any(|one| one.pid == parent));
         let has_child = all.iter().any(|one| one.parent == Some(process.pid));
-        let is_session = |open: &Open| open.ports.is_empty() && open.is_connected;
+        let is_session = |open: &ProcessSockets| open.ports.is_empty() && open.is_connected;
         let is_session = process.is_titled || process.open.as_ref().is_some_and(is_session);
         !is_child && (has_child || !is_session)
     };
-    let mut daemons: Vec<&Process> = all.iter().filter(is_daemon).collect();
-    let is_silent = |process: &Process| {
+    let mut daemons: Vec<&XinetdProcess> = all.iter().filter(is_daemon).collect();
+    let is_silent = |process: &XinetdProcess| {
         let open = process.open.as_ref();
         open.is_none_or(|open| open.ports.is_empty())
     };
@@ -185,7 +185,7 @@ fn daemons(all: &[Process]) -> Vec<&Process> {
 }
 
 /// Some of them in words.
-pub(crate) fn listed(ports: &[&Endpoint]) -> String {
+pub(crate) fn listed(ports: &[&PortNumber]) -> String {
     let shown: Vec<_> = ports.iter().take(MOST).map(ToString::to_string).collect();
     match ports.len().saturating_sub(MOST) {
         0 => shown.join(", "),
@@ -224,19 +224,20 @@ mod tests {
     #[test]
     fn a_session_that_outlives_real_xinetd_is_not_real_xinetd() {
         let open = |port: Option<u16>, is_connected| {
-            let ports = port.map(|port| Endpoint { port, is_tcp: true });
-            Some(Open {
+            let ports = port.map(|port| PortNumber { port, is_tcp: true });
+            Some(ProcessSockets {
                 ports: ports.into_iter().collect(),
                 is_connected,
             })
         };
-        let process = |pid, parent, open| Process {
+        let process = |pid, parent, open| XinetdProcess {
             pid,
             parent: Some(parent),
             is_titled: false,
             open,
         };
-        let pids = |all: &[Process]| daemons(all).iter().map(|one| one.pid).collect::<Vec<_>>();
+        let pids =
+            |all: &[XinetdProcess]| daemons(all).iter().map(|one| one.pid).collect::<Vec<_>>();
         let session = process(20, 10, open(None, true));
         let daemon = process(10, 1, open(Some(7), false));
         assert_eq!(pids(&[daemon.clone(), session.clone()]), [10]);
@@ -255,7 +256,7 @@ mod tests {
         );
         let hidden = process(10, 1, None);
         assert_eq!(pids(&[hidden.clone(), process(20, 10, None)]), [10]);
-        let titled = Process {
+        let titled = XinetdProcess {
             is_titled: true,
             ..hidden
         };

@@ -11,7 +11,7 @@ use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 use xinetd_core::translate::{PACKET_LISTS, SpecDirectory};
 
-use super::action::{Outcome, Step, Why};
+use super::action::{Operation, Outcome, Why};
 use super::live::{Live, Socket};
 use super::unregister;
 use crate::generated;
@@ -212,13 +212,13 @@ pub(super) fn settle(
         let is_left = |stand| applied.map(|applied| Applied { stand, ..applied });
         let left = match (action.step, action.why) {
             // The filter may still be the old one.
-            (Step::Rebind, Why::Lists) if has_failed => was(&action.unit).map(|was| Applied {
+            (Operation::Rebind, Why::Lists) if has_failed => was(&action.unit).map(|was| Applied {
                 stand: Stand::Down,
                 ..was
             }),
-            (Step::Start | Step::Rebind, _) if has_failed => is_left(Stand::Down),
-            (Step::Start | Step::Rebind, _) => is_left(Stand::Up),
-            (Step::Stop, Why::Gone) if has_failed => {
+            (Operation::Start | Operation::Rebind, _) if has_failed => is_left(Stand::Down),
+            (Operation::Start | Operation::Rebind, _) => is_left(Stand::Up),
+            (Operation::Stop, Why::Gone) if has_failed => {
                 let leaving = |applied| Applied {
                     stand: Stand::Leaving,
                     ..applied
@@ -227,8 +227,8 @@ pub(super) fn settle(
             }
             (_, Why::AllStopped | Why::Real) => is_left(Stand::Down),
             (_, _) if has_failed => was(&action.unit),
-            (Step::Stop, _) => is_left(Stand::Stopped),
-            (Step::Respawn | Step::Reload | Step::Keep, _) => continue,
+            (Operation::Stop, _) => is_left(Stand::Stopped),
+            (Operation::Respawn | Operation::Reload | Operation::Keep, _) => continue,
         };
         if let Some(left) = left {
             units.insert(action.unit.clone(), left);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use xinetd_core::translate::rpc_unit;
 
-use super::action::{Action, Fault, Outcome, Step, Why};
+use super::action::{Action, ActionError, Operation, Outcome, Why};
 use super::cause;
 use super::farewell;
 use super::live::waits;
@@ -24,11 +24,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 const ATTEMPTS: u32 = 8;
 
 /// What has come of units so far: those that failed, with what went wrong.
-type Faults = BTreeMap<String, Fault>;
+type Faults = BTreeMap<String, ActionError>;
 
 /// Takes all steps; tells what came of each, in the order of the actions.
 pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
-    let units = |step: Step| {
+    let units = |step: Operation| {
         let those = actions.iter().filter(move |action| action.step == step);
         those.map(|action| action.unit.as_str()).collect::<Vec<_>>()
     };
@@ -36,9 +36,9 @@ pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
     let gone = actions.iter().filter(|action| action.why == Why::Gone);
     let gone: Vec<&str> = gone.map(|action| action.unit.as_str()).collect();
     farewell::end_sessions(systemd, &gone);
-    stop(systemd, &units(Step::Stop), &mut faults);
+    stop(systemd, &units(Operation::Stop), &mut faults);
     // All sockets are closed before one is opened: services may have changed places.
-    let rebound = units(Step::Rebind);
+    let rebound = units(Operation::Rebind);
     let lists = actions.iter().filter(|action| action.why == Why::Lists);
     let lists: Vec<&str> = lists.map(|action| action.unit.as_str()).collect();
     make_room(systemd, &rebound, &mut faults);
@@ -49,10 +49,10 @@ pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
         .partition(|unit| lists.contains(unit) && is_waiting(&loaded, unit));
     restart(systemd, &kept, &mut faults);
     close(systemd, &rebound, &mut faults);
-    let opened = [units(Step::Start), rebound.clone()].concat();
+    let opened = [units(Operation::Start), rebound.clone()].concat();
     start(systemd, &opened, &rebound, &mut faults);
-    replace(systemd, &units(Step::Respawn), &mut faults);
-    reload(systemd, &units(Step::Reload), &mut faults);
+    replace(systemd, &units(Operation::Respawn), &mut faults);
+    reload(systemd, &units(Operation::Reload), &mut faults);
     let outcome = |action: &Action| Outcome {
         action: action.clone(),
         fault: faults.get(&action.unit).cloned(),
@@ -63,7 +63,7 @@ pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
 fn note(faults: &mut Faults, unit: &str, result: Result<(), String>) {
     match result {
         Ok(()) => drop(faults.remove(unit)),
-        Err(error) => drop(faults.insert(unit.to_owned(), Fault::Told(error))),
+        Err(error) => drop(faults.insert(unit.to_owned(), ActionError::Told(error))),
     }
 }
 
@@ -217,7 +217,7 @@ fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Fa
     let waiting: Vec<&str> = waiting.filter(|unit| is_waiting(&loaded, unit)).collect();
     restart(systemd, &waiting, faults);
     let silent = troubles.into_iter();
-    faults.extend(silent.map(|(unit, trouble)| (unit, Fault::Silent(trouble))));
+    faults.extend(silent.map(|(unit, trouble)| (unit, ActionError::Silent(trouble))));
 }
 
 /// Whether it may be over in a moment.

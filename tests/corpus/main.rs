@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use testbed::{Corpus, Result};
-use xinetd_core::config::{Databases, DiskTree, Entry, FileTree, MemoryTree};
+use xinetd_core::config::{Databases, DiskTree, EntryKind, FileTree, MemoryTree};
 
 use differences::Differences;
 use said::Xinetd;
@@ -205,12 +205,12 @@ impl Set {
 fn system(disk: &DiskTree, folder: &Path, mut tree: MemoryTree) -> io::Result<MemoryTree> {
     for (path, entry) in disk.list(folder)? {
         tree = match entry {
-            Entry::File => {
+            EntryKind::File => {
                 let text = disk.read(&path)?;
                 tree.file(path, text)
             }
-            Entry::Other => system(disk, &path, tree)?,
-            Entry::Dangling => tree,
+            EntryKind::Other => system(disk, &path, tree)?,
+            EntryKind::Dangling => tree,
         };
     }
     Ok(tree)

@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn saved_bans(text in mutated(seeds::bans())) {
         if let Ok(saved) = bans::SavedBans::parse(&text) {
-            let at = |number, seconds| bans::Reading {
+            let at = |number, seconds| bans::BootTime {
                 boot: bans::BootId::from_bytes([number; 16]),
                 at: Duration::from_secs(seconds),
             };
@@ -132,7 +132,7 @@ proptest! {
                 wall: Duration::from_secs(1_700_000_000),
             };
             let shutdown = Some(at(0xaa, u64::MAX));
-            let _ = saved.bans(bans::Options::default().ipv6_prefix(), shutdown, clocks);
+            let _ = saved.bans(bans::BanOptions::default().ipv6_prefix(), shutdown, clocks);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::problem::{Place, Problem, Severity};
 
 /// What is done for one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum TranslationStep {
     /// A block or an entry of a file is read.
     Read,
     /// The service is made of what was read.
@@ -23,7 +23,11 @@ pub(crate) enum Step {
 /// What `work` gives; none if it panics. Programs that abort then end here: all but the generator.
 ///
 /// What `work` was about to change is as it was left: the caller must be able to go on with it.
-pub(crate) fn contained<T>(step: Step, name: &[u8], work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn contained<T>(
+    step: TranslationStep,
+    name: &[u8],
+    work: impl FnOnce() -> T,
+) -> Option<T> {
     let work = || {
         #[cfg(test)]
         trap::spring(step, name);
@@ -50,19 +54,19 @@ pub(crate) fn fault(place: Place, lost: &str) -> Problem {
 pub(crate) mod trap {
     use std::cell::RefCell;
 
-    use super::Step;
+    use super::TranslationStep;
 
     thread_local! {
-        static TRAPS: RefCell<Vec<(Step, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
+        static TRAPS: RefCell<Vec<(TranslationStep, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
     }
 
     /// Lets a step fail for what has this name, in this thread.
-    pub(crate) fn set(step: Step, name: &str) {
+    pub(crate) fn set(step: TranslationStep, name: &str) {
         TRAPS.with_borrow_mut(|traps| traps.push((step, name.into())));
     }
 
-    pub(super) fn spring(step: Step, name: &[u8]) {
-        let is_it = |trap: &(Step, Vec<u8>)| trap.0 == step && trap.1 == name;
+    pub(super) fn spring(step: TranslationStep, name: &[u8]) {
+        let is_it = |trap: &(TranslationStep, Vec<u8>)| trap.0 == step && trap.1 == name;
         let is_set = TRAPS.with_borrow(|traps| traps.iter().any(is_it));
         assert!(!is_set, "a trap for {step:?}");
     }
@@ -127,10 +131,10 @@ mod tests {
             (all.map(String::from).to_vec(), Vec::new())
         );
         let steps = [
-            (Step::Read, "internal"),
-            (Step::Lower, "internal"),
-            (Step::Prepare, "not-served"),
-            (Step::Translate, "not-served"),
+            (TranslationStep::Read, "internal"),
+            (TranslationStep::Lower, "internal"),
+            (TranslationStep::Prepare, "not-served"),
+            (TranslationStep::Translate, "not-served"),
         ];
         let places = [("b", "/etc/xinetd.d/file:1"), ("4", "/etc/inetd.conf:1")];
         for (step, code) in steps {
@@ -151,7 +155,7 @@ mod tests {
     fn without_defaults_nothing_runs_that_they_may_restrict() {
         let defaults = "defaults\n{\nonly_from = 127.0.0.1\n}\n";
         let found = std::thread::spawn(move || {
-            trap::set(Step::Read, "defaults");
+            trap::set(TranslationStep::Read, "defaults");
             generated(&tree(defaults))
         });
         let (ids, problems) = found.join().unwrap();

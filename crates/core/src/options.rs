@@ -36,7 +36,7 @@ pub struct Options {
     /// By the ids of the services.
     services: BTreeMap<String, ServiceOptions>,
     /// Or what is wrong with them, in words.
-    bans: Result<bans::Options, String>,
+    bans: Result<bans::BanOptions, String>,
     /// An inetd.conf that is served too.
     inetd: Option<PathBuf>,
     /// What is wrong in the file.
@@ -65,12 +65,12 @@ pub struct RedirectOptions {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct OptionsFile {
     #[serde(default)]
     service: BTreeMap<Spanned<String>, Section>,
     /// Taken from [`BansSection`].
     #[expect(dead_code, reason = "an error in it is an error of the file")]
-    bans: Option<bans::Options>,
+    bans: Option<bans::BanOptions>,
     inetd: Option<Inetd>,
 }
 
@@ -80,7 +80,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct BansSection {
     #[serde(default)]
-    bans: bans::Options,
+    bans: bans::BanOptions,
     #[serde(rename = "service")]
     _service: Option<IgnoredAny>,
     #[serde(rename = "inetd")]
@@ -110,7 +110,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             services: BTreeMap::new(),
-            bans: Ok(bans::Options::default()),
+            bans: Ok(bans::BanOptions::default()),
             inetd: None,
             problems: Vec::new(),
             source: None,
@@ -190,7 +190,7 @@ impl Options {
     ///
     /// # Errors
     /// What is wrong, in words with the line.
-    pub fn bans(&self) -> Result<bans::Options, String> {
+    pub fn bans(&self) -> Result<bans::BanOptions, String> {
         self.bans.clone()
     }
 
@@ -216,7 +216,7 @@ impl Options {
                 Err(format!("line {line}: {}", error.message()))
             }
         };
-        match toml::from_str::<File>(&text) {
+        match toml::from_str::<OptionsFile>(&text) {
             Ok(file) => this.take(file, &find),
             Err(error) => {
                 let place = find.place(&error.span().unwrap_or(0..0));
@@ -231,7 +231,7 @@ impl Options {
         this
     }
 
-    fn take(&mut self, file: File, find: &Finder<'_>) {
+    fn take(&mut self, file: OptionsFile, find: &Finder<'_>) {
         if let Some(inetd) = file.inetd {
             if inetd.file.get_ref().is_relative() {
                 let message = format!("{} is not absolute", inetd.file.get_ref().display());

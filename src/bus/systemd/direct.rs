@@ -15,7 +15,7 @@ use zbus::{
 };
 use zruntime::{block_on, spawn};
 
-use super::job::{Fault, Job, Verb};
+use super::job::{Job, JobError, Verb};
 use super::relay::relay;
 use super::{UnitRow, said};
 
@@ -67,7 +67,7 @@ pub(crate) struct Property<'a> {
 }
 
 /// A call that waits for its answer.
-type Answer = zruntime::Task<zbus::Result<Message>, zruntime::Shared>;
+type PendingReply = zruntime::Task<zbus::Result<Message>, zruntime::Shared>;
 
 impl Systemd {
     /// Connects; over the bus where the private socket is not for the caller.
@@ -133,7 +133,7 @@ impl Systemd {
             let path = property.of.path.clone().into_inner();
             self.begin(path, PROPERTIES, "Get", (interface, property.name))
         };
-        let answers: Vec<Answer> = wanted.iter().map(ask).collect();
+        let answers: Vec<PendingReply> = wanted.iter().map(ask).collect();
         block_on(async {
             let mut values = Vec::with_capacity(answers.len());
             for answer in answers {
@@ -182,7 +182,8 @@ impl Systemd {
     pub(crate) fn insist(&mut self, jobs: &[Job]) -> Vec<Result<(), String>> {
         let mut ends = self.run_once(jobs);
         for _ in 1..ATTEMPTS {
-            let is_replaced = |place: &usize| ends[*place].as_ref().is_err_and(Fault::is_replaced);
+            let is_replaced =
+                |place: &usize| ends[*place].as_ref().is_err_and(JobError::is_replaced);
             let again: Vec<usize> = (0..ends.len()).filter(is_replaced).collect();
             if again.is_empty() {
                 break;
@@ -197,7 +198,7 @@ impl Systemd {
             .collect()
     }
 
-    fn run_once(&mut self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+    fn run_once(&mut self, jobs: &[Job]) -> Vec<Result<(), JobError>> {
         let begin = |(verb, unit): &Job| {
             let body = (unit.clone(), verb.mode());
             self.begin(MANAGER_PATH, MANAGER, verb.method(), body)
@@ -210,7 +211,7 @@ impl Systemd {
                     let job: OwnedObjectPath = message.body().deserialize()?;
                     Ok(job)
                 });
-                begun.push(job.map_err(|error| Fault::Said(said(error))));
+                begun.push(job.map_err(|error| JobError::Said(said(error))));
             }
             let mut results: HashMap<OwnedObjectPath, Option<String>> = HashMap::new();
             let paths = begun.iter().flatten();
@@ -233,8 +234,10 @@ impl Systemd {
             }
             let end = |path: OwnedObjectPath| match results.get(&path) {
                 Some(Some(result)) if result == "done" => Ok(()),
-                Some(Some(result)) => Err(Fault::Ended(result.clone())),
-                _ => Err(Fault::Said("systemd has closed the connection".to_owned())),
+                Some(Some(result)) => Err(JobError::Ended(result.clone())),
+                _ => Err(JobError::Said(
+                    "systemd has closed the connection".to_owned(),
+                )),
             };
             begun.into_iter().map(|path| path.and_then(end)).collect()
         })
@@ -293,7 +296,7 @@ impl Systemd {
     }
 
     /// Calls a method without waiting for the answer.
-    fn begin<P, I, B>(&self, path: P, interface: I, method: &'static str, body: B) -> Answer
+    fn begin<P, I, B>(&self, path: P, interface: I, method: &'static str, body: B) -> PendingReply
     where
         P: TryInto<ObjectPath<'static>> + Send + 'static,
         P::Error: Into<zbus::Error>,
@@ -325,7 +328,7 @@ type JobRow = (
 type Removed = (u32, OwnedObjectPath, String, String);
 
 /// The answer to a call, once it is there.
-async fn answered(answer: Answer) -> zbus::Result<Message> {
+async fn answered(answer: PendingReply) -> zbus::Result<Message> {
     answer.await?
 }
 

@@ -40,21 +40,21 @@ pub(crate) type Job = (Verb, String);
 
 /// Why a job did not do what it was to do.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum JobError {
     /// It ended with another result than `done`, see JobRemoved in org.freedesktop.systemd1(5).
     Ended(String),
     /// It did not begin, or its end is not known.
     Said(String),
 }
 
-impl Fault {
+impl JobError {
     /// Whether there is a contrary job in its place, of another caller.
     pub(super) fn is_replaced(&self) -> bool {
         matches!(self, Self::Ended(result) if result == "canceled")
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(result) => write!(f, "systemd's job ended as {result}"),

@@ -125,8 +125,8 @@ impl Subjects {
     }
 
     /// What of the machine systemd alone does not replace.
-    pub(super) fn machine(&self) -> translate::Machine {
-        translate::Machine {
+    pub(super) fn machine(&self) -> translate::Protections {
+        translate::Protections {
             has_wrappers: self.has_wrappers,
             has_bans: self.has_bans,
             filters: manager(&DiskTree::new(None)).is_none(),

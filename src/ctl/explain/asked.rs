@@ -14,13 +14,13 @@ use super::verdict::Rule;
 const TCPMUX: u16 = 1;
 
 /// A service, ready to be asked.
-pub(super) struct Asked<'a> {
+pub(super) struct ExplainedService<'a> {
     pub(super) service: &'a Service,
     pub(super) spec: Spec,
     pub(super) sources: &'a Sources,
 }
 
-impl Asked<'_> {
+impl ExplainedService<'_> {
     /// The client's address as accept(2) gives it, or why it does not get as far.
     pub(super) fn peer(&self, address: IpAddr) -> Result<IpAddr, &'static str> {
         let (family, bind) = match &self.service.reach {

@@ -10,7 +10,7 @@ use xinetd_core::service::MinuteOfDay;
 
 use super::super::output::Failure;
 use super::arguments::ExplainArgs;
-use super::verdict::Outcome;
+use super::verdict::CheckOutcome;
 use crate::accept::ban_table::Bans;
 use crate::accept::clock::{LocalClock, Moment};
 use crate::accept::load::LoadAverage;
@@ -108,10 +108,10 @@ impl Client {
     }
 
     /// Whether it has a name.
-    pub(super) fn name_found(&self) -> Outcome {
+    pub(super) fn name_found(&self) -> CheckOutcome {
         match self.known_name() {
-            Some(_) => Outcome::Found,
-            None => Outcome::Unknown,
+            Some(_) => CheckOutcome::Found,
+            None => CheckOutcome::Unknown,
         }
     }
 

@@ -29,7 +29,7 @@ use super::time::span;
 
 pub(super) use arguments::ExplainArgs;
 use client::Client;
-use verdict::{Outcome, Rule, Step, Verdict};
+use verdict::{CheckOutcome, CheckResult, Rule, Verdict};
 use walk::walk;
 
 /// The whole answer, as docs/xinetdctl.md has it.
@@ -49,19 +49,19 @@ struct Explained {
     /// None where that is not known.
     admitted: Option<bool>,
     reason: Option<&'static str>,
-    checks: Vec<Check>,
+    checks: Vec<CheckReport>,
 }
 
 #[derive(Serialize)]
-struct Check {
+struct CheckReport {
     check: &'static str,
     result: &'static str,
     detail: String,
-    rule: Option<Line>,
+    rule: Option<RuleReport>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct RuleReport {
     file: String,
     line: u32,
     column: u32,
@@ -145,19 +145,19 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
 /// What becomes of a client that gets no connection, or none that lasts.
 fn unreached(why: String) -> Verdict {
     let mut verdict = Verdict::default();
-    verdict.note("listener", Outcome::Refused, why, None);
+    verdict.note("listener", CheckOutcome::Refused, why, None);
     verdict.refused = Some("no connection");
     verdict
 }
 
 fn explained(found: &Found<'_>, verdict: &Verdict, client: &Client) -> Explained {
-    let rule = |rule: &Rule| Line {
+    let rule = |rule: &Rule| RuleReport {
         file: rule.place.file.display().to_string(),
         line: rule.place.line,
         column: rule.place.column,
         text: rule.text.clone(),
     };
-    let check = |step: &Step| Check {
+    let check = |step: &CheckResult| CheckReport {
         check: step.check,
         result: step.result.key(),
         detail: step.detail.clone(),
@@ -190,9 +190,9 @@ fn print(
     writeln!(out, "  a client at {}{name}:", client.address)?;
     for step in &verdict.steps {
         let style = match step.result {
-            Outcome::Passed => GOOD,
-            Outcome::Refused => BAD,
-            Outcome::NoRule | Outcome::Found | Outcome::Unknown => DIM,
+            CheckOutcome::Passed => GOOD,
+            CheckOutcome::Refused => BAD,
+            CheckOutcome::NoRule | CheckOutcome::Found | CheckOutcome::Unknown => DIM,
         };
         let word = out.paint(style, format_args!("{:8}", step.result.word()));
         let mut lines = fold(&printable(&step.detail), WIDTH - DETAIL);

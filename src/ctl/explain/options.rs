@@ -15,17 +15,17 @@ use xinetd_core::service::{DenyTime, Limit, MinuteOfDay};
 use xinetd_core::spec::{Sensor, Task};
 
 use super::super::value::{limit, pattern};
-use super::asked::Asked;
+use super::asked::ExplainedService;
 use super::client::Client;
 use super::rules::{Connection, RuleTables, ruling};
-use super::verdict::{Outcome, Verdict};
+use super::verdict::{CheckOutcome, Verdict};
 
 /// The check of bans.
 const BANS: &str = "bans";
 
 /// A client as the options describe it, and the verdict so far.
-pub(super) struct Options<'a> {
-    asked: &'a Asked<'a>,
+pub(super) struct ExplainedClient<'a> {
+    asked: &'a ExplainedService<'a>,
     tree: &'a dyn FileTree,
     client: &'a mut Client,
     verdict: &'a mut Verdict,
@@ -34,10 +34,10 @@ pub(super) struct Options<'a> {
     are_rules_asked: bool,
 }
 
-impl<'a> Options<'a> {
+impl<'a> ExplainedClient<'a> {
     /// None of the checks was made.
     pub(super) fn new(
-        asked: &'a Asked<'a>,
+        asked: &'a ExplainedService<'a>,
         tree: &'a dyn FileTree,
         client: &'a mut Client,
         verdict: &'a mut Verdict,
@@ -70,7 +70,8 @@ impl<'a> Options<'a> {
         }
         if !self.are_rules_asked {
             let detail = "taken for unknown; --user says what the ident server would";
-            self.verdict.note("user", Outcome::Unknown, detail, None);
+            self.verdict
+                .note("user", CheckOutcome::Unknown, detail, None);
         }
         Err(NoUser::NoServer)
     }
@@ -83,11 +84,12 @@ impl<'a> Options<'a> {
         }
         let rule = self.asked.written(Attribute::Flags);
         let (result, detail) = match &self.client.user {
-            libwrap::User::Known(user) if is_admitted => {
-                (Outcome::Passed, format!("the client's machine says {user}"))
-            }
+            libwrap::User::Known(user) if is_admitted => (
+                CheckOutcome::Passed,
+                format!("the client's machine says {user}"),
+            ),
             _ => (
-                Outcome::Unknown,
+                CheckOutcome::Unknown,
                 "refused unless the client's ident server says who it is; --user says it"
                     .to_owned(),
             ),
@@ -105,7 +107,7 @@ impl<'a> Options<'a> {
     }
 }
 
-impl World for Options<'_> {
+impl World for ExplainedClient<'_> {
     type Rules = Connection;
 
     fn now(&self) -> MonotonicSeconds {
@@ -132,13 +134,13 @@ impl World for Options<'_> {
                     ErrorKind::PermissionDenied => "root alone may see the bans".to_owned(),
                     _ => format!("the table of bans can't be read: {error}"),
                 };
-                verdict.note(BANS, Outcome::Unknown, detail, None);
+                verdict.note(BANS, CheckOutcome::Unknown, detail, None);
                 verdict.open =
                     Some("whether the client is banned is not known; run the command as root");
                 false
             }
             Ok(None) => {
-                verdict.note(BANS, Outcome::Passed, "not banned", None);
+                verdict.note(BANS, CheckOutcome::Passed, "not banned", None);
                 false
             }
             Ok(Some(until)) => {
@@ -187,7 +189,7 @@ impl World for Options<'_> {
     }
 }
 
-impl Options<'_> {
+impl ExplainedClient<'_> {
     fn limit(&mut self, check: Check, facts: &Facts, state: &State, refusal: Option<&Refusal>) {
         let limits = &self.asked.spec.limits;
         let count = |limit: Limit, running: u32| match limit {
@@ -242,14 +244,14 @@ impl Options<'_> {
             (Some(refusal), detail) => {
                 verdict.refuse(name, refusal.reason, detail.unwrap_or_default(), rule);
             }
-            (None, Some(detail)) => verdict.note(name, Outcome::Passed, detail, rule),
+            (None, Some(detail)) => verdict.note(name, CheckOutcome::Passed, detail, rule),
             (None, None) => {
                 let detail = match check {
                     Check::Rate => "switched off".to_owned(),
                     Check::Instances | Check::PerSource => limit(Limit::Unlimited),
                     Check::Load | Check::Time => "not set".to_owned(),
                 };
-                verdict.note(name, Outcome::NoRule, detail, rule);
+                verdict.note(name, CheckOutcome::NoRule, detail, rule);
             }
         }
     }
@@ -287,15 +289,20 @@ impl Options<'_> {
             }
             (Access::Allow, Some(place)) => {
                 let detail = format!("only_from has {}", entry(place));
-                verdict.note(NAME, Outcome::Passed, detail, Some(asked.rule(place)));
+                verdict.note(NAME, CheckOutcome::Passed, detail, Some(asked.rule(place)));
             }
             (Access::Allow, None) if rules.no_access.is_empty() => {
                 let detail = "neither only_from nor no_access is set";
-                verdict.note(NAME, Outcome::NoRule, detail, None);
+                verdict.note(NAME, CheckOutcome::NoRule, detail, None);
             }
             (Access::Allow, None) => {
                 let rule = asked.written(Attribute::NoAccess);
-                verdict.note(NAME, Outcome::Passed, "no_access does not have it", rule);
+                verdict.note(
+                    NAME,
+                    CheckOutcome::Passed,
+                    "no_access does not have it",
+                    rule,
+                );
             }
         }
     }

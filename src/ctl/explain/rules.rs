@@ -9,9 +9,9 @@ use xinetd_core::config::{FileTree, Sources};
 use xinetd_core::libwrap::{self, Effect, Endpoint, FILES, File, ListFile, Rules, Tables};
 use xinetd_core::policy::{NameAnswer, Reason};
 
-use super::asked::Asked;
+use super::asked::ExplainedService;
 use super::client::Client;
-use super::verdict::{Outcome, Rule, Verdict};
+use super::verdict::{CheckOutcome, Rule, Verdict};
 
 const NAME: &str = "libwrap";
 
@@ -29,7 +29,7 @@ pub(super) struct Connection {
 
 impl RuleTables {
     /// Reads both files and the lists that they name.
-    pub(super) fn read(asked: &Asked<'_>, tree: &dyn FileTree, client: &Client) -> Self {
+    pub(super) fn read(asked: &ExplainedService<'_>, tree: &dyn FileTree, client: &Client) -> Self {
         let mut sources = Sources::default();
         let [allow, deny] = FILES.map(|path| file(tree, path, &mut sources));
         let tables = Tables::new(allow, deny, |path| match read(tree, path) {
@@ -81,18 +81,18 @@ impl RuleFiles for Connection {
 
 /// Notes what the rules say; `decided` is none where there are none for the service.
 pub(super) fn ruling(
-    asked: &Asked<'_>,
+    asked: &ExplainedService<'_>,
     decided: Option<&libwrap::Verdict>,
     tables: Option<&RuleTables>,
     verdict: &mut Verdict,
 ) {
     let Some(daemon) = &asked.spec.libwrap else {
         let detail = "hosts.allow and hosts.deny are not asked";
-        return verdict.note(NAME, Outcome::NoRule, detail, None);
+        return verdict.note(NAME, CheckOutcome::NoRule, detail, None);
     };
     let (Some(decided), Some(tables)) = (decided, tables) else {
         let detail = "hosts.allow and hosts.deny have no rules";
-        return verdict.note(NAME, Outcome::NoRule, detail, None);
+        return verdict.note(NAME, CheckOutcome::NoRule, detail, None);
     };
     let rule = decided.rule.as_ref();
     let rule = rule.map(|place| Rule::at(place, &tables.sources));
@@ -108,7 +108,7 @@ pub(super) fn ruling(
         }
     }
     match &decided.outcome {
-        libwrap::Outcome::Allow => verdict.note(NAME, Outcome::Passed, detail, rule),
+        libwrap::Outcome::Allow => verdict.note(NAME, CheckOutcome::Passed, detail, rule),
         libwrap::Outcome::Deny => verdict.refuse(NAME, Reason::Libwrap, detail, rule),
         libwrap::Outcome::Twist(command) => {
             let command = String::from_utf8_lossy(command);

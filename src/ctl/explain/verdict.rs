@@ -7,7 +7,7 @@ use xinetd_core::problem::Place;
 /// What became of a client.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<CheckResult>,
     /// The reason in the words of the log, if it is refused.
     pub(super) refused: Option<&'static str>,
     /// What would have to be known, and how it can be, if it is not refused anyway.
@@ -16,10 +16,10 @@ pub(super) struct Verdict {
 
 /// One check.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(super) struct CheckResult {
     /// The attribute that it is about, or another short name.
     pub(super) check: &'static str,
-    pub(super) result: Outcome,
+    pub(super) result: CheckOutcome,
     pub(super) detail: String,
     /// The rule that decides.
     pub(super) rule: Option<Rule>,
@@ -47,7 +47,7 @@ impl Rule {
 
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CheckOutcome {
     Passed,
     Refused,
     /// There is nothing to check.
@@ -58,7 +58,7 @@ pub(super) enum Outcome {
     Unknown,
 }
 
-impl Outcome {
+impl CheckOutcome {
     /// The word for programs.
     pub(super) fn key(self) -> &'static str {
         match self {
@@ -101,11 +101,11 @@ impl Verdict {
     pub(super) fn note(
         &mut self,
         check: &'static str,
-        result: Outcome,
+        result: CheckOutcome,
         detail: impl Into<String>,
         rule: Option<Rule>,
     ) {
-        self.steps.push(Step {
+        self.steps.push(CheckResult {
             check,
             result,
             detail: detail.into(),
@@ -115,9 +115,9 @@ impl Verdict {
 
     /// Notes before all checks what the reader is to know of them.
     pub(super) fn begin_with(&mut self, check: &'static str, detail: impl Into<String>) {
-        let step = Step {
+        let step = CheckResult {
             check,
-            result: Outcome::Found,
+            result: CheckOutcome::Found,
             detail: detail.into(),
             rule: None,
         };
@@ -132,7 +132,7 @@ impl Verdict {
         detail: impl Into<String>,
         rule: Option<Rule>,
     ) {
-        self.note(check, Outcome::Refused, detail, rule);
+        self.note(check, CheckOutcome::Refused, detail, rule);
         self.refused = Some(reason.words());
     }
 }

@@ -6,10 +6,10 @@ use xinetd_core::policy::{PacketLists, Reason};
 
 use super::super::machine::{Found, Machine};
 use super::super::output::Failure;
-use super::asked::Asked;
+use super::asked::ExplainedService;
 use super::client::Client;
-use super::options::Options;
-use super::verdict::{Outcome, Verdict};
+use super::options::ExplainedClient;
+use super::verdict::{CheckOutcome, Verdict};
 use crate::accept::internal::datagram::is_client;
 
 /// Takes a client through all checks, up to the one that refuses it: the helper's own checks, with the
@@ -20,7 +20,7 @@ pub(super) fn walk(
     tree: &dyn FileTree,
     client: &mut Client,
 ) -> Result<Verdict, Failure> {
-    let asked = Asked {
+    let asked = ExplainedService {
         service: found.service,
         spec: found.spec().map_err(Failure::unanswered)?,
         sources: &machine.configuration.sources,
@@ -29,7 +29,7 @@ pub(super) fn walk(
     let peer = match asked.peer(client.address) {
         Ok(peer) => peer,
         Err(why) => {
-            verdict.note("listener", Outcome::Refused, why, None);
+            verdict.note("listener", CheckOutcome::Refused, why, None);
             verdict.refused = Some("no connection");
             return Ok(verdict);
         }
@@ -39,7 +39,7 @@ pub(super) fn walk(
             if !asked.is_sensor() && !is_client(client.port, port, &asked.spec.answering) =>
         {
             let detail = format!("a datagram from port {} is not answered", client.port);
-            verdict.note("port", Outcome::Refused, detail, None);
+            verdict.note("port", CheckOutcome::Refused, detail, None);
             verdict.refused = Some("possible denial of service attack");
             return Ok(verdict);
         }
@@ -48,7 +48,7 @@ pub(super) fn walk(
             filter(&asked, client, &mut verdict);
             if verdict.admits() {
                 let detail = "not asked: the server accepts its clients by itself";
-                verdict.note("bans", Outcome::NoRule, detail, None);
+                verdict.note("bans", CheckOutcome::NoRule, detail, None);
             }
             Source::Backlog
         }
@@ -62,7 +62,7 @@ pub(super) fn walk(
 
 /// The checks that the helper makes.
 fn checks(
-    asked: &Asked<'_>,
+    asked: &ExplainedService<'_>,
     source: Source,
     tree: &dyn FileTree,
     client: &mut Client,
@@ -70,7 +70,7 @@ fn checks(
 ) {
     let admission = Admission::new(&asked.spec);
     let mut state = client.state(source);
-    let mut options = Options::new(asked, tree, client, verdict);
+    let mut options = ExplainedClient::new(asked, tree, client, verdict);
     let mut candidate = Candidate::new(source);
     loop {
         candidate = match admission.next(candidate, &mut state, &mut options) {
@@ -95,7 +95,7 @@ fn checks(
 }
 
 /// The lists of a server that accepts by itself: packets have no names.
-fn filter(asked: &Asked<'_>, client: &Client, verdict: &mut Verdict) {
+fn filter(asked: &ExplainedService<'_>, client: &Client, verdict: &mut Verdict) {
     let address = client.address.to_canonical();
     let lists = PacketLists::new(&asked.spec.access, asked.listens_on_v6());
     let attribute = match lists.denied.iter().any(|net| net.contains(&address)) {
@@ -106,9 +106,9 @@ fn filter(asked: &Asked<'_>, client: &Client, verdict: &mut Verdict) {
     match lists.admits(address) {
         true if lists.is_empty() => {
             let detail = "neither only_from nor no_access is set";
-            verdict.note("access", Outcome::NoRule, detail, None);
+            verdict.note("access", CheckOutcome::NoRule, detail, None);
         }
-        true => verdict.note("access", Outcome::Passed, "its packets pass", rule),
+        true => verdict.note("access", CheckOutcome::Passed, "its packets pass", rule),
         false => {
             let detail = "the kernel drops its packets, and it waits in vain";
             verdict.refuse("access", Reason::Address, detail, rule);

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap_mangen::roff::{Inline, Roff, bold, roman};
-use xinetd_core::config::{Class, Row, Sections, TABLE};
+use xinetd_core::config::{AttributeRow, Class, Sections, TABLE};
 
 use super::roff::{item, styled, write};
 
@@ -36,7 +36,7 @@ pub(super) fn in_defaults(out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
-fn attribute(row: &Row, out: &mut dyn Write) -> io::Result<()> {
+fn attribute(row: &AttributeRow, out: &mut dyn Write) -> io::Result<()> {
     write(out, |roff| {
         roff.control("TP", []);
         roff.text(heading(row));
@@ -52,7 +52,7 @@ fn attribute(row: &Row, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Its names, operators and values.
-fn heading(row: &Row) -> Vec<Inline> {
+fn heading(row: &AttributeRow) -> Vec<Inline> {
     let operator = match row.class {
         Class::Modifiable => "[+|-]=",
         Class::Fixed(_) | Class::List => "=",
@@ -68,7 +68,7 @@ fn heading(row: &Row) -> Vec<Inline> {
 }
 
 /// Its words, indented.
-fn words(row: &Row, roff: &mut Roff) {
+fn words(row: &AttributeRow, roff: &mut Roff) {
     roff.control("RS", []);
     for (word, text) in row.words {
         item(roff, vec![bold(*word)], text);

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap_mangen::roff::{bold, italic, roman};
-use xinetd_core::startup::{Effect, Row, TABLE};
+use xinetd_core::startup::{Effect, OptionRow, TABLE};
 
 use super::roff::{item, write};
 
@@ -12,7 +12,7 @@ pub(super) fn all(out: &mut dyn Write) -> io::Result<()> {
     TABLE.iter().try_for_each(|row| option(row, out))
 }
 
-fn option(row: &Row, out: &mut dyn Write) -> io::Result<()> {
+fn option(row: &OptionRow, out: &mut dyn Write) -> io::Result<()> {
     let text = match row.effect {
         Effect::Main => "The configuration begins with that file, here too.".to_owned(),
         Effect::Inetd => "/etc/inetd.conf is served too, here as well.".to_owned(),

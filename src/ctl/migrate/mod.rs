@@ -15,7 +15,7 @@ use super::check::{self, Check};
 use super::layout::fold;
 use super::output::{BAD, Done, Failure, GOOD, HEAD, Output, WIDTH};
 use crate::ctl::machine::Reading;
-use crate::reconcile::Endpoint;
+use crate::reconcile::PortNumber;
 use survey::Survey;
 use switch::Switched;
 
@@ -152,7 +152,7 @@ fn finish(switched: &Switched, out: &mut Output<'_>) -> Done {
             Ok(0)
         }
         Switched::Back { missing } => {
-            let missing: Vec<&Endpoint> = missing.iter().collect();
+            let missing: Vec<&PortNumber> = missing.iter().collect();
             let text = format!(
                 "real xinetd does not have {}, which the bridge had; its log says why, and `xinetdctl migrate` \
                  goes over again",

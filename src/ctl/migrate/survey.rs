@@ -15,7 +15,7 @@ use crate::ctl::check::{Check, Counts};
 use crate::ctl::listening;
 use crate::ctl::machine::Reading;
 use crate::ctl::output::{HEAD, Output};
-use crate::reconcile::{Endpoint, Real, listed};
+use crate::reconcile::{PortNumber, Real, listed};
 
 /// Both sides.
 #[derive(Debug)]
@@ -24,11 +24,11 @@ pub(super) struct Survey {
     /// What has real xinetd start at boot.
     link: Option<PathBuf>,
     /// The services that are switched on and can be served: their ports and units without suffix.
-    ours: BTreeMap<Endpoint, String>,
+    ours: BTreeMap<PortNumber, String>,
     /// The servers that are not there, by the ports of their services.
-    serverless: BTreeMap<Endpoint, String>,
+    serverless: BTreeMap<PortNumber, String>,
     /// Why the others are not, by their ports.
-    unserved: BTreeMap<Endpoint, String>,
+    unserved: BTreeMap<PortNumber, String>,
     /// What a purge of real xinetd's package takes away of what is served.
     purged: Vec<Purged>,
     /// How many of them are RPC services, whose ports xinetd leaves to the kernel.
@@ -59,7 +59,7 @@ impl Survey {
         let services = reading.configuration.services.iter();
         let mut served = Vec::new();
         for (service, translated) in services.zip(&reading.translation.services) {
-            let endpoint = Endpoint::of(service);
+            let endpoint = PortNumber::of(service);
             let standing = &translated.report.standing;
             let Standing::Served {
                 unit,
@@ -116,7 +116,7 @@ impl Survey {
     }
 
     /// The ports of services that are switched on, with their units.
-    pub(super) fn ours(&self) -> &BTreeMap<Endpoint, String> {
+    pub(super) fn ours(&self) -> &BTreeMap<PortNumber, String> {
         &self.ours
     }
 
@@ -128,18 +128,19 @@ impl Survey {
     }
 
     /// The ports that real xinetd has now and services have here.
-    pub(super) fn shared(&self) -> BTreeSet<Endpoint> {
-        let has = |endpoint: &&Endpoint| self.ports().is_some_and(|ports| ports.contains(endpoint));
+    pub(super) fn shared(&self) -> BTreeSet<PortNumber> {
+        let has =
+            |endpoint: &&PortNumber| self.ports().is_some_and(|ports| ports.contains(endpoint));
         self.ours.keys().filter(has).copied().collect()
     }
 
     /// What would no longer be served, in words.
     pub(super) fn lost(&self, checks: &[Check]) -> Option<String> {
-        let ours: BTreeSet<Endpoint> = self.ours.keys().copied().collect();
+        let ours: BTreeSet<PortNumber> = self.ours.keys().copied().collect();
         match self.ports() {
             Some(ports) => {
                 let lost = lost(ports, &ours, self.rpc);
-                let lost: Vec<&Endpoint> = lost.iter().collect();
+                let lost: Vec<&PortNumber> = lost.iter().collect();
                 let why = lost.iter().filter_map(|lost| {
                     let why = self.unserved.get(lost)?;
                     Some(format!("{lost}: {why}"))
@@ -217,7 +218,7 @@ impl Survey {
 
     /// Prints what the bridge has.
     pub(super) fn print_ours(&self, out: &mut Output<'_>) -> io::Result<()> {
-        let ports: Vec<&Endpoint> = self.ours.keys().collect();
+        let ports: Vec<&PortNumber> = self.ours.keys().collect();
         paragraph(
             out,
             "Ports",
@@ -267,7 +268,7 @@ impl Survey {
         Ok(())
     }
 
-    fn ports(&self) -> Option<&BTreeSet<Endpoint>> {
+    fn ports(&self) -> Option<&BTreeSet<PortNumber>> {
         self.real.as_ref()?.ports()
     }
 }
@@ -327,7 +328,7 @@ fn why_not(id: &str, standing: &Standing) -> Option<String> {
 }
 
 /// The ports of real xinetd that no service of ours will have; as many as there are RPC services may be theirs.
-fn lost(ports: &BTreeSet<Endpoint>, ours: &BTreeSet<Endpoint>, rpc: usize) -> Vec<Endpoint> {
+fn lost(ports: &BTreeSet<PortNumber>, ours: &BTreeSet<PortNumber>, rpc: usize) -> Vec<PortNumber> {
     let lost: Vec<_> = ports.difference(ours).copied().collect();
     match lost.len() > rpc {
         true => lost,
@@ -374,12 +375,12 @@ mod tests {
 
     #[test]
     fn ports_without_a_service_are_lost_unless_they_may_be_of_rpc() {
-        let tcp = |port| Endpoint { port, is_tcp: true };
+        let tcp = |port| PortNumber { port, is_tcp: true };
         let real = BTreeSet::from([tcp(21), tcp(23), tcp(40_001)]);
         let ours = BTreeSet::from([tcp(21), tcp(23), tcp(25)]);
         assert_eq!(lost(&real, &ours, 0), [tcp(40_001)]);
         assert_eq!(lost(&real, &ours, 1), []);
-        let udp = Endpoint {
+        let udp = PortNumber {
             port: 21,
             is_tcp: false,
         };

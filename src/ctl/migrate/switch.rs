@@ -15,7 +15,7 @@ use super::systemctl::systemctl;
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::ctl::output::Failure;
 use crate::ctl::reload;
-use crate::reconcile::{Endpoint, Real, Trouble, listed, troubles};
+use crate::reconcile::{PortNumber, Real, Trouble, listed, troubles};
 use crate::sys::process::Process;
 
 /// The unit of real xinetd.
@@ -55,7 +55,7 @@ pub(super) enum Switched {
     /// Real xinetd serves.
     Back {
         /// The ports that it has not, though the bridge had them.
-        missing: BTreeSet<Endpoint>,
+        missing: BTreeSet<PortNumber>,
     },
     /// It is as it was before.
     Undone {
@@ -378,7 +378,7 @@ fn stop_sockets(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
 }
 
 /// The ports at which the bridge listens now.
-fn listening(survey: &Survey) -> Result<BTreeSet<Endpoint>, String> {
+fn listening(survey: &Survey) -> Result<BTreeSet<PortNumber>, String> {
     let units: BTreeSet<&str> = survey.units().iter().map(String::as_str).collect();
     let silent = troubles(&units)?;
     let ours = survey.ours().iter();
@@ -387,9 +387,9 @@ fn listening(survey: &Survey) -> Result<BTreeSet<Endpoint>, String> {
 }
 
 /// Waits until real xinetd has all of these ports.
-fn has_all(wanted: &BTreeSet<Endpoint>) -> Result<(), String> {
+fn has_all(wanted: &BTreeSet<PortNumber>) -> Result<(), String> {
     let missing = await_real(wanted)?;
-    let missing: Vec<&Endpoint> = missing.iter().collect();
+    let missing: Vec<&PortNumber> = missing.iter().collect();
     match missing.as_slice() {
         [] => Ok(()),
         missing => Err(format!("real xinetd does not have {}", listed(missing))),
@@ -397,13 +397,13 @@ fn has_all(wanted: &BTreeSet<Endpoint>) -> Result<(), String> {
 }
 
 /// Waits until real xinetd has these ports; those that it does not have in the end.
-fn await_real(wanted: &BTreeSet<Endpoint>) -> Result<BTreeSet<Endpoint>, String> {
+fn await_real(wanted: &BTreeSet<PortNumber>) -> Result<BTreeSet<PortNumber>, String> {
     let end = Instant::now() + PATIENCE;
     let mut before = (wanted.clone(), Instant::now());
     loop {
         let real = Real::look();
         let has = real.as_ref().and_then(Real::ports);
-        let missing: BTreeSet<Endpoint> = match has {
+        let missing: BTreeSet<PortNumber> = match has {
             Some(has) => wanted.difference(has).copied().collect(),
             None => wanted.clone(),
         };

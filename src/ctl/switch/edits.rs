@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use xinetd_core::config::{Attribute, DiskTree, Entry, FileTree, Unfit, set_disable};
+use xinetd_core::config::{Attribute, DiskTree, EntryKind, FileTree, Unfit, set_disable};
 use xinetd_core::problem::{Place, printable};
 use xinetd_core::service::Service;
 
@@ -153,7 +153,7 @@ impl FileTree for Edits<'_> {
         }
     }
 
-    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, EntryKind)>> {
         self.tree.list(path)
     }
 

@@ -3,7 +3,7 @@
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 
-use super::super::action::{Fault, Outcome};
+use super::super::action::{ActionError, Outcome};
 use super::*;
 use crate::reconcile::record::settle;
 
@@ -21,14 +21,14 @@ const OFF: Applied = Applied {
 };
 const STOPPED: Unit = Unit {
     socket: Socket::Off,
-    service: Service::Off,
+    service: ServiceState::Off,
 };
 const LISTENS: Unit = Unit {
     socket: Socket::On(Seen::Yes),
     ..STOPPED
 };
 const SERVES: Unit = Unit {
-    service: Service::On,
+    service: ServiceState::On,
     ..LISTENS
 };
 const FAILED: Unit = Unit {
@@ -37,7 +37,7 @@ const FAILED: Unit = Unit {
 };
 
 /// The step for one service.
-fn step(before: Option<Applied>, wanted: Option<Applied>, live: Unit) -> Option<(Step, Why)> {
+fn step(before: Option<Applied>, wanted: Option<Applied>, live: Unit) -> Option<(Operation, Why)> {
     let record =
         |applied: Option<Applied>| Record::of(applied.map(|applied| ("a".to_owned(), applied)));
     let live = Live::of([("a".to_owned(), live)]);
@@ -66,25 +66,25 @@ fn the_matrix_of_reloads() {
         socket: Socket::On(seen),
         service,
     };
-    let stuck = on(Seen::Yes, Service::Stuck);
-    let zombie = on(Seen::No, Service::On);
-    let hidden = on(Seen::Hidden, Service::On);
+    let stuck = on(Seen::Yes, ServiceState::Stuck);
+    let zombie = on(Seen::No, ServiceState::On);
+    let hidden = on(Seen::Hidden, ServiceState::On);
     let unmet = Unit {
         socket: Socket::Unmet,
         ..STOPPED
     };
     let left = Unit {
-        service: Service::On,
+        service: ServiceState::On,
         ..STOPPED
     };
     let broken = Unit {
-        service: Service::Failed,
+        service: ServiceState::Failed,
         ..STOPPED
     };
-    let start = |why| Some((Step::Start, why));
-    let rebind = |why| Some((Step::Rebind, why));
-    let stop = |why| Some((Step::Stop, why));
-    let keep = |why| Some((Step::Keep, why));
+    let start = |why| Some((Operation::Start, why));
+    let rebind = |why| Some((Operation::Rebind, why));
+    let stop = |why| Some((Operation::Stop, why));
+    let keep = |why| Some((Operation::Keep, why));
     let rows = [
         // Nothing has changed: nothing is touched.
         (Some(ON), Some(ON), SERVES, None),
@@ -119,20 +119,25 @@ fn the_matrix_of_reloads() {
             Some(ON),
             Some(service),
             SERVES,
-            Some((Step::Respawn, Why::Service)),
+            Some((Operation::Respawn, Why::Service)),
         ),
         (Some(ON), Some(service), LISTENS, keep(Why::Idle)),
         (
             Some(ON),
             Some(spec),
             SERVES,
-            Some((Step::Reload, Why::Settings)),
+            Some((Operation::Reload, Why::Settings)),
         ),
         (Some(ON), Some(spec), LISTENS, keep(Why::Idle)),
         (Some(ON), Some(lists), SERVES, rebind(Why::Lists)),
         (Some(ON), Some(lists), LISTENS, rebind(Why::Lists)),
         // No helper comes by itself.
-        (Some(ON), Some(ON), stuck, Some((Step::Respawn, Why::Stuck))),
+        (
+            Some(ON),
+            Some(ON),
+            stuck,
+            Some((Operation::Respawn, Why::Stuck)),
+        ),
         (Some(ON), Some(socket), stuck, rebind(Why::Socket)),
         (Some(ON), Some(OFF), stuck, stop(Why::Disabled)),
         // It should listen, and does not.
@@ -156,9 +161,9 @@ fn the_matrix_of_reloads() {
 fn where_nothing_was_applied_nothing_is_started_that_systemd_has_not_tried_to() {
     let wanted = Record::of([("a".to_owned(), ON)]);
     for (live, expected) in [
-        (STOPPED, Some(Step::Keep)),
+        (STOPPED, Some(Operation::Keep)),
         (LISTENS, None),
-        (FAILED, Some(Step::Start)),
+        (FAILED, Some(Operation::Start)),
     ] {
         let live = Live::of([("a".to_owned(), live)]);
         let steps = plan(None, &wanted, &live);
@@ -174,12 +179,15 @@ fn nothing_is_started_while_all_are_stopped() {
         live.halt = Some(halt);
         let before = Record::default();
         let steps = plan(Some(&before), &wanted, &live);
-        assert_eq!((steps[0].step, steps[0].why), (Step::Keep, why));
+        assert_eq!((steps[0].step, steps[0].why), (Operation::Keep, why));
         // It is not forgotten.
         let before = settle(Some(&before), &wanted, &live, &outcomes(steps, |_| true));
         live.halt = None;
         let steps = plan(Some(&before), &wanted, &live);
-        assert_eq!((steps[0].step, steps[0].why), (Step::Start, Why::Silent));
+        assert_eq!(
+            (steps[0].step, steps[0].why),
+            (Operation::Start, Why::Silent)
+        );
     }
 }
 
@@ -195,9 +203,9 @@ fn ports_are_freed_before_they_are_taken() {
         .map(|action| (action.unit, action.step))
         .collect();
     let expected = [
-        (name("old"), Step::Stop),
-        (name("moved"), Step::Rebind),
-        (name("new"), Step::Start),
+        (name("old"), Operation::Stop),
+        (name("moved"), Operation::Rebind),
+        (name("new"), Operation::Start),
     ];
     assert_eq!(steps, expected);
 }
@@ -205,7 +213,7 @@ fn ports_are_freed_before_they_are_taken() {
 /// What came of actions: `works` says of which unit they succeed.
 fn outcomes(actions: Vec<Action>, works: impl Fn(&str) -> bool) -> Vec<Outcome> {
     let outcome = |action: Action| {
-        let fault = (!works(&action.unit)).then(|| Fault::Told("no".to_owned()));
+        let fault = (!works(&action.unit)).then(|| ActionError::Told("no".to_owned()));
         Outcome { action, fault }
     };
     actions.into_iter().map(outcome).collect()
@@ -216,21 +224,21 @@ fn take(live: &mut Live, outcomes: &[Outcome]) {
     for Outcome { action, fault } in outcomes {
         let unit = live.get(&action.unit);
         let now = match (action.step, fault) {
-            (Step::Stop, None) => STOPPED,
+            (Operation::Stop, None) => STOPPED,
             // A helper that waits in vain is started with its socket.
-            (Step::Rebind | Step::Start, None) => Unit {
+            (Operation::Rebind | Operation::Start, None) => Unit {
                 socket: Socket::On(Seen::Yes),
                 service: match unit.service {
-                    Service::Stuck => Service::On,
+                    ServiceState::Stuck => ServiceState::On,
                     other => other,
                 },
             },
-            (Step::Rebind | Step::Start, Some(_)) => Unit {
+            (Operation::Rebind | Operation::Start, Some(_)) => Unit {
                 socket: Socket::Failed,
                 ..unit
             },
-            (Step::Respawn, None) => Unit {
-                service: Service::On,
+            (Operation::Respawn, None) => Unit {
+                service: ServiceState::On,
                 ..unit
             },
             _ => unit,
@@ -269,10 +277,10 @@ fn unit() -> impl Strategy<Value = Unit> {
         Just(Socket::On(Seen::Hidden))
     ];
     let service = prop_oneof![
-        Just(Service::Off),
-        Just(Service::Failed),
-        Just(Service::Stuck),
-        Just(Service::On)
+        Just(ServiceState::Off),
+        Just(ServiceState::Failed),
+        Just(ServiceState::Stuck),
+        Just(ServiceState::On)
     ];
     (socket, service).prop_map(|(socket, service)| Unit { socket, service })
 }
@@ -298,7 +306,7 @@ proptest! {
         take(&mut live, &done);
         let after = settle(before.as_ref(), &wanted, &live, &done);
         let again = plan(Some(&after), &wanted, &live);
-        prop_assert!(again.iter().all(|one| one.step == Step::Keep), "{steps:?} {again:?}");
+        prop_assert!(again.iter().all(|one| one.step == Operation::Keep), "{steps:?} {again:?}");
         for unit in wanted.names() {
             let is_kept = again.iter().any(|one| one.unit == unit);
             let is_on = matches!(live.get(unit).socket, Socket::On(Seen::Yes | Seen::Hidden));
@@ -306,7 +314,7 @@ proptest! {
             prop_assert!(is_on || is_kept || !is_enabled, "{unit}: {steps:?} {again:?}");
         }
         // What listens as it should was not touched.
-        for action in steps.iter().filter(|action| action.step != Step::Keep) {
+        for action in steps.iter().filter(|action| action.step != Operation::Keep) {
             let was = before.as_ref().and_then(|before| before.get(&action.unit));
             let wanted = wanted.get(&action.unit);
             let is_same = was.is_none_or(|was| {
@@ -316,7 +324,7 @@ proptest! {
                 wanted.is_some_and(|wanted| hashes(wanted) == hashes(was))
             });
             let unit = untouched.get(&action.unit);
-            let listened = unit.socket == Socket::On(Seen::Yes) && unit.service != Service::Stuck;
+            let listened = unit.socket == Socket::On(Seen::Yes) && unit.service != ServiceState::Stuck;
             prop_assert!(!(wanted.is_some() && is_same && listened), "{action:?}");
         }
     }
@@ -336,7 +344,7 @@ proptest! {
         let after = settle(Some(&before), &wanted, &live, &done);
         let again = plan(Some(&after), &wanted, &live);
         let of = |actions: &[Action]| {
-            let tried = actions.iter().filter(|action| action.step != Step::Keep);
+            let tried = actions.iter().filter(|action| action.step != Operation::Keep);
             tried.map(|action| action.unit.clone()).collect::<BTreeSet<_>>()
         };
         let failed: Vec<_> = done.into_iter().map(|outcome| outcome.action).collect();

@@ -64,7 +64,7 @@ impl fmt::Display for BootId {
 /// A reading of CLOCK_BOOTTIME (clock_gettime(2)), which counts suspended time as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Reading {
+pub struct BootTime {
     /// The boot that it belongs to: readings of different boots can't be compared.
     pub boot: BootId,
     /// The clock, to the millisecond where it is kept in a file.
@@ -72,7 +72,7 @@ pub struct Reading {
     pub at: Duration,
 }
 
-impl Reading {
+impl BootTime {
     /// How much of the time that a ban had left at this reading has passed `now`; `shutdown` is the
     /// last reading that was noted when the machine was shut down.
     ///
@@ -111,8 +111,8 @@ mod tests {
 
     use super::*;
 
-    fn reading(boot: u128, at: u64) -> Reading {
-        Reading {
+    fn reading(boot: u128, at: u64) -> BootTime {
+        BootTime {
             boot: BootId(boot),
             at: Duration::from_millis(at),
         }
@@ -152,7 +152,7 @@ mod tests {
             length in 0_u64..500_000,
         ) {
             let mut left = Duration::from_millis(length);
-            let mut noted: Option<Reading> = None;
+            let mut noted: Option<BootTime> = None;
             let mut shutdown = None;
             let mut ran = Duration::ZERO;
             for (number, (start, time, in_order)) in boots.into_iter().enumerate() {

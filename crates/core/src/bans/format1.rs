@@ -13,7 +13,7 @@ pub(super) const FORMAT: u32 = 1;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Format1 {
     #[serde(rename = "format")]
     _format: u32,
     #[serde(default, rename = "ban")]
@@ -36,7 +36,7 @@ pub(super) struct SavedBan {
 
 /// What a text of this format says.
 pub(super) fn parse(text: &str) -> Result<Vec<SavedBan>, toml::de::Error> {
-    toml::from_str(text).map(|file: File| file.bans)
+    toml::from_str(text).map(|file: Format1| file.bans)
 }
 
 impl SavedBan {

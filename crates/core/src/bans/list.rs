@@ -68,7 +68,7 @@ pub struct Ban {
 /// Bans as they are in the table, after something has happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "the table has to follow"]
-pub struct Change {
+pub struct TableChange {
     /// The one that is new or has another end.
     pub set: Option<(Subject, Until)>,
     /// Those that are gone.
@@ -144,7 +144,7 @@ impl BanList {
         until: Until,
         id: &str,
         now: Duration,
-    ) -> Result<Change, Full> {
+    ) -> Result<TableChange, Full> {
         let mut change = self.expire(now);
         let mut ban = self.take(subject).unwrap_or_else(|| Ban {
             subject,
@@ -162,7 +162,12 @@ impl BanList {
     ///
     /// # Errors
     /// If there is no room.
-    pub fn add(&mut self, subject: Subject, until: Until, now: Duration) -> Result<Change, Full> {
+    pub fn add(
+        &mut self,
+        subject: Subject,
+        until: Until,
+        now: Duration,
+    ) -> Result<TableChange, Full> {
         let mut change = self.expire(now);
         let since = self.take(subject).map_or(now, |ban| ban.since);
         let ban = Ban {
@@ -186,7 +191,7 @@ impl BanList {
         }
         if known < Some(ban.until) {
             self.take(ban.subject);
-            return self.put(ban, &mut Change::default()).is_ok();
+            return self.put(ban, &mut TableChange::default()).is_ok();
         }
         true
     }
@@ -209,7 +214,7 @@ impl BanList {
     }
 
     /// Ends the ban of `subject`; the ban, if there was one.
-    pub fn remove(&mut self, subject: Subject, now: Duration) -> (Option<Ban>, Change) {
+    pub fn remove(&mut self, subject: Subject, now: Duration) -> (Option<Ban>, TableChange) {
         let mut change = self.expire(now);
         let ban = self.take(subject);
         change.removed.extend(ban.as_ref().map(|ban| ban.subject));
@@ -217,17 +222,17 @@ impl BanList {
     }
 
     /// Ends all bans.
-    pub fn flush(&mut self) -> Change {
+    pub fn flush(&mut self) -> TableChange {
         self.sensors.clear();
         self.administrators.clear();
-        Change {
+        TableChange {
             set: None,
             removed: self.bans.drain().map(|(subject, _)| subject).collect(),
         }
     }
 
     /// Forgets bans that are over.
-    pub fn expire(&mut self, now: Duration) -> Change {
+    pub fn expire(&mut self, now: Duration) -> TableChange {
         let mut removed = Vec::new();
         for order in [&self.sensors, &self.administrators] {
             let ended = order.iter().take_while(|rank| rank.0.is_past(now));
@@ -236,7 +241,7 @@ impl BanList {
         for subject in &removed {
             self.take(*subject);
         }
-        Change { set: None, removed }
+        TableChange { set: None, removed }
     }
 
     fn take(&mut self, subject: Subject) -> Option<Ban> {
@@ -246,7 +251,7 @@ impl BanList {
         Some(ban)
     }
 
-    fn put(&mut self, ban: Ban, change: &mut Change) -> Result<(), Full> {
+    fn put(&mut self, ban: Ban, change: &mut TableChange) -> Result<(), Full> {
         if self.bans.len() >= CAPACITY {
             let &(.., first) = self.sensors.first().ok_or(Full)?;
             self.take(first);

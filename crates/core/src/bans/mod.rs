@@ -16,9 +16,9 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
-pub use boot::{BootId, Reading};
-pub use list::{Ban, BanList, CAPACITY, Change, Full, Origin, Until};
-pub use options::Options;
+pub use boot::{BootId, BootTime};
+pub use list::{Ban, BanList, CAPACITY, Full, Origin, TableChange, Until};
+pub use options::BanOptions;
 pub use peer::{AllowList, Ipv6Prefix, Subject};
 pub use saved::{Clocks, SavedBans};
 

@@ -10,7 +10,7 @@ use super::peer::{AllowList, Ipv6Prefix};
 /// The part `[bans]` of [`options::FILE`](crate::options::FILE).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Options {
+pub struct BanOptions {
     /// Networks and addresses that can never be banned. Loopback can't be in any case.
     allow: Vec<Network>,
     /// How many bits of an IPv6 address count.
@@ -39,7 +39,7 @@ impl From<Network> for String {
     }
 }
 
-impl Options {
+impl BanOptions {
     /// Who can never be banned.
     pub fn allow_list(&self) -> AllowList {
         AllowList::new(self.allow.iter().map(|network| network.0).collect())

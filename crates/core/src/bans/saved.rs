@@ -5,17 +5,17 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::boot::{Reading, milliseconds};
+use super::boot::{BootTime, milliseconds};
 use super::format1;
 use super::list::{Ban, Origin, Until};
-use super::options::Options;
+use super::options::BanOptions;
 use super::peer::{Ipv6Prefix, Subject};
 
 /// Now, by both clocks: bans run by the one that can't be set, and administrators are told the time of day.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
     /// What has passed since boot, and which boot that is.
-    pub boot: Reading,
+    pub boot: BootTime,
     /// What has passed since 1970.
     pub wall: Duration,
 }
@@ -32,8 +32,8 @@ impl Clocks {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedBans {
     /// None in a file of format 1, which knows the time of day alone.
-    noted: Option<Reading>,
-    options: Option<Options>,
+    noted: Option<BootTime>,
+    options: Option<BanOptions>,
     bans: Kept,
 }
 
@@ -46,12 +46,12 @@ enum Kept {
 /// The file of format 2 as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct BansFile {
     format: u32,
     /// When it was written.
-    noted: Reading,
+    noted: BootTime,
     /// What was in force then.
-    options: Options,
+    options: BanOptions,
     #[serde(default, rename = "ban", skip_serializing_if = "Vec::is_empty")]
     bans: Vec<SavedBan>,
 }
@@ -91,7 +91,11 @@ impl SavedBans {
     const FORMAT: u32 = 2;
 
     /// These bans, as they are now, and the options in force.
-    pub fn new<'a>(bans: impl Iterator<Item = &'a Ban>, options: Options, now: Reading) -> Self {
+    pub fn new<'a>(
+        bans: impl Iterator<Item = &'a Ban>,
+        options: BanOptions,
+        now: BootTime,
+    ) -> Self {
         let save = |ban: &Ban| SavedBan {
             peer: ban.subject.network(),
             age: now.at.saturating_sub(ban.since),
@@ -122,7 +126,7 @@ impl SavedBans {
         else {
             return Err("it is of format 1".to_owned());
         };
-        let file = File {
+        let file = BansFile {
             format: Self::FORMAT,
             noted,
             options,
@@ -141,7 +145,7 @@ impl SavedBans {
         let head: Head = toml::from_str(text).map_err(said)?;
         match head.format {
             Self::FORMAT => {
-                let file: File = toml::from_str(text).map_err(said)?;
+                let file: BansFile = toml::from_str(text).map_err(said)?;
                 Ok(Self {
                     noted: Some(file.noted),
                     options: Some(file.options),
@@ -158,19 +162,19 @@ impl SavedBans {
     }
 
     /// When it was written; none of format 1.
-    pub fn noted(&self) -> Option<Reading> {
+    pub fn noted(&self) -> Option<BootTime> {
         self.noted
     }
 
     /// What was in force; none of format 1.
-    pub fn options(&self) -> Option<&Options> {
+    pub fn options(&self) -> Option<&BanOptions> {
         self.options.as_ref()
     }
 
     /// The bans in it that are not over; IPv6 prefixes that were longer are cut to `prefix`, and shorter
     /// ones are left out, as no administrator meant them to hit less. `shutdown` is the last reading that was
-    /// noted when the machine was shut down ([`Reading::passed`]).
-    pub fn bans(&self, prefix: Ipv6Prefix, shutdown: Option<Reading>, now: Clocks) -> Vec<Ban> {
+    /// noted when the machine was shut down ([`BootTime::passed`]).
+    pub fn bans(&self, prefix: Ipv6Prefix, shutdown: Option<BootTime>, now: Clocks) -> Vec<Ban> {
         let bans = match &self.bans {
             Kept::Now(bans) => {
                 let noted = self.noted.unwrap_or(now.boot);

@@ -33,7 +33,7 @@ fn nth(number: u32) -> IpAddr {
     Ipv4Addr::from_bits(0x0a00_0000 + number).into()
 }
 
-fn hit(list: &mut BanList, peer: IpAddr, until: Until, now: Duration) -> Result<Change, Full> {
+fn hit(list: &mut BanList, peer: IpAddr, until: Until, now: Duration) -> Result<TableChange, Full> {
     let subject = list.subject(peer).unwrap();
     list.hit(subject, until, "decoy", now)
 }
@@ -123,7 +123,7 @@ fn boot(number: u8) -> BootId {
 
 fn clocks(boot_number: u8, seconds: u64, wall: u64) -> Clocks {
     Clocks {
-        boot: Reading {
+        boot: BootTime {
             boot: boot(boot_number),
             at: at(seconds),
         },
@@ -140,13 +140,13 @@ fn saved() -> SavedBans {
     let administrators = list.subject(ip("192.0.2.8")).unwrap();
     let _ = list.add(administrators, until(150), at(100)).unwrap();
     let now = clocks(1, 110, 0).boot;
-    let saved = SavedBans::new(list.bans(at(110)), Options::default(), now);
+    let saved = SavedBans::new(list.bans(at(110)), BanOptions::default(), now);
     let text = saved.to_text().unwrap();
     SavedBans::parse(text.as_bytes()).unwrap()
 }
 
 /// Peers and ends, in order.
-fn ends(saved: &SavedBans, shutdown: Option<Reading>, now: Clocks) -> Vec<(String, Until)> {
+fn ends(saved: &SavedBans, shutdown: Option<BootTime>, now: Clocks) -> Vec<(String, Until)> {
     let bans = saved.bans(Ipv6Prefix::default(), shutdown, now);
     let bans = bans.iter().map(|ban| (ban.subject.to_string(), ban.until));
     let mut bans: Vec<_> = bans.collect();
@@ -279,7 +279,7 @@ impl Table {
         self.bytes[start..].first_chunk_mut().unwrap()
     }
 
-    fn apply(&mut self, change: Change) {
+    fn apply(&mut self, change: TableChange) {
         for subject in change.removed {
             let bucket = self.bucket(subject);
             let slot = table::find(bucket, subject).unwrap();

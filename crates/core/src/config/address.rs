@@ -13,7 +13,7 @@ use crate::service::Pattern;
 
 /// What a word means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(super) struct Meaning {
     /// The peers; at least one entry.
     pub(super) patterns: Vec<Pattern>,
     /// What is surprising about it.
@@ -46,7 +46,7 @@ fn has(words: &[&str], text: &str) -> bool {
 ///
 /// # Errors
 /// A word that has no meaning, with what to write instead.
-pub(super) fn read(word: &[u8], databases: &Databases) -> Result<Reading, Remark> {
+pub(super) fn read(word: &[u8], databases: &Databases) -> Result<Meaning, Remark> {
     let Ok(text) = str::from_utf8(word) else {
         return Err(error(
             format!("`{}` is not an address", word.escape_ascii()),
@@ -80,8 +80,8 @@ pub(super) fn read(word: &[u8], databases: &Databases) -> Result<Reading, Remark
 }
 
 /// A reading without a remark.
-fn plain(net: IpNet) -> Reading {
-    Reading {
+fn plain(net: IpNet) -> Meaning {
+    Meaning {
         patterns: vec![Pattern::Net(net)],
         remark: None,
     }
@@ -94,7 +94,7 @@ fn v4_net(address: Ipv4Addr, bits: u8) -> IpNet {
 }
 
 /// A numeric IPv4 address: each zero octet at its end widens the match.
-fn numeric(text: &str, address: Ipv4Addr) -> Reading {
+fn numeric(text: &str, address: Ipv4Addr) -> Meaning {
     let zero_octets = u8::try_from(u32::from(address).trailing_zeros() / 8).unwrap_or(4);
     let net = v4_net(address, 32 - 8 * zero_octets);
     let (meaning, precise) = match zero_octets {
@@ -113,7 +113,7 @@ fn numeric(text: &str, address: Ipv4Addr) -> Reading {
             },
         )
     });
-    Reading {
+    Meaning {
         patterns: vec![Pattern::Net(net)],
         remark,
     }
@@ -172,7 +172,7 @@ fn c_number(text: &str) -> Option<u32> {
 }
 
 /// `address/bits`.
-fn masked(text: &str, address: &str, bits: &str) -> Result<Reading, Remark> {
+fn masked(text: &str, address: &str, bits: &str) -> Result<Meaning, Remark> {
     let Some(length) = prefix_length(bits) else {
         let help = match (bits.parse::<Ipv4Addr>(), address.parse::<Ipv4Addr>()) {
             (Ok(mask), Ok(address)) => match ipnet::ipv4_mask_to_prefix(mask) {
@@ -227,7 +227,7 @@ fn masked(text: &str, address: &str, bits: &str) -> Result<Reading, Remark> {
     } else {
         None
     };
-    Ok(Reading {
+    Ok(Meaning {
         patterns: vec![Pattern::Net(net)],
         remark,
     })
@@ -250,7 +250,7 @@ fn not_ipv6(text: &str, address: &str) -> Remark {
 }
 
 /// `10.1.{2,3}`: the octets before the brace, with each of those in it; what is missing is free.
-fn factorized(text: &str, prefix: &str, members: &str) -> Result<Reading, Remark> {
+fn factorized(text: &str, prefix: &str, members: &str) -> Result<Meaning, Remark> {
     let wrong = |why: &str| {
         error(
             format!("`{text}`: {why}"),
@@ -283,16 +283,16 @@ fn factorized(text: &str, prefix: &str, members: &str) -> Result<Reading, Remark
         Ok(Pattern::Net(v4_net(address.into(), bits)))
     };
     let patterns = members.split(',').map(pattern).collect::<Result<_, _>>()?;
-    Ok(Reading {
+    Ok(Meaning {
         patterns,
         remark: None,
     })
 }
 
 /// `.domain`, a host, or a network of /etc/networks.
-fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
+fn name(text: &str, databases: &Databases) -> Result<Meaning, Remark> {
     if text.strip_prefix('.').is_some_and(is_host_name) {
-        return Ok(Reading {
+        return Ok(Meaning {
             patterns: vec![Pattern::Domain(text.to_owned())],
             remark: None,
         });
@@ -307,7 +307,7 @@ fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
     let mut remark = None;
     if let Some(network) = databases.network(text.as_bytes()) {
         patterns.push(Pattern::Net(v4_net(network, 32)));
-        let Reading { patterns: wide, .. } = numeric("", network);
+        let Meaning { patterns: wide, .. } = numeric("", network);
         remark = Some(warning(
             "address-network-name",
             format!("`{text}` of /etc/networks means no more than the single address {network}"),
@@ -317,7 +317,7 @@ fn name(text: &str, databases: &Databases) -> Result<Reading, Remark> {
             },
         ));
     }
-    Ok(Reading { patterns, remark })
+    Ok(Meaning { patterns, remark })
 }
 
 /// Whether a word can be the name of a host: labels of letters, digits, `-` and `_`, not all of

@@ -1,11 +1,11 @@
 //! The attributes of the language, by name.
 
-use super::table::{Row, TABLE};
+use super::table::{AttributeRow, TABLE};
 use crate::service::Attribute;
 
 impl Attribute {
     /// What the table says of it.
-    pub fn row(self) -> &'static Row {
+    pub fn row(self) -> &'static AttributeRow {
         &TABLE[self as usize]
     }
 
@@ -16,7 +16,7 @@ impl Attribute {
 
     /// The attribute of a name, which is compared without case.
     pub fn find(name: &[u8]) -> Option<Self> {
-        let named = |row: &&Row| {
+        let named = |row: &&AttributeRow| {
             let mut names = row.names.iter();
             names.any(|known| known.as_bytes().eq_ignore_ascii_case(name))
         };

@@ -28,7 +28,7 @@ pub struct Databases {
     services: HashMap<Vec<u8>, Vec<(Vec<u8>, u16)>>,
     protocols: HashMap<Vec<u8>, u16>,
     rpc: HashMap<Vec<u8>, u32>,
-    users: HashMap<Vec<u8>, User>,
+    users: HashMap<Vec<u8>, PasswdEntry>,
     user_names: HashMap<u32, Vec<u8>>,
     groups: HashMap<Vec<u8>, u32>,
     networks: HashMap<Vec<u8>, Ipv4Addr>,
@@ -38,7 +38,7 @@ pub struct Databases {
 
 /// A line of /etc/passwd.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
+pub struct PasswdEntry {
     /// The login name.
     pub name: ByteString,
     /// The user's number.
@@ -89,12 +89,12 @@ impl Databases {
     }
 
     /// A user by name.
-    pub fn user(&self, name: &[u8]) -> Option<&User> {
+    pub fn user(&self, name: &[u8]) -> Option<&PasswdEntry> {
         self.users.get(name)
     }
 
     /// A user by number.
-    pub(super) fn user_of(&self, uid: u32) -> Option<&User> {
+    pub(super) fn user_of(&self, uid: u32) -> Option<&PasswdEntry> {
         self.users.get(self.user_names.get(&uid)?)
     }
 
@@ -173,7 +173,7 @@ impl Databases {
                 fields.next().and_then(number),
                 fields.next().and_then(number),
             ) {
-                let user = User {
+                let user = PasswdEntry {
                     name: name.into(),
                     uid,
                     gid,

@@ -9,7 +9,7 @@ use super::configuration::{ASSUMED, ASSUMED_CODE, MAIN};
 use super::lexer::Word;
 use super::parser::Reader;
 use super::report::{Spot, quoted};
-use super::sources::Entry;
+use super::sources::EntryKind;
 use crate::bytes::ByteString;
 use crate::problem::{NO_PERMISSION, Place, Severity};
 
@@ -134,7 +134,7 @@ impl Reader<'_> {
             let name = name(&path);
             let name = name.as_bytes();
             if name.contains(&b'.') || name.ends_with(b"~") {
-                if !name.starts_with(b".") && entry == Entry::File {
+                if !name.starts_with(b".") && entry == EntryKind::File {
                     self.complain(
                         Severity::Note,
                         "file-skipped",
@@ -146,19 +146,19 @@ impl Reader<'_> {
                 continue;
             }
             match entry {
-                Entry::File => {
+                EntryKind::File => {
                     if let Err(refused) = self.read_file(&path) {
                         self.report(place.clone(), &path, &refused);
                     }
                 }
-                Entry::Dangling => self.complain(
+                EntryKind::Dangling => self.complain(
                     Severity::Warning,
                     "not-a-file",
                     place.clone(),
                     format!("{} is a link that leads nowhere", path.display()),
                     "remove it, or put back what it leads to",
                 ),
-                Entry::Other => self.complain(
+                EntryKind::Other => self.complain(
                     Severity::Warning,
                     "not-a-file",
                     place.clone(),
@@ -252,7 +252,7 @@ mod tests {
     use super::super::configuration::ASSUMED;
     use super::super::testing::{codes, etc, load_tree};
     use super::super::{Configuration, MemoryTree};
-    use crate::config::Entry;
+    use crate::config::EntryKind;
 
     fn service(name: &str) -> String {
         format!(
@@ -287,7 +287,7 @@ mod tests {
             tree = tree.file(format!("{directory}/{name}"), text);
         }
         let tree = tree
-            .entry(format!("{directory}/gone"), Entry::Dangling)
+            .entry(format!("{directory}/gone"), EntryKind::Dangling)
             .file(format!("{directory}/sub/deep"), service("deep"));
         let configuration = load_tree(&tree);
         assert_eq!(
@@ -417,7 +417,7 @@ mod tests {
         let empty = load_tree(&MemoryTree::default());
         assert_eq!(codes(&empty), ["E 1 main-file"]);
         assert!(empty.problems[0].help.starts_with("create it"));
-        let odd = MemoryTree::default().entry("/etc/xinetd.conf", Entry::Other);
+        let odd = MemoryTree::default().entry("/etc/xinetd.conf", EntryKind::Other);
         assert_eq!(load_tree(&odd).problems[0].help, "make it a regular file");
     }
 }

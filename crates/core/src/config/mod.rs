@@ -23,11 +23,11 @@ mod values;
 
 pub use crate::service::Attribute;
 pub use configuration::{ASSUMED_CODE, Configuration, Dropped, Roots};
-pub use databases::{Databases, User};
+pub use databases::{Databases, PasswdEntry};
 pub use edit::{Unfit, set_disable};
 pub use inetd::{Conversion, Converted, convert as convert_inetd};
-pub use sources::{DiskTree, Entry, FileTree, MemoryTree, Sources};
-pub use table::{Class, Row, Sections, TABLE};
+pub use sources::{DiskTree, EntryKind, FileTree, MemoryTree, Sources};
+pub use table::{AttributeRow, Class, Sections, TABLE};
 
 use configuration::is_missing;
 

@@ -25,7 +25,7 @@ use super::sources::{FileTree, Sources};
 use super::statement::{self, Statement};
 use super::values::process;
 use crate::bytes::ByteString;
-use crate::catch::{Step, contained};
+use crate::catch::{TranslationStep, contained};
 use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::Attribute;
@@ -37,7 +37,7 @@ const KEYWORDS: [&str; 4] = ["service", "defaults", "include", "includedir"];
 
 /// A service as written.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ServiceEntry {
     /// How many services stand before it.
     pub(super) ordinal: usize,
     /// The word after `service`.
@@ -48,7 +48,7 @@ pub(super) struct Entry {
     pub(super) section: Section,
 }
 
-impl Entry {
+impl ServiceEntry {
     /// Its id, or the name where it has none.
     pub(super) fn id(&self) -> &ByteString {
         self.section.values.id.as_ref().unwrap_or(&self.name)
@@ -81,7 +81,7 @@ pub(super) struct Reader<'t> {
     /// The lines of `defaults` that come too late for some services.
     pub(super) late: Vec<LateDefault>,
     /// The services that could be read.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<ServiceEntry>,
     /// Those that could not, by their place in the order of all.
     pub(super) dropped: Vec<(usize, Dropped)>,
     /// How many service blocks there were.
@@ -91,13 +91,13 @@ pub(super) struct Reader<'t> {
 
 /// What a block came to.
 struct Block<'l> {
-    end: End,
+    end: BlockEnd,
     /// The lines in it that ask for files: no attribute has their names, so that they belong behind it.
     includes: Vec<(Spot, Line<'l>)>,
 }
 
 /// How a block ended.
-enum End {
+enum BlockEnd {
     /// With its bracket.
     Closed,
     /// In a line that can't be read.
@@ -165,7 +165,7 @@ impl<'t> Reader<'t> {
             let name = words.next();
             let after = lines.clone();
             let word = name.unwrap_or(keyword);
-            let read = contained(Step::Read, word.bytes, || {
+            let read = contained(TranslationStep::Read, word.bytes, || {
                 self.item(&mut lines, &spot, &line, &mut defaults_seen);
             });
             if read.is_none() {
@@ -312,16 +312,16 @@ impl<'t> Reader<'t> {
                 problem.severity = Severity::Note;
             }
         }
-        let entry = Entry {
+        let entry = ServiceEntry {
             ordinal,
             name: id,
             place: place.clone(),
             section,
         };
         match end {
-            End::Closed if named && includes.is_empty() => self.entries.push(entry),
-            End::Closed | End::File => self.dropped.push(dropped(entry.id())),
-            End::Broken => {
+            BlockEnd::Closed if named && includes.is_empty() => self.entries.push(entry),
+            BlockEnd::Closed | BlockEnd::File => self.dropped.push(dropped(entry.id())),
+            BlockEnd::Broken => {
                 self.dropped.push(dropped(entry.id()));
                 self.skip_block(lines, spot);
             }
@@ -357,11 +357,11 @@ impl<'t> Reader<'t> {
             };
             if line.overlong {
                 self.overlong(&spot, &line);
-                let end = End::Broken;
+                let end = BlockEnd::Broken;
                 return Block { end, includes };
             }
             if line.is_only(b'}') {
-                let end = End::Closed;
+                let end = BlockEnd::Closed;
                 return Block { end, includes };
             }
             if asks_for_files(&line) {
@@ -373,7 +373,7 @@ impl<'t> Reader<'t> {
                 Ok(statement) => statement,
                 Err(problem) => {
                     self.problems.push(problem);
-                    let end = End::Broken;
+                    let end = BlockEnd::Broken;
                     return Block { end, includes };
                 }
             };
@@ -399,7 +399,7 @@ impl<'t> Reader<'t> {
                 "close it with } on a line of its own",
             );
         }
-        let end = End::File;
+        let end = BlockEnd::File;
         Block { end, includes }
     }
 

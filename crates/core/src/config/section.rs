@@ -13,7 +13,7 @@ use crate::bytes::ByteString;
 use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::Attribute;
-use crate::service::Written;
+use crate::service::WrittenAttribute;
 
 /// Which kind of section a line stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) struct Section {
     pub(super) values: Values,
     /// The lines that say it, for each attribute; those from `defaults` come first, and are
     /// shared until the service adds its own.
-    lines: Vec<Rc<Vec<Written>>>,
+    lines: Vec<Rc<Vec<WrittenAttribute>>>,
     /// The values that could not be read.
     pub(super) faults: Vec<Fault>,
 }
@@ -77,7 +77,7 @@ impl Section {
 
     /// A service whose block begins after these defaults (docs/xinetd-behaviour.md, section 1.5).
     pub(super) fn service(defaults: &Self) -> Self {
-        let mut lines: Vec<Rc<Vec<Written>>> = vec![Rc::default(); TABLE.len()];
+        let mut lines: Vec<Rc<Vec<WrittenAttribute>>> = vec![Rc::default(); TABLE.len()];
         for row in TABLE.iter().filter(|row| row.sections.are_copied()) {
             let index = row.attribute as usize;
             lines[index].clone_from(&defaults.lines[index]);
@@ -103,7 +103,7 @@ impl Section {
     }
 
     /// The lines that say something about an attribute.
-    pub(super) fn lines(&self, attribute: Attribute) -> &[Written] {
+    pub(super) fn lines(&self, attribute: Attribute) -> &[WrittenAttribute] {
         &self.lines[attribute as usize]
     }
 
@@ -119,7 +119,7 @@ impl Section {
     }
 
     /// The lines of all attributes, in no order.
-    pub(super) fn into_lines(self) -> impl Iterator<Item = Written> {
+    pub(super) fn into_lines(self) -> impl Iterator<Item = WrittenAttribute> {
         self.lines.into_iter().flat_map(Rc::unwrap_or_clone)
     }
 
@@ -229,7 +229,7 @@ impl Section {
             self.faults
                 .retain(|fault| !(fault.inherited && fault.attribute == attribute));
         }
-        Rc::make_mut(lines).push(Written {
+        Rc::make_mut(lines).push(WrittenAttribute {
             attribute,
             place: statement.spot.word(&statement.name),
             from_defaults: self.scope == Scope::Defaults,

@@ -31,7 +31,7 @@ pub trait FileTree {
     ///
     /// # Errors
     /// Whatever keeps it from being listed.
-    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>>;
+    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, EntryKind)>>;
 
     /// The target of a symbolic link, as it is written.
     ///
@@ -42,7 +42,7 @@ pub trait FileTree {
 
 /// What an entry of a directory is, symbolic links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum EntryKind {
     /// A regular file.
     File,
     /// A link that leads nowhere.
@@ -144,7 +144,7 @@ impl FileTree for DiskTree {
         Ok(text)
     }
 
-    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, EntryKind)>> {
         let classify = |entry: fs::DirEntry| {
             let inside = path.join(entry.file_name());
             let kind = match entry.file_type() {
@@ -155,9 +155,9 @@ impl FileTree for DiskTree {
                 kind => kind,
             };
             let entry = match kind {
-                Ok(kind) if kind.is_file() => Entry::File,
-                Ok(_) => Entry::Other,
-                Err(_) => Entry::Dangling,
+                Ok(kind) if kind.is_file() => EntryKind::File,
+                Ok(_) => EntryKind::Other,
+                Err(_) => EntryKind::Dangling,
             };
             (inside, entry)
         };
@@ -182,7 +182,7 @@ pub struct MemoryTree {
 #[derive(Clone, Debug)]
 enum Node {
     File(Vec<u8>),
-    Other(Entry),
+    Other(EntryKind),
 }
 
 impl MemoryTree {
@@ -195,7 +195,7 @@ impl MemoryTree {
 
     /// The tree with something in it that is no file and can't be read.
     #[must_use]
-    pub fn entry(mut self, path: impl Into<PathBuf>, entry: Entry) -> Self {
+    pub fn entry(mut self, path: impl Into<PathBuf>, entry: EntryKind) -> Self {
         self.nodes.insert(path.into(), Node::Other(entry));
         self
     }
@@ -210,7 +210,7 @@ impl FileTree for MemoryTree {
         }
     }
 
-    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, Entry)>> {
+    fn list(&self, path: &Path) -> io::Result<Vec<(PathBuf, EntryKind)>> {
         let directory = Path::new("/").join(path);
         let mut entries = BTreeMap::new();
         for (node_path, node) in &self.nodes {
@@ -222,9 +222,9 @@ impl FileTree for MemoryTree {
                 return Err(io::ErrorKind::NotADirectory.into());
             };
             let entry = match node {
-                Node::File(_) if names.next().is_none() => Entry::File,
+                Node::File(_) if names.next().is_none() => EntryKind::File,
                 Node::Other(entry) if names.next().is_none() => *entry,
-                _ => Entry::Other,
+                _ => EntryKind::Other,
             };
             entries.insert(path.join(name), entry);
         }
@@ -380,10 +380,10 @@ mod tests {
         let mut entries = tree.list(Path::new("/etc/xinetd.d")).unwrap();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         let expected = [
-            ("dangling", Entry::Dangling),
-            ("link", Entry::File),
-            ("plain", Entry::File),
-            ("sub", Entry::Other),
+            ("dangling", EntryKind::Dangling),
+            ("link", EntryKind::File),
+            ("plain", EntryKind::File),
+            ("sub", EntryKind::Other),
         ];
         let expected = expected.map(|(name, entry)| (Path::new("/etc/xinetd.d").join(name), entry));
         assert_eq!(entries, expected);
@@ -394,10 +394,13 @@ mod tests {
         let tree = MemoryTree::default()
             .file("/etc/xinetd.d/a", "x")
             .file("/etc/xinetd.d/sub/b", "x")
-            .entry("/etc/xinetd.d/gone", Entry::Dangling);
+            .entry("/etc/xinetd.d/gone", EntryKind::Dangling);
         let entries = tree.list(Path::new("/etc/xinetd.d")).unwrap();
         let kinds: Vec<_> = entries.iter().map(|(_, entry)| *entry).collect();
-        assert_eq!(kinds, [Entry::File, Entry::Dangling, Entry::Other]);
+        assert_eq!(
+            kinds,
+            [EntryKind::File, EntryKind::Dangling, EntryKind::Other]
+        );
         assert!(tree.list(Path::new("/none")).is_err());
     }
 

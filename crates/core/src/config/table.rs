@@ -6,7 +6,7 @@ use crate::service::Attribute;
 
 /// One attribute.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct AttributeRow {
     /// Which one.
     pub attribute: Attribute,
     /// Its name, and its synonyms behind it.
@@ -80,7 +80,7 @@ use Sections::{Both, Defaults, Service};
 macro_rules! table {
     ($($attribute:ident $names:expr, $class:expr, $sections:expr, $restricts:literal, $parse:path,
         $values:literal, $meaning:literal, $here:literal, $words:expr;)*) => {
-        &[$(Row {
+        &[$(AttributeRow {
             attribute: Attribute::$attribute,
             names: &$names,
             class: $class,
@@ -97,7 +97,7 @@ macro_rules! table {
 
 /// All attributes, in the order of [`Attribute`]. The texts are read by people, in xinetd.conf(5):
 /// what stands in backquotes is bold there, and what stands in `<>` underlined.
-pub static TABLE: &[Row] = table! {
+pub static TABLE: &[AttributeRow] = table! {
     Id ["id"], Fixed(1), Service, false, process::id,
         "<name>",
         "The name of the service in log lines, in `enabled` and in `disabled`. Without it, the word \

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::list::{Client, List};
+use super::list::{ClientPattern, List};
 use super::pattern::{Host, Text};
 
 /// The rules of a file by the addresses that they name. It leaves out only rules that can't match.
@@ -17,7 +17,7 @@ pub(super) struct Index {
 
 impl Index {
     /// Adds the rule with the next number.
-    pub(super) fn add(&mut self, number: u32, clients: &List<Client>) {
+    pub(super) fn add(&mut self, number: u32, clients: &List<ClientPattern>) {
         // What EXCEPT takes away again can only match less.
         let addresses: Option<HashSet<_>> = clients
             .first_group()

@@ -7,7 +7,7 @@ use crate::problem::Place;
 
 /// One logical line: the lines of the file up to the first that does not end in a backslash.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct RuleLine<'a> {
     file: &'a Arc<Path>,
     /// Without the backslashes and line feeds.
     pub(super) text: Vec<u8>,
@@ -17,7 +17,7 @@ pub(super) struct Line<'a> {
     pub(super) is_ended: bool,
 }
 
-impl Line<'_> {
+impl RuleLine<'_> {
     /// The place of a stretch of the text; it ends at the latest where its line of the file does.
     pub(super) fn place(&self, start: usize, length: usize) -> Place {
         let after = self.parts.partition_point(|(begin, _)| *begin <= start);
@@ -37,10 +37,10 @@ impl Line<'_> {
 }
 
 /// The logical lines of a text.
-pub(super) fn lines<'a>(file: &'a Arc<Path>, text: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+pub(super) fn lines<'a>(file: &'a Arc<Path>, text: &'a [u8]) -> impl Iterator<Item = RuleLine<'a>> {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n').zip(1..);
     std::iter::from_fn(move || {
-        let mut line = Line {
+        let mut line = RuleLine {
             file,
             text: Vec::new(),
             parts: Vec::new(),

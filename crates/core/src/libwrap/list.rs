@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::line::Line;
+use super::line::RuleLine;
 use super::matching::{Match, any};
 use super::pattern::{Host, Text, find_outside_brackets};
-use super::problem::Problems;
+use super::problem::RuleProblems;
 
 /// Words in groups, between which EXCEPT stands: the second takes from the first, the third from
 /// the second, and so on.
@@ -52,13 +52,13 @@ impl<P> List<P> {
 /// `daemon` or `daemon@host`.
 #[derive(Clone, Debug)]
 pub(super) struct Daemon {
-    pub(super) process: Process,
+    pub(super) process: DaemonPattern,
     pub(super) host: Option<Host>,
 }
 
 /// The part of a daemon before the `@`.
 #[derive(Clone, Debug)]
-pub(super) enum Process {
+pub(super) enum DaemonPattern {
     /// A number: the server's port.
     Port(u16),
     /// A pattern for the daemon's name.
@@ -67,16 +67,16 @@ pub(super) enum Process {
 
 /// `host` or `user@host`.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(super) struct ClientPattern {
     pub(super) user: Option<Text>,
     pub(super) host: Host,
 }
 
 /// The list of daemons in a stretch of a line.
 pub(super) fn daemons(
-    line: &Line<'_>,
+    line: &RuleLine<'_>,
     range: Range<usize>,
-    problems: &mut Problems,
+    problems: &mut RuleProblems,
 ) -> List<Daemon> {
     list(line, range, |at, word| {
         let (process, host) = parts(word);
@@ -87,7 +87,10 @@ pub(super) fn daemons(
             .then(|| std::str::from_utf8(digits).ok()?.parse().ok())
             .flatten();
         Daemon {
-            process: port.map_or_else(|| Process::Name(Text::new(process)), Process::Port),
+            process: port.map_or_else(
+                || DaemonPattern::Name(Text::new(process)),
+                DaemonPattern::Port,
+            ),
             host: host.map(|(offset, word)| checked(line, at + offset, word, problems)),
         }
     })
@@ -95,16 +98,16 @@ pub(super) fn daemons(
 
 /// The list of clients in a stretch of a line.
 pub(super) fn clients(
-    line: &Line<'_>,
+    line: &RuleLine<'_>,
     range: Range<usize>,
-    problems: &mut Problems,
-) -> List<Client> {
+    problems: &mut RuleProblems,
+) -> List<ClientPattern> {
     list(line, range, |at, word| match parts(word) {
-        (_, None) => Client {
+        (_, None) => ClientPattern {
             user: None,
             host: checked(line, at, word, problems),
         },
-        (user, Some((offset, host))) => Client {
+        (user, Some((offset, host))) => ClientPattern {
             user: Some(Text::new(user)),
             host: checked(line, at + offset, host, problems),
         },
@@ -112,7 +115,7 @@ pub(super) fn clients(
 }
 
 fn list<P>(
-    line: &Line<'_>,
+    line: &RuleLine<'_>,
     range: Range<usize>,
     mut parse: impl FnMut(usize, &[u8]) -> P,
 ) -> List<P> {
@@ -140,7 +143,7 @@ fn parts(word: &[u8]) -> (&[u8], Option<(usize, &[u8])>) {
     }
 }
 
-fn checked(line: &Line<'_>, at: usize, word: &[u8], problems: &mut Problems) -> Host {
+fn checked(line: &RuleLine<'_>, at: usize, word: &[u8], problems: &mut RuleProblems) -> Host {
     let host = Host::new(word);
     problems.host(&host, word, || line.place(at, word.len()));
     host

@@ -25,7 +25,7 @@ use crate::problem::Place;
 use crate::service::{Facility, Level};
 
 pub use expand::{Stop, expand};
-pub use option::Fault;
+pub use option::OptionError;
 pub use rules::Rules;
 pub use tables::{File, ListFile, Tables};
 

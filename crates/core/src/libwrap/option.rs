@@ -5,13 +5,13 @@ use std::ops::Range;
 use crate::problem::{Place, Severity};
 use crate::service::{Facility, Level};
 
-use super::line::Line;
-use super::problem::{Problems, quoted};
+use super::line::RuleLine;
+use super::problem::{RuleProblems, quoted};
 
 /// What a rule does when it matches, in this order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Options {
-    pub(super) steps: Vec<Step>,
+pub(super) struct RuleOptions {
+    pub(super) steps: Vec<OptionAction>,
     pub(super) end: End,
 }
 
@@ -28,12 +28,12 @@ pub(super) enum End {
     /// `twist`, with its command before expansion.
     Twist(Vec<u8>),
     /// An option that is wrong, or that can't be done: it refuses.
-    Fault(Fault),
+    Fault(OptionError),
 }
 
 /// An option that refuses for what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct OptionError {
     /// Where it stands.
     pub place: Place,
     /// What is wrong: a sentence without a full stop.
@@ -43,7 +43,7 @@ pub struct Fault {
 /// An option that does something and lets the next one follow. Commands and values are as written,
 /// before expansion.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum OptionAction {
     Spawn(Vec<u8>),
     Banners(Vec<u8>),
     Severity(Facility, Level),
@@ -56,8 +56,12 @@ pub(super) enum Step {
 }
 
 /// The options in the stretch of a line after its second colon.
-pub(super) fn parse(line: &Line<'_>, range: Range<usize>, problems: &mut Problems) -> Options {
-    let mut options = Options::default();
+pub(super) fn parse(
+    line: &RuleLine<'_>,
+    range: Range<usize>,
+    problems: &mut RuleProblems,
+) -> RuleOptions {
+    let mut options = RuleOptions::default();
     let fields = fields(&line.text, range);
     let count = fields.len();
     for (number, (place, field)) in fields.into_iter().enumerate() {
@@ -75,7 +79,7 @@ pub(super) fn parse(line: &Line<'_>, range: Range<usize>, problems: &mut Problem
                     format!("{message}; whoever the rule matches is refused"),
                     help,
                 );
-                options.end = End::Fault(Fault { place, message });
+                options.end = End::Fault(OptionError { place, message });
                 return options;
             }
         }
@@ -117,7 +121,7 @@ fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
 }
 
 enum Parsed {
-    Step(Step),
+    Step(OptionAction),
     End(End),
     Nothing,
 }
@@ -129,7 +133,7 @@ fn option(
     field: &[u8],
     is_last: bool,
     place: impl Fn() -> Place,
-    problems: &mut Problems,
+    problems: &mut RuleProblems,
 ) -> Result<Parsed, Wrong> {
     const NAMES: &str = "write one of allow, deny, twist, spawn, banners, severity, setenv, \
                          keepalive, linger, nice, rfc931 or umask; a colon inside of an option \
@@ -165,16 +169,16 @@ fn option(
         b"allow" => last(alone(Parsed::End(End::Allow))?),
         b"deny" => last(alone(Parsed::End(End::Deny))?),
         b"twist" => last(Parsed::End(End::Twist(needed()?.to_vec()))),
-        b"spawn" => step(Step::Spawn(needed()?.to_vec())),
-        b"banners" => step(Step::Banners(needed()?.to_vec())),
+        b"spawn" => step(OptionAction::Spawn(needed()?.to_vec())),
+        b"banners" => step(OptionAction::Banners(needed()?.to_vec())),
         b"severity" => severity(needed()?).map(Parsed::Step),
         b"setenv" => set_env(needed()?).map(Parsed::Step),
-        b"keepalive" => alone(Parsed::Step(Step::KeepAlive)),
+        b"keepalive" => alone(Parsed::Step(OptionAction::KeepAlive)),
         b"nice" => match value {
-            None => step(Step::Nice(10)),
+            None => step(OptionAction::Nice(10)),
             Some(value) => {
                 let wrong = "write a number such as 10";
-                number(key, value, wrong).map(|nice| Parsed::Step(Step::Nice(nice)))
+                number(key, value, wrong).map(|nice| Parsed::Step(OptionAction::Nice(nice)))
             }
         },
         b"umask" => umask(needed()?).map(Parsed::Step),
@@ -196,7 +200,7 @@ fn option(
             let help = "write a number of seconds, or none";
             match value {
                 Some(value) if number(key, value, help)? <= 0 => Err(bad_value(key, value, help)),
-                _ => step(Step::User),
+                _ => step(OptionAction::User),
             }
         }
         b"user" | b"group" => {
@@ -243,20 +247,20 @@ fn number(key: &[u8], value: &[u8], help: &'static str) -> Result<i32, Wrong> {
 }
 
 /// A name that is still to be expanded is looked at later.
-fn set_env(value: &[u8]) -> Result<Step, Wrong> {
+fn set_env(value: &[u8]) -> Result<OptionAction, Wrong> {
     let name = value.split(u8::is_ascii_whitespace).next();
     let name = name.unwrap_or_default();
     if name.contains(&b'=') && !name.contains(&b'%') {
         let message = format!("{} is no name that a variable may have", quoted(name));
         return Err((message, "write the name, a blank and the value"));
     }
-    Ok(Step::SetEnv(value.to_vec()))
+    Ok(OptionAction::SetEnv(value.to_vec()))
 }
 
-fn umask(value: &[u8]) -> Result<Step, Wrong> {
+fn umask(value: &[u8]) -> Result<OptionAction, Wrong> {
     let text = std::str::from_utf8(value).unwrap_or_default();
     match u16::from_str_radix(text, 8) {
-        Ok(mask @ 0..=0o777) => Ok(Step::Umask(mask)),
+        Ok(mask @ 0..=0o777) => Ok(OptionAction::Umask(mask)),
         _ => Err(bad_value(
             b"umask",
             value,
@@ -265,7 +269,7 @@ fn umask(value: &[u8]) -> Result<Step, Wrong> {
     }
 }
 
-fn severity(value: &[u8]) -> Result<Step, Wrong> {
+fn severity(value: &[u8]) -> Result<OptionAction, Wrong> {
     const HELP: &str = "write a level such as `notice`, or `mail.notice`";
     let wrong = || bad_value(b"severity", value, HELP);
     let (facility, level) = match value.iter().position(|byte| *byte == b'.') {
@@ -273,7 +277,7 @@ fn severity(value: &[u8]) -> Result<Step, Wrong> {
         Some(at) => (facility(&value[..at]).ok_or_else(wrong)?, &value[at + 1..]),
     };
     let level = level_of(level).ok_or_else(wrong)?;
-    Ok(Step::Severity(facility, level))
+    Ok(OptionAction::Severity(facility, level))
 }
 
 fn facility(word: &[u8]) -> Option<Facility> {

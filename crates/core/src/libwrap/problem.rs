@@ -6,9 +6,9 @@ use super::pattern::Host;
 
 /// The problems of a file, as they are found.
 #[derive(Debug, Default)]
-pub(super) struct Problems(pub(super) Vec<Problem>);
+pub(super) struct RuleProblems(pub(super) Vec<Problem>);
 
-impl Problems {
+impl RuleProblems {
     /// Adds one.
     pub(super) fn add(
         &mut self,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::problem::{Place, Problem, Severity};
 
 use super::index::Index;
-use super::line::{Line, lines};
-use super::list::{self, Client, Daemon, List};
-use super::option::{self, End, Options, Step};
+use super::line::{RuleLine, lines};
+use super::list::{self, ClientPattern, Daemon, List};
+use super::option::{self, End, OptionAction, RuleOptions};
 use super::pattern::{Host, find_outside_brackets};
-use super::problem::Problems;
+use super::problem::RuleProblems;
 
 /// The rules of one file, in their order.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +30,8 @@ pub(super) struct Rule {
     /// Where it begins.
     pub(super) place: Place,
     pub(super) daemons: List<Daemon>,
-    pub(super) clients: List<Client>,
-    pub(super) options: Options,
+    pub(super) clients: List<ClientPattern>,
+    pub(super) options: RuleOptions,
 }
 
 impl Rules {
@@ -42,7 +42,7 @@ impl Rules {
     pub fn parse(file: &Path, text: &[u8]) -> Self {
         let file: Arc<Path> = file.into();
         let mut result = Self::default();
-        let mut problems = Problems::default();
+        let mut problems = RuleProblems::default();
         for line in lines(&file, text) {
             if !line.is_ended || line.text.contains(&0) {
                 let place = line.place(line.text.len(), 0);
@@ -78,9 +78,9 @@ impl Rules {
 
     /// Whether a rule has `spawn` or `twist`.
     pub(crate) fn run_commands(&self) -> bool {
-        let runs = |step: &Step| matches!(step, Step::Spawn(_));
+        let runs = |step: &OptionAction| matches!(step, OptionAction::Spawn(_));
         self.rules.iter().any(|rule| {
-            let Options { steps, end } = &rule.options;
+            let RuleOptions { steps, end } = &rule.options;
             matches!(end, End::Twist(_)) || steps.iter().any(runs)
         })
     }
@@ -103,7 +103,7 @@ impl Rules {
     }
 }
 
-fn rule(line: &Line<'_>, problems: &mut Problems) -> Option<Rule> {
+fn rule(line: &RuleLine<'_>, problems: &mut RuleProblems) -> Option<Rule> {
     let text = &line.text;
     let start = text.len() - text.trim_ascii_start().len();
     let length = text.trim_ascii().len();
@@ -140,7 +140,7 @@ fn rule(line: &Line<'_>, problems: &mut Problems) -> Option<Rule> {
         clients: list::clients(line, clients, problems),
         options: match second {
             Some(second) => option::parse(line, second + 1..text.len(), problems),
-            None => Options::default(),
+            None => RuleOptions::default(),
         },
     })
 }

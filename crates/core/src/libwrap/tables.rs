@@ -7,9 +7,9 @@ use crate::problem::Place;
 
 use super::expand::{Stop as Expansion, expand};
 use super::index::Hosts;
-use super::list::{Client, Daemon, Process, hosts};
+use super::list::{ClientPattern, Daemon, DaemonPattern, hosts};
 use super::matching::{Match, any};
-use super::option::{End, Step};
+use super::option::{End, OptionAction};
 use super::pattern::Host;
 use super::rules::{Rule, Rules};
 use super::{Effect, Endpoint, Fact, Facts, Need, Outcome, PARANOID, UNKNOWN, Verdict, name, user};
@@ -151,8 +151,10 @@ impl Tables {
 
     fn is_daemon(&self, daemon: &Daemon, facts: &Facts<'_>) -> Result<Match, Stop> {
         let named = match &daemon.process {
-            Process::Name(name) => name.matches(facts.daemon),
-            Process::Port(port) => facts.server.address.is_some() && facts.server.port == *port,
+            DaemonPattern::Name(name) => name.matches(facts.daemon),
+            DaemonPattern::Port(port) => {
+                facts.server.address.is_some() && facts.server.port == *port
+            }
         };
         match &daemon.host {
             Some(host) if named => {
@@ -162,7 +164,7 @@ impl Tables {
         }
     }
 
-    fn is_client(&self, client: &Client, facts: &Facts<'_>) -> Result<Match, Stop> {
+    fn is_client(&self, client: &ClientPattern, facts: &Facts<'_>) -> Result<Match, Stop> {
         let host = &client.host;
         let host = self.is_host(host, facts.client, Need::ClientName, &mut Vec::new())?;
         match &client.user {
@@ -237,12 +239,12 @@ impl Rule {
         };
         lets_in
             && self.options.steps.iter().all(|step| match step {
-                Step::SetEnv(_) | Step::Nice(_) | Step::Umask(_) => false,
-                Step::Spawn(_)
-                | Step::Banners(_)
-                | Step::Severity(..)
-                | Step::KeepAlive
-                | Step::User => true,
+                OptionAction::SetEnv(_) | OptionAction::Nice(_) | OptionAction::Umask(_) => false,
+                OptionAction::Spawn(_)
+                | OptionAction::Banners(_)
+                | OptionAction::Severity(..)
+                | OptionAction::KeepAlive
+                | OptionAction::User => true,
             })
     }
 }
@@ -279,12 +281,12 @@ fn apply(rule: &Rule, by_default: Outcome, facts: &Facts<'_>) -> Result<Verdict,
         let expanded = |text: &[u8]| Ok::<_, Expansion>(expand(text, facts)?.trim_ascii().to_vec());
         for step in &rule.options.steps {
             let effect = match step {
-                Step::Spawn(command) => Effect::Spawn(expanded(command)?),
-                Step::Banners(directory) => {
+                OptionAction::Spawn(command) => Effect::Spawn(expanded(command)?),
+                OptionAction::Banners(directory) => {
                     Effect::Banners([directory, &b"/"[..], facts.daemon].concat())
                 }
-                Step::Severity(facility, level) => Effect::Severity(*facility, *level),
-                Step::SetEnv(text) => match set_env(&expanded(text)?) {
+                OptionAction::Severity(facility, level) => Effect::Severity(*facility, *level),
+                OptionAction::SetEnv(text) => match set_env(&expanded(text)?) {
                     Some(effect) => effect,
                     None => {
                         verdict.outcome = Outcome::Deny;
@@ -292,10 +294,10 @@ fn apply(rule: &Rule, by_default: Outcome, facts: &Facts<'_>) -> Result<Verdict,
                         return Ok(());
                     }
                 },
-                Step::Nice(nice) => Effect::Nice(*nice),
-                Step::Umask(mask) => Effect::Umask(*mask),
-                Step::KeepAlive => Effect::KeepAlive,
-                Step::User => {
+                OptionAction::Nice(nice) => Effect::Nice(*nice),
+                OptionAction::Umask(mask) => Effect::Umask(*mask),
+                OptionAction::KeepAlive => Effect::KeepAlive,
+                OptionAction::User => {
                     user(facts)?;
                     continue;
                 }

@@ -88,7 +88,7 @@ fn what_can_not_be_understood_of_bans_is_refused() {
     let bans = |text: &str| Options::parse(Path::new(FILE), text.into()).bans();
     let good = "[bans]\nallow = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']\nipv6_prefix = 56";
     assert_eq!(bans(good).unwrap().ipv6_prefix().bits(), 56);
-    assert_eq!(bans("").unwrap(), bans::Options::default());
+    assert_eq!(bans("").unwrap(), bans::BanOptions::default());
     for wrong in [
         "[bans]\nallow = ['10.0.0']",
         "[bans]\nallow = ['10.0.0.0/33']",

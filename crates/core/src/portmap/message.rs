@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Registration;
-use super::xdr::{Reader, Writer};
+use super::xdr::{XdrReader, XdrWriter};
 
 /// The longest reply that is read, in bytes: rpcbind lists all programs of the machine.
 pub const MAX_REPLY: usize = 1 << 20;
@@ -28,7 +28,7 @@ pub enum Call<'a> {
 impl Call<'_> {
     /// The record of the call with this number.
     pub fn encode(self, number: u32) -> Vec<u8> {
-        let mut writer = Writer::default();
+        let mut writer = XdrWriter::default();
         let (program, version) = RPCBIND;
         let procedure = match self {
             Self::Set(_) => 1,
@@ -106,8 +106,8 @@ pub fn record(read: &[u8]) -> Result<Option<Vec<u8>>, Wrong> {
 }
 
 /// What stands behind the head of a reply to the call with this number.
-fn result(record: &[u8], number: u32) -> Result<Reader<'_>, Wrong> {
-    let mut reader = Reader::new(record);
+fn result(record: &[u8], number: u32) -> Result<XdrReader<'_>, Wrong> {
+    let mut reader = XdrReader::new(record);
     let mut head = || {
         let is_mine = reader.number()? == number && reader.number()? == 1;
         let status = reader.number()?;
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_list_is_read_to_its_end() {
-        let mut writer = Writer::default();
+        let mut writer = XdrWriter::default();
         for word in [7, 1, 0, 0, 0, 0, 1, 100_001, 3] {
             writer.number(word);
         }

@@ -2,9 +2,9 @@
 
 /// Writes values.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(super) struct XdrWriter(Vec<u8>);
 
-impl Writer {
+impl XdrWriter {
     pub(super) fn number(&mut self, number: u32) {
         self.0.extend(number.to_be_bytes());
     }
@@ -24,9 +24,9 @@ impl Writer {
 
 /// Reads values; none where there is no more or something else.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(super) struct XdrReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> XdrReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -67,12 +67,12 @@ mod tests {
     proptest! {
         #[test]
         fn values_are_read_as_they_are_written(number: u32, text in ".{0,20}") {
-            let mut writer = Writer::default();
+            let mut writer = XdrWriter::default();
             writer.string(&text);
             writer.number(number);
             let bytes = writer.finish();
             prop_assert_eq!(bytes.len() % 4, 0);
-            let mut reader = Reader::new(&bytes);
+            let mut reader = XdrReader::new(&bytes);
             prop_assert_eq!(reader.string(), Some(text));
             prop_assert_eq!(reader.number(), Some(number));
             prop_assert_eq!(reader.number(), None);

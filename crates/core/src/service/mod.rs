@@ -72,7 +72,7 @@ pub struct Service {
     /// What `flags` says beyond what the other fields show.
     pub flags: Flags,
     /// Each attribute that had a say in this service, in the order of the files: for reports.
-    pub attributes: Vec<Written>,
+    pub attributes: Vec<WrittenAttribute>,
 }
 
 impl Service {
@@ -170,7 +170,7 @@ pub struct Flags {
 
 /// One attribute line that had a say in a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenAttribute {
     /// Which attribute.
     pub attribute: Attribute,
     /// Where the line stands: in the service, or in a defaults section.

@@ -1,7 +1,7 @@
 //! Files of shell assignments, such as /etc/default/xinetd, read as data: no shell runs.
 //!
 //! What is understood: `NAME=VALUE`, with `export` before it or not, quotes, backslashes, `$NAME` and `${NAME}`
-//! of variables that the file has set before, and comments. Whatever else stands there is a [`Fault`] at its
+//! of variables that the file has set before, and comments. Whatever else stands there is [`Unreadable`] at its
 //! place.
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub(super) struct Variable {
 
 /// Something that can't be read without a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Unreadable {
     /// Where it stands.
     pub(super) place: Place,
     /// The variable whose value is unknown by it.
@@ -53,7 +53,7 @@ pub(super) struct Fault {
     pub(super) passed_over: Vec<u8>,
 }
 
-impl Fault {
+impl Unreadable {
     /// Whether a shell may set the variable there.
     pub(super) fn may_set(&self, variable: &str) -> bool {
         self.variable.as_deref() == Some(variable) || may_set(&self.passed_over, variable)
@@ -91,13 +91,13 @@ pub(super) fn may_set(text: &[u8], variable: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Assignments {
     variables: BTreeMap<String, Variable>,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<Unreadable>,
 }
 
 impl Assignments {
     /// Reads the text of the file.
     pub(super) fn parse(file: &Arc<Path>, text: &[u8]) -> Self {
-        let mut reader = Reader {
+        let mut reader = ShellReader {
             file,
             text,
             at: 0,
@@ -155,7 +155,7 @@ const COMMAND: &str = "this is no assignment";
 const CONDITION: &str = "from here on only a shell knows what holds";
 const OTHER_FILE: &str = "a shell would read another file here";
 
-struct Reader<'a> {
+struct ShellReader<'a> {
     file: &'a Arc<Path>,
     text: &'a [u8],
     at: usize,
@@ -165,7 +165,7 @@ struct Reader<'a> {
     found: Assignments,
 }
 
-impl Reader<'_> {
+impl ShellReader<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -403,7 +403,7 @@ impl Reader<'_> {
         if let Some(name) = &variable {
             self.found.variables.remove(name);
         }
-        self.found.faults.push(Fault {
+        self.found.faults.push(Unreadable {
             place,
             variable,
             what,

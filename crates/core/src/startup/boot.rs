@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Entry, FileTree};
+use crate::config::{EntryKind, FileTree};
 
 /// Where units lie, the strongest directory first (systemd.unit(5)).
 const UNITS: [&str; 5] = [
@@ -68,9 +68,9 @@ fn contains(text: &[u8], part: &str) -> bool {
 
 /// The link by which another unit pulls this one in.
 fn wanted(tree: &dyn FileTree, unit: &str) -> Option<PathBuf> {
-    let pulls = |(path, entry): &(PathBuf, Entry)| {
+    let pulls = |(path, entry): &(PathBuf, EntryKind)| {
         let end = path.extension().and_then(OsStr::to_str);
-        *entry == Entry::Other && matches!(end, Some("wants" | "requires" | "upholds"))
+        *entry == EntryKind::Other && matches!(end, Some("wants" | "requires" | "upholds"))
     };
     UNITS.iter().find_map(|directory| {
         let mut all = tree.list(Path::new(directory)).unwrap_or_default();

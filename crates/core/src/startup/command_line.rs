@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::assignments::Word;
-use super::table::{Argument, Effect, Row, TABLE};
+use super::table::{Argument, Effect, OptionRow, TABLE};
 use crate::bytes::ByteString;
 use crate::problem::{Place, Problem, Severity};
 
@@ -50,7 +50,7 @@ impl CommandLine {
         this
     }
 
-    fn take(&mut self, row: &Row, word: &Word, argument: Option<&Word>) {
+    fn take(&mut self, row: &OptionRow, word: &Word, argument: Option<&Word>) {
         match (row.effect, argument) {
             (Effect::Main, Some(file)) => {
                 if file.text.first() != Some(&b'/') {
@@ -88,7 +88,7 @@ impl CommandLine {
         }
     }
 
-    fn unfit(&mut self, row: &Row, kind: Argument, word: &Word, argument: Option<&Word>) {
+    fn unfit(&mut self, row: &OptionRow, kind: Argument, word: &Word, argument: Option<&Word>) {
         let wanted = kind.word();
         let (place, message) = match argument {
             None => (word, format!("{} has no {wanted} behind it", row.name)),

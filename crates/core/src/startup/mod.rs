@@ -15,10 +15,10 @@ use crate::config::{FileTree, Roots};
 use crate::options::Options;
 use crate::problem::{Place, Problem, Severity};
 
-use self::assignments::{Assignments, Fault, Variable, may_set};
+use self::assignments::{Assignments, Unreadable, Variable, may_set};
 use self::command_line::CommandLine;
 
-pub use table::{Argument, Effect, Row, TABLE};
+pub use table::{Argument, Effect, OptionRow, TABLE};
 
 /// The file that the configuration begins with, where no `-f` names another one.
 pub const MAIN: &str = "/etc/xinetd.conf";
@@ -178,7 +178,7 @@ impl Startup {
     }
 
     /// Says what a fault has for a consequence: these variables of ours may be set there.
-    fn fault(&mut self, fault: &Fault, set: &[&str]) {
+    fn fault(&mut self, fault: &Unreadable, set: &[&str]) {
         let what = fault.what;
         let (severity, message) = match (set, &fault.variable, fault.sourced()) {
             ([_, ..], ..) => {
@@ -284,7 +284,7 @@ fn has_entries(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Entry, MemoryTree};
+    use crate::config::{EntryKind, MemoryTree};
 
     use super::*;
 
@@ -340,7 +340,7 @@ mod tests {
             "{:?}",
             told(&startup)
         );
-        let masked = enabled.entry("/etc/systemd/system/inetd.service", Entry::Other);
+        let masked = enabled.entry("/etc/systemd/system/inetd.service", EntryKind::Other);
         assert!(Startup::read(&masked).roots().inetd.is_some(), "masked");
     }
 
@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(real(&script), Some("/etc/rc2.d/S01xinetd".into()));
         let masked = script
             .clone()
-            .entry("/etc/systemd/system/xinetd.service", Entry::Other);
+            .entry("/etc/systemd/system/xinetd.service", EntryKind::Other);
         assert_eq!(real(&masked), None);
         let link = "/etc/systemd/system/multi-user.target.wants/xinetd.service";
         let unit = |exec: &str| {

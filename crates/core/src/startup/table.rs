@@ -32,7 +32,7 @@ pub enum Effect {
 
 /// An option.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct OptionRow {
     /// The option as it is written.
     pub name: &'static str,
     /// What follows it.
@@ -42,7 +42,7 @@ pub struct Row {
 }
 
 /// All options that xinetd 2.3.15 knows, and `-inetd_ipv6`, which Debian's init script adds.
-pub const TABLE: &[Row] = &[
+pub const TABLE: &[OptionRow] = &[
     row("-f", Some(Argument::File), Effect::Main),
     row("-inetd_compat", None, Effect::Inetd),
     row(
@@ -130,8 +130,8 @@ pub const TABLE: &[Row] = &[
     ),
 ];
 
-const fn row(name: &'static str, argument: Option<Argument>, effect: Effect) -> Row {
-    Row {
+const fn row(name: &'static str, argument: Option<Argument>, effect: Effect) -> OptionRow {
+    OptionRow {
         name,
         argument,
         effect,
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     /// The row of the document.
-    fn markdown(row: &Row) -> String {
+    fn markdown(row: &OptionRow) -> String {
         let argument = row.argument.map_or("", Argument::word);
         let option = format!("{} {argument}", row.name);
         let here = match row.effect {

@@ -143,7 +143,7 @@ fn is_there(tree: &dyn FileTree, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Entry, MemoryTree};
+    use crate::config::{EntryKind, MemoryTree};
 
     const VENDOR: &str = "/usr/lib/systemd/system/xinetd.service";
 
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_unit_in_effect_is_the_administrators() {
-        let masked = bridge().entry("/etc/systemd/system/xinetd.service", Entry::Other);
+        let masked = bridge().entry("/etc/systemd/system/xinetd.service", EntryKind::Other);
         assert_eq!(Daemon::read(&masked), Daemon::Other);
         assert!(Daemon::Other.starts_at_boot());
         let enabled = bridge().file(ENABLED[0], TEXT);

@@ -26,12 +26,12 @@ pub enum Form {
     /// The helper, as before.
     Helper,
     /// systemd alone.
-    Plain(Machine),
+    Plain(Protections),
 }
 
 /// What of a machine systemd alone does not replace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Machine {
+pub struct Protections {
     /// hosts.allow or hosts.deny has rules.
     pub has_wrappers: bool,
     /// Clients are banned from all services, or there are sensors to ban them.
@@ -99,7 +99,7 @@ pub fn eject(
         else {
             return None;
         };
-        let subject = Subject {
+        let subject = EjectedService {
             service: prepared.service,
             servable,
             unit,
@@ -140,13 +140,13 @@ pub fn ejected_files(unit: &str) -> Vec<PathBuf> {
 }
 
 /// A service that is ejected.
-struct Subject<'a> {
+struct EjectedService<'a> {
     service: &'a Service,
     servable: &'a Servable,
     unit: &'a UnitName,
 }
 
-impl Subject<'_> {
+impl EjectedService<'_> {
     fn with_helper(&self, spec: String, surroundings: &Surroundings) -> Ejection {
         let Self {
             service,
@@ -176,7 +176,7 @@ impl Subject<'_> {
         self.with_socket(socket::socket(service, servable, unit), files, links)
     }
 
-    fn plain(&self, machine: Machine) -> Result<Ejection, String> {
+    fn plain(&self, machine: Protections) -> Result<Ejection, String> {
         let Self {
             service,
             servable,

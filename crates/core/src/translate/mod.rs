@@ -30,7 +30,7 @@ mod unit_section;
 mod tests;
 
 pub use daemon::{Daemon, SCRIPT};
-pub use eject::{Ejection, Form, Loss, Machine, eject, ejected_files};
+pub use eject::{Ejection, Form, Loss, Protections, eject, ejected_files};
 pub use log_files::PATH as LOG_FILES;
 pub use name::{ExistingUnits, Native};
 pub use obstacle::{Obstacle, Reason};

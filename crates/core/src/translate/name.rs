@@ -28,7 +28,7 @@ const SCRIPTS: &str = "/etc/init.d";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExistingUnits {
     /// By name without suffix.
-    owners: HashMap<String, Owner>,
+    owners: HashMap<String, UnitOwner>,
 }
 
 /// What a unit of the administrator is for the service that has its name.
@@ -58,7 +58,7 @@ impl Native {
 
 /// Who brought a unit, and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Owner {
+enum UnitOwner {
     /// The administrator: a file, or a link that masks the name or leads out of the packages'
     /// directories.
     Administrator(PathBuf, Native),
@@ -94,7 +94,7 @@ impl ExistingUnits {
         for (path, _) in list(SCRIPTS) {
             if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
                 let name = escape::unit_name(name.trim_end_matches(".sh").as_bytes());
-                units.owners.entry(name).or_insert(Owner::Vendor(path));
+                units.owners.entry(name).or_insert(UnitOwner::Vendor(path));
             }
         }
         units
@@ -110,17 +110,17 @@ impl ExistingUnits {
         let is_vendor = |file: &Path| VENDOR.iter().any(|vendor| file.starts_with(vendor));
         let alias = target.is_some_and(|target| is_vendor(&normal(&directory.join(target))));
         let owner = if alias || is_vendor(directory) {
-            Owner::Vendor(path)
+            UnitOwner::Vendor(path)
         } else {
-            Owner::Administrator(path, native)
+            UnitOwner::Administrator(path, native)
         };
         // An alias for the service does not make the administrator's own socket any weaker.
         match self.owners.get(&name) {
-            Some(Owner::Administrator(_, Native::Own)) if native == Native::Ejected => {
+            Some(UnitOwner::Administrator(_, Native::Own)) if native == Native::Ejected => {
                 self.owners.insert(name, owner);
             }
-            Some(Owner::Administrator(..)) => {}
-            Some(Owner::Vendor(_)) if matches!(owner, Owner::Vendor(_)) => {}
+            Some(UnitOwner::Administrator(..)) => {}
+            Some(UnitOwner::Vendor(_)) if matches!(owner, UnitOwner::Vendor(_)) => {}
             _ => {
                 self.owners.insert(name, owner);
             }
@@ -212,7 +212,7 @@ impl<'a> Names<'a> {
         let candidates = [id, with_port.clone()].into_iter().chain(numbered);
         for mut candidate in candidates {
             let mut instead_of = None;
-            while let Some(Owner::Vendor(path)) = self.existing.owners.get(&candidate) {
+            while let Some(UnitOwner::Vendor(path)) = self.existing.owners.get(&candidate) {
                 instead_of.get_or_insert_with(|| path.clone());
                 candidate.insert_str(0, "xinetd-");
             }
@@ -224,7 +224,7 @@ impl<'a> Names<'a> {
                 continue;
             }
             return match native {
-                Some(Owner::Administrator(path, native)) => Choice::Native {
+                Some(UnitOwner::Administrator(path, native)) => Choice::Native {
                     unit,
                     path: path.clone(),
                     native: *native,

@@ -1,7 +1,7 @@
 //! What systemd alone does for a service, and what it does not.
 
 use super::account::is_root;
-use super::eject::{Loss, Machine};
+use super::eject::{Loss, Protections};
 use super::servable::{Door, Servable};
 use super::service::nice;
 use super::unit::{Directive, Plain, UnitFile, Value};
@@ -69,7 +69,7 @@ pub(super) fn adapt(
     socket: &mut UnitFile,
     service: &Service,
     servable: &Servable,
-    machine: Machine,
+    machine: Protections,
 ) -> Result<(), String> {
     socket.without(&[
         ("Accept", Some("no")),
@@ -123,7 +123,7 @@ pub(super) fn adapt(
 }
 
 /// What is lost, what changes who gets in first.
-pub(super) fn losses(service: &Service, servable: &Servable, machine: Machine) -> Vec<Loss> {
+pub(super) fn losses(service: &Service, servable: &Servable, machine: Protections) -> Vec<Loss> {
     let mut losses = Losses(Vec::new());
     access(service, servable, machine, &mut losses);
     let logging = &service.logging;
@@ -186,7 +186,7 @@ fn is_dual(servable: &Servable) -> bool {
 }
 
 /// What changes who gets in.
-fn access(service: &Service, servable: &Servable, machine: Machine, losses: &mut Losses) {
+fn access(service: &Service, servable: &Servable, machine: Protections, losses: &mut Losses) {
     let lists = PacketLists::new(&service.access, is_dual(servable));
     if !lists.is_empty() {
         match machine.filters {

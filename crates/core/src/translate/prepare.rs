@@ -8,7 +8,7 @@ use super::rpc;
 use super::servable::{Servable, servable};
 use super::surroundings::Surroundings;
 use super::unit_name::{UnitName, has_rpc_unit};
-use crate::catch::{Step, contained};
+use crate::catch::{TranslationStep, contained};
 use crate::config::{Attribute, Configuration};
 use crate::service::{Port, Reach, Service};
 
@@ -24,7 +24,7 @@ pub(super) fn prepare<'a>(
         .iter()
         .zip(rpc_ports)
         .map(|(service, rpc_port)| {
-            let prepared = contained(Step::Prepare, service.id.as_bytes(), || {
+            let prepared = contained(TranslationStep::Prepare, service.id.as_bytes(), || {
                 Prepared::new(service, rpc_port, surroundings, &mut names)
             });
             prepared.unwrap_or_else(|| Prepared::lost(service))

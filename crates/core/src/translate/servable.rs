@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::account::{check, is_root, nobody};
 use super::obstacle::{Obstacle, Reason};
 use super::unit::Plain;
-use crate::bans::Options;
+use crate::bans::BanOptions;
 use crate::config::Attribute;
 use crate::options::ServiceOptions;
 use crate::policy::PacketLists;
@@ -47,7 +47,7 @@ pub(super) enum Door {
 pub(super) fn servable(
     service: &Service,
     options: Option<&ServiceOptions>,
-    bans: &Options,
+    bans: &BanOptions,
     rpc_port: Option<Port>,
 ) -> Result<Servable, Vec<Obstacle>> {
     let mut found = Obstacles {

@@ -17,7 +17,7 @@ use super::surroundings::{SpecDirectory, Surroundings};
 use super::unit::GENERATED;
 use super::unit_name::{UnitName, rpc_unit};
 use super::{escape, rpc, service, socket, spec};
-use crate::catch::{Step, contained};
+use crate::catch::{TranslationStep, contained};
 use crate::config::{Attribute, Configuration};
 use crate::parallel::in_halves;
 use crate::service::{Service, SocketType};
@@ -85,7 +85,7 @@ fn translate_services(
     let mut problems = Problems::default();
     let translate = |prepared: &Prepared<'_>| {
         let service = prepared.service;
-        let translated = contained(Step::Translate, service.id.as_bytes(), || {
+        let translated = contained(TranslationStep::Translate, service.id.as_bytes(), || {
             translate_service(prepared, surroundings, switchboard, &mut problems)
         });
         translated.unwrap_or_else(|| lost(service, &mut problems))

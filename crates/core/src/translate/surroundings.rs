@@ -29,7 +29,7 @@ pub struct Surroundings {
     pub confinement: Confinement,
     /// What the administrator says of bans; nothing where that can't be understood, as the coordinator
     /// knows whom it must not ban.
-    pub bans: bans::Options,
+    pub bans: bans::BanOptions,
 }
 
 impl Surroundings {

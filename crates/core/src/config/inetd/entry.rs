@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::attributes::AttributeLine;
 use super::draft::{Draft, Execution, word};
 use super::lines::{FIELDS, Field};
-use super::name::{self, Found};
+use super::name::{self, Reached};
 use super::protocol::{self, Family, Protocol};
 use super::remarks::{Remarks, Unfit};
-use super::user::{self, User};
+use super::user::{self, UserField};
 use super::wait::{self, Wait};
 use crate::config::databases::Databases;
 use crate::config::report::{counted, quoted};
@@ -121,7 +121,7 @@ fn find<'a>(
     service: &Field<'a>,
     rpc: bool,
     remarks: &mut Remarks<'_>,
-) -> Result<(Field<'a>, Found<'a>), Unfit> {
+) -> Result<(Field<'a>, Reached<'a>), Unfit> {
     let Some((name, found)) = name::found(service, rpc) else {
         let service_name = quoted(service.bytes());
         let message = format!("{service_name} has no version, which an RPC service needs");
@@ -136,7 +136,7 @@ fn find<'a>(
         let help = "write a short name, such as ftp";
         return Err(remarks.unfit("service-name", &name, message, help));
     }
-    if let (Found::Listed, Some((_, rest))) = (found, service.split(b'/')) {
+    if let (Reached::Listed, Some((_, rest))) = (found, service.split(b'/')) {
         let rest_shown = quoted(rest.bytes());
         remarks.add(
             Severity::Warning,
@@ -152,18 +152,18 @@ fn find<'a>(
 /// What says how clients reach the service, but for local addresses.
 fn reached<'a>(
     name: Field<'a>,
-    found: Found<'a>,
+    found: Reached<'a>,
     protocol: &Protocol<'a>,
 ) -> Vec<AttributeLine<'a>> {
     let mut lines = vec![AttributeLine::of(Attribute::Protocol, protocol.name)];
     match found {
-        Found::Port(port) => lines.push(AttributeLine::of(Attribute::Port, port)),
-        Found::Rpc { versions, numbered } => {
+        Reached::Port(port) => lines.push(AttributeLine::of(Attribute::Port, port)),
+        Reached::Rpc { versions, numbered } => {
             let number = numbered.then(|| AttributeLine::of(Attribute::RpcNumber, name));
             lines.extend(number);
             lines.push(AttributeLine::of(Attribute::RpcVersion, versions));
         }
-        Found::Listed | Found::Mux { .. } => {}
+        Reached::Listed | Reached::Mux { .. } => {}
     }
     if protocol.family == Some(Family::V6) {
         let only = AttributeLine::meant(Attribute::V6only, protocol.name, "yes");
@@ -185,7 +185,7 @@ fn run<'a>(wait: &Wait<'a>) -> impl Iterator<Item = AttributeLine<'a>> {
 }
 
 /// What says whose rights the server has.
-fn account<'a>(user: &User<'a>) -> impl Iterator<Item = AttributeLine<'a>> {
+fn account<'a>(user: &UserField<'a>) -> impl Iterator<Item = AttributeLine<'a>> {
     let lines = [
         Some(AttributeLine::of(Attribute::User, user.user)),
         user.group
@@ -200,16 +200,16 @@ fn account<'a>(user: &User<'a>) -> impl Iterator<Item = AttributeLine<'a>> {
 fn kinds<'a>(
     name: Field<'a>,
     server: Field<'a>,
-    found: Found<'a>,
+    found: Reached<'a>,
     is_internal: bool,
 ) -> Option<AttributeLine<'a>> {
     let reached: &[&str] = match found {
-        Found::Listed => &[],
-        Found::Port(_) => &["UNLISTED"],
-        Found::Rpc { numbered: true, .. } => &["RPC", "UNLISTED"],
-        Found::Rpc { .. } => &["RPC"],
-        Found::Mux { plus: true } => &["TCPMUXPLUS", "UNLISTED"],
-        Found::Mux { plus: false } => &["TCPMUX", "UNLISTED"],
+        Reached::Listed => &[],
+        Reached::Port(_) => &["UNLISTED"],
+        Reached::Rpc { numbered: true, .. } => &["RPC", "UNLISTED"],
+        Reached::Rpc { .. } => &["RPC"],
+        Reached::Mux { plus: true } => &["TCPMUXPLUS", "UNLISTED"],
+        Reached::Mux { plus: false } => &["TCPMUX", "UNLISTED"],
     };
     let served = is_internal.then_some("INTERNAL");
     let words: Vec<_> = reached.iter().copied().chain(served).map(word).collect();

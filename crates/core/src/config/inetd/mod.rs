@@ -28,10 +28,10 @@ use super::configuration::Dropped;
 use super::databases::Databases;
 use super::include::AS_ROOT;
 use super::lexer::{self, Lines};
-use super::parser::{Entry, Reader};
+use super::parser::{Reader, ServiceEntry};
 use super::report::Spot;
 use super::section::{Context, Section, copied_alone};
-use crate::catch::{Step, contained, fault};
+use crate::catch::{TranslationStep, contained, fault};
 use crate::problem::{NO_PERMISSION, Problem, Severity};
 use draft::Draft;
 use entry::Drafts;
@@ -76,7 +76,7 @@ impl Reader<'_> {
                     let Some(name) = fields.first() else {
                         continue;
                     };
-                    let read = contained(Step::Read, name.bytes(), || {
+                    let read = contained(TranslationStep::Read, name.bytes(), || {
                         let found = drafts.read(&fields, &mut self.problems);
                         self.take(found, &file, name);
                     });
@@ -112,7 +112,7 @@ impl Reader<'_> {
         for draft in drafts {
             let ordinal = self.next_ordinal();
             let section = section(&draft, file, self.databases, &mut self.problems);
-            self.entries.push(Entry {
+            self.entries.push(ServiceEntry {
                 ordinal,
                 name: draft.name.bytes().into(),
                 place: draft.name.place(file),

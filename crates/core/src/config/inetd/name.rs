@@ -30,7 +30,7 @@ pub(super) fn is_any(host: &Field<'_>) -> bool {
 
 /// How clients find a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found<'a> {
+pub(super) enum Reached<'a> {
     /// By the port of its name in /etc/services.
     Listed,
     /// By this port.
@@ -52,7 +52,7 @@ pub(super) enum Found<'a> {
 /// The name of a service, and how clients find it; none for an RPC program without versions.
 ///
 /// As for xinetd, what stands behind a slash has no meaning elsewhere.
-pub(super) fn found<'a>(service: &Field<'a>, rpc: bool) -> Option<(Field<'a>, Found<'a>)> {
+pub(super) fn found<'a>(service: &Field<'a>, rpc: bool) -> Option<(Field<'a>, Reached<'a>)> {
     let is_number = |name: &Field<'_>| {
         let digits = name.bytes();
         !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
@@ -60,16 +60,16 @@ pub(super) fn found<'a>(service: &Field<'a>, rpc: bool) -> Option<(Field<'a>, Fo
     if rpc {
         let (name, versions) = service.split(b'/')?;
         let numbered = is_number(&name);
-        return Some((name, Found::Rpc { versions, numbered }));
+        return Some((name, Reached::Rpc { versions, numbered }));
     }
     let found = match service.split(b'/') {
         Some((mux, name)) if mux.bytes() == b"tcpmux" => match name.bytes() {
-            [b'+', rest @ ..] => (name.part(1, 1 + rest.len()), Found::Mux { plus: true }),
-            _ => (name, Found::Mux { plus: false }),
+            [b'+', rest @ ..] => (name.part(1, 1 + rest.len()), Reached::Mux { plus: true }),
+            _ => (name, Reached::Mux { plus: false }),
         },
-        Some((name, _)) => (name, Found::Listed),
-        None if is_number(service) => (*service, Found::Port(*service)),
-        None => (*service, Found::Listed),
+        Some((name, _)) => (name, Reached::Listed),
+        None if is_number(service) => (*service, Reached::Port(*service)),
+        None => (*service, Reached::Listed),
     };
     Some(found)
 }

@@ -139,7 +139,7 @@ fn without_the_option_nothing_of_it_is_read() {
 fn a_missing_file_is_a_warning_and_an_unreadable_one_an_error() {
     let load = |tree: &MemoryTree| codes(&load(tree, roots(), &Databases::read(tree)));
     assert_eq!(load(&etc()), ["W 1 inetd-file"]);
-    let fifo = etc().entry("/etc/inetd.conf", super::super::Entry::Other);
+    let fifo = etc().entry("/etc/inetd.conf", super::super::EntryKind::Other);
     assert_eq!(load(&fifo), ["E 1 inetd-file"]);
 }
 

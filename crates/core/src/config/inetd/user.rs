@@ -8,7 +8,7 @@ use crate::problem::Severity;
 
 /// Whose rights the server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct User<'a> {
+pub(super) struct UserField<'a> {
     pub(super) user: Field<'a>,
     pub(super) group: Option<Field<'a>>,
 }
@@ -18,7 +18,7 @@ pub(super) fn read<'a>(
     field: &Field<'a>,
     databases: &Databases,
     remarks: &mut Remarks<'_>,
-) -> User<'a> {
+) -> UserField<'a> {
     let mut field = *field;
     if let Some((account, class)) = field.split_last(b'/') {
         remarks.add(
@@ -34,7 +34,7 @@ pub(super) fn read<'a>(
         field = account;
     }
     let (user, group) = split(&field, databases);
-    User { user, group }
+    UserField { user, group }
 }
 
 /// The user and the group. A dot may also be part of a user's name: what the databases know counts,

@@ -14,7 +14,7 @@ use crate::service::{Bind, Family, Listen, Protocol, Reach, RpcProgram, RpcRange
 #[derive(Debug, Default)]
 pub(super) struct Ports {
     spaces: HashMap<Space, Taken>,
-    programs: HashMap<Program, Vec<(RpcRange, Owner)>>,
+    programs: HashMap<Program, Vec<(RpcRange, FirstService)>>,
 }
 
 /// An RPC program of one protocol.
@@ -36,28 +36,28 @@ struct Space {
 #[derive(Debug, Default)]
 struct Taken {
     /// On all addresses.
-    everywhere: Option<Owner>,
+    everywhere: Option<FirstService>,
     /// On single addresses.
-    bound: HashMap<Address, Owner>,
+    bound: HashMap<BindAddress, FirstService>,
     /// The first of these.
-    first: Option<Owner>,
+    first: Option<FirstService>,
 }
 
 /// A service, for messages.
 #[derive(Clone, Debug)]
-struct Owner {
+struct FirstService {
     id: ByteString,
     place: Place,
 }
 
 /// `bind`, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Address {
+enum BindAddress {
     Number(IpAddr, Option<ByteString>),
     Name(Vec<u8>),
 }
 
-impl Address {
+impl BindAddress {
     fn new(bind: &Bind) -> Option<Self> {
         match bind {
             Bind::Address(address, _) if address.is_unspecified() => None,
@@ -87,12 +87,12 @@ impl Ports {
         listen: &Listen,
         problems: &mut Vec<Problem>,
     ) -> bool {
-        let address = listen.bind.as_ref().and_then(Address::new);
+        let address = listen.bind.as_ref().and_then(BindAddress::new);
         let networks: &[bool] = match listen.family {
             Family::V4 => &[false],
             Family::V6Only => &[true],
             // A single IPv6 address has nothing of IPv4.
-            Family::V6 if matches!(address, Some(Address::Number(..))) => &[true],
+            Family::V6 if matches!(address, Some(BindAddress::Number(..))) => &[true],
             Family::Any | Family::V6 => &[false, true],
         };
         let space = |v6: &bool| Space {
@@ -164,8 +164,8 @@ impl Ports {
     }
 }
 
-fn owner(service: &Service) -> Owner {
-    Owner {
+fn owner(service: &Service) -> FirstService {
+    FirstService {
         id: service.id.clone(),
         place: service.place.clone(),
     }
@@ -175,7 +175,7 @@ fn owner(service: &Service) -> Owner {
 fn complain(
     service: &Service,
     what: &str,
-    owner: &Owner,
+    owner: &FirstService,
     shared: bool,
     problems: &mut Vec<Problem>,
 ) {

@@ -14,25 +14,25 @@ use fnv::FnvHashMap;
 
 use super::configuration::{Configuration, Dropped};
 use super::databases::Databases;
-use super::parser::{Entry, LateDefault, Reader};
+use super::parser::{LateDefault, Reader, ServiceEntry};
 use super::report::{counted, quoted};
 use super::section::{Section, copied_alone};
 use crate::bytes::ByteString;
-use crate::catch::{Step, contained, fault};
+use crate::catch::{TranslationStep, contained, fault};
 use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::Attribute;
-use crate::service::{Service, Written};
+use crate::service::{Service, WrittenAttribute};
 use clash::Ports;
 
 /// Whether a service is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+enum Enablement {
     On,
     /// `disable = yes`: `enabled` does not bring it back.
     Disabled,
     /// Kept out by this line of `enabled` or `disabled`.
-    KeptOut(Option<Written>),
+    KeptOut(Option<WrittenAttribute>),
 }
 
 /// The order of the files.
@@ -73,7 +73,7 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
             place: entry.place.clone(),
             note: None,
         };
-        let made = contained(Step::Lower, lost.id.as_bytes(), || {
+        let made = contained(TranslationStep::Lower, lost.id.as_bytes(), || {
             let service = one(
                 entry,
                 &reader.defaults,
@@ -83,14 +83,14 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
             );
             service.filter(|service| {
                 // What is off takes no port away.
-                state != State::On || ports.take(service, &mut problems)
+                state != Enablement::On || ports.take(service, &mut problems)
             })
         });
         let service = made.unwrap_or_else(|| {
             problems.push(fault(lost.place.clone(), "the service"));
             None
         });
-        if state != State::On {
+        if state != Enablement::On {
             let its = &mut problems[first_problem..];
             let errors = its.iter().filter(|one| one.severity == Severity::Error);
             let reasons: Vec<_> = errors.map(|error| error.message.as_str()).collect();
@@ -105,10 +105,10 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
         }
         match service {
             Some(mut service) => {
-                service.enabled = state == State::On;
-                if let State::KeptOut(Some(line)) = state {
+                service.enabled = state == Enablement::On;
+                if let Enablement::KeptOut(Some(line)) = state {
                     service.attributes.push(line);
-                    let key = |line: &Written| order.key(&line.place);
+                    let key = |line: &WrittenAttribute| order.key(&line.place);
                     service.attributes.sort_by_cached_key(key);
                 }
                 services.push(service);
@@ -133,7 +133,7 @@ pub(super) fn lower(reader: Reader<'_>) -> Configuration {
 
 /// Makes a service of one entry.
 fn one(
-    mut entry: Entry,
+    mut entry: ServiceEntry,
     defaults: &Section,
     databases: &Databases,
     order: &Order,
@@ -159,7 +159,7 @@ fn one(
         return None;
     }
     let mut service = service::build(&entry, databases, problems)?;
-    let mut lines: Vec<Written> = entry.section.into_lines().collect();
+    let mut lines: Vec<WrittenAttribute> = entry.section.into_lines().collect();
     lines.sort_by_cached_key(|line| order.key(&line.place));
     service.attributes = lines;
     Some(service)
@@ -191,7 +191,7 @@ impl<'a> Switches<'a> {
 
     /// Whether an entry is on. One that `enabled` names runs even without values that could not
     /// be read.
-    fn state(&self, entry: &mut Entry) -> State {
+    fn state(&self, entry: &mut ServiceEntry) -> Enablement {
         let id = entry.id().as_bytes().to_ascii_lowercase();
         let listed = self
             .enabled
@@ -201,23 +201,24 @@ impl<'a> Switches<'a> {
             entry.section.forgive();
         }
         if entry.section.values.disable == Some(true) {
-            State::Disabled
+            Enablement::Disabled
         } else if listed == Some(false) {
-            State::KeptOut(self.defaults.lines(Attribute::Enabled).last().cloned())
+            Enablement::KeptOut(self.defaults.lines(Attribute::Enabled).last().cloned())
         } else if let Some((_, place)) = self.disabled.get(&id) {
             let mut lines = self.defaults.lines(Attribute::Disabled).iter();
-            let is_there =
-                |line: &&Written| line.place.file == place.file && line.place.line == place.line;
-            State::KeptOut(lines.find(is_there).cloned())
+            let is_there = |line: &&WrittenAttribute| {
+                line.place.file == place.file && line.place.line == place.line
+            };
+            Enablement::KeptOut(lines.find(is_there).cloned())
         } else {
-            State::On
+            Enablement::On
         }
     }
 
     /// Says which ids do nothing.
     fn warn_of_unknown(
         &self,
-        entries: &[Entry],
+        entries: &[ServiceEntry],
         dropped: &[(usize, Dropped)],
         problems: &mut Vec<Problem>,
     ) {
@@ -265,7 +266,11 @@ impl<'a> Switches<'a> {
 
 /// Says which lines of `defaults` come too late for services before them (docs/xinetd-behaviour.md,
 /// section 1.5).
-fn warn_of_late_defaults(entries: &[Entry], late: &[LateDefault], problems: &mut Vec<Problem>) {
+fn warn_of_late_defaults(
+    entries: &[ServiceEntry],
+    late: &[LateDefault],
+    problems: &mut Vec<Problem>,
+) {
     for attribute in copied_alone() {
         let mut late = late
             .iter()
@@ -281,7 +286,7 @@ fn warn_of_late_defaults(entries: &[Entry], late: &[LateDefault], problems: &mut
                     "{} does not apply to {} before it, such as {}",
                     attribute.name(),
                     counted(without, "service"),
-                    quoted(Entry::id(first).as_bytes())
+                    quoted(ServiceEntry::id(first).as_bytes())
                 );
                 let help = "put defaults before all services";
                 let remark = Remark::new(Severity::Warning, "defaults-late", message, help);

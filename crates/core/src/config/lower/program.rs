@@ -2,7 +2,7 @@
 
 use super::super::report::quoted;
 use super::super::values::socket::{flag, kind};
-use super::service::{Check, deny_time};
+use super::service::{Validation, deny_time};
 use crate::bytes::ByteString;
 use crate::problem::Severity;
 use crate::service::Attribute;
@@ -20,7 +20,7 @@ const INTERNALS: [(&str, Internal); 6] = [
 
 /// What serves a connection.
 pub(super) fn serving(
-    check: &mut Check<'_>,
+    check: &mut Validation<'_>,
     socket_type: Option<SocketType>,
     wait: Option<bool>,
 ) -> Option<Serving> {
@@ -80,7 +80,7 @@ pub(super) fn serving(
 }
 
 /// Says that a server is never executed.
-fn unused_server(check: &mut Check<'_>, what: &str) {
+fn unused_server(check: &mut Validation<'_>, what: &str) {
     if check.values.server.is_some() {
         let place = check.place(Attribute::Server);
         check.remark(
@@ -94,7 +94,7 @@ fn unused_server(check: &mut Check<'_>, what: &str) {
 }
 
 /// The internal service of the entry's name.
-fn builtin(check: &mut Check<'_>, socket_type: SocketType) -> Option<Internal> {
+fn builtin(check: &mut Validation<'_>, socket_type: SocketType) -> Option<Internal> {
     let name = check.entry.name.as_bytes();
     let mut known = INTERNALS.iter();
     let found = known.find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name));
@@ -127,7 +127,7 @@ fn builtin(check: &mut Check<'_>, socket_type: SocketType) -> Option<Internal> {
 }
 
 /// The server and its arguments. Unlike in xinetd, NAMEINARGS may stand behind `server_args`.
-fn program(check: &mut Check<'_>) -> Option<Program> {
+fn program(check: &mut Validation<'_>) -> Option<Program> {
     let path = check.values.server.clone()?;
     let arguments = check.values.server_args.clone();
     let argv = if check.has_flag(flag::NAMEINARGS) {

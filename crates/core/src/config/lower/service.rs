@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ipnet::IpNet;
 
 use super::super::databases::Databases;
-use super::super::parser::Entry;
+use super::super::parser::ServiceEntry;
 use super::super::report::quoted;
 use super::super::values::Values;
 use super::super::values::logging::{failure_flags, success_flags};
@@ -20,15 +20,15 @@ use crate::service::{
 };
 
 /// An entry under validation.
-pub(super) struct Check<'a> {
-    pub(super) entry: &'a Entry,
+pub(super) struct Validation<'a> {
+    pub(super) entry: &'a ServiceEntry,
     pub(super) values: &'a Values,
     pub(super) databases: &'a Databases,
     problems: &'a mut Vec<Problem>,
     failed: bool,
 }
 
-impl Check<'_> {
+impl Validation<'_> {
     /// Where an attribute is written, or else the service.
     pub(super) fn place(&self, attribute: Attribute) -> Place {
         let place = self.entry.section.place(attribute);
@@ -92,11 +92,11 @@ impl Check<'_> {
 
 /// Makes a service of an entry that has everything from `defaults`, without its `attributes`.
 pub(super) fn build(
-    entry: &Entry,
+    entry: &ServiceEntry,
     databases: &Databases,
     problems: &mut Vec<Problem>,
 ) -> Option<Service> {
-    let mut check = Check {
+    let mut check = Validation {
         entry,
         values: &entry.section.values,
         databases,
@@ -184,7 +184,7 @@ fn limits(values: &Values) -> Limits {
 }
 
 /// The user and groups of the server; none are needed for internal services.
-fn credentials(check: &mut Check<'_>) -> Option<Credentials> {
+fn credentials(check: &mut Validation<'_>) -> Option<Credentials> {
     let Some(user) = check.values.user.clone() else {
         if !check.has_type(kind::INTERNAL) {
             check.missing::<()>(Attribute::User);
@@ -213,7 +213,7 @@ fn credentials(check: &mut Check<'_>) -> Option<Credentials> {
 }
 
 fn logging(
-    check: &mut Check<'_>,
+    check: &mut Validation<'_>,
     serving: &Serving,
     protocol: &Protocol,
     reach: &Reach,
@@ -254,7 +254,12 @@ fn logging(
     logging
 }
 
-fn flags(check: &mut Check<'_>, serving: &Serving, socket_type: SocketType, wait: bool) -> Flags {
+fn flags(
+    check: &mut Validation<'_>,
+    serving: &Serving,
+    socket_type: SocketType,
+    wait: bool,
+) -> Flags {
     let place = check.place(Attribute::Flags);
     let program = matches!(serving, Serving::Program(_));
     let mut intercept = check.has_flag(flag::INTERCEPT);
@@ -293,7 +298,7 @@ fn flags(check: &mut Check<'_>, serving: &Serving, socket_type: SocketType, wait
 }
 
 /// Says that no client can get in.
-fn warn_of_empty(check: &mut Check<'_>) {
+fn warn_of_empty(check: &mut Validation<'_>) {
     let lines = check.entry.section.lines(Attribute::OnlyFrom);
     let place = check.place(Attribute::OnlyFrom);
     let (severity, why) = match lines.iter().any(|line| has_value(line.text.as_bytes())) {
@@ -316,7 +321,7 @@ fn warn_of_empty(check: &mut Check<'_>) {
 }
 
 /// Says that a limit lets no client in.
-fn warn_of_none(check: &mut Check<'_>, limit: Limit, attribute: Attribute) {
+fn warn_of_none(check: &mut Validation<'_>, limit: Limit, attribute: Attribute) {
     if limit != Limit::AtMost(0) {
         return;
     }
@@ -340,7 +345,7 @@ fn has_value(text: &[u8]) -> bool {
 }
 
 /// Which clients may connect; says which entries of `only_from` never let any client in.
-fn access(check: &mut Check<'_>) -> AccessRules {
+fn access(check: &mut Validation<'_>) -> AccessRules {
     let copied = &check.values.copied;
     let rules = AccessRules {
         only_from: copied.only_from.as_ref().map(|list| list.list()),

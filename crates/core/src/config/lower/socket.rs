@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use super::super::report::quoted;
 use super::super::values::socket::{flag, kind};
-use super::service::Check;
+use super::service::Validation;
 use crate::problem::Severity;
 use crate::service::Attribute;
 use crate::service::{Bind, Family, Listen, Mux, Port, Protocol, Reach, RpcProgram, SocketType};
 
 /// The protocol, given or from the socket type.
-pub(super) fn protocol(check: &mut Check<'_>) -> Option<Protocol> {
+pub(super) fn protocol(check: &mut Validation<'_>) -> Option<Protocol> {
     match (&check.values.protocol, check.values.socket_type) {
         (Some(protocol), _) => Some(protocol.clone()),
         (None, Some(SocketType::Stream)) => Some(Protocol::Tcp),
@@ -23,7 +23,7 @@ pub(super) fn protocol(check: &mut Check<'_>) -> Option<Protocol> {
 }
 
 /// The socket type, given or from the protocol.
-pub(super) fn socket_type(check: &mut Check<'_>) -> Option<SocketType> {
+pub(super) fn socket_type(check: &mut Validation<'_>) -> Option<SocketType> {
     let of_protocol = match check.values.protocol {
         Some(Protocol::Tcp) => Some(SocketType::Stream),
         Some(Protocol::Udp) => Some(SocketType::Dgram),
@@ -55,7 +55,7 @@ pub(super) fn protocol_name(protocol: &Protocol) -> &[u8] {
 }
 
 /// How clients reach the service.
-pub(super) fn reach(check: &mut Check<'_>, protocol: Option<&Protocol>) -> Option<Reach> {
+pub(super) fn reach(check: &mut Validation<'_>, protocol: Option<&Protocol>) -> Option<Reach> {
     let plus = check.has_type(kind::TCPMUXPLUS);
     if plus || check.has_type(kind::TCPMUX) {
         let place = check.place(Attribute::Type);
@@ -97,7 +97,7 @@ pub(super) fn reach(check: &mut Check<'_>, protocol: Option<&Protocol>) -> Optio
 }
 
 /// The number and versions of an RPC program.
-fn rpc(check: &mut Check<'_>) -> Option<RpcProgram> {
+fn rpc(check: &mut Validation<'_>) -> Option<RpcProgram> {
     let versions = check.values.rpc_versions;
     let versions = versions.or_else(|| check.missing(Attribute::RpcVersion));
     let name = check.entry.name.as_bytes();
@@ -122,7 +122,7 @@ fn rpc(check: &mut Check<'_>) -> Option<RpcProgram> {
 }
 
 /// The port, given or from /etc/services, which must not disagree.
-fn port(check: &mut Check<'_>, protocol: &Protocol) -> Option<Port> {
+fn port(check: &mut Validation<'_>, protocol: &Protocol) -> Option<Port> {
     if check.has_type(kind::UNLISTED) {
         let port = check.values.port;
         return port.or_else(|| check.missing(Attribute::Port));
@@ -166,7 +166,7 @@ fn port(check: &mut Check<'_>, protocol: &Protocol) -> Option<Port> {
 
 /// `bind`, with the address of a name that /etc/hosts has. Of several xinetd takes the first of
 /// IPv4 with the flag IPv4, and else the first of IPv6 (docs/xinetd-behaviour.md, section 2).
-fn bind(check: &Check<'_>) -> Option<Bind> {
+fn bind(check: &Validation<'_>) -> Option<Bind> {
     let bind = check.values.bind.clone()?;
     let Bind::Name(name) = &bind else {
         return Some(bind);
@@ -181,7 +181,7 @@ fn bind(check: &Check<'_>) -> Option<Bind> {
 }
 
 /// The address family, from the flags or else from the address of `bind`.
-fn family(check: &mut Check<'_>, bind: Option<&Bind>) -> Option<Family> {
+fn family(check: &mut Validation<'_>, bind: Option<&Bind>) -> Option<Family> {
     let (v4, v6) = (check.has_flag(flag::IPV4), check.has_flag(flag::IPV6));
     if v4 && v6 {
         let place = check.place(Attribute::Flags);

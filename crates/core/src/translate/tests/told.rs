@@ -130,13 +130,13 @@ fn an_obstacle_stands_at_its_attribute() {
     let mut foo = service("foo");
     foo.flags.labeled = true;
     foo.attributes = vec![
-        Written {
+        WrittenAttribute {
             attribute: Attribute::Flags,
             place: place(7),
             from_defaults: false,
             text: "= LABELED".into(),
         },
-        Written {
+        WrittenAttribute {
             attribute: Attribute::Port,
             place: place(8),
             from_defaults: false,
