@@ -5,6 +5,7 @@
 
 pub(crate) mod credentials;
 pub(crate) mod descriptor;
+pub(crate) mod fork;
 pub(crate) mod handover;
 pub(crate) mod memory_file;
 pub(crate) mod process;

@@ -38,7 +38,7 @@ impl Helper {
                     return;
                 }
             }
-            if self.stopping {
+            if !self.takes_clients() {
                 return;
             }
         }

@@ -93,7 +93,7 @@ impl Helper {
     pub(super) fn watch_waiting(&mut self, now: Moment) {
         if self.is_wait() {
             let is_free =
-                !self.stopping && self.kinds.program.len() == 0 && self.pending.is_empty();
+                self.takes_clients() && self.kinds.program.len() == 0 && self.pending.is_empty();
             self.kinds
                 .wait
                 .watch(is_free, &self.sockets, &self.reactor, now);
@@ -112,7 +112,7 @@ impl Helper {
                 Some(Ok(Served::Held | Served::Done)) => ControlFlow::Continue(()),
                 Some(Err(error)) => self.accept_failed(&error, now),
             };
-            if goes_on.is_break() || self.stopping {
+            if goes_on.is_break() || !self.takes_clients() {
                 return;
             }
         }

@@ -76,8 +76,18 @@ pub(super) struct Helper {
     /// How it was scheduled when it started; none where that can't be known.
     scheduling: Option<Scheduling>,
     idle: Idle,
-    /// `systemctl stop` goes on: no more connections.
-    stopping: bool,
+    course: Course,
+}
+
+/// What the helper does with clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    /// It takes them.
+    Serving,
+    /// It takes no more of them: a successor will. Sessions go on.
+    Leaving,
+    /// It takes no more of them, as `systemctl stop` goes on, which ends the sessions.
+    Stopping,
 }
 
 /// Parts of a helper that may be used at once.
@@ -141,7 +151,7 @@ impl Helper {
             clock: LocalClock::default(),
             scheduling: start.scheduling,
             idle: Idle::new(start.idle),
-            stopping: false,
+            course: Course::Serving,
         };
         let events = EpollFlags::EPOLLIN;
         this.reactor
@@ -171,6 +181,11 @@ impl Helper {
 
     fn unwatch_listeners(&self) {
         self.sockets.unwatch(&self.reactor);
+    }
+
+    /// Whether clients are taken.
+    fn takes_clients(&self) -> bool {
+        self.course == Course::Serving
     }
 
     /// Whether servers get the service's own socket.
@@ -211,10 +226,10 @@ impl Helper {
     fn activity(&self) -> Activity {
         Activity {
             running: self.kinds.running(),
-            phase: match (self.pause.is_on(), self.stopping) {
-                (_, true) => Phase::Stopping,
-                (true, false) => Phase::Paused,
-                (false, false) => Phase::Open,
+            phase: match (self.course, self.pause.is_on()) {
+                (Course::Leaving | Course::Stopping, _) => Phase::Stopping,
+                (Course::Serving, true) => Phase::Paused,
+                (Course::Serving, false) => Phase::Open,
             },
         }
     }

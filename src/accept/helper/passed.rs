@@ -40,7 +40,7 @@ impl Helper {
             fd_passing, mut cx, ..
         } = self.parts(now);
         if let Some((stream, address)) = fd_passing.ready(key, &mut cx)
-            && !self.stopping
+            && self.takes_clients()
         {
             self.meet(stream.into(), Peer::Known(address), now);
         }

@@ -89,7 +89,7 @@ impl Helper {
         self.kinds.program.save_rate(&self.state);
         self.report.status_changed();
         if deaf
-            && !self.stopping
+            && self.takes_clients()
             && let Err(error) = self.watch_listeners()
         {
             log::error!("the listening socket can't be watched: {error}");

@@ -11,7 +11,7 @@ use super::super::control::{Progress, Request};
 use super::super::kinds::{NO_PROCESS, OpenSession};
 use super::super::reactor::Owner;
 use super::super::slab::Key;
-use super::{Helper, Parts};
+use super::{Course, Helper, Parts};
 
 impl Helper {
     /// A client has connected to the control socket.
@@ -53,7 +53,7 @@ impl Helper {
 
     /// The service stops: no other client is let in, and the sessions that have no server end.
     pub(super) fn refuse_more(&mut self, now: Moment) {
-        self.stopping = true;
+        self.course = Course::Stopping;
         self.unwatch_listeners();
         self.abandon_pending();
         let Parts { kinds, mut cx, .. } = self.parts(now);

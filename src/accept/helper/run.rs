@@ -11,9 +11,13 @@ use super::super::control::Control;
 use super::super::kinds::Side;
 use super::super::membership::has_others;
 use super::super::reactor::{Events, Owner};
-use super::{Helper, Parts};
+use super::{Course, Helper, Parts};
 
 /// How long servers that were killed may take to end: the kernel takes a process out of its control
+/// How long clients that have come may take to become sessions when the helper leaves: new ones wait for its
+/// successor meanwhile.
+const LAST_DECISIONS: Duration = Duration::from_secs(2);
+
 /// group before it tells the parent of its end.
 const LAST_SERVERS: Duration = Duration::from_secs(1);
 
@@ -166,7 +170,7 @@ impl Helper {
     /// Whether it has had nothing to do for long enough. systemd listens on: a client that comes
     /// now waits in the backlog and has it start another helper.
     fn is_idle(&mut self, now: Moment) -> bool {
-        let busy = self.stopping
+        let busy = !self.takes_clients()
             || self.pause.is_on()
             || !self.kinds.is_idle()
             || !self.pending.is_empty()
@@ -193,17 +197,51 @@ impl Helper {
         !is_left
     }
 
-    /// SIGTERM has come: logs what has ended already, and leaves.
+    /// Gives clients that have come a moment to become sessions: their names, their backends and their users are
+    /// on their way. Those that come now wait for the successor.
+    fn decide(&mut self) -> io::Result<()> {
+        let mut events = Events::new();
+        let deadline = Moment::now()?.plus(LAST_DECISIONS);
+        loop {
+            let now = Moment::now()?;
+            self.expire(now);
+            let is_undecided = self.kinds.is_undecided()
+                || !self.pending.is_empty()
+                || !self.fd_passing.is_empty();
+            if !is_undecided || now >= deadline {
+                return Ok(());
+            }
+            let due = earliest([self.due(), Some(deadline)]);
+            self.reactor
+                .wait(&mut events, due.map(|due| due.since(now)))?;
+            // Another SIGTERM is in a hurry; so is `systemctl stop`.
+            if self.dispatch(&events, Moment::now()?) || self.course == Course::Stopping {
+                return Ok(());
+            }
+        }
+    }
+
+    /// SIGTERM has come: logs what has ended already, and leaves. Where the service does not stop its sessions go
+    /// on, and a successor counts them.
     pub(super) fn terminate(&mut self) -> io::Result<End> {
         self.unwatch_listeners();
+        if self.course == Course::Serving {
+            self.course = Course::Leaving;
+            self.decide()?;
+        }
         self.abandon_pending();
         let now = Moment::now()?;
+        let user = self.inherited.user;
+        let is_stopping = self.course == Course::Stopping;
         let Parts { kinds, mut cx, .. } = self.parts(now);
-        kinds.stop(&mut cx);
+        match is_stopping {
+            true => kinds.stop(&mut cx),
+            false => kinds.detach(user, &mut cx),
+        }
         let mut events = Events::new();
         let deadline = now.plus(LAST_SERVERS);
         loop {
-            if self.stopping {
+            if is_stopping {
                 let left = Moment::now().map_or(Duration::ZERO, |now| deadline.since(now));
                 self.kinds.program.await_end(left);
             }
@@ -221,7 +259,7 @@ impl Helper {
         }
         self.kinds.program.save_rate(&self.state);
         self.report.finish(now);
-        match self.kinds.program.len() == 0 || self.stopping {
+        match self.kinds.program.len() == 0 || is_stopping {
             true => Ok(End::Done),
             false => Ok(End::Abandoned),
         }

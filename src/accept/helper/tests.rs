@@ -1,6 +1,7 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
 mod internal;
+mod leave;
 mod mux;
 mod redirect;
 mod requests;

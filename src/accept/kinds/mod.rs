@@ -13,6 +13,8 @@ mod wait;
 
 use std::path::PathBuf;
 
+use nix::unistd::Uid;
+
 use super::clock::{Moment, earliest};
 use super::peer::Remote;
 use super::pending::Connection;
@@ -114,6 +116,19 @@ impl Kinds {
         self.redirect.expire(cx);
         self.sensor.expire(cx.now, cx.reactor);
         self.tcpmux.expire(work.targets(), cx)
+    }
+
+    /// Whether clients are on their way to a session: they name a service, or a backend is searched for them.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.tcpmux.len() > 0 || self.redirect.is_searching()
+    }
+
+    /// Has the sessions that have no server go on in processes of their own, as `user` where one is given: the
+    /// helper leaves, and its successor takes them over as it does servers.
+    pub(super) fn detach(&mut self, user: Option<Uid>, cx: &mut Cx<'_>) {
+        self.tcpmux.stop(cx);
+        self.internal.detach(&mut self.program, user, cx);
+        self.redirect.detach(&mut self.program, user, cx);
     }
 
     /// Ends the sessions that have no server: the service stops.

@@ -21,7 +21,7 @@ fn put(played: &Played, unit: &str, sub: &str) {
     played.put(&service(unit), active, sub, |_| {});
 }
 
-fn action(unit: &str, step: Step, why: Why) -> Action {
+fn action(unit: &str, step: Operation, why: Why) -> Action {
     Action {
         unit: unit.to_owned(),
         step,
@@ -30,7 +30,7 @@ fn action(unit: &str, step: Step, why: Why) -> Action {
 }
 
 /// What came of one step.
-fn fault(played: &Played, unit: &str, step: Step, why: Why) -> Option<Fault> {
+fn fault(played: &Played, unit: &str, step: Operation, why: Why) -> Option<ActionError> {
     let outcomes = take(&mut played.connect(), &[action(unit, step, why)]);
     assert_eq!(outcomes[0].action.unit, unit);
     outcomes[0].fault.clone()
@@ -40,7 +40,7 @@ fn fault(played: &Played, unit: &str, step: Step, why: Why) -> Option<Fault> {
 fn sessions_live_on_while_their_socket_is_opened_anew() {
     let played = Played::obedient();
     put(&played, "a", "running");
-    assert_eq!(fault(&played, "a", Step::Rebind, Why::Socket), None);
+    assert_eq!(fault(&played, "a", Operation::Rebind, Why::Socket), None);
     let calls = [
         "KillUnit a.service main 15",
         "StopUnit a.socket ignore-dependencies",
@@ -54,7 +54,7 @@ fn sessions_live_on_while_their_socket_is_opened_anew() {
 fn another_filter_needs_another_helper_and_no_other_socket_where_a_server_has_it() {
     let played = Played::obedient();
     put(&played, "a", "running");
-    assert_eq!(fault(&played, "a", Step::Rebind, Why::Lists), None);
+    assert_eq!(fault(&played, "a", Operation::Rebind, Why::Lists), None);
     let calls = [
         "KillUnit a.service main 15",
         "RestartUnit a.service replace",
@@ -62,7 +62,7 @@ fn another_filter_needs_another_helper_and_no_other_socket_where_a_server_has_it
     assert_eq!(played.calls(), calls);
 
     put(&played, "b", "dead");
-    assert_eq!(fault(&played, "b", Step::Rebind, Why::Lists), None);
+    assert_eq!(fault(&played, "b", Operation::Rebind, Why::Lists), None);
     let calls = [
         "StopUnit b.socket ignore-dependencies",
         "StartUnit b.socket replace",
@@ -79,12 +79,12 @@ fn ports_are_free_before_they_are_taken() {
     put(&played, "later", "auto-restart");
     played.put("xinetd-rpc@gone.service", "active", "exited", |_| {});
     let actions = [
-        action("gone", Step::Stop, Why::Gone),
-        action("moves", Step::Rebind, Why::Closed),
-        action("new", Step::Start, Why::New),
-        action("later", Step::Respawn, Why::Service),
-        action("other", Step::Respawn, Why::Service),
-        action("set", Step::Reload, Why::Settings),
+        action("gone", Operation::Stop, Why::Gone),
+        action("moves", Operation::Rebind, Why::Closed),
+        action("new", Operation::Start, Why::New),
+        action("later", Operation::Respawn, Why::Service),
+        action("other", Operation::Respawn, Why::Service),
+        action("set", Operation::Reload, Why::Settings),
     ];
     let outcomes = take(&mut played.connect(), &actions);
     assert!(outcomes.iter().all(|outcome| outcome.fault.is_none()));
@@ -117,10 +117,10 @@ fn what_systemd_does_not_have_is_not_stopped_and_what_has_failed_is_forgotten() 
         }
         "done"
     });
-    assert_eq!(fault(&played, "z", Step::Stop, Why::Disabled), None);
+    assert_eq!(fault(&played, "z", Operation::Stop, Why::Disabled), None);
     assert_eq!(played.calls(), [""; 0]);
     played.put("a.service", "active", "running", |_| {});
-    assert_eq!(fault(&played, "a", Step::Stop, Why::Disabled), None);
+    assert_eq!(fault(&played, "a", Operation::Stop, Why::Disabled), None);
     let calls = ["StopUnit a.service replace", "ResetFailedUnit a.service"];
     assert_eq!(played.calls(), calls);
 }
@@ -130,9 +130,11 @@ fn what_can_not_be_stopped_is_told() {
     let played = Played::new(|_, _| "timeout");
     played.put("a.socket", "active", "listening", |_| {});
     played.put("b.socket", "inactive", "dead", |_| {});
-    let told = Some(Fault::Told("systemd's job ended as timeout".to_owned()));
-    assert_eq!(fault(&played, "a", Step::Stop, Why::Disabled), told);
-    assert_eq!(fault(&played, "b", Step::Stop, Why::Disabled), None);
+    let told = Some(ActionError::Told(
+        "systemd's job ended as timeout".to_owned(),
+    ));
+    assert_eq!(fault(&played, "a", Operation::Stop, Why::Disabled), told);
+    assert_eq!(fault(&played, "b", Operation::Stop, Why::Disabled), None);
 }
 
 #[test]
@@ -143,7 +145,7 @@ fn a_helper_that_takes_no_new_spec_is_replaced() {
     });
     put(&played, "a", "running");
     put(&played, "b", "running");
-    let reload = |unit| action(unit, Step::Reload, Why::Settings);
+    let reload = |unit| action(unit, Operation::Reload, Why::Settings);
     let outcomes = take(&mut played.connect(), &[reload("a"), reload("b")]);
     assert!(outcomes.iter().all(|outcome| outcome.fault.is_none()));
     assert_eq!(played.calls()[2..], ["KillUnit a.service main 15"]);
@@ -153,8 +155,8 @@ fn a_helper_that_takes_no_new_spec_is_replaced() {
 fn a_helper_that_can_not_be_started_is_told() {
     let played = Played::new(|_, _| "");
     put(&played, "a", "auto-restart-queued");
-    let told = fault(&played, "a", Step::Respawn, Why::Stuck);
-    assert!(matches!(told, Some(Fault::Told(_))), "{told:?}");
+    let told = fault(&played, "a", Operation::Respawn, Why::Stuck);
+    assert!(matches!(told, Some(ActionError::Told(_))), "{told:?}");
 }
 
 /// How often a socket was started.
@@ -181,14 +183,17 @@ fn a_socket_that_does_not_open_is_tried_again_as_long_as_that_may_help() {
         }
     });
     played.put("late.socket", "inactive", "dead", |_| {});
-    assert_eq!(fault(&played, "late", Step::Start, Why::New), None);
+    assert_eq!(fault(&played, "late", Operation::Start, Why::New), None);
     assert_eq!(starts(&played), 3);
 
     played.put("never.socket", "failed", "failed", |_| {});
-    let failed = Fault::Silent(Trouble::Failed {
+    let failed = ActionError::Silent(Trouble::Failed {
         unit: "never".to_owned(),
     });
-    assert_eq!(fault(&played, "never", Step::Start, Why::New), Some(failed));
+    assert_eq!(
+        fault(&played, "never", Operation::Start, Why::New),
+        Some(failed)
+    );
     assert_eq!(starts(&played), 8);
 
     let condition = (
@@ -201,8 +206,11 @@ fn a_socket_that_does_not_open_is_tried_again_as_long_as_that_may_help() {
     played.put("never.socket", "inactive", "dead", |unit| {
         unit.set("Conditions", vec![condition]);
     });
-    let told = fault(&played, "never", Step::Start, Why::New);
-    assert!(matches!(told, Some(Fault::Silent(Trouble::Unmet { .. }))));
+    let told = fault(&played, "never", Operation::Start, Why::New);
+    assert!(matches!(
+        told,
+        Some(ActionError::Silent(Trouble::Unmet { .. }))
+    ));
     assert_eq!(starts(&played), 1, "it waits for something else");
 }
 
@@ -218,7 +226,7 @@ fn sessions_end_where_a_socket_can_not_be_opened_beside_them() {
         _ => obey(call, units),
     });
     put(&played, "a", "running");
-    assert_eq!(fault(&played, "a", Step::Rebind, Why::Socket), None);
+    assert_eq!(fault(&played, "a", Operation::Rebind, Why::Socket), None);
     let calls = played.calls();
     assert_eq!(calls.last().unwrap(), "RestartUnit a.socket replace");
     let restarts = calls.iter().filter(|call| call.starts_with("RestartUnit"));

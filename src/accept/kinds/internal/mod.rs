@@ -8,12 +8,18 @@ pub(crate) mod datagram;
 mod talk;
 mod times;
 
+use std::io;
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 
 use nix::sys::epoll::EpollFlags;
+use nix::unistd::Uid;
 use xinetd_core::admission::Admitted;
 use xinetd_core::policy::Slot;
 use xinetd_core::service::Builtin;
+
+use crate::sys::fork::go_on_in_child;
+use crate::sys::process::Process;
 
 use super::super::clock::Moment;
 use super::super::peer::Remote;
@@ -21,7 +27,7 @@ use super::super::pending::Connection;
 use super::super::reactor::Owner;
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
-use super::{Cx, Ended, NO_PROCESS, Served};
+use super::{Cx, Ended, NO_PROCESS, Program, Served};
 
 use datagram::Answers;
 use talk::Talk;
@@ -125,6 +131,35 @@ impl Internal {
         }
     }
 
+    /// Has each session go on in a process of its own; where that can't be it ends.
+    pub(in crate::accept) fn detach(
+        &mut self,
+        program: &mut Program,
+        user: Option<Uid>,
+        cx: &mut Cx<'_>,
+    ) {
+        for key in self.sessions.keys() {
+            let Some(mut session) = self.sessions.remove(key) else {
+                continue;
+            };
+            match session.fork(user) {
+                Ok(process) => {
+                    let InternalSession {
+                        remote,
+                        slot,
+                        started,
+                        ..
+                    } = session;
+                    program.take_over(process, remote, slot, started, cx);
+                }
+                Err(error) => {
+                    log::warn!("a session ends with this helper, as it has no process: {error}");
+                    session.end(cx);
+                }
+            }
+        }
+    }
+
     /// How many sessions are open.
     pub(in crate::accept) fn len(&self) -> usize {
         self.sessions.len()
@@ -147,6 +182,17 @@ impl Internal {
 }
 
 impl InternalSession {
+    /// Has a child go on with it.
+    ///
+    /// # Errors
+    /// As fork(2).
+    fn fork(&mut self, user: Option<Uid>) -> io::Result<Process> {
+        let (stream, talk) = (&self.stream, &mut self.talk);
+        go_on_in_child(&[stream.as_raw_fd()], user, || {
+            let _ = talk.carry_on(stream);
+        })
+    }
+
     fn end(self, cx: &mut Cx<'_>) {
         // First of all: a client that counts the end of a session has seen the end of the connection.
         drop(self.stream);

@@ -16,6 +16,7 @@ use xinetd_core::service::Builtin;
 use crate::sys::socket::{peek_now, send_now, skip_now};
 
 use super::super::super::clock::local_time;
+use super::super::super::reactor::{Events, Owner, Reactor};
 use super::chargen::Position;
 use super::times;
 
@@ -56,6 +57,25 @@ impl Talk {
     /// Whether its end is logged: xinetd logs none for time and daytime.
     pub(super) fn has_exit(&self) -> bool {
         !matches!(self, Self::Tell(..))
+    }
+
+    /// Serves the client until it has ended, in a process that does nothing else.
+    ///
+    /// # Errors
+    /// As epoll_create1(2), epoll_ctl(2) and epoll_wait(2).
+    pub(super) fn carry_on(&mut self, stream: &TcpStream) -> io::Result<()> {
+        let (reactor, mut told) = (Reactor::new()?, Events::new());
+        let token = Owner::Internal.only();
+        let mut watched = None;
+        while let Some(events) = self.advance(stream) {
+            match watched.replace(events) {
+                None => reactor.add(stream, token, events)?,
+                Some(before) if before == events => {}
+                Some(_) => reactor.modify(stream, token, events)?,
+            }
+            reactor.wait(&mut told, None)?;
+        }
+        Ok(())
     }
 
     /// Goes on as far as it can, or as is fair to others; what it waits for, or none if it has

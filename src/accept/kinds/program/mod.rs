@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::Signal;
 use xinetd_core::admission::Admitted;
-use xinetd_core::policy::State;
+use xinetd_core::policy::{Slot, State};
 
 use crate::journal::{Ending, Event};
 use crate::sys::process::{self, Process};
@@ -96,6 +96,29 @@ impl Program {
                 }
                 self.watch(key, cx);
             }
+            Err(session) => cx.cancel(session.slot),
+        }
+    }
+
+    /// Goes on with a session that was the helper's own until now, and that `process` goes on with.
+    pub(in crate::accept) fn take_over(
+        &mut self,
+        process: Process,
+        remote: Remote,
+        slot: Slot,
+        started: Moment,
+        cx: &mut Cx<'_>,
+    ) {
+        let session = Session {
+            process,
+            remote,
+            slot,
+            started,
+        };
+        // Read now: a process that was started after that is another one.
+        let running = Moment::now().unwrap_or(cx.now);
+        match self.sessions.insert(session, running) {
+            Ok(key) => self.watch(key, cx),
             Err(session) => cx.cancel(session.slot),
         }
     }

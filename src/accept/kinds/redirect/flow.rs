@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{SpliceFFlags, splice};
@@ -166,6 +166,12 @@ impl Flow {
         self.wants = Wants::Nothing;
         // Where it fails the sink is gone, which its own direction finds.
         let _ = sink.shutdown(Shutdown::Write);
+    }
+
+    /// The descriptors of the pipe that holds bytes.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let pipes = self.held.iter();
+        pipes.flat_map(|(pipe, _)| [pipe.reader.as_raw_fd(), pipe.writer.as_raw_fd()])
     }
 
     /// Gives up what has not been passed on.

@@ -1,9 +1,13 @@
 //! A client's connection to its backend.
 
+use std::io;
 use std::net::TcpStream;
+use std::os::fd::{AsRawFd, RawFd};
 
 use nix::sys::epoll::EpollFlags;
 
+use super::super::super::reactor::{Events, Owner, Reactor};
+use super::super::super::slab::Key;
 use super::flow::{Flow, Wants, ask_whether_there};
 use super::pipes::Pipes;
 
@@ -27,7 +31,7 @@ struct Watch {
 }
 
 /// What the loop is to watch a side for, before and from now on.
-pub(super) type WatchChange = (Side, Option<EpollFlags>, Option<EpollFlags>);
+type WatchChange = (Side, Option<EpollFlags>, Option<EpollFlags>);
 
 /// A side of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +53,6 @@ impl Link {
                 gone: false,
             },
         }
-    }
-
-    /// The backend's socket.
-    pub(super) fn backend(&self) -> &TcpStream {
-        &self.backend
     }
 
     /// Bytes that went to the backend, and those that came from it.
@@ -109,9 +108,62 @@ impl Link {
         true
     }
 
+    /// Has the loop watch both sides for what they are expected to do.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2).
+    pub(super) fn watch(
+        &mut self,
+        client: &TcpStream,
+        key: Key,
+        reactor: &Reactor,
+    ) -> io::Result<()> {
+        for (side, before, events) in self.changes().into_iter().flatten() {
+            let (socket, token) = match side {
+                Side::Client => (client, Owner::RedirectClient.of(key)),
+                Side::Backend => (&self.backend, Owner::RedirectBackend.of(key)),
+            };
+            match (before, events) {
+                (None, Some(events)) => reactor.add(socket, token, events)?,
+                (_, Some(events)) => reactor.modify(socket, token, events)?,
+                (_, None) => reactor.remove(socket),
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes bytes on until the session is over, in a process that does nothing else.
+    ///
+    /// # Errors
+    /// As epoll_create1(2), epoll_ctl(2) and epoll_wait(2).
+    pub(super) fn carry_on(&mut self, client: &TcpStream, key: Key) -> io::Result<()> {
+        let (reactor, mut pipes, mut events) = (Reactor::new()?, Pipes::default(), Events::new());
+        self.client.events = None;
+        self.server.events = None;
+        loop {
+            self.watch(client, key, &reactor)?;
+            reactor.wait(&mut events, None)?;
+            for (token, events) in events.iter() {
+                let side = match token.owner {
+                    Owner::RedirectClient => Side::Client,
+                    _ => Side::Backend,
+                };
+                if !self.advance(side, events, client, &mut pipes) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The descriptors of the connection to the backend, and of the pipes that hold bytes.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let pipes = self.up.descriptors().chain(self.down.descriptors());
+        pipes.chain([self.backend.as_raw_fd()])
+    }
+
     /// What each side is to be watched for, where that has changed. A side that nothing is expected
     /// of tells of its end all the same.
-    pub(super) fn changes(&mut self) -> [Option<WatchChange>; 2] {
+    fn changes(&mut self) -> [Option<WatchChange>; 2] {
         let change = |side, watch: &mut Watch, reading: &Flow, writing: &Flow| {
             let reads = reading.wants == Wants::Source;
             let mut events = EpollFlags::empty();

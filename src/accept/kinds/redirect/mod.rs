@@ -14,13 +14,17 @@ mod search;
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
+use nix::unistd::Uid;
 use xinetd_core::admission::Admitted;
 use xinetd_core::policy::Slot;
 
 use crate::journal::{ErrorText, Event};
+use crate::sys::fork::go_on_in_child;
+use crate::sys::process::Process;
 
 use super::super::clock::Moment;
 use super::super::peer::Remote;
@@ -28,7 +32,7 @@ use super::super::pending::Connection;
 use super::super::reactor::{Owner, Reactor};
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
-use super::{Cx, Ended, NO_PROCESS, Served};
+use super::{Cx, Ended, NO_PROCESS, Program, Served};
 
 use hosts::Hosts;
 use link::Link;
@@ -221,23 +225,7 @@ impl Redirect {
         let Stage::Open(link) = stage else {
             return;
         };
-        let changes = link.changes();
-        let mut watched = Ok(());
-        for (side, before, events) in changes.into_iter().flatten() {
-            let (socket, token) = match side {
-                Side::Client => (&*client, Owner::RedirectClient.of(key)),
-                Side::Backend => (link.backend(), Owner::RedirectBackend.of(key)),
-            };
-            watched = watched.and(match (before, events) {
-                (None, Some(events)) => cx.reactor.add(socket, token, events),
-                (_, Some(events)) => cx.reactor.modify(socket, token, events),
-                (_, None) => {
-                    cx.reactor.remove(socket);
-                    Ok(())
-                }
-            });
-        }
-        if let Err(error) = watched {
+        if let Err(error) = link.watch(client, key, cx.reactor) {
             log::warn!("a session can't be watched: {error}");
             self.end(key, cx);
         }
@@ -311,6 +299,45 @@ impl Redirect {
         }
     }
 
+    /// Whether a backend is being searched.
+    pub(in crate::accept) fn is_searching(&self) -> bool {
+        let mut sessions = self.sessions.iter();
+        sessions.any(|(_, session)| matches!(session.stage, Stage::Searching(_)))
+    }
+
+    /// Has each session go on in a process of its own; where that can't be it ends.
+    pub(in crate::accept) fn detach(
+        &mut self,
+        program: &mut Program,
+        user: Option<Uid>,
+        cx: &mut Cx<'_>,
+    ) {
+        for key in self.sessions.keys() {
+            let forked = self
+                .sessions
+                .get_mut(key)
+                .map(|session| session.fork(key, user));
+            match forked {
+                Some(Ok(process)) => {
+                    if let Some(session) = self.sessions.remove(key) {
+                        let Relay {
+                            remote,
+                            slot,
+                            started,
+                            ..
+                        } = session;
+                        program.take_over(process, remote, slot, started, cx);
+                    }
+                }
+                Some(Err(error)) => {
+                    log::warn!("a session ends with this helper, as it has no process: {error}");
+                    self.end(key, cx);
+                }
+                None => {}
+            }
+        }
+    }
+
     /// How many sessions are open.
     pub(in crate::accept) fn len(&self) -> usize {
         self.sessions.len()
@@ -331,6 +358,23 @@ impl Redirect {
     #[cfg(test)]
     pub(in crate::accept) fn take_all_pipes(&mut self) -> impl Sized + use<> {
         self.pipes.take_all()
+    }
+}
+
+impl Relay {
+    /// Has a child go on with it.
+    ///
+    /// # Errors
+    /// As fork(2); or if no backend has been found yet.
+    fn fork(&mut self, key: Key, user: Option<Uid>) -> io::Result<Process> {
+        let Stage::Open(link) = &mut self.stage else {
+            return Err(io::Error::other("no backend has been found yet"));
+        };
+        let client = &self.client;
+        let kept: Vec<_> = link.descriptors().chain([client.as_raw_fd()]).collect();
+        go_on_in_child(&kept, user, || {
+            let _ = link.carry_on(client, key);
+        })
     }
 }
 
