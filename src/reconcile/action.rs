@@ -57,6 +57,8 @@ pub(super) enum Why {
     Stuck,
     /// The helper's unit is another one now.
     Service,
+    /// The helper's program is another one now: the package was upgraded.
+    Program,
     /// The settings are others now.
     Settings,
     /// Something has changed that the next helper has by itself.
@@ -96,6 +98,7 @@ impl fmt::Display for Why {
             Self::Lists => "who may connect has changed",
             Self::Stuck => "systemd did not start the next helper",
             Self::Service => "how its helper runs has changed",
+            Self::Program => "the program of its helper was replaced",
             Self::Settings => "its settings, or the places of their lines, have changed",
             Self::Idle => "no helper runs: the next one goes by what the files say now",
             Self::Stopped => "its socket was stopped, or never started, with systemctl",

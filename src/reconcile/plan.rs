@@ -96,6 +96,8 @@ fn of(was: Was<'_>, wanted: &Applied, live: Unit, halt: Option<Halt>) -> Option<
     }
     let (step, why) = if differs(|applied| applied.service) {
         (Operation::Respawn, Why::Service)
+    } else if differs(|applied| applied.program) && live.service == ServiceState::On {
+        (Operation::Respawn, Why::Program)
     } else if differs(|applied| applied.spec) {
         (Operation::Reload, Why::Settings)
     } else {

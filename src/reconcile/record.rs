@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
-use xinetd_core::translate::{PACKET_LISTS, SpecDirectory};
+use xinetd_core::translate::{PACKET_LISTS, SpecDirectory, helper};
 
 use super::action::{Operation, Outcome, Why};
 use super::live::{Live, Socket};
@@ -47,6 +47,9 @@ pub(super) struct Applied {
     /// The section of the service unit.
     #[serde(with = "hexadecimal")]
     pub(super) service: u64,
+    /// The program of the helper; nothing where a version without this number has written the record.
+    #[serde(default, with = "hexadecimal")]
+    pub(super) program: u64,
     /// The spec.
     #[serde(with = "hexadecimal")]
     pub(super) spec: u64,
@@ -102,6 +105,7 @@ impl Record {
         let Some(directory) = specs.path().parent() else {
             return Ok(Self::default());
         };
+        let program = installed(&helper());
         let (mut units, mut rpc) = (BTreeMap::new(), BTreeMap::new());
         for unit in generated::units()? {
             let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
@@ -115,6 +119,7 @@ impl Record {
                 socket: hash(&socket),
                 filter: hash(&lists),
                 service: hash(section(&read(".service")?, b"[Service]")),
+                program,
                 spec: hash(&fs::read(specs.spec(&unit))?),
                 enabled: generated::is_enabled(&unit),
                 stand: Stand::default(),
@@ -313,6 +318,20 @@ fn lists_apart(section: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (lists.concat(), others.concat())
 }
 
+/// What tells the file of a program from one that takes its place; nothing where there is none.
+fn installed(program: &Path) -> u64 {
+    let found = fs::metadata(program).map(|found| {
+        let numbers = [
+            found.dev(),
+            found.ino(),
+            found.size(),
+            found.ctime().cast_unsigned(),
+        ];
+        hash(&numbers.map(u64::to_ne_bytes).concat())
+    });
+    found.unwrap_or_default()
+}
+
 fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FnvHasher::default();
     hasher.write(bytes);
@@ -343,6 +362,7 @@ mod tests {
             socket: u64::MAX,
             filter: 9,
             service: 0,
+            program: 6,
             spec: 7,
             enabled: true,
             stand: Stand::Down,

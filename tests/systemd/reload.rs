@@ -1,8 +1,9 @@
 //! What follows a daemon-reload, whichever program asks for it, and `xinetdctl reload`.
 
+use std::net::Ipv4Addr;
 use std::thread;
 
-use testbed::{Close, Peer, Result};
+use testbed::{Backend, Close, Peer, Result};
 
 use crate::Scenario;
 use crate::bed::{Bed, Served, contains, equal, turned_away};
@@ -16,6 +17,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("services_are_switched_on_and_off_by_their_files", switched),
     ("a_socket_moves_beside_its_sessions", moved),
     ("limits_and_users_change_beside_sessions", changed),
+    (
+        "sessions_inside_the_helper_go_on_when_another_one_takes_its_place",
+        inside,
+    ),
     ("wait_changes_beside_sessions", wait_changes),
     ("a_socket_that_systemd_has_closed_comes_back", closed),
     ("services_may_change_places", places),
@@ -28,7 +33,7 @@ const CAT: &str = "\tuser = nobody\n\tserver = /bin/cat";
 
 /// Waits until a port refuses or takes clients.
 pub(crate) fn await_port(port: u16, listens: bool) -> Result<()> {
-    let address = (std::net::Ipv4Addr::LOCALHOST, port).into();
+    let address = (Ipv4Addr::LOCALHOST, port).into();
     for _ in 0..600 {
         if Peer::connect(address, None)?.is_ok() == listens {
             return Ok(());
@@ -105,7 +110,7 @@ fn moved(bed: &Bed) -> Result<()> {
     turned_away(&served.hear()?)?;
     // Not another port, but another address: the port is free for it at once.
     served.rewrite(&format!("{CAT}\n\tbind = 127.0.0.77"))?;
-    let address = (std::net::Ipv4Addr::new(127, 0, 0, 77), served.port).into();
+    let address = (Ipv4Addr::new(127, 0, 0, 77), served.port).into();
     bed.container.wait_until(&format!(
         "bash -c '</dev/tcp/127.0.0.77/{0}' && ! bash -c '</dev/tcp/127.0.0.1/{0}'",
         served.port
@@ -135,6 +140,40 @@ fn changed(bed: &Bed) -> Result<()> {
     session.echo(b"still nobody")?;
     // Both count.
     turned_away(&served.hear()?)
+}
+
+/// A session that has no server: the next helper counts it, and logs its end.
+fn inside(bed: &Bed) -> Result<()> {
+    let backend = Backend::new(Ipv4Addr::LOCALHOST)?;
+    let lines = |user: &str| {
+        format!(
+            "\tuser = {user}\n\tinstances = 1\n\tredirect = 127.0.0.1 {}\n\tlog_on_success = PID HOST EXIT",
+            backend.port
+        )
+    };
+    let served = bed.serve("relayed-on", &lines("nobody"))?;
+    let mut client = served.connect()?;
+    let mut server = backend.accept()?;
+    client.send(b"before")?;
+    equal("before", server.read(6)?, b"before".to_vec())?;
+    let helper = served.helper()?;
+    served.rewrite(&lines("daemon"))?;
+    for _ in 0..100 {
+        if served.helper()? != helper {
+            break;
+        }
+        thread::sleep(std::time::Duration::from_millis(100));
+    }
+    equal("another helper", served.helper()? != helper, true)?;
+    client.send(b"after")?;
+    equal("after", server.read(5)?, b"after".to_vec())?;
+    server.send(b"and back")?;
+    equal("back", client.read(8)?, b"and back".to_vec())?;
+    turned_away(&served.hear()?)?;
+    server.finish()?;
+    client.finish()?;
+    equal("the end", client.read_to_end()?.close, Close::Fin)?;
+    served.await_line("EXIT: relayed-on ").map(drop)
 }
 
 fn wait_changes(bed: &Bed) -> Result<()> {

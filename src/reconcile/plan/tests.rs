@@ -11,6 +11,7 @@ const ON: Applied = Applied {
     socket: 1,
     filter: 4,
     service: 2,
+    program: 5,
     spec: 3,
     enabled: true,
     stand: Stand::Up,
@@ -50,6 +51,7 @@ fn the_matrix_of_reloads() {
     let socket = Applied { socket: 9, ..ON };
     let service = Applied { service: 9, ..ON };
     let spec = Applied { spec: 9, ..ON };
+    let program = Applied { program: 9, ..ON };
     let lists = Applied {
         filter: 9,
         ..service
@@ -129,6 +131,13 @@ fn the_matrix_of_reloads() {
             Some((Operation::Reload, Why::Settings)),
         ),
         (Some(ON), Some(spec), LISTENS, keep(Why::Idle)),
+        (
+            Some(ON),
+            Some(program),
+            SERVES,
+            Some((Operation::Respawn, Why::Program)),
+        ),
+        (Some(ON), Some(program), LISTENS, None),
         (Some(ON), Some(lists), SERVES, rebind(Why::Lists)),
         (Some(ON), Some(lists), LISTENS, rebind(Why::Lists)),
         // No helper comes by itself.
@@ -255,11 +264,12 @@ fn applied() -> impl Strategy<Value = Applied> {
         Just(Stand::Leaving)
     ];
     let hash = || 0_u64..2;
-    (hash(), hash(), hash(), hash(), any::<bool>(), stand).prop_map(
-        |(socket, filter, service, spec, enabled, stand)| Applied {
+    (hash(), hash(), hash(), hash(), hash(), any::<bool>(), stand).prop_map(
+        |(socket, filter, service, program, spec, enabled, stand)| Applied {
             socket,
             filter,
             service,
+            program,
             spec,
             enabled,
             stand,

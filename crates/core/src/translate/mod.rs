@@ -40,6 +40,7 @@ pub use sandbox::Confinement;
 pub use services::translate;
 pub use socket::PACKET_LISTS;
 pub use surroundings::{SpecDirectory, Surroundings};
+pub use unit::helper;
 pub use unit_name::{rpc_unit, runtime_directory};
 
 /// The file that the generator writes last of all, beside the specs: that the units are complete.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::escape;
 use super::unit_name::{RUNTIME_DIRECTORY, UnitName, rpc_unit};
@@ -14,6 +14,11 @@ const LIBEXECDIR: &str = match option_env!("XINETD_BRIDGE_LIBEXECDIR") {
     Some(directory) => directory,
     None => "/usr/libexec/xinetd-bridge",
 };
+
+/// The program of the helper.
+pub fn helper() -> PathBuf {
+    Path::new(LIBEXECDIR).join("xinetd-accept")
+}
 
 /// Where they put xinetdctl.
 pub(super) const BINDIR: &str = match option_env!("XINETD_BRIDGE_BINDIR") {

@@ -7,10 +7,7 @@ use super::super::super::state::StateFile;
 use super::super::End;
 use super::{LOGGED, Scene, TASK};
 
-const TWO: (&str, &str) = (
-    r#"instances = "unlimited""#,
-    r#"instances = 2"#,
-);
+const TWO: (&str, &str) = (r#"instances = "unlimited""#, r#"instances = 2"#);
 
 impl Scene {
     /// The helper leaves, and another one takes its place.
