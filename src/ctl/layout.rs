@@ -1,6 +1,10 @@
-//! Text in columns that fits a terminal of 80.
+//! Text in columns and paragraphs that fits a terminal of 80.
 
-use xinetd_core::problem::wrap;
+use std::io::{self, Write};
+
+use xinetd_core::problem::{printable, wrap};
+
+use super::output::{Output, WIDTH};
 
 /// The text, cut to so many columns: what is left out of it stands before the rest.
 pub(super) fn tail(text: &str, width: usize) -> String {
@@ -39,6 +43,16 @@ pub(super) fn fold(text: &str, width: usize) -> Vec<String> {
         pieces
     };
     wrap(text, width).into_iter().flat_map(pieces).collect()
+}
+
+/// A heading and text that belongs to it, in lines that fit.
+pub(super) fn paragraph(out: &mut Output<'_>, head: &str, text: &str) -> io::Result<()> {
+    let lines = fold(&printable(text), WIDTH - 2);
+    writeln!(out, "{head}:")?;
+    for line in lines {
+        writeln!(out, "  {line}")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `xinetdctl migrate`: from real xinetd to the bridge, and back.
 
 mod differences;
+mod ports;
 mod survey;
 mod switch;
 mod systemctl;
@@ -9,11 +10,11 @@ use std::io::Write;
 
 use clap::Args;
 use xinetd_core::config::{Databases, DiskTree};
-use xinetd_core::problem::{Severity, printable};
+use xinetd_core::problem::Severity;
 
 use super::check::{self, Check};
-use super::layout::fold;
-use super::output::{BAD, Done, Failure, GOOD, HEAD, Output, WIDTH};
+use super::layout::paragraph;
+use super::output::{BAD, Done, Failure, GOOD, HEAD, Output};
 use crate::ctl::machine::Reading;
 use crate::reconcile::PortNumber;
 use survey::Survey;
@@ -166,16 +167,6 @@ fn finish(switched: &Switched, out: &mut Output<'_>) -> Done {
             Ok(1)
         }
     }
-}
-
-/// A heading and text that belongs to it, in lines that fit.
-fn paragraph(out: &mut Output<'_>, head: &str, text: &str) -> std::io::Result<()> {
-    let lines = fold(&printable(text), WIDTH - 2);
-    writeln!(out, "{head}:")?;
-    for line in lines {
-        writeln!(out, "  {line}")?;
-    }
-    Ok(())
 }
 
 /// What is wrong or surprising in the files, but for what is said by this command itself.

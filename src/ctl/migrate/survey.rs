@@ -10,8 +10,8 @@ use xinetd_core::service::Reach;
 use xinetd_core::startup::{INETD, XINETD};
 use xinetd_core::translate::{Native, Standing};
 
-use super::paragraph;
 use crate::ctl::check::{Check, Counts};
+use crate::ctl::layout::paragraph;
 use crate::ctl::listening;
 use crate::ctl::machine::Reading;
 use crate::ctl::output::{HEAD, Output};

@@ -10,12 +10,13 @@ use nix::sys::signal::Signal;
 use xinetd_core::config::DiskTree;
 use xinetd_core::startup::Startup;
 
+use super::ports::{await_real, has_all, listening};
 use super::survey::Survey;
 use super::systemctl::systemctl;
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::ctl::output::Failure;
 use crate::ctl::reload;
-use crate::reconcile::{PortNumber, Real, Trouble, listed, troubles};
+use crate::reconcile::{PortNumber, Trouble, troubles};
 use crate::sys::process::Process;
 
 /// The unit of real xinetd.
@@ -28,14 +29,11 @@ const TARGET: &str = "xinetd.target";
 /// itself; units don't.
 const DROP_IN: &str = "/run/systemd/system/xinetd.service.d/xinetd-bridge-migrate.conf";
 
-/// How long real xinetd may take to end or to open its ports.
+/// How long real xinetd may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether it has.
 const PAUSE: Duration = Duration::from_millis(2);
-
-/// For how long real xinetd opens no port when it is done.
-const QUIET: Duration = Duration::from_secs(3);
 
 /// How often sockets are opened that fail because a port is not free yet.
 const ATTEMPTS: u32 = 20;
@@ -375,52 +373,4 @@ fn stop_sockets(systemd: &mut Systemd, survey: &Survey) -> Result<(), String> {
         let _ = systemd.forget_failure(unit);
     }
     stopped
-}
-
-/// The ports at which the bridge listens now.
-fn listening(survey: &Survey) -> Result<BTreeSet<PortNumber>, String> {
-    let units: BTreeSet<&str> = survey.units().iter().map(String::as_str).collect();
-    let silent = troubles(&units)?;
-    let ours = survey.ours().iter();
-    let listening = ours.filter(|(_, unit)| !silent.contains_key(*unit));
-    Ok(listening.map(|(endpoint, _)| *endpoint).collect())
-}
-
-/// Waits until real xinetd has all of these ports.
-fn has_all(wanted: &BTreeSet<PortNumber>) -> Result<(), String> {
-    let missing = await_real(wanted)?;
-    let missing: Vec<&PortNumber> = missing.iter().collect();
-    match missing.as_slice() {
-        [] => Ok(()),
-        missing => Err(format!("real xinetd does not have {}", listed(missing))),
-    }
-}
-
-/// Waits until real xinetd has these ports; those that it does not have in the end.
-fn await_real(wanted: &BTreeSet<PortNumber>) -> Result<BTreeSet<PortNumber>, String> {
-    let end = Instant::now() + PATIENCE;
-    let mut before = (wanted.clone(), Instant::now());
-    loop {
-        let real = Real::look();
-        let has = real.as_ref().and_then(Real::ports);
-        let missing: BTreeSet<PortNumber> = match has {
-            Some(has) => wanted.difference(has).copied().collect(),
-            None => wanted.clone(),
-        };
-        if real.is_some() && missing.is_empty() {
-            return Ok(missing);
-        }
-        if before.0 != missing {
-            before = (missing.clone(), Instant::now());
-        }
-        match real {
-            // It opens one port after the other, with a second in between for each RPC service.
-            Some(_) if before.1.elapsed() >= QUIET => return Ok(missing),
-            None if Instant::now() >= end => {
-                return Err("real xinetd does not run, though it was started".to_owned());
-            }
-            _ => {}
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -7,6 +7,7 @@ mod attribute;
 mod configuration;
 mod databases;
 mod edit;
+mod entry;
 mod include;
 mod inetd;
 mod lexer;

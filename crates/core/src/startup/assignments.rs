@@ -4,13 +4,15 @@
 //! of variables that the file has set before, and comments. Whatever else stands there is [`Unreadable`] at its
 //! place.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::unreadable::Unreadable;
 use crate::problem::Place;
 
 /// A byte of a value, and where it is from.
@@ -38,53 +40,6 @@ pub(super) struct Variable {
     /// Whether programs that are started get it.
     pub(super) exported: bool,
     value: Vec<Letter>,
-}
-
-/// Something that can't be read without a shell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    /// Where it stands.
-    pub(super) place: Place,
-    /// The variable whose value is unknown by it.
-    pub(super) variable: Option<String>,
-    /// What it is, in words.
-    pub(super) what: &'static str,
-    /// The text that is passed over for it.
-    pub(super) passed_over: Vec<u8>,
-}
-
-impl Unreadable {
-    /// Whether a shell may set the variable there.
-    pub(super) fn may_set(&self, variable: &str) -> bool {
-        self.variable.as_deref() == Some(variable) || may_set(&self.passed_over, variable)
-    }
-
-    /// The file that a shell would read there (`.`, dot in sh(1)).
-    pub(super) fn sourced(&self) -> Option<&Path> {
-        let mut words = self.passed_over.split(u8::is_ascii_whitespace);
-        let is_dot = matches!(words.next(), Some(b"." | b"source"));
-        let path = words.find(|word| !word.is_empty()).filter(|_| is_dot)?;
-        let path = path.strip_suffix(b";").unwrap_or(path);
-        Some(Path::new(OsStr::from_bytes(path)))
-    }
-}
-
-/// Whether a shell that runs the text may set the variable: comments aside, there is an assignment to it.
-pub(super) fn may_set(text: &[u8], variable: &str) -> bool {
-    let lines = text
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii_start);
-    lines.filter(|line| !line.starts_with(b"#")).any(|line| {
-        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        let mut starts = 0..line.len();
-        starts.any(|start| {
-            let before = start.checked_sub(1).and_then(|at| line.get(at));
-            let rest = line[start..].strip_prefix(variable.as_bytes());
-            let is_assigned =
-                rest.is_some_and(|rest| rest.starts_with(b"=") || rest.starts_with(b"+="));
-            is_assigned && !before.is_some_and(is_part)
-        })
-    })
 }
 
 /// What a file says.
@@ -409,115 +364,5 @@ impl ShellReader<'_> {
             what,
             passed_over,
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn parse(text: &str) -> Assignments {
-        Assignments::parse(&Path::new("/etc/default/xinetd").into(), text.as_bytes())
-    }
-
-    /// The words of a variable with their lines and columns.
-    fn words(text: &str, name: &str) -> Vec<String> {
-        let all = parse(text);
-        assert_eq!(all.faults, [], "{text}");
-        let words = all.get(name).map(Variable::words).unwrap_or_default();
-        let shown = words.iter().map(|word| {
-            let (text, place) = (String::from_utf8_lossy(&word.text), &word.place);
-            format!("{text}@{}:{}+{}", place.line, place.column, place.length)
-        });
-        shown.collect()
-    }
-
-    #[test]
-    fn values_are_read_as_a_shell_reads_them() {
-        let own = "# a comment\nINETD_COMPAT=Yes # why\nXINETD_OPTS=\"-stayalive  -f /x\"\n";
-        assert_eq!(words(own, "INETD_COMPAT"), ["Yes@2:14+3"]);
-        assert_eq!(
-            words(own, "XINETD_OPTS"),
-            ["-stayalive@3:14+10", "-f@3:26+2", "/x@3:29+2"]
-        );
-        assert_eq!(
-            words("A='a$b'\\ c\"\\\"\\d\"", "A"),
-            ["a$b@1:4+3", "c\"\\d@1:10+6"]
-        );
-        assert_eq!(
-            words("A=1\nA=\"$A ${A}x\" B=2", "A"),
-            ["1@2:4+1", "1x@2:7+5"]
-        );
-        assert_eq!(words("A=$NOTHING\n", "A"), [""; 0]);
-        assert_eq!(words("export A=\"x\\\ny\"; B=z", "A"), ["xy@1:11+1"]);
-    }
-
-    #[test]
-    fn exported_variables_are_known() {
-        let all = parse("A=1\nexport A B=2\nC=3");
-        let exported: Vec<_> = all.iter().map(|(_, variable)| variable.exported).collect();
-        assert_eq!(exported, [true, true, false]);
-    }
-
-    #[test]
-    fn what_takes_a_shell_has_a_place() {
-        for (text, place, variable) in [
-            ("A=`x` \nB=1", "1:3", Some("A")),
-            ("\n A=\"$(x)\"\nB=1", "2:5", Some("A")),
-            ("A=${A:-x}\nB=1", "1:3", Some("A")),
-            ("B=1\nA=\"x\n", "2:3", Some("A")),
-            ("B=1\nA=x|y", "2:4", Some("A")),
-            (". /etc/other\nB=1", "1:1", None),
-            ("A=1 command\nB=1", "1:1", None),
-            ("B=1\nif test -x /x; then\nB=2\nfi", "2:1", None),
-            ("B=1\nf() {", "2:1", None),
-        ] {
-            let all = parse(text);
-            let [fault] = all.faults.as_slice() else {
-                panic!("{text}: {:?}", all.faults);
-            };
-            assert_eq!(
-                format!("{}:{}", fault.place.line, fault.place.column),
-                place,
-                "{text}"
-            );
-            assert_eq!(fault.variable.as_deref(), variable, "{text}");
-            assert_eq!(all.get("B").unwrap().words()[0].text, b"1", "{text}");
-            assert!(all.get("A").is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_a_shell_may_set_in_what_is_passed_over_is_known() {
-        for (text, sets) in [
-            ("if [ -x /x ]; then\n\tA=\"-f /x\"\nfi\n", true),
-            ("[ -x /x ] && A=1\n", true),
-            ("[ -x /x ] &&\n  A=1\n", true),
-            ("test -x /x || \\\nA=1\n", true),
-            ("A+=1\n", true),
-            ("if [ -x /x ]; then\n# A=1\nBA=1\nA1=2\nfi\n", false),
-            ("ulimit -n 5\n", false),
-        ] {
-            let all = parse(text);
-            let [fault] = all.faults.as_slice() else {
-                panic!("{text}: {:?}", all.faults);
-            };
-            assert_eq!(fault.may_set("A"), sets, "{text}");
-            assert!(all.get("A").is_none(), "{text}");
-        }
-        let sourced = parse(". /etc/other; B=1\n");
-        assert_eq!(sourced.faults[0].sourced(), Some(Path::new("/etc/other")));
-    }
-
-    proptest! {
-        /// Whatever stands there, it is read to its end.
-        #[test]
-        fn rubbish_ends(text in "[A-B=$ {}'\"`\\\\;#\n(x]{0,60}") {
-            for (_, variable) in parse(&text).iter() {
-                variable.words();
-            }
-        }
     }
 }

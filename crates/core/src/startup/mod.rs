@@ -6,6 +6,7 @@ mod assignments;
 mod boot;
 mod command_line;
 mod table;
+mod unreadable;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,9 @@ use crate::config::{FileTree, Roots};
 use crate::options::Options;
 use crate::problem::{Place, Problem, Severity};
 
-use self::assignments::{Assignments, Unreadable, Variable, may_set};
+use self::assignments::{Assignments, Variable};
 use self::command_line::CommandLine;
+use self::unreadable::{Unreadable, may_set};
 
 pub use table::{Argument, Effect, OptionRow, TABLE};
 

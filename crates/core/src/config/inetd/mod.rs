@@ -26,9 +26,10 @@ use std::sync::Arc;
 
 use super::configuration::Dropped;
 use super::databases::Databases;
+use super::entry::ServiceEntry;
 use super::include::AS_ROOT;
 use super::lexer::{self, Lines};
-use super::parser::{Reader, ServiceEntry};
+use super::parser::Reader;
 use super::report::Spot;
 use super::section::{Context, Section, copied_alone};
 use crate::catch::{TranslationStep, contained, fault};
