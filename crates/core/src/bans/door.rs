@@ -53,9 +53,11 @@ impl Answer {
             Self::Done => "done".to_owned(),
             Self::Refused(why) => format!("no {why}"),
         };
-        while text.len() > PACKET {
-            text.pop();
-        }
+        let ends = text
+            .char_indices()
+            .map(|(at, letter)| at + letter.len_utf8());
+        let end = ends.take_while(|end| *end <= PACKET).last();
+        text.truncate(end.unwrap_or(0));
         text.into_bytes()
     }
 
@@ -87,5 +89,7 @@ mod tests {
             Answer::Refused("ß".repeat(PACKET)).encode().len(),
             PACKET - 1
         );
+        let fits = Answer::Refused("x".repeat(PACKET - "no ".len()));
+        assert_eq!(Answer::decode(&fits.encode()), Some(fits));
     }
 }

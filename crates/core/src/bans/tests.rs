@@ -451,3 +451,102 @@ fn in_a_full_bucket_the_ban_that_ends_first_makes_room() {
         9
     );
 }
+
+#[test]
+fn neighbours_on_a_link_are_banned_one_by_one() {
+    let mut list = list(64, &["::ffff:192.0.2.7/64"]);
+    assert_eq!(list.prefix().bits(), 64);
+    let _ = hit(&mut list, ip("fe80::1"), until(60), at(0)).unwrap();
+    assert!(is_banned(&list, ip("fe80::1"), at(0)));
+    assert!(!is_banned(&list, ip("fe80::2"), at(0)));
+    // A prefix that is shorter than that of all mapped addresses is none of IPv4.
+    assert!(list.subject(ip("192.0.2.7")).is_some());
+}
+
+/// A ban that ends then.
+fn ban(list: &BanList, peer: IpAddr, until: Until, origin: Origin) -> Ban {
+    Ban {
+        subject: list.subject(peer).unwrap(),
+        until,
+        since: at(0),
+        last: at(0),
+        origin,
+    }
+}
+
+#[test]
+fn a_ban_that_was_kept_takes_nothing_from_those_that_are_there() {
+    let mut list = list(48, &[]);
+    assert_eq!(list.prefix().bits(), 48);
+    let sensor = || Origin::Sensor(Some("decoy".to_owned()));
+    let first = ban(&list, nth(0), until(60), sensor());
+    assert!(list.restore(first.clone(), at(0)));
+    let same = ban(&list, nth(0), until(60), Origin::Administrator);
+    assert!(list.restore(same, at(0)), "it is banned");
+    assert_eq!(list.get(first.subject), Some(&first));
+    for number in 1..u32::try_from(CAPACITY).unwrap() {
+        let ban = ban(&list, nth(number), until(60), sensor());
+        assert!(list.restore(ban, at(0)));
+    }
+    let last = ban(&list, ip("192.0.2.7"), Until::Forever, sensor());
+    assert!(!list.restore(last, at(0)));
+    assert_eq!(list.bans(at(0)).count(), CAPACITY);
+    assert!(!is_banned(&list, ip("192.0.2.7"), at(0)));
+}
+
+#[test]
+fn options_of_the_same_prefix_end_no_ban() {
+    let mut list = list(64, &[]);
+    let peer = ip("2001:db8:1:2::9");
+    let _ = hit(&mut list, peer, until(60), at(0)).unwrap();
+    let prefix = list.prefix();
+    assert_eq!(list.follow(prefix, AllowList::default(), at(0)), 0);
+    assert!(is_banned(&list, peer, at(0)));
+}
+
+#[test]
+fn a_file_says_when_it_was_written_and_by_which_options() {
+    let text = "allow = [\"192.0.2.0/24\", \"2001:db8::1\"]\nipv6_prefix = 56\n";
+    let options: Options = toml::from_str(text).unwrap();
+    let noted = clocks(3, 7, 0).boot;
+    let saved = SavedBans::new([].iter(), options.clone(), noted);
+    let saved = SavedBans::parse(saved.to_text().unwrap().as_bytes()).unwrap();
+    assert_eq!(saved.noted(), Some(noted));
+    assert_eq!(saved.options(), Some(&options));
+}
+
+#[test]
+fn times_of_the_day_are_rounded_to_seconds() {
+    let clocks = Clocks {
+        wall: Duration::from_millis(1_000_600),
+        ..clocks(1, 100, 0)
+    };
+    assert_eq!(clocks.wall_seconds(at(40)), 941);
+    assert_eq!(clocks.wall_seconds(Duration::from_millis(39_899)), 940);
+}
+
+#[test]
+fn a_table_without_bans_that_hold_is_told() {
+    let has_bans = |slot: &[u8], now| {
+        let mut table = vec![0; usize::try_from(Header::nth_bucket(2)).unwrap()];
+        let last = table.len() - slot.len();
+        table[last..].copy_from_slice(slot);
+        table::has_bans(&table, at(now))
+    };
+    let slot = Slot {
+        address: 7,
+        until: until(60),
+        administrator: false,
+    };
+    assert!(has_bans(&slot.encode(), 59));
+    assert!(!has_bans(&slot.encode(), 60));
+    assert!(!has_bans(&[0; table::SLOT], 0));
+    assert!(!table::has_bans(&[], at(0)));
+    assert_eq!(Slot::decode(&[0; table::SLOT]), None);
+}
+
+#[test]
+fn buckets_lie_one_behind_the_other() {
+    let bucket = u64::try_from(table::BUCKET).unwrap();
+    assert_eq!(Header::nth_bucket(3), Header::nth_bucket(0) + 3 * bucket);
+}

@@ -78,8 +78,7 @@ impl PacketLists {
         let (v4, v6) = (section(true), section(false));
         let over = u32::try_from(v4.len()).ok()?;
         let mut program = vec![
-            // The version of the Internet Protocol.
-            Instruction::load_byte(0),
+            Instruction::LOAD_VERSION,
             Instruction::and(0xf0),
             Instruction::jump_unless(0x40, 1),
             Instruction::jump(1),
@@ -126,6 +125,8 @@ impl Instruction {
     const DROP: Self = Self::plain(0x06, 0);
     /// Offsets from here on count from the header of the Internet Protocol.
     const NETWORK: u32 = 0xfff0_0000;
+    /// The byte that begins with the version of the Internet Protocol.
+    const LOAD_VERSION: Self = Self::plain(0x30, Self::NETWORK);
 
     const fn plain(code: u16, operand: u32) -> Self {
         Self {
@@ -134,10 +135,6 @@ impl Instruction {
             if_false: 0,
             operand,
         }
-    }
-
-    fn load_byte(offset: u32) -> Self {
-        Self::plain(0x30, Self::NETWORK + offset)
     }
 
     fn load_word(offset: u32) -> Self {
@@ -325,6 +322,36 @@ mod tests {
             no_access: Vec::new(),
         };
         assert_eq!(PacketLists::new(&rules, true).program(), None);
+    }
+
+    #[test]
+    fn mapped_prefixes_are_those_of_ipv4_packets_where_the_socket_has_both() {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let rules = |text| AccessRules {
+            only_from: None,
+            no_access: list(&[net(text)]),
+        };
+        let mapped = "::ffff:10.0.0.0/104";
+        let denied = |text, is_dual| PacketLists::new(&rules(text), is_dual).denied;
+        assert_eq!(denied(mapped, false), [net(mapped)]);
+        assert_eq!(denied(mapped, true), [net(mapped), net("10.0.0.0/8")]);
+        assert_eq!(denied("::/0", true), [net("::/0"), net("0.0.0.0/0")]);
+        assert_eq!(denied("2001:db8::/32", true), [net("2001:db8::/32")]);
+    }
+
+    #[test]
+    fn what_is_denied_is_cut_out_of_what_is_allowed() {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let lists = PacketLists {
+            denied: vec![net("10.0.0.1/32"), net("192.0.2.0/24")],
+            allowed: Some(vec![net("10.0.0.0/30"), net("192.0.2.8/29")]),
+            ..PacketLists::default()
+        };
+        let left = [net("10.0.0.0/32"), net("10.0.0.2/31")];
+        assert_eq!(lists.remaining().unwrap(), left);
+        assert!(!lists.is_empty());
+        let all = PacketLists::default();
+        assert_eq!((all.remaining(), all.is_empty()), (None, true));
     }
 
     proptest! {

@@ -103,3 +103,25 @@ impl Refusal {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs that read xinetd's log look for them.
+    #[test]
+    fn reasons_have_xinetds_words() {
+        for (reason, words) in [
+            (Reason::Rate, "connections per second"),
+            (Reason::Load, "load"),
+            (Reason::Time, "time"),
+            (Reason::ServiceLimit, "service_limit"),
+            (Reason::PerSourceLimit, "per_source_limit"),
+            (Reason::Address, "address"),
+            (Reason::Libwrap, "libwrap"),
+            (Reason::Fork, "fork"),
+        ] {
+            assert_eq!(reason.to_string(), words);
+        }
+    }
+}

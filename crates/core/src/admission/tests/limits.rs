@@ -146,6 +146,24 @@ fn load_at_the_limit_refuses_and_an_unknown_one_does_not() {
 }
 
 #[test]
+fn clock_and_load_are_looked_at_where_a_limit_needs_them() {
+    let looked = |admission: &Admission, minute: u16| {
+        let mut world = Fake {
+            minute: minute.try_into().unwrap(),
+            ..Fake::default()
+        };
+        let candidate = Candidate::new(Source::Peer("10.0.0.1".parse().unwrap()));
+        let step = admission.next(candidate, &mut State::default(), &mut world);
+        (matches!(step, Step::Admit(_)), world.looked)
+    };
+    assert_eq!(looked(&policy(|_| {}), NOON), (true, vec![]));
+    let timed = policy(|spec| spec.access_times = vec![morning()]);
+    assert_eq!(looked(&timed, 8 * 60 + 30), (true, vec!["minute"]));
+    let loaded = policy(|spec| spec.limits.load = Some(2.0));
+    assert_eq!(looked(&loaded, NOON), (true, vec!["load"]));
+}
+
+#[test]
 fn a_refusal_by_time_tells_where_the_times_are_written() {
     let policy = policy(|spec| spec.access_times = vec![morning()]);
     let Verdict::Refuse(refusal) = limits(&policy, &mut State::default(), &facts("10.0.0.1"))

@@ -2,6 +2,7 @@
 
 mod limits;
 mod order;
+mod rules;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -23,9 +24,14 @@ struct Fake {
     connection: Connection,
     /// The checks that were made.
     found: Vec<&'static str>,
+    /// What was looked at for them.
+    looked: Vec<&'static str>,
 }
 
-struct Connection;
+/// A client whose own address is known, and perhaps the one that it has connected to.
+struct Connection {
+    has_local: bool,
+}
 
 impl Default for Fake {
     fn default() -> Self {
@@ -35,8 +41,9 @@ impl Default for Fake {
             load: Some(1.0),
             is_banned: false,
             tables: tables("", ""),
-            connection: Connection,
+            connection: Connection { has_local: true },
             found: Vec::new(),
+            looked: Vec::new(),
         }
     }
 }
@@ -55,10 +62,12 @@ impl World for Fake {
     }
 
     fn minute(&mut self) -> MinuteOfDay {
+        self.looked.push("minute");
         self.minute
     }
 
     fn load(&mut self) -> Option<f64> {
+        self.looked.push("load");
         self.load
     }
 
@@ -91,7 +100,7 @@ impl RuleFiles for Connection {
         Ends {
             client: Endpoint::new("198.51.100.7:9".parse().unwrap(), "198.51.100.7"),
             server: Endpoint::new(server, "192.0.2.1"),
-            local: Some(server.ip()),
+            local: self.has_local.then(|| server.ip()),
         }
     }
 
