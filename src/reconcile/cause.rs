@@ -198,3 +198,6 @@ fn unmet(systemd: &Systemd, unit: &str, socket: &Loaded) -> Option<Trouble> {
     let about = format!("{}{about}", if is_negated { "!" } else { "" });
     Some(Trouble::of_condition(unit, &condition, about))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,10 @@ fn claim(daemon: Daemon, is_target_active: bool, unit: Option<UnitState>) -> Opt
 ///
 /// With `may_reload`, units are made anew where that is needed, which brings about another run.
 pub(super) fn take_over(systemd: &Systemd, may_reload: bool) {
-    let daemon = Daemon::read(&DiskTree::new(None));
+    take_over_from(Daemon::read(&DiskTree::new(None)), systemd, may_reload);
+}
+
+fn take_over_from(daemon: Daemon, systemd: &Systemd, may_reload: bool) {
     let Ok(units) = systemd.units() else {
         return;
     };
@@ -109,6 +112,7 @@ fn is_foreign(systemd: &Systemd, unit: &Loaded) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::systemd::played::Played;
 
     const AT_REST: UnitState = UnitState {
         is_inactive: true,
@@ -166,5 +170,52 @@ mod tests {
             assert_eq!(claim(daemon, true, Some(busy)), None);
             assert_eq!(claim(daemon, true, Some(active)), None);
         }
+    }
+
+    /// A systemd that has the name, made of this script and of this file.
+    fn played(target: &str, script: &str, file: &str) -> Played {
+        let played = Played::obedient();
+        let paths = [script.to_owned(), file.to_owned()];
+        played.put(UNIT, "inactive", "dead", |unit| {
+            let [script, file] = paths;
+            unit.set("SourcePath", script).set("FragmentPath", file);
+        });
+        played.put(TARGET, target, "active", |_| {});
+        played
+    }
+
+    /// What systemd is told.
+    fn calls(played: &Played, daemon: Daemon, may_reload: bool) -> Vec<String> {
+        take_over_from(daemon, &played.connect(), may_reload);
+        played.calls()
+    }
+
+    #[test]
+    fn units_are_made_anew_where_the_name_is_that_of_a_script_or_of_a_file_that_has_gone() {
+        for (script, file) in [(SCRIPT, "/proc/self/exe"), ("", "/nonexistent")] {
+            let played = played("active", script, file);
+            assert_eq!(calls(&played, Daemon::Unclaimed, true), ["Reload"]);
+            assert_eq!(calls(&played, Daemon::Unclaimed, false), [""; 0]);
+            assert_eq!(calls(&played, Daemon::Other, true), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn our_unit_is_enabled_where_it_is_not_and_started_where_the_services_are() {
+        let start = "StartUnit xinetd.service replace";
+        let ours = |target| played(target, "", "/proc/self/exe");
+        let (enabled, disabled) = (
+            Daemon::Bridge { enabled: true },
+            Daemon::Bridge { enabled: false },
+        );
+        assert_eq!(calls(&ours("active"), enabled, true), [start]);
+        let both = ["EnableUnitFiles xinetd.service", start];
+        assert_eq!(calls(&ours("active"), disabled, true), both);
+        assert_eq!(calls(&ours("inactive"), enabled, true), [""; 0]);
+        let busy = ours("active");
+        busy.put(TARGET, "active", "active", |target| {
+            target.has_job(true);
+        });
+        assert_eq!(calls(&busy, enabled, true), [""; 0]);
     }
 }

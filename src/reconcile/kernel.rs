@@ -180,6 +180,15 @@ impl Sockets {
     }
 }
 
+#[cfg(test)]
+impl Holder {
+    /// One with this number and name.
+    pub(super) fn of(pid: i32, name: &str) -> Self {
+        let name = name.to_owned();
+        Self { pid, name }
+    }
+}
+
 impl Holder {
     /// Whether it is systemd, or what it has made and is not another program yet.
     pub(super) fn is_systemd(&self) -> bool {

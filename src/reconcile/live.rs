@@ -274,3 +274,6 @@ fn has_been_stopped(systemd: &Systemd, unit: &Loaded) -> bool {
     let ended = systemd.properties::<u64>(&ended).pop().flatten();
     ended.is_some_and(|time| time > 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -212,3 +212,48 @@ fn wanted() -> Result<Record, String> {
         thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::systemd::played::Played;
+
+    #[test]
+    fn another_round_follows_where_a_socket_that_should_listen_has_failed() {
+        let played = Played::obedient();
+        played.put("a.socket", "active", "listening", |_| {});
+        played.put("b.socket", "failed", "failed", |_| {});
+        let is_outdated = |listening: &[&str]| {
+            let run = Run {
+                is_complete: true,
+                listening: listening.iter().map(ToString::to_string).collect(),
+            };
+            run.is_outdated(&played.connect()).unwrap()
+        };
+        assert!(is_outdated(&["a", "b"]));
+        assert!(!is_outdated(&["a", "gone"]));
+    }
+
+    #[test]
+    fn a_server_that_is_missing_is_no_failure() {
+        let outcome = |fault| Outcome {
+            action: plan::Action {
+                unit: "a".to_owned(),
+                step: Step::Start,
+                why: plan::Why::New,
+            },
+            fault,
+        };
+        let unmet = Fault::Silent(Trouble::Unmet {
+            condition: "ConditionFileIsExecutable".to_owned(),
+            about: "/no/such".to_owned(),
+            start: None,
+        });
+        assert!(is_as_it_can_be(&outcome(None)));
+        assert!(is_as_it_can_be(&outcome(Some(unmet))));
+        let closed = Fault::Silent(Trouble::Closed);
+        assert!(!is_as_it_can_be(&outcome(Some(closed))));
+        let told = Fault::Told("no".to_owned());
+        assert!(!is_as_it_can_be(&outcome(Some(told))));
+    }
+}

@@ -157,6 +157,7 @@ fn helpers<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::systemd::played::Played;
 
     fn helper(sub: &str, result: &str, status: i32, text: &str) -> Helper {
         Helper {
@@ -205,5 +206,61 @@ mod tests {
             told(UNEXECUTABLE),
             Some(Trouble::Unexecutable { why: why() })
         );
+    }
+
+    /// A helper in this state.
+    fn put(played: &Played, unit: &str, sub: &str, text: &str, restarts: u32) {
+        let helper = helper(sub, "exit-code", 226, text);
+        played.put(&format!("{unit}.service"), &helper.active, sub, |unit| {
+            unit.set("StatusText", text.to_owned())
+                .set("Result", "exit-code")
+                .set("ExecMainStatus", helper.status)
+                .set("NRestarts", restarts);
+        });
+    }
+
+    fn troubles(played: &Played, units: &[&'static str]) -> BTreeMap<String, String> {
+        let units = units.iter().copied().collect();
+        let troubles = unserved(&played.connect(), &units).unwrap().into_iter();
+        let told = troubles.map(|(unit, trouble)| (unit, trouble.to_string()));
+        told.collect()
+    }
+
+    #[test]
+    fn helpers_that_serve_no_client_are_found() {
+        let played = Played::obedient();
+        put(&played, "broken", "auto-restart", "", 3);
+        put(&played, "serves", "running", "1 running", 0);
+        put(&played, "resets", "running", &format!("{TURNED_AWAY}x"), 0);
+        played.put("off.service", "inactive", "dead", |_| {});
+        let told = troubles(&played, &["broken", "serves", "resets", "off", "gone"]);
+        let names: Vec<_> = told.keys().map(String::as_str).collect();
+        assert_eq!(names, ["broken", "resets"]);
+        assert!(told["broken"].contains("exit status 226"));
+        assert!(told["resets"].contains("as x"));
+    }
+
+    #[test]
+    fn a_helper_that_is_coming_back_and_a_registration_are_waited_for() {
+        let mut looks = 0;
+        let played = Played::new(move |call, units| {
+            looks += u32::from(call == "ListUnits");
+            if looks == 2 {
+                units.put("xinetd-rpc@known.service", "inactive", "dead");
+                units.put("back.service", "failed", "failed");
+            }
+            "done"
+        });
+        put(&played, "back", "start", "", 1);
+        for unit in ["known", "unknown"] {
+            played.put(&registration(unit), "activating", "start", |_| {});
+        }
+        let told = troubles(&played, &["back", "known", "unknown"]);
+        let names: Vec<_> = told.keys().map(String::as_str).collect();
+        assert_eq!(names, ["back", "unknown"]);
+        assert!(told["unknown"].contains("rpcbind"));
+        // One that starts for the first time has failed nowhere.
+        put(&played, "first", "start", "", 0);
+        assert!(troubles(&played, &["first"]).is_empty());
     }
 }

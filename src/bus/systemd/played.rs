@@ -56,11 +56,6 @@ impl Units {
         (unit.active, unit.sub) = (active.to_owned(), sub.to_owned());
         unit
     }
-
-    /// The sub state of a unit; nothing where it is not in memory.
-    pub(crate) fn sub(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", |unit| &unit.sub)
-    }
 }
 
 struct Stage {

@@ -1,0 +1,171 @@
+//! What is seen of a systemd that the test plays.
+
+use super::*;
+use crate::bus::systemd::played::{Played, Units};
+
+/// The property `Listen` of a socket.
+fn listen(addresses: &[&str]) -> Vec<(String, String)> {
+    let stream = |address: &&str| ("Stream".to_owned(), (*address).to_owned());
+    addresses.iter().map(stream).collect()
+}
+
+/// Where nothing listens.
+const NOTHING: &str = "127.0.0.1:1";
+
+fn look(played: &Played, units: &[&str], known: &[&str]) -> Live {
+    let set = |names: &[&'static str]| names.iter().copied().collect::<BTreeSet<&str>>();
+    let leak = |names: &[&str]| -> Vec<&'static str> {
+        let leaked = names.iter().map(|name| &*(*name).to_owned().leak());
+        leaked.collect()
+    };
+    Live::look(&played.connect(), &set(&leak(units)), &set(&leak(known))).unwrap()
+}
+
+#[test]
+fn a_socket_is_open_only_where_systemd_has_its_descriptors() {
+    let played = Played::obedient();
+    let put = |name: &str, active: &str, addresses: Option<&[&str]>| {
+        played.put(&format!("{name}.socket"), active, "", |unit| {
+            if let Some(addresses) = addresses {
+                unit.set("Listen", listen(addresses));
+            }
+        });
+    };
+    put("open", "active", Some(&[]));
+    put("hidden", "active", None);
+    put("closed", "active", Some(&[NOTHING]));
+    put("again", "reloading", Some(&[]));
+    put("failed", "failed", Some(&[]));
+    put("off", "inactive", Some(&[]));
+    let units = ["open", "hidden", "closed", "again", "failed", "off", "gone"];
+    let live = look(&played, &units, &units);
+    let sockets = units.map(|unit| live.get(unit).socket);
+    let expected = [
+        Socket::On(Seen::Yes),
+        Socket::On(Seen::Hidden),
+        Socket::On(Seen::No),
+        Socket::On(Seen::Yes),
+        Socket::Failed,
+        Socket::Off,
+        Socket::Off,
+    ];
+    assert_eq!(sockets, expected);
+}
+
+#[test]
+fn a_condition_is_asked_for_where_a_socket_is_known_and_was_tried() {
+    let played = Played::obedient();
+    for (name, time, is_met) in [
+        ("unmet", 5_u64, false),
+        ("met", 5, true),
+        ("untried", 0, false),
+        ("unknown", 5, false),
+    ] {
+        played.put(&format!("{name}.socket"), "inactive", "dead", |unit| {
+            unit.set("ConditionTimestampMonotonic", time)
+                .set("ConditionResult", is_met);
+        });
+    }
+    let units = ["unmet", "met", "untried", "unknown"];
+    let live = look(&played, &units, &units[..3]);
+    let sockets = units.map(|unit| live.get(unit).socket);
+    let expected = [Socket::Unmet, Socket::Off, Socket::Off, Socket::Off];
+    assert_eq!(sockets, expected);
+}
+
+#[test]
+fn a_helper_that_never_comes_is_told_from_one_that_is_about_to() {
+    let played = Played::obedient();
+    let put = |name: &str, active: &str, sub: &str, has_job| {
+        played.put(&format!("{name}.service"), active, sub, |unit| {
+            unit.has_job(has_job);
+        });
+    };
+    put("runs", "active", "running", false);
+    put("ended", "inactive", "dead", false);
+    put("failed", "failed", "failed", false);
+    put("waits", "activating", "auto-restart", false);
+    put("comes", "activating", "auto-restart-queued", true);
+    put("stuck", "activating", "auto-restart-queued", false);
+    let units = ["runs", "ended", "failed", "waits", "comes", "stuck", "gone"];
+    let live = look(&played, &units, &[]);
+    let services = units.map(|unit| live.get(unit).service);
+    let expected = [
+        Service::On,
+        Service::Off,
+        Service::Failed,
+        Service::On,
+        Service::On,
+        Service::Stuck,
+        Service::Off,
+    ];
+    assert_eq!(services, expected);
+}
+
+#[test]
+fn services_are_halted_where_their_target_was_stopped() {
+    let seen = |active: &str, has_job, ended: u64| {
+        let played = Played::obedient();
+        played.put(TARGET, active, "", |target| {
+            target
+                .has_job(has_job)
+                .set("InactiveEnterTimestampMonotonic", ended);
+        });
+        let live = look(&played, &[], &[]);
+        (live.halt, live.is_started)
+    };
+    assert_eq!(seen("active", false, 0), (None, true));
+    assert_eq!(seen("active", false, 5), (None, true));
+    assert_eq!(seen("inactive", false, 5), (Some(Halt::Stopped), false));
+    assert_eq!(seen("inactive", true, 5), (None, false));
+}
+
+/// A systemd that does this when it is asked for its units for the second time.
+fn changing(change: fn(&mut Units)) -> Played {
+    let mut looks = 0;
+    Played::new(move |call, units| {
+        looks += u32::from(call == "ListUnits");
+        if looks == 2 {
+            change(units);
+        }
+        "done"
+    })
+}
+
+#[test]
+fn a_socket_that_was_closed_in_between_is_not_taken_for_one_that_systemd_has_lost() {
+    let played = changing(|units| {
+        let socket = units.put("late.socket", "active", "listening");
+        socket.set("Listen", listen(&[NOTHING]));
+        let socket = units.put("opened.socket", "active", "listening");
+        socket.set("Listen", listen(&[]));
+    });
+    for (name, addresses) in [
+        ("late", &[][..]),
+        ("opened", &[NOTHING]),
+        ("lost", &[NOTHING]),
+    ] {
+        played.put(&format!("{name}.socket"), "active", "listening", |unit| {
+            unit.set("Listen", listen(addresses));
+        });
+    }
+    let units = ["late", "opened", "lost"];
+    let live = look(&played, &units, &[]);
+    let sockets = units.map(|unit| live.get(unit).socket);
+    let expected = [Seen::Hidden, Seen::Yes, Seen::No].map(Socket::On);
+    assert_eq!(sockets, expected);
+}
+
+#[test]
+fn what_a_job_is_about_to_change_is_not_judged() {
+    for (active, has_job) in [("inactive", true), ("deactivating", false)] {
+        let played = changing(|units| {
+            units.put("a.socket", "failed", "failed").has_job(false);
+        });
+        played.put("a.socket", active, "", |unit| {
+            unit.has_job(has_job);
+        });
+        let live = look(&played, &["a"], &[]);
+        assert_eq!(live.get("a").socket, Socket::Failed, "{active}");
+    }
+}
