@@ -239,4 +239,41 @@ mod tests {
             }
         }
     }
+
+    /// What is told of a socket whose peer has sent something.
+    fn told(reactor: &Reactor) -> Vec<(Token, EpollFlags)> {
+        let mut events = Events::new();
+        reactor.wait(&mut events, Some(Duration::ZERO)).unwrap();
+        assert_eq!(events.is_empty(), events.iter().count() == 0);
+        events.iter().collect()
+    }
+
+    #[test]
+    fn a_socket_is_told_of_as_long_as_it_is_watched() {
+        let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+        io::Write::write_all(&mut &far, b"x").unwrap();
+        let reactor = Reactor::new().unwrap();
+        let token = Owner::Internal.at(7);
+        let (readable, writable) = (EpollFlags::EPOLLIN, EpollFlags::EPOLLOUT);
+        reactor.add(&near, token, readable).unwrap();
+        assert_eq!(told(&reactor), [(token, readable)]);
+        let other = Owner::Tcpmux.at(8);
+        reactor.modify(&near, other, writable).unwrap();
+        assert_eq!(told(&reactor), [(other, writable)]);
+        reactor.remove(&near);
+        assert_eq!(told(&reactor), []);
+        assert!(reactor.modify(&near, token, readable).is_err());
+        reactor.remove(&near);
+    }
+
+    #[test]
+    fn a_wait_lasts_as_long_as_it_may() {
+        let reactor = Reactor::new().unwrap();
+        let begin = std::time::Instant::now();
+        let limit = Duration::from_micros(20_400);
+        let mut events = Events::new();
+        reactor.wait(&mut events, Some(limit)).unwrap();
+        assert!(begin.elapsed() >= limit, "a little too early");
+        assert!(events.is_empty());
+    }
 }

@@ -119,22 +119,61 @@ impl Helper {
     }
 
     fn accept_failed(&mut self, error: &io::Error, now: Moment) -> ControlFlow<()> {
-        match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EAGAIN) => ControlFlow::Break(()),
-            // This client has gone; the next one may be there.
-            Some(Errno::ECONNABORTED | Errno::EPROTO) => ControlFlow::Continue(()),
-            // The last two are no lack of descriptors, but as little helped by another attempt.
-            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
-                self.go_deaf(now);
-                ControlFlow::Break(())
-            }
-            _ => {
-                // A fault of the network on the way to one client (accept(2)).
+        match Obstacle::of(error) {
+            Obstacle::Gone => return ControlFlow::Continue(()),
+            Obstacle::NoClient => {}
+            Obstacle::NoRoom => self.go_deaf(now),
+            Obstacle::Network => {
                 if self.report.admits_remark(now) {
                     log::error!("accept failed: {error}");
                 }
-                ControlFlow::Break(())
             }
+        }
+        ControlFlow::Break(())
+    }
+}
+
+/// Why accept(2) has brought no client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// No client waits.
+    NoClient,
+    /// This client has gone; the next one may be there.
+    Gone,
+    /// There is no descriptor, or no memory: as little helped by another attempt.
+    NoRoom,
+    /// A fault of the network on the way to one client.
+    Network,
+}
+
+impl Obstacle {
+    fn of(error: &io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EAGAIN) => Self::NoClient,
+            Some(Errno::ECONNABORTED | Errno::EPROTO) => Self::Gone,
+            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => Self::NoRoom,
+            _ => Self::Network,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_that_has_gone_makes_way_for_the_next_one_at_once() {
+        for (errno, obstacle) in [
+            (Errno::EAGAIN, Obstacle::NoClient),
+            (Errno::ECONNABORTED, Obstacle::Gone),
+            (Errno::EPROTO, Obstacle::Gone),
+            (Errno::EMFILE, Obstacle::NoRoom),
+            (Errno::ENFILE, Obstacle::NoRoom),
+            (Errno::ENOBUFS, Obstacle::NoRoom),
+            (Errno::ENOMEM, Obstacle::NoRoom),
+            (Errno::EHOSTUNREACH, Obstacle::Network),
+        ] {
+            assert_eq!(Obstacle::of(&errno.into()), obstacle, "{errno}");
         }
     }
 }

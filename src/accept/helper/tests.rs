@@ -1,11 +1,13 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
+mod ends;
 mod internal;
 mod leave;
 mod mux;
 mod redirect;
 mod requests;
 mod sensor;
+mod single;
 mod waits;
 
 use std::io::{self, ErrorKind, Read, Write};

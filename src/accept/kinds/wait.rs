@@ -140,19 +140,25 @@ impl Wait {
 
     /// Says which connections were too many, where one and the same has started server after server.
     pub(in crate::accept) fn blame_server(&self, sockets: &Sockets, spec: &Spec) {
+        if let Some(blame) = self.blame(sockets, spec) {
+            log::error!("{blame}");
+        }
+    }
+
+    fn blame(&self, sockets: &Sockets, spec: &Spec) -> Option<String> {
         let count = self.fruitless;
         if count < 2 {
-            return;
+            return None;
         }
         let id = spec.id.to_text();
         let (what, how) = match sockets.has_datagrams() {
             false => ("client", "accept(2) it"),
             true => ("datagram", "read it from standard input"),
         };
-        log::error!(
+        Some(format!(
             "service {id}: {count} servers in a row have ended at once while a {what} still waited, which \
              started the next one each time; the server has to {how}"
-        );
+        ))
     }
 }
 
@@ -169,5 +175,104 @@ fn release(socket: &UdpSocket) {
         && let Err(error) = disconnect(socket.as_fd())
     {
         log::warn!("the server has left the socket connected: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::super::super::reactor::Events;
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment(Duration::from_secs(seconds))
+    }
+
+    /// A service whose client waits.
+    fn waiting() -> (Sockets, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let sockets = Sockets::new(vec![listener], Vec::new(), Vec::new());
+        (sockets.unwrap(), client)
+    }
+
+    #[test]
+    fn servers_that_take_nothing_are_not_started_one_after_the_other_for_ever() {
+        let (sockets, _client) = waiting();
+        let spec = Spec::example();
+        let mut wait = Wait::default();
+        let ended = |wait: &mut Wait, millis| {
+            let duration = Duration::from_millis(millis);
+            wait.server_exited(duration, &sockets, &spec, at(100));
+        };
+        ended(&mut wait, 5);
+        assert_eq!(wait.blame(&sockets, &spec), None, "once is no row");
+        for _ in 1..99 {
+            ended(&mut wait, 5);
+        }
+        assert_eq!(wait.due(), None);
+        ended(&mut wait, 999);
+        assert_eq!(wait.due(), Some(at(105)));
+        let blame = wait.blame(&sockets, &spec).unwrap();
+        assert!(
+            blame.contains("100 servers") && blame.contains("accept(2)"),
+            "{blame}"
+        );
+        // One that has worked breaks the row.
+        let mut wait = Wait::default();
+        for millis in [[5; 99].as_slice(), &[1000], &[5; 99]].concat() {
+            ended(&mut wait, millis);
+        }
+        assert_eq!(wait.due(), None);
+    }
+
+    #[test]
+    fn a_server_that_has_taken_its_client_is_not_blamed() {
+        let (sockets, _client) = waiting();
+        drop(sockets.stream(0).unwrap().accept().unwrap());
+        let mut wait = Wait::default();
+        for _ in 0..200 {
+            wait.server_exited(Duration::ZERO, &sockets, &Spec::example(), at(100));
+        }
+        assert_eq!(wait.due(), None);
+    }
+
+    #[test]
+    fn a_socket_that_a_server_has_connected_hears_all_clients_again() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect("127.0.0.1:9").unwrap();
+        let sockets = Sockets::new(Vec::new(), vec![socket], Vec::new()).unwrap();
+        Wait::default().server_exited(Duration::ZERO, &sockets, &Spec::example(), at(100));
+        assert!(sockets.datagram(0).unwrap().peer_addr().is_err());
+    }
+
+    #[test]
+    fn the_socket_is_watched_while_it_is_free_and_not_left_alone() {
+        let (sockets, _client) = waiting();
+        let reactor = Reactor::new().unwrap();
+        let mut wait = Wait::default();
+        let is_told = |wait: &mut Wait, is_free, now| {
+            wait.watch(is_free, &sockets, &reactor, at(now));
+            let mut events = Events::new();
+            reactor.wait(&mut events, Some(Duration::ZERO)).unwrap();
+            !events.is_empty()
+        };
+        assert!(is_told(&mut wait, true, 100));
+        assert!(is_told(&mut wait, true, 100));
+        assert!(!is_told(&mut wait, false, 100));
+        wait.back_off(at(100));
+        assert!(!is_told(&mut wait, true, 104));
+        assert!(is_told(&mut wait, true, 105));
+        assert_eq!(wait.due(), None);
+    }
+
+    #[test]
+    fn made_up_senders_hold_the_socket_up_for_a_part_of_the_time() {
+        let mut wait = Wait::default();
+        assert!(wait.waits_for_names(at(100)));
+        wait.hurry_names(at(100));
+        assert!(!wait.waits_for_names(at(103)));
+        assert!(wait.waits_for_names(at(104)));
     }
 }

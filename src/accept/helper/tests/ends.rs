@@ -1,0 +1,80 @@
+//! How a helper comes to its end.
+
+use nix::sys::signal::{SigSet, Signal, raise};
+
+use super::super::idle::Idle;
+use super::super::run::End;
+use super::*;
+
+impl Scene {
+    /// Lets the helper make turns until it ends.
+    fn end(&mut self) -> End {
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            let most = Some(Duration::from_millis(5));
+            if let Some(end) = self.helper.turn(&mut Events::new(), most).unwrap() {
+                return end;
+            }
+        }
+        panic!("it does not end");
+    }
+
+    /// Sends the helper SIGTERM, which only this thread can get.
+    fn terminate(&mut self) -> End {
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGTERM);
+        signals.thread_block().unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        self.end()
+    }
+}
+
+#[test]
+fn an_idle_helper_ends_but_not_before_it_has_served_who_has_come_by_then() {
+    let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
+    scene.helper.idle = Idle::new(Duration::ZERO);
+    let client = scene.connect();
+    assert_eq!(scene.end(), End::Done);
+    assert_eq!(scene.helper.state.running(), 0);
+    client.set_nonblocking(false).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut text = String::new();
+    (&client).read_to_string(&mut text).unwrap();
+    assert_eq!(text, "served\n");
+}
+
+#[test]
+fn a_helper_that_is_told_to_end_leaves_its_servers_to_the_next_one() {
+    let mut scene = Scene::new(&[]);
+    assert_eq!(scene.terminate(), End::Done);
+
+    let mut scene = Scene::new(&[]);
+    let mut client = scene.session();
+    assert_eq!(scene.terminate(), End::Abandoned);
+    // It is told of clients no more, and its server is there.
+    let late = scene.connect();
+    scene
+        .helper
+        .turn(&mut Events::new(), Some(Duration::from_millis(20)))
+        .unwrap();
+    assert_eq!(scene.helper.state.running(), 1);
+    client.write_all(b"hello").unwrap();
+    client.set_nonblocking(false).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut echo = [0; 5];
+    client.read_exact(&mut echo).unwrap();
+    assert_eq!(&echo, b"hello");
+    drop(late);
+}
+
+#[test]
+fn clients_without_a_server_are_let_go_when_a_helper_is_told_to_end() {
+    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#)]);
+    let client = scene.connect();
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
+    assert_eq!(scene.terminate(), End::Done);
+    assert_eq!(scene.helper.state.running(), 0);
+    client.set_nonblocking(false).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!((&client).read(&mut [0]).unwrap(), 0);
+}
