@@ -237,23 +237,23 @@ mod tests {
     #[test]
     fn a_server_that_is_missing_is_no_failure() {
         let outcome = |fault| Outcome {
-            action: plan::Action {
+            action: Action {
                 unit: "a".to_owned(),
-                step: Step::Start,
-                why: plan::Why::New,
+                step: Operation::Start,
+                why: action::Why::New,
             },
             fault,
         };
-        let unmet = Fault::Silent(Trouble::Unmet {
+        let unmet = ActionError::Silent(Trouble::Unmet {
             condition: "ConditionFileIsExecutable".to_owned(),
             about: "/no/such".to_owned(),
             start: None,
         });
         assert!(is_as_it_can_be(&outcome(None)));
         assert!(is_as_it_can_be(&outcome(Some(unmet))));
-        let closed = Fault::Silent(Trouble::Closed);
+        let closed = ActionError::Silent(Trouble::Closed);
         assert!(!is_as_it_can_be(&outcome(Some(closed))));
-        let told = Fault::Told("no".to_owned());
+        let told = ActionError::Told("no".to_owned());
         assert!(!is_as_it_can_be(&outcome(Some(told))));
     }
 }

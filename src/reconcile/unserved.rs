@@ -253,7 +253,7 @@ mod tests {
         });
         put(&played, "back", "start", "", 1);
         for unit in ["known", "unknown"] {
-            played.put(&registration(unit), "activating", "start", |_| {});
+            played.put(&rpc_unit(unit), "activating", "start", |_| {});
         }
         let told = troubles(&played, &["back", "known", "unknown"]);
         let names: Vec<_> = told.keys().map(String::as_str).collect();

@@ -98,7 +98,7 @@ fn moved(bed: &Bed) -> Result<()> {
     await_port(served.port, true)?;
     equal(
         "the old port",
-        Peer::hear((std::net::Ipv4Addr::LOCALHOST, old).into(), None)?.close,
+        Peer::hear((Ipv4Addr::LOCALHOST, old).into(), None)?.close,
         Close::Refused,
     )?;
     session.echo(b"still here")?;

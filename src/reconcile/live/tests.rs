@@ -91,13 +91,13 @@ fn a_helper_that_never_comes_is_told_from_one_that_is_about_to() {
     let live = look(&played, &units, &[]);
     let services = units.map(|unit| live.get(unit).service);
     let expected = [
-        Service::On,
-        Service::Off,
-        Service::Failed,
-        Service::On,
-        Service::On,
-        Service::Stuck,
-        Service::Off,
+        ServiceState::On,
+        ServiceState::Off,
+        ServiceState::Failed,
+        ServiceState::On,
+        ServiceState::On,
+        ServiceState::Stuck,
+        ServiceState::Off,
     ];
     assert_eq!(services, expected);
 }

@@ -507,7 +507,7 @@ fn options_of_the_same_prefix_end_no_ban() {
 #[test]
 fn a_file_says_when_it_was_written_and_by_which_options() {
     let text = "allow = [\"192.0.2.0/24\", \"2001:db8::1\"]\nipv6_prefix = 56\n";
-    let options: Options = toml::from_str(text).unwrap();
+    let options: BanOptions = toml::from_str(text).unwrap();
     let noted = clocks(3, 7, 0).boot;
     let saved = SavedBans::new([].iter(), options.clone(), noted);
     let saved = SavedBans::parse(saved.to_text().unwrap().as_bytes()).unwrap();

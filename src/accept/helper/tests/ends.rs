@@ -2,8 +2,8 @@
 
 use nix::sys::signal::{SigSet, Signal, raise};
 
-use super::super::idle::Idle;
-use super::super::run::End;
+use super::super::super::idle::Idle;
+use super::super::End;
 use super::*;
 
 impl Scene {

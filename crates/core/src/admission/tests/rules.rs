@@ -6,8 +6,8 @@ use crate::libwrap::User;
 use crate::policy::{NameAnswer, Reason, State};
 use crate::spec::Spec;
 
-use super::super::candidate::Asked;
-use super::super::{Admission, Candidate, Changes, Effects, Failure, Question, Source, Step};
+use super::super::candidate::Inquiry;
+use super::super::{Admission, Candidate, Changes, Effects, NoUser, Question, Source, Step};
 use super::{Connection, Fake, confirmed, tables};
 
 fn peer() -> IpAddr {
@@ -152,7 +152,7 @@ fn a_user_is_asked_for_where_a_rule_names_one() {
     for (user, is_refused) in [
         (Ok("UNIX:root".to_owned()), true),
         (Ok("UNIX:joe".to_owned()), false),
-        (Err(Failure::NoServer), false),
+        (Err(NoUser::NoServer), false),
     ] {
         let (admission, mut state) = (admission(), State::default());
         let mut world = world("ALL: root@ALL\n");
@@ -178,7 +178,7 @@ fn what_was_found_out_before_stays_when_no_more_is() {
     assert_eq!(known.user, User::Undetermined);
 
     let mut candidate = Candidate::new(Source::Peer(peer()));
-    candidate.findings.get_mut().asked = Asked::UserOfRule;
+    candidate.findings.get_mut().asked = Inquiry::UserOfRule;
     candidate.identified(Ok("UNIX:joe".to_owned()));
     candidate.give_up();
     assert_eq!(candidate.findings.get().user, User::Known("joe".to_owned()));
