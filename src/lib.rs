@@ -10,7 +10,7 @@ pub mod ctl;
 pub mod fuzzing;
 mod generated;
 mod journal;
-mod log_file;
+mod protocol;
 pub mod reconcile;
 mod status;
 mod sys;

@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
-use xinetd_core::bans::door::{NO_TABLE, PACKET, TABLE_PASSED, TABLE_REQUEST};
 use xinetd_core::bans::table::{self, BUCKET, Header};
 use xinetd_core::bans::{Subject, Until};
 
+use crate::protocol::bans::{NO_TABLE, PACKET, TABLE_PASSED, TABLE_REQUEST};
 use crate::sys::handover::receive_any;
 use crate::sys::socket::send_now;
 

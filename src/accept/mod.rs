@@ -202,7 +202,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         .unwrap_or_default();
     let now = Moment::now().map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     // Root may open the table; a successor of it is asked for.
-    let mut bans = Bans::of_helper(bans::TABLE.into(), bans::door::DOOR.into());
+    let mut bans = Bans::of_helper(bans::TABLE.into(), crate::protocol::SOCKET.into());
     bans.prepare(now).map_err(|error| error.to_string())?;
     let scheduling = Scheduling::now()
         .inspect_err(|error| ::log::warn!("sched_getaffinity: {error}"))
@@ -233,7 +233,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         idle,
         scheduling,
         bans,
-        coordinator: bans::door::DOOR.into(),
+        coordinator: crate::protocol::SOCKET.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());
     match served.map_err(|error| error.to_string())? {

@@ -4,13 +4,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::Receiver;
 
-use xinetd_core::bans::door::{NO_TABLE, TABLE_PASSED};
-
 use super::log_files::LogFiles;
 use super::mains;
 use super::questions::{PendingRequest, Request, refuse};
 use super::shared::Shared;
-use crate::log_file::Answer;
+use crate::protocol::bans::{NO_TABLE, TABLE_PASSED};
+use crate::protocol::log_file::LogFileReply;
 use crate::sys::handover;
 use crate::sys::socket::send_now;
 
@@ -53,6 +52,6 @@ fn pass_table(socket: &OwnedFd, shared: &Shared) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             send_now(socket.as_fd(), NO_TABLE.as_bytes()).map(drop)
         }
-        Err(error) => Answer::Refused(error.to_string()).send(socket.as_fd()),
+        Err(error) => LogFileReply::Refused(error.to_string()).send(socket.as_fd()),
     };
 }

@@ -2,7 +2,7 @@
 
 use zbus::DBusError;
 
-use super::keeper::Refused;
+use super::ban_store::Refused;
 
 /// Errors of the bus interface, in `org.xinetd.Bridge1.Error`.
 #[derive(Debug, DBusError)]

@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 
-use xinetd_core::bans::{AllowList, Ipv6Prefix, Subject, door};
+use xinetd_core::bans::{AllowList, Ipv6Prefix, Subject};
 
-use crate::log_file::{self, Question};
+use crate::protocol::bans::{PACKET, Report, ReportReply};
+use crate::protocol::log_file::{LogFileReply, LogFileRequest};
 
 use super::{authority, service};
 
@@ -38,25 +39,25 @@ pub(crate) fn unit(text: &str) {
 
 /// The packets of helpers and of the coordinator.
 pub fn packets(bytes: &[u8]) {
-    if let Some(report) = door::Report::decode(bytes) {
-        assert_eq!(door::Report::decode(&report.encode()), Some(report));
+    if let Some(report) = Report::decode(bytes) {
+        assert_eq!(Report::decode(&report.encode()), Some(report));
     }
-    if let Some(question) = Question::decode(bytes) {
+    if let Some(question) = LogFileRequest::decode(bytes) {
         assert_eq!(
-            Question::decode(question.encode().as_bytes()),
+            LogFileRequest::decode(question.encode().as_bytes()),
             Some(question)
         );
     }
-    if let Some(answer) = door::Answer::decode(bytes) {
-        assert!(answer.encode().len() <= door::PACKET);
+    if let Some(answer) = ReportReply::decode(bytes) {
+        assert!(answer.encode().len() <= PACKET);
     }
     let Ok((ours, theirs)) = UnixDatagram::pair() else {
         return;
     };
     if ours.send(bytes).is_ok() {
-        match log_file::Answer::receive(theirs.as_fd()) {
-            Ok(log_file::Answer::File(_)) => unreachable!("no file was sent"),
-            Ok(log_file::Answer::Same | log_file::Answer::Refused(_)) => {}
+        match LogFileReply::receive(theirs.as_fd()) {
+            Ok(LogFileReply::File(_)) => unreachable!("no file was sent"),
+            Ok(LogFileReply::Same | LogFileReply::Refused(_)) => {}
             Err(error) => assert_ne!(error.kind(), ErrorKind::WouldBlock),
         }
     }

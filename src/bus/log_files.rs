@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use xinetd_core::service::LogTarget;
 
 use crate::generated;
-use crate::log_file::{Answer, Identity, Question, absolute};
+use crate::protocol::log_file::{Identity, LogFileReply, LogFileRequest, absolute};
 
 use super::open;
 use super::questions::PendingRequest;
@@ -24,14 +24,14 @@ const ROOM: usize = 4096;
 /// The way to the thread that opens log files.
 #[derive(Clone)]
 pub(super) struct LogFiles {
-    sender: SyncSender<PendingRequest<Question>>,
+    sender: SyncSender<PendingRequest<LogFileRequest>>,
     /// Units with a question that waits: of each only one is taken.
     waiting: Arc<Mutex<HashSet<String>>>,
 }
 
 impl LogFiles {
     /// The way, and its end for [`serve`](Self::serve).
-    pub(super) fn new() -> (Self, Receiver<PendingRequest<Question>>) {
+    pub(super) fn new() -> (Self, Receiver<PendingRequest<LogFileRequest>>) {
         let (sender, receiver) = sync_channel(ROOM);
         let this = Self {
             sender,
@@ -41,7 +41,7 @@ impl LogFiles {
     }
 
     /// Has the question of a unit's main process answered; never waits.
-    pub(super) fn ask(&self, asked: PendingRequest<Question>) {
+    pub(super) fn ask(&self, asked: PendingRequest<LogFileRequest>) {
         let unit = asked.caller.unit.clone();
         // One without an answer is asked again by the helper that needs it.
         if self.lock().insert(unit.clone()) && self.sender.try_send(asked).is_err() {
@@ -58,7 +58,11 @@ impl LogFiles {
     /// systemd shows the process what it was to write at its start, and a /tmp of its own unless a file
     /// is there. When that has changed it ends, and opens nothing: the socket starts it again. So it does
     /// where a file can't be opened and one of the directories was made since, or made anew.
-    pub(super) fn serve(&self, questions: &Receiver<PendingRequest<Question>>, shared: &Shared) {
+    pub(super) fn serve(
+        &self,
+        questions: &Receiver<PendingRequest<LogFileRequest>>,
+        shared: &Shared,
+    ) {
         let rights = generated::log_directories();
         let seen = directories(&rights);
         let leave = || {
@@ -72,12 +76,12 @@ impl LogFiles {
                 return leave();
             }
             let unit = &asked.caller.unit;
-            let answer = find(unit, asked.wants).unwrap_or_else(Answer::Refused);
-            if matches!(answer, Answer::Refused(_)) && has_new(&seen, &rights) {
+            let answer = find(unit, asked.wants).unwrap_or_else(LogFileReply::Refused);
+            if matches!(answer, LogFileReply::Refused(_)) && has_new(&seen, &rights) {
                 return leave();
             }
             // A helper that gets nothing is no reason to stay: with a new start there may be other rights.
-            if !matches!(answer, Answer::Refused(_)) {
+            if !matches!(answer, LogFileReply::Refused(_)) {
                 shared.lock().wanted();
             }
             self.lock().remove(unit);
@@ -110,7 +114,7 @@ fn has_new(seen: &HashMap<PathBuf, Identity>, drop_ins: &[Vec<u8>]) -> bool {
     now.any(|(path, identity)| seen.get(&path) != Some(&identity))
 }
 
-fn find(unit: &str, question: Question) -> Result<Answer, String> {
+fn find(unit: &str, question: LogFileRequest) -> Result<LogFileReply, String> {
     let spec = generated::spec(unit)?;
     let LogTarget::File { path, .. } = &spec.logging.target else {
         return Err(format!("{unit} has no log file"));
@@ -119,8 +123,8 @@ fn find(unit: &str, question: Question) -> Result<Answer, String> {
     let file = open::log_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let found = file.metadata().map_err(|error| error.to_string())?;
     Ok(match question.held == Some(Identity::of(&found)) {
-        true => Answer::Same,
-        false => Answer::File(file),
+        true => LogFileReply::Same,
+        false => LogFileReply::File(file),
     })
 }
 

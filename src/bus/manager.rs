@@ -1,4 +1,4 @@
-//! The door for people: `org.xinetd.Bridge1` on the system bus.
+//! `org.xinetd.Bridge1` on the system bus, for administrators and their programs.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -13,9 +13,9 @@ use zruntime::block_on;
 use crate::status::BOUNDS;
 
 use super::authority::{self, Action};
+use super::ban_store::Refused;
 use super::client::{BanRow, FOREVER, MANAGER, NAME, ServiceRow};
 use super::error::Error;
-use super::keeper::Refused;
 use super::shared::Shared;
 use super::{service, services};
 
@@ -178,7 +178,7 @@ impl Manager {
         authority::check(Action::Manage, connection, &header).await?;
         let peer = authority::address(&peer)?;
         let time = (seconds > 0).then(|| Duration::from_secs(seconds));
-        let subject = self.0.change(|keeper| keeper.add(peer, time))?;
+        let subject = self.0.change(|store| store.add(peer, time))?;
         log::info!("{subject} was banned by an administrator");
         Ok(subject.to_string())
     }
@@ -192,7 +192,7 @@ impl Manager {
     ) -> Result<(), Error> {
         authority::check(Action::Manage, connection, &header).await?;
         let address = authority::address(&peer)?;
-        match self.0.change(|keeper| keeper.remove(address))? {
+        match self.0.change(|store| store.remove(address))? {
             true => {
                 log::info!("the ban of {address} was removed by an administrator");
                 Ok(())
@@ -208,7 +208,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<u32, Error> {
         authority::check(Action::Manage, connection, &header).await?;
-        let count = self.0.change(super::keeper::Keeper::flush)?;
+        let count = self.0.change(super::ban_store::BanStore::flush)?;
         log::info!("all bans were removed by an administrator: {count}");
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }

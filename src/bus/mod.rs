@@ -1,20 +1,19 @@
 //! The coordinator: what services share and what people want to see of them (docs/dbus.md).
 //!
-//! It has two doors: a socket for helpers, and `org.xinetd.Bridge1` on the system bus for people.
-//! systemd starts it when a program comes to either, and it leaves when none wants anything. The
-//! bans do not need it to be there: helpers read its table.
+//! It has a socket, for helpers ([`crate::protocol`]), and the name `org.xinetd.Bridge1` on the system bus, for
+//! administrators. systemd starts it when a program comes to either, and it leaves when none wants anything.
+//! The bans do not need it to be there: helpers read its table.
 #![forbid(unsafe_code)]
 
 mod answers;
 mod authority;
+mod ban_store;
 mod caller;
 pub(crate) mod client;
-mod door;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod helper;
-mod keeper;
 mod log_files;
 mod mains;
 mod manager;
@@ -28,6 +27,7 @@ mod service;
 mod services;
 mod settings;
 mod shared;
+mod socket;
 mod strangers;
 pub(crate) mod systemd;
 mod table;
@@ -52,7 +52,7 @@ use sd_notify::NotifyState;
 
 pub use client::{MANAGER, NAME};
 
-use keeper::{Keeper, Paths};
+use ban_store::{BanStore, Paths};
 use log_files::LogFiles;
 use questions::Questions;
 use shared::Shared;
@@ -94,7 +94,7 @@ const NOTE_SHUTDOWN: &str = "--note-shutdown";
 
 fn note_shutdown() -> Result<(), String> {
     let path = state_file("shutdown.toml")?;
-    let now = keeper::now(boot()?).map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
+    let now = ban_store::now(boot()?).map_err(|error| format!("CLOCK_BOOTTIME: {error}"))?;
     saved::note_shutdown(&path, now).map_err(|error| format!("{}: {error}", path.display()))
 }
 
@@ -111,12 +111,12 @@ fn run() -> Result<(), String> {
     if let Some(listener) = &listener {
         set_nonblocking(listener.as_fd()).map_err(|error| format!("the socket: {error}"))?;
     }
-    let keeper = Keeper::open(&paths, boot()?).map_err(|error| format!("{TABLE}: {error}"))?;
+    let store = BanStore::open(&paths, boot()?).map_err(|error| format!("{TABLE}: {error}"))?;
     // The bans are in force: a unit that waits for that may start. Without systemd none does.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let (questions, asked) = Questions::new();
     let (log_files, files_asked) = LogFiles::new();
-    let shared = Arc::new(Shared::new(keeper, questions));
+    let shared = Arc::new(Shared::new(store, questions));
     let saver = {
         let shared = Arc::clone(&shared);
         thread::spawn(move || saver::run(&shared, &paths.saved))
@@ -131,7 +131,7 @@ fn run() -> Result<(), String> {
         thread::spawn(move || log_files.serve(&files_asked, &shared));
     }
     let bus = manager::serve(Arc::clone(&shared));
-    let served = door::serve(listener.as_ref(), &shared);
+    let served = socket::serve(listener.as_ref(), &shared);
     bus.leave();
     shared.close();
     let _ = saver.join();

@@ -9,9 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use xinetd_core::bans::door::TABLE_REQUEST;
-
-use crate::log_file::{Answer, Question};
+use crate::protocol::bans::TABLE_REQUEST;
+use crate::protocol::log_file::{LogFileReply, LogFileRequest};
 
 use super::caller::Caller;
 use super::mains::{self, Mains};
@@ -27,7 +26,7 @@ pub(super) enum Request {
     /// The table of bans.
     Table,
     /// The log file of its service.
-    LogFile(Question),
+    LogFile(LogFileRequest),
 }
 
 impl Request {
@@ -35,7 +34,7 @@ impl Request {
     pub(super) fn decode(packet: &[u8]) -> Option<Self> {
         match packet == TABLE_REQUEST.as_bytes() {
             true => Some(Self::Table),
-            false => Question::decode(packet).map(Self::LogFile),
+            false => LogFileRequest::decode(packet).map(Self::LogFile),
         }
     }
 }
@@ -134,5 +133,5 @@ fn key(asked: &PendingRequest<Request>) -> Waiting {
 
 /// Tells why there is no answer.
 pub(super) fn refuse(socket: &OwnedFd, why: String) {
-    let _ = Answer::Refused(why).send(socket.as_fd());
+    let _ = LogFileReply::Refused(why).send(socket.as_fd());
 }

@@ -14,28 +14,28 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Writes the bans whenever they have changed, until the coordinator ends and all is written.
 pub(super) fn run(shared: &Shared, path: &Path) {
     loop {
-        let mut keeper = shared.lock();
+        let mut store = shared.lock();
         loop {
-            keeper.tidy();
-            if keeper.is_unsaved() {
+            store.tidy();
+            if store.is_unsaved() {
                 break;
             }
             if shared.is_closing() {
                 return;
             }
-            keeper = shared.wait(keeper, None);
+            store = shared.wait(store, None);
         }
-        let text = keeper.take_text();
-        drop(keeper);
+        let text = store.take_text();
+        drop(store);
         let written =
             text.and_then(|text| saved::write(path, &text).map_err(|error| error.to_string()));
-        let mut keeper = shared.lock();
+        let mut store = shared.lock();
         let pause = match written {
             Ok(()) => INTERVAL,
             Err(error) => {
                 let path = path.display();
                 log::error!("{path}: {error}; the bans would not outlive a boot");
-                keeper.save_again();
+                store.save_again();
                 RETRY
             }
         };
@@ -43,7 +43,7 @@ pub(super) fn run(shared: &Shared, path: &Path) {
             // One more turn removes the table where no address is banned any more.
             true if pause == INTERVAL => {}
             true => return,
-            false => drop(shared.wait(keeper, Some(pause))),
+            false => drop(shared.wait(store, Some(pause))),
         }
     }
 }

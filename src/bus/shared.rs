@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::keeper::Keeper;
+use super::ban_store::BanStore;
 use super::objects::Objects;
 use super::questions::Questions;
 use super::services::Services;
@@ -12,7 +12,7 @@ use super::services::Services;
 /// What all threads share.
 pub(super) struct Shared {
     /// The bans.
-    keeper: Mutex<Keeper>,
+    store: Mutex<BanStore>,
     changed: Condvar,
     pub(super) services: Services,
     pub(super) objects: Objects,
@@ -21,10 +21,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// All of it, with the bans of this keeper.
-    pub(super) fn new(keeper: Keeper, questions: Questions) -> Self {
+    /// All of it, with the bans of this store.
+    pub(super) fn new(store: BanStore, questions: Questions) -> Self {
         Self {
-            keeper: Mutex::new(keeper),
+            store: Mutex::new(store),
             changed: Condvar::new(),
             services: Services::default(),
             objects: Objects::default(),
@@ -33,12 +33,12 @@ impl Shared {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Keeper> {
-        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, BanStore> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something that may change the bans.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Keeper) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut BanStore) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
         result
@@ -47,18 +47,18 @@ impl Shared {
     /// Waits for a change, or so long.
     pub(super) fn wait<'a>(
         &self,
-        keeper: MutexGuard<'a, Keeper>,
+        store: MutexGuard<'a, BanStore>,
         time: Option<Duration>,
-    ) -> MutexGuard<'a, Keeper> {
+    ) -> MutexGuard<'a, BanStore> {
         match time {
             None => {
-                let waited = self.changed.wait(keeper);
+                let waited = self.changed.wait(store);
                 waited.unwrap_or_else(PoisonError::into_inner)
             }
             // Changes have to wait, the end has not.
             Some(time) => {
-                let open = |_: &mut Keeper| !self.is_closing();
-                let waited = self.changed.wait_timeout_while(keeper, time, open);
+                let open = |_: &mut BanStore| !self.is_closing();
+                let waited = self.changed.wait_timeout_while(store, time, open);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
         }
@@ -69,9 +69,9 @@ impl Shared {
     }
 
     pub(super) fn close(&self) {
-        let keeper = self.lock();
+        let store = self.lock();
         self.closing.store(true, Ordering::Release);
         self.changed.notify_all();
-        drop(keeper);
+        drop(store);
     }
 }

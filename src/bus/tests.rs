@@ -9,7 +9,7 @@ use std::time::Duration;
 use xinetd_core::bans::{BootId, BootTime, CAPACITY, Origin, Until};
 use xinetd_core::service::DenyTime;
 
-use super::keeper::{self, Keeper, Paths, Refused};
+use super::ban_store::{self, BanStore, Paths, Refused};
 use super::saved;
 
 /// A folder that goes with the test.
@@ -33,12 +33,12 @@ impl Scratch {
         }
     }
 
-    fn keeper(&self) -> Keeper {
+    fn store(&self) -> BanStore {
         self.keeper_after_boot(1)
     }
 
-    fn keeper_after_boot(&self, number: u8) -> Keeper {
-        Keeper::open(&self.paths(), boot(number)).unwrap()
+    fn keeper_after_boot(&self, number: u8) -> BanStore {
+        BanStore::open(&self.paths(), boot(number)).unwrap()
     }
 
     fn options(&self, text: &str) {
@@ -46,8 +46,8 @@ impl Scratch {
     }
 
     /// What the saver would write now.
-    fn save(&self, keeper: &mut Keeper) {
-        saved::write(&self.paths().saved, &keeper.take_text().unwrap()).unwrap();
+    fn save(&self, store: &mut BanStore) {
+        saved::write(&self.paths().saved, &store.take_text().unwrap()).unwrap();
     }
 }
 
@@ -61,8 +61,8 @@ fn boot(number: u8) -> BootId {
     BootId::from_bytes([number; 16])
 }
 
-fn peers(keeper: &mut Keeper) -> Vec<String> {
-    let (bans, _) = keeper.bans().unwrap();
+fn peers(store: &mut BanStore) -> Vec<String> {
+    let (bans, _) = store.bans().unwrap();
     let mut peers: Vec<_> = bans.iter().map(|ban| ban.subject.to_string()).collect();
     peers.sort();
     peers
@@ -75,18 +75,18 @@ fn ip(text: &str) -> IpAddr {
 #[test]
 fn the_table_outlives_a_kill_to_the_microsecond() {
     let scratch = Scratch::new("kill");
-    let mut keeper = scratch.keeper();
-    keeper
+    let mut store = scratch.store();
+    store
         .hit(ip("192.0.2.7"), DenyTime::Minutes(5), "decoy")
         .unwrap();
-    scratch.save(&mut keeper);
-    keeper.add(ip("192.0.2.8"), None).unwrap();
-    let before = keeper.bans().unwrap().0;
+    scratch.save(&mut store);
+    store.add(ip("192.0.2.8"), None).unwrap();
+    let before = store.bans().unwrap().0;
     // Killed: the file has only the first.
-    drop(keeper);
-    let mut keeper = scratch.keeper();
-    assert!(keeper.is_unsaved(), "the file has the first alone");
-    let after = keeper.bans().unwrap().0;
+    drop(store);
+    let mut store = scratch.store();
+    assert!(store.is_unsaved(), "the file has the first alone");
+    let after = store.bans().unwrap().0;
     let find = |bans: &[xinetd_core::bans::Ban], peer: &str| {
         let ban = bans.iter().find(|ban| ban.subject.to_string() == peer);
         ban.cloned().unwrap()
@@ -105,35 +105,35 @@ fn the_table_outlives_a_kill_to_the_microsecond() {
 #[test]
 fn what_was_removed_before_a_kill_stays_removed() {
     let scratch = Scratch::new("removed");
-    let mut keeper = scratch.keeper();
-    keeper.add(ip("192.0.2.7"), None).unwrap();
-    keeper.add(ip("2001:db8::7"), None).unwrap();
-    scratch.save(&mut keeper);
-    assert!(keeper.remove(ip("::ffff:192.0.2.7")).unwrap());
-    drop(keeper);
-    assert_eq!(peers(&mut scratch.keeper()), ["2001:db8::/64"]);
+    let mut store = scratch.store();
+    store.add(ip("192.0.2.7"), None).unwrap();
+    store.add(ip("2001:db8::7"), None).unwrap();
+    scratch.save(&mut store);
+    assert!(store.remove(ip("::ffff:192.0.2.7")).unwrap());
+    drop(store);
+    assert_eq!(peers(&mut scratch.store()), ["2001:db8::/64"]);
 }
 
 #[test]
 fn a_boot_leaves_the_file_and_a_broken_one_leaves_the_one_before() {
     let scratch = Scratch::new("boot");
-    let mut keeper = scratch.keeper();
-    keeper
+    let mut store = scratch.store();
+    store
         .add(ip("192.0.2.7"), Some(Duration::from_secs(1000)))
         .unwrap();
-    scratch.save(&mut keeper);
-    keeper.add(ip("192.0.2.8"), None).unwrap();
-    scratch.save(&mut keeper);
-    drop(keeper);
+    scratch.save(&mut store);
+    store.add(ip("192.0.2.8"), None).unwrap();
+    scratch.save(&mut store);
+    drop(store);
     // The table is of another boot, though nothing has emptied its directory.
     let both = ["192.0.2.7", "192.0.2.8"];
     assert_eq!(peers(&mut scratch.keeper_after_boot(2)), both);
     fs::remove_file(scratch.paths().table).unwrap();
-    assert_eq!(peers(&mut scratch.keeper()), both);
+    assert_eq!(peers(&mut scratch.store()), both);
     // A table that is none, and a file that is none: the one before has the first.
     fs::write(scratch.paths().table, "rubbish").unwrap();
     fs::write(scratch.paths().saved, "rubbish").unwrap();
-    assert_eq!(peers(&mut scratch.keeper()), ["192.0.2.7"]);
+    assert_eq!(peers(&mut scratch.store()), ["192.0.2.7"]);
     let aside = fs::read_to_string(scratch.0.join("bans.broken")).unwrap();
     assert_eq!(aside, "rubbish");
 }
@@ -141,21 +141,21 @@ fn a_boot_leaves_the_file_and_a_broken_one_leaves_the_one_before() {
 #[test]
 fn a_ban_keeps_over_a_boot_what_was_left_when_the_machine_was_shut_down() {
     let scratch = Scratch::new("shutdown");
-    let mut keeper = scratch.keeper();
+    let mut store = scratch.store();
     let minute = Duration::from_secs(60);
-    keeper.add(ip("192.0.2.7"), Some(minute)).unwrap();
-    keeper.add(ip("192.0.2.8"), Some(minute * 10)).unwrap();
-    scratch.save(&mut keeper);
-    drop(keeper);
-    let now = keeper::now(boot(1)).unwrap();
+    store.add(ip("192.0.2.7"), Some(minute)).unwrap();
+    store.add(ip("192.0.2.8"), Some(minute * 10)).unwrap();
+    scratch.save(&mut store);
+    drop(store);
+    let now = ban_store::now(boot(1)).unwrap();
     let later = BootTime {
         at: now.at + minute * 5,
         ..now
     };
     saved::note_shutdown(&scratch.paths().shutdown, later).unwrap();
-    let mut keeper = scratch.keeper_after_boot(2);
-    assert_eq!(peers(&mut keeper), ["192.0.2.8"]);
-    let (bans, clocks) = keeper.bans().unwrap();
+    let mut store = scratch.keeper_after_boot(2);
+    assert_eq!(peers(&mut store), ["192.0.2.8"]);
+    let (bans, clocks) = store.bans().unwrap();
     let Until::At(end) = bans[0].until else {
         panic!("for ever");
     };
@@ -166,115 +166,115 @@ fn a_ban_keeps_over_a_boot_what_was_left_when_the_machine_was_shut_down() {
 #[test]
 fn without_a_ban_there_is_no_table() {
     let scratch = Scratch::new("none");
-    let mut keeper = scratch.keeper();
+    let mut store = scratch.store();
     assert!(!scratch.paths().table.exists());
-    keeper.add(ip("192.0.2.7"), None).unwrap();
-    scratch.save(&mut keeper);
+    store.add(ip("192.0.2.7"), None).unwrap();
+    scratch.save(&mut store);
     let mode = fs::metadata(scratch.paths().table).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);
     // A successor goes on with the very file that helpers have open.
     let inode = || fs::metadata(scratch.paths().table).unwrap().ino();
     let before = inode();
-    drop(keeper);
-    let mut keeper = scratch.keeper();
+    drop(store);
+    let mut store = scratch.store();
     assert_eq!(inode(), before);
-    keeper.flush().unwrap();
+    store.flush().unwrap();
     // Until the file says so, too, it keeps the ban from coming back.
     for _ in 0..2 {
-        drop(keeper);
-        keeper = scratch.keeper();
-        assert!(keeper.is_unsaved() && scratch.paths().table.exists());
+        drop(store);
+        store = scratch.store();
+        assert!(store.is_unsaved() && scratch.paths().table.exists());
     }
-    scratch.save(&mut keeper);
-    keeper.tidy();
+    scratch.save(&mut store);
+    store.tidy();
     assert!(!scratch.paths().table.exists());
     // The next one makes another table; it goes when its time is over.
     let soon = Duration::from_millis(1);
-    keeper.add(ip("192.0.2.7"), Some(soon)).unwrap();
-    scratch.save(&mut keeper);
+    store.add(ip("192.0.2.7"), Some(soon)).unwrap();
+    scratch.save(&mut store);
     std::thread::sleep(soon);
-    keeper.tidy();
-    assert!(keeper.is_unsaved() && scratch.paths().table.exists());
-    scratch.save(&mut keeper);
-    keeper.tidy();
+    store.tidy();
+    assert!(store.is_unsaved() && scratch.paths().table.exists());
+    scratch.save(&mut store);
+    store.tidy();
     assert!(!scratch.paths().table.exists());
 }
 
 #[test]
 fn whom_the_options_spare_is_let_in_again_as_soon_as_they_are_written() {
     let scratch = Scratch::new("options");
-    let mut keeper = scratch.keeper();
-    keeper.add(ip("192.0.2.7"), None).unwrap();
+    let mut store = scratch.store();
+    store.add(ip("192.0.2.7"), None).unwrap();
     scratch.options("[bans]\nallow = ['192.0.2.0/24']\n");
-    assert_eq!(peers(&mut keeper), [""; 0]);
-    let refused = keeper.hit(ip("192.0.2.8"), DenyTime::Forever, "decoy");
+    assert_eq!(peers(&mut store), [""; 0]);
+    let refused = store.hit(ip("192.0.2.8"), DenyTime::Forever, "decoy");
     assert!(matches!(refused, Err(Refused::Allowed)));
     fs::remove_file(scratch.paths().options).unwrap();
-    keeper
+    store
         .hit(ip("192.0.2.8"), DenyTime::Forever, "decoy")
         .unwrap();
-    assert_eq!(peers(&mut keeper), ["192.0.2.8"]);
+    assert_eq!(peers(&mut store), ["192.0.2.8"]);
 }
 
 #[test]
 fn options_that_can_not_be_read_leave_the_last_good_ones_in_force() {
     let scratch = Scratch::new("broken-options");
     scratch.options("[bans]\nallow = ['192.0.2.0/24']\nipv6_prefix = 48\n");
-    let mut keeper = scratch.keeper();
-    assert_eq!(keeper.problem().unwrap(), None);
-    assert!(keeper.is_unsaved(), "they have to outlive this coordinator");
-    scratch.save(&mut keeper);
+    let mut store = scratch.store();
+    assert_eq!(store.problem().unwrap(), None);
+    assert!(store.is_unsaved(), "they have to outlive this coordinator");
+    scratch.save(&mut store);
     scratch.options("[bans]\nalow = ['198.51.100.0/24']\n");
     // While it runs, for its successor, and after a boot.
-    let mut keepers = [keeper, scratch.keeper(), scratch.keeper_after_boot(2)];
-    for (number, keeper) in keepers.iter_mut().enumerate() {
-        let said = keeper.problem().unwrap().unwrap();
+    let mut keepers = [store, scratch.store(), scratch.keeper_after_boot(2)];
+    for (number, store) in keepers.iter_mut().enumerate() {
+        let said = store.problem().unwrap().unwrap();
         assert!(
             said.starts_with("line 2: unknown field `alow`"),
             "{number}: {said}"
         );
-        let refused = keeper.hit(ip("192.0.2.8"), DenyTime::Forever, "decoy");
+        let refused = store.hit(ip("192.0.2.8"), DenyTime::Forever, "decoy");
         assert!(matches!(refused, Err(Refused::Allowed)), "{number}");
-        keeper
+        store
             .hit(ip("2001:db8:0:9::"), DenyTime::Forever, "decoy")
             .unwrap();
-        assert_eq!(peers(keeper), ["2001:db8::/48"], "{number}");
-        scratch.save(keeper);
+        assert_eq!(peers(store), ["2001:db8::/48"], "{number}");
+        scratch.save(store);
     }
     // With nothing to go by: nothing but loopback is spared.
     fs::remove_file(scratch.paths().saved).unwrap();
     fs::remove_file(scratch.paths().table).unwrap();
-    let mut keeper = scratch.keeper();
-    keeper
+    let mut store = scratch.store();
+    store
         .hit(ip("192.0.2.8"), DenyTime::Forever, "decoy")
         .unwrap();
     scratch.options("[bans]\n");
-    assert_eq!(keeper.problem().unwrap(), None);
+    assert_eq!(store.problem().unwrap(), None);
 }
 
 #[test]
 fn a_flood_of_hits_fills_the_list_and_no_more() {
     let scratch = Scratch::new("flood");
-    let mut keeper = scratch.keeper();
-    keeper.add(ip("192.0.2.7"), None).unwrap();
+    let mut store = scratch.store();
+    store.add(ip("192.0.2.7"), None).unwrap();
     for number in 0..100_000 {
         let peer = Ipv4Addr::from_bits(0x0a00_0000 + number).into();
-        keeper.hit(peer, DenyTime::Forever, "decoy").unwrap();
+        store.hit(peer, DenyTime::Forever, "decoy").unwrap();
     }
-    let (bans, _) = keeper.bans().unwrap();
+    let (bans, _) = store.bans().unwrap();
     assert_eq!(bans.len(), CAPACITY);
     assert_eq!(bans[0].subject.to_string(), "10.1.134.159");
     assert!(bans.iter().any(|ban| ban.origin == Origin::Administrator));
-    drop(keeper);
-    assert_eq!(scratch.keeper().bans().unwrap().0.len(), CAPACITY);
+    drop(store);
+    assert_eq!(scratch.store().bans().unwrap().0.len(), CAPACITY);
 }
 
 #[test]
 fn a_time_beyond_all_clocks_is_for_ever() {
     let scratch = Scratch::new("longest");
-    let mut keeper = scratch.keeper();
+    let mut store = scratch.store();
     let time = Some(Duration::from_secs(u64::MAX));
-    keeper.add(ip("192.0.2.7"), time).unwrap();
-    scratch.save(&mut keeper);
-    assert_eq!(keeper.bans().unwrap().0[0].until, Until::Forever);
+    store.add(ip("192.0.2.7"), time).unwrap();
+    scratch.save(&mut store);
+    assert_eq!(store.bans().unwrap().0[0].until, Until::Forever);
 }

@@ -1,4 +1,4 @@
-//! Sensors and bans: the coordinator, its two doors, and all that may go wrong with it.
+//! Sensors and bans: the coordinator, its socket and its name on the bus, and all that may go wrong with it.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -273,7 +273,7 @@ fn outlive(bed: &Bed) -> Result<()> {
     turned_away(&hear(&served, 6)?)?;
     bed.container.sh("systemctl start dbus.socket")?;
     await_ban(bed, 6)?;
-    // As a boot does it: what is in /run goes, and the door opens anew.
+    // As a boot does it: what is in /run goes, and the socket is opened anew.
     bed.container.sh(
         "systemctl stop xinetd-coordinator.socket xinetd-coordinator.service
          rm -r /run/xinetd-coordinator",

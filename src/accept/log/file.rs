@@ -15,7 +15,7 @@ use xinetd_core::service::LogTarget;
 use xinetd_core::spec::Spec;
 
 use crate::journal::{Event, ServiceLog};
-use crate::log_file::{Answer, Question};
+use crate::protocol::log_file::{LogFileReply, LogFileRequest};
 use crate::sys::socket::send_now;
 
 use super::super::clock::Moment;
@@ -137,7 +137,7 @@ impl LogFile {
     /// Asks the coordinator for the file; true if the question is under way.
     fn ask(&mut self, target: &Target, now: Moment) -> bool {
         let held = self.held.as_ref().map(|held| held.identity);
-        match send_question(&self.coordinator, Question { held }) {
+        match send_question(&self.coordinator, LogFileRequest { held }) {
             Ok(socket) => self.asked = Some((socket, now.plus(ANSWER))),
             Err(error) => {
                 let socket = self.coordinator.display();
@@ -151,7 +151,7 @@ impl LogFile {
         let Some((socket, deadline)) = &self.asked else {
             return;
         };
-        let answer = match Answer::receive(socket.as_fd()) {
+        let answer = match LogFileReply::receive(socket.as_fd()) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if now < *deadline {
                     return;
@@ -168,9 +168,9 @@ impl LogFile {
                 return;
             }
             Err(error) => Err(error.to_string()),
-            Ok(Answer::Refused(why)) => Err(why),
-            Ok(Answer::Same) => Ok(None),
-            Ok(Answer::File(file)) => Held::new(file, now)
+            Ok(LogFileReply::Refused(why)) => Err(why),
+            Ok(LogFileReply::Same) => Ok(None),
+            Ok(LogFileReply::File(file)) => Held::new(file, now)
                 .map(Some)
                 .map_err(|error| error.to_string()),
         };
@@ -255,14 +255,14 @@ fn target(spec: &Spec) -> Option<Target> {
     match &spec.logging.target {
         LogTarget::File { path, limits } => Some(Target {
             id: spec.id.to_text(),
-            path: crate::log_file::absolute(path),
+            path: crate::protocol::log_file::absolute(path),
             limits: *limits,
         }),
         LogTarget::Unset | LogTarget::Syslog { .. } => None,
     }
 }
 
-fn send_question(coordinator: &Path, question: Question) -> io::Result<OwnedFd> {
+fn send_question(coordinator: &Path, question: LogFileRequest) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
     connect(socket.as_raw_fd(), &UnixAddr::new(coordinator)?)?;

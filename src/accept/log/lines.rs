@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use xinetd_core::service::SizeLimits;
 
 use crate::journal::{Event, ServiceLog, Stamp, file_line};
-use crate::log_file::Identity;
+use crate::protocol::log_file::Identity;
 
 use super::super::clock::{Moment, local_time};
 

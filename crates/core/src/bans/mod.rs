@@ -6,7 +6,6 @@
 //! keeps, by one read of a few slots: nothing has to be told to them, and they need no coordinator.
 
 mod boot;
-pub mod door;
 mod format1;
 mod list;
 mod options;

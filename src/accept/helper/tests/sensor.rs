@@ -11,10 +11,10 @@ use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, listen, recv, send,
     socket,
 };
-use xinetd_core::bans::door::{Answer, PACKET, Report, TABLE_PASSED};
 use xinetd_core::bans::table::{BUCKET, Header, Slot};
 use xinetd_core::bans::{BootId, Ipv6Prefix, Subject, Until};
 
+use crate::protocol::bans::{PACKET, Report, ReportReply, TABLE_PASSED};
 use crate::sys::handover;
 use crate::sys::socket::accept;
 
@@ -207,7 +207,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     assert_eq!(heard(&client), Some(Report(peer)));
     send(
         client.as_raw_fd(),
-        &Answer::Done.encode(),
+        &ReportReply::Done.encode(),
         MsgFlags::empty(),
     )
     .unwrap();

@@ -14,9 +14,9 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket,
 };
-use xinetd_core::bans::door::{Answer, PACKET, Report};
 
 use super::super::super::clock::Moment;
+use crate::protocol::bans::{PACKET, Report, ReportReply};
 
 /// Reports that wait for an answer; a flood of more is not held up for.
 const ROOM: usize = 1024;
@@ -167,7 +167,7 @@ impl Coordinator {
         self.answered = true;
         self.failing_since = None;
         if let Some(Waiting { peer, .. }) = self.reports.pop_front()
-            && Answer::decode(packet) != Some(Answer::Done)
+            && ReportReply::decode(packet) != Some(ReportReply::Done)
         {
             let answer = String::from_utf8_lossy(packet);
             log::warn!("{peer} could not be banned: {answer}");

@@ -57,9 +57,9 @@ impl std::fmt::Display for Refused {
     }
 }
 
-/// What both doors share.
+/// The bans that the socket and the bus share.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct BanStore {
     list: BanList,
     table: Table,
     table_path: PathBuf,
@@ -70,7 +70,7 @@ pub(super) struct Keeper {
     last_use: Instant,
 }
 
-impl Keeper {
+impl BanStore {
     /// Takes over what a predecessor has left: the table of this boot where there is one, else the
     /// file.
     ///

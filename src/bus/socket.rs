@@ -15,8 +15,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
-use xinetd_core::bans::door::{Answer, PACKET, Report};
 
+use crate::protocol::bans::{PACKET, Report, ReportReply};
 use crate::sys::socket::{accept, peer};
 
 use super::caller::{self, Caller};
@@ -144,7 +144,7 @@ fn admit(socket: OwnedFd, strangers: &mut Strangers) -> Option<HelperConnection>
             strangers.add(pid, now);
             // What is left unread would make the kernel say that the connection was reset.
             let _ = recv(socket.as_raw_fd(), &mut [0; PACKET], MsgFlags::MSG_DONTWAIT);
-            let _ = answer(&socket, &Answer::Refused(why));
+            let _ = answer(&socket, &ReportReply::Refused(why));
             None
         }
     }
@@ -195,10 +195,10 @@ fn hear(
             return Err(Errno::EBADMSG);
         };
         let answered = match shared.questions.is_helper(&client.caller) {
-            false => Answer::Refused(not_main(&client.caller)),
-            true => match shared.change(|keeper| keeper.hit(peer, deny_time, id)) {
-                Ok(()) => Answer::Done,
-                Err(why) => Answer::Refused(why.to_string()),
+            false => ReportReply::Refused(not_main(&client.caller)),
+            true => match shared.change(|store| store.hit(peer, deny_time, id)) {
+                Ok(()) => ReportReply::Done,
+                Err(why) => ReportReply::Refused(why.to_string()),
             },
         };
         answer(&client.socket, &answered)?;
@@ -206,7 +206,7 @@ fn hear(
     Ok(())
 }
 
-fn answer(socket: &OwnedFd, answer: &Answer) -> Result<(), Errno> {
+fn answer(socket: &OwnedFd, answer: &ReportReply) -> Result<(), Errno> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     send(socket.as_raw_fd(), &answer.encode(), flags).map(drop)
 }

@@ -5,33 +5,30 @@
 
 use std::net::IpAddr;
 
-/// The socket of the coordinator, of the type SEQPACKET.
-pub const DOOR: &str = "/run/xinetd-coordinator/helpers";
-
 /// The bytes of a packet at most.
-pub const PACKET: usize = 256;
+pub(crate) const PACKET: usize = 256;
 
 /// A helper's: it may not open the table.
-pub const TABLE_REQUEST: &str = "table";
+pub(crate) const TABLE_REQUEST: &str = "table";
 
 /// The coordinator's, with the table open for reading: the byte that goes with the descriptor.
-pub const TABLE_PASSED: u8 = b't';
+pub(crate) const TABLE_PASSED: u8 = b't';
 
 /// The coordinator's: there is no table, as no address is banned.
-pub const NO_TABLE: &str = "none";
+pub(crate) const NO_TABLE: &str = "none";
 
 /// A sensor's: this peer has touched it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report(pub IpAddr);
+pub(crate) struct Report(pub(crate) IpAddr);
 
 impl Report {
     /// The packet.
-    pub fn encode(self) -> Vec<u8> {
+    pub(crate) fn encode(self) -> Vec<u8> {
         format!("hit {}", self.0).into_bytes()
     }
 
     /// The report in a packet, if there is one.
-    pub fn decode(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(packet).ok()?;
         text.strip_prefix("hit ")?.parse().ok().map(Self)
     }
@@ -39,16 +36,16 @@ impl Report {
 
 /// The coordinator's: what has become of the oldest report that has no answer yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum ReportReply {
     /// The table has the ban.
     Done,
     /// It has not, in words why.
     Refused(String),
 }
 
-impl Answer {
+impl ReportReply {
     /// The packet.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut text = match self {
             Self::Done => "done".to_owned(),
             Self::Refused(why) => format!("no {why}"),
@@ -62,7 +59,7 @@ impl Answer {
     }
 
     /// The answer in a packet, if there is one.
-    pub fn decode(packet: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(packet: &[u8]) -> Option<Self> {
         match std::str::from_utf8(packet).ok()? {
             "done" => Some(Self::Done),
             text => Some(Self::Refused(text.strip_prefix("no ")?.to_owned())),
@@ -80,13 +77,16 @@ mod tests {
             let report = Report(peer.parse().unwrap());
             assert_eq!(Report::decode(&report.encode()), Some(report));
         }
-        for answer in [Answer::Done, Answer::Refused("the list is full".into())] {
-            assert_eq!(Answer::decode(&answer.encode()), Some(answer));
+        for answer in [
+            ReportReply::Done,
+            ReportReply::Refused("the list is full".into()),
+        ] {
+            assert_eq!(ReportReply::decode(&answer.encode()), Some(answer));
         }
         assert_eq!(Report::decode(b"hit 192.0.2"), None);
-        assert_eq!(Answer::decode(b"\xff"), None);
+        assert_eq!(ReportReply::decode(b"\xff"), None);
         assert_eq!(
-            Answer::Refused("ß".repeat(PACKET)).encode().len(),
+            ReportReply::Refused("ß".repeat(PACKET)).encode().len(),
             PACKET - 1
         );
         let fits = Answer::Refused("x".repeat(PACKET - "no ".len()));

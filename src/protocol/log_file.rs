@@ -2,7 +2,6 @@
 //!
 //! A helper has no rights over the file: the coordinator opens it and passes the descriptor. Which
 //! file it is the coordinator finds out by itself; the helper tells alone which one it holds.
-#![forbid(unsafe_code)]
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -45,12 +44,12 @@ impl Identity {
 
 /// A helper's: where is my service's log file?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
+pub(crate) struct LogFileRequest {
     /// The file that it holds; it needs no other one while that has its name.
     pub(crate) held: Option<Identity>,
 }
 
-impl Question {
+impl LogFileRequest {
     /// The packet.
     pub(crate) fn encode(self) -> String {
         match self.held {
@@ -77,7 +76,7 @@ impl Question {
 
 /// The coordinator's answer.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum LogFileReply {
     /// Here it is.
     File(File),
     /// The file that the helper holds still has its name.
@@ -86,7 +85,7 @@ pub(crate) enum Answer {
     Refused(String),
 }
 
-impl Answer {
+impl LogFileReply {
     /// Sends it; never waits.
     ///
     /// # Errors
@@ -149,38 +148,43 @@ mod tests {
             device: u64::MAX,
             inode: 7,
         });
-        for question in [Question { held }, Question { held: None }] {
+        for question in [LogFileRequest { held }, LogFileRequest { held: None }] {
             let packet = question.encode();
-            assert_eq!(Question::decode(packet.as_bytes()), Some(question));
+            assert_eq!(LogFileRequest::decode(packet.as_bytes()), Some(question));
         }
         for wrong in ["", "log 1", "log 1 2 3", "log a b", "logs", "hit ::1"] {
-            assert_eq!(Question::decode(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(LogFileRequest::decode(wrong.as_bytes()), None, "{wrong}");
         }
     }
 
     #[test]
     fn a_file_arrives_and_nothing_else_is_taken_for_one() {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
-        let nothing = Answer::receive(theirs.as_fd()).unwrap_err();
+        let nothing = LogFileReply::receive(theirs.as_fd()).unwrap_err();
         assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
         let path = std::env::temp_dir().join(format!("log-file-{}", std::process::id()));
         let file = File::create(&path).unwrap();
-        Answer::File(file).send(ours.as_fd()).unwrap();
-        let Ok(Answer::File(mut file)) = Answer::receive(theirs.as_fd()) else {
+        LogFileReply::File(file).send(ours.as_fd()).unwrap();
+        let Ok(LogFileReply::File(mut file)) = LogFileReply::receive(theirs.as_fd()) else {
             panic!("no file");
         };
         file.write_all(b"line\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"line\n");
         std::fs::remove_file(path).unwrap();
         let device = File::open("/dev/null").unwrap();
-        Answer::File(device).send(ours.as_fd()).unwrap();
-        let wrong = Answer::receive(theirs.as_fd()).unwrap_err();
+        LogFileReply::File(device).send(ours.as_fd()).unwrap();
+        let wrong = LogFileReply::receive(theirs.as_fd()).unwrap_err();
         assert_eq!(wrong.kind(), ErrorKind::InvalidData);
-        Answer::Same.send(ours.as_fd()).unwrap();
-        assert!(matches!(Answer::receive(theirs.as_fd()), Ok(Answer::Same)));
+        LogFileReply::Same.send(ours.as_fd()).unwrap();
+        assert!(matches!(
+            LogFileReply::receive(theirs.as_fd()),
+            Ok(LogFileReply::Same)
+        ));
         let why = "ß".repeat(PACKET);
-        Answer::Refused(why.clone()).send(ours.as_fd()).unwrap();
-        let Ok(Answer::Refused(cut)) = Answer::receive(theirs.as_fd()) else {
+        LogFileReply::Refused(why.clone())
+            .send(ours.as_fd())
+            .unwrap();
+        let Ok(LogFileReply::Refused(cut)) = LogFileReply::receive(theirs.as_fd()) else {
             panic!("no refusal");
         };
         assert!(why.starts_with(&cut) && !cut.is_empty());
