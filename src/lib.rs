@@ -8,7 +8,7 @@ pub mod bus;
 pub mod ctl;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod generated;
+mod installed;
 mod journal;
 mod protocol;
 pub mod reconcile;

@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use xinetd_core::config::{self, Databases, DiskTree, FileTree};
+use xinetd_core::installed::APPLIED;
 use xinetd_core::startup::Startup;
-use xinetd_core::translate::{APPLIED, SpecDirectory, Surroundings, Translation, translate};
+use xinetd_core::translate::{SpecDirectory, Surroundings, Translation, translate};
 
 use crate::output::Output;
 

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use xinetd_core::installed::STAMP;
 use xinetd_core::parallel::in_halves;
 use xinetd_core::translate::{
-    GeneratedFile, GeneratedLink, STAMP, SpecDirectory, TranslatedService, Translation,
+    GeneratedFile, GeneratedLink, SpecDirectory, TranslatedService, Translation,
 };
 
 use crate::Incomplete;

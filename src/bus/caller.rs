@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use xinetd_core::service::DenyTime;
 use xinetd_core::spec::Task;
 
-use crate::generated;
+use crate::installed;
 use crate::sys::process::{Process, uids};
 use crate::sys::socket::{peer, peer_process};
 
@@ -44,7 +44,7 @@ pub(super) fn caller(socket: BorrowedFd<'_>) -> Result<Caller, String> {
     let (_, uid) = peer(socket).map_err(unknown)?;
     let process = peer_process(socket).map_err(unknown)?;
     let (unit, is_helper) = unit_of(&process, uid)?;
-    let spec = generated::spec(&unit)?;
+    let spec = installed::spec(&unit)?;
     Ok(Caller {
         id: spec.id.to_text(),
         unit,

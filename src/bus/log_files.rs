@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xinetd_core::service::LogTarget;
 
-use crate::generated;
+use crate::installed;
 use crate::protocol::log_file::{Identity, LogFileReply, LogFileRequest, absolute};
 
 use super::open;
@@ -63,14 +63,14 @@ impl LogFiles {
         questions: &Receiver<PendingRequest<LogFileRequest>>,
         shared: &Shared,
     ) {
-        let rights = generated::log_directories();
+        let rights = installed::log_directories();
         let seen = directories(&rights);
         let leave = || {
             log::info!("started anew, as the directories of log files have changed");
             let _ = kill(Pid::this(), Signal::SIGTERM);
         };
         for asked in questions {
-            let granted = generated::log_directories();
+            let granted = installed::log_directories();
             // Less than before is no reason: while the generator runs there is nothing for a moment.
             if granted.iter().any(|drop_in| !rights.contains(drop_in)) {
                 return leave();
@@ -115,7 +115,7 @@ fn has_new(seen: &HashMap<PathBuf, Identity>, drop_ins: &[Vec<u8>]) -> bool {
 }
 
 fn find(unit: &str, question: LogFileRequest) -> Result<LogFileReply, String> {
-    let spec = generated::spec(unit)?;
+    let spec = installed::spec(unit)?;
     let LogTarget::File { path, .. } = &spec.logging.target else {
         return Err(format!("{unit} has no log file"));
     };

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use xinetd_core::ejected::UNITS;
+use xinetd_core::installed::ejected::UNITS;
 use xinetd_core::problem::printable;
 use xinetd_core::translate::{SpecDirectory, runtime_directory};
 use zbus::Connection;
 use zruntime::lock::Mutex as TurnMutex;
 
-use crate::generated;
+use crate::installed;
 use crate::status::{OK, REOPEN, STATUS, SessionRow, Status};
 
 use super::client::ServiceRow;
@@ -239,13 +239,13 @@ fn read() -> Vec<BridgeService> {
             Vec::new()
         })
     };
-    let [generated, ejected] = [generated::units(), generated::ejected_units()].map(known);
+    let [generated, ejected] = [installed::units(), installed::ejected_units()].map(known);
     let generated: BTreeMap<String, bool> =
         generated.into_iter().map(|unit| (unit, false)).collect();
     let mut units: BTreeMap<String, bool> = ejected.into_iter().map(|unit| (unit, true)).collect();
     units.extend(generated);
     let services = units.into_iter().filter_map(|(unit, is_ejected)| {
-        let spec = generated::spec(&unit).ok()?;
+        let spec = installed::spec(&unit).ok()?;
         Some(BridgeService {
             id: spec.id.to_text(),
             source: match is_ejected {

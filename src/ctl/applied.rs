@@ -12,7 +12,7 @@ use xinetd_core::translate::{
 
 use super::machine::{Machine, is_here, unit_of};
 use super::output::Failure;
-use crate::generated;
+use crate::installed;
 
 /// How the units of the last reload differ from what the files say now; nothing where systemd does not
 /// run these files.
@@ -58,12 +58,12 @@ impl Unapplied {
         let served = services
             .iter()
             .filter_map(|service| Some((unit(service)?, service)));
-        let generated = generated::units().unwrap_or_default();
+        let generated = installed::units().unwrap_or_default();
         let mut this = Self::default();
         let mut absent = BTreeSet::new();
         for (unit, service) in served {
             let is_other =
-                || is_other(service, &read) || generated::is_enabled(&unit) != is_enabled(service);
+                || is_other(service, &read) || installed::is_enabled(&unit) != is_enabled(service);
             let units = match generated.binary_search(&unit).is_ok() {
                 true if is_other() => &mut this.changed,
                 true => &mut this.same,

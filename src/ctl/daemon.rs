@@ -21,7 +21,7 @@ use xinetd_core::config::{Databases, DiskTree};
 use xinetd_core::translate::{Daemon, SCRIPT, SpecDirectory, Standing, Translation};
 
 use crate::bus::systemd::{Job, JobVerb, Systemd};
-use crate::generated;
+use crate::installed;
 
 /// The unit that calls this command.
 const UNIT: &str = "xinetd.service";
@@ -87,7 +87,7 @@ fn start(out: &mut Output<'_>) -> Done {
             reload::print_done(&done, out)?;
         }
     }
-    let units = generated::units().unwrap_or_default();
+    let units = installed::units().unwrap_or_default();
     let listening = Listening::look_at_enabled(units.iter().map(String::as_str));
     for unit in &units {
         if let Some(trouble) = listening.trouble(unit) {
@@ -121,10 +121,10 @@ fn is_written(translation: &Translation, directory: &Path) -> bool {
             return true;
         };
         units += 1;
-        generated::is_enabled(unit) == *enabled
+        installed::is_enabled(unit) == *enabled
     });
     has_same_links
-        && generated::units().is_ok_and(|found| found.len() == units)
+        && installed::units().is_ok_and(|found| found.len() == units)
         && files.all(|file| holds(&file.path, &file.content))
 }
 
@@ -144,7 +144,7 @@ fn stop() -> Done {
     if job.as_deref() == Some("restart") || has_job(TARGET) {
         return Ok(0);
     }
-    let units = generated::units().map_err(|error| Failure::undone(error.to_string()))?;
+    let units = installed::units().map_err(|error| Failure::undone(error.to_string()))?;
     let names = units
         .iter()
         .flat_map(|unit| [format!("{unit}.socket"), format!("{unit}.service")]);

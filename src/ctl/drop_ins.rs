@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::bus::systemd::{Loaded, Property, Systemd};
-use crate::generated;
+use crate::installed;
 
 /// A unit that runs without a drop-in that was written since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,7 +39,7 @@ impl fmt::Display for Newer {
 /// In words, if systemd can't be asked.
 pub(super) fn newer(systemd: &Systemd) -> Result<Vec<Newer>, String> {
     let loaded = systemd.units()?;
-    let units = generated::units().unwrap_or_default();
+    let units = installed::units().unwrap_or_default();
     let names = units.iter().flat_map(|unit| {
         let started = [(".socket", "ActiveEnterTimestamp", "Unit")];
         let helper = [(".service", "ExecMainStartTimestamp", "Service")];

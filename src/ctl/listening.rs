@@ -10,7 +10,7 @@ use xinetd_core::translate::{Native, ServiceReport, Standing, TranslatedService}
 
 use super::executable::hindrance;
 use super::machine::is_here;
-use crate::generated;
+use crate::installed;
 use crate::reconcile::{Trouble, is_executable, troubles};
 
 /// Which sockets do not listen, though their services are switched on.
@@ -31,7 +31,7 @@ impl Listening {
 
     /// Asks about those of the units that the generator has switched on.
     pub(super) fn look_at_enabled<'a>(units: impl IntoIterator<Item = &'a str>) -> Self {
-        let units = units.into_iter().filter(|unit| generated::is_enabled(unit));
+        let units = units.into_iter().filter(|unit| installed::is_enabled(unit));
         Self::look(None, units)
     }
 
@@ -59,7 +59,7 @@ pub(super) fn enabled_unit(standing: &Standing) -> Option<&str> {
             unit,
             native: Native::Ejected,
             ..
-        } => generated::is_enabled(unit).then_some(unit),
+        } => installed::is_enabled(unit).then_some(unit),
         Standing::Served { .. } | Standing::Native { .. } | Standing::NotServed(_) => None,
     }
 }

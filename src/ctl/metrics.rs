@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::listening::Listening;
 use super::output::{Done, Failure, Output};
 use crate::bus::client::{self, ServiceRow};
-use crate::generated;
+use crate::installed;
 
 /// A number of each service: its name, its kind, what it is, and how to get it.
 type Simple = (
@@ -19,7 +19,7 @@ type Simple = (
 pub(super) fn run(out: &mut Output<'_>) -> Done {
     let (rows, bounds) = client::list_services().map_err(Failure::undone)?;
     let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
-    let up = |row: &ServiceRow| match generated::is_enabled(&row.unit) {
+    let up = |row: &ServiceRow| match installed::is_enabled(&row.unit) {
         true => listening.listens(&row.unit),
         false => None,
     };

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Component, Path};
 
+use xinetd_core::installed::STAMP;
 use xinetd_core::spec::{MAX_SPEC, Spec};
-use xinetd_core::translate::{GeneratedFile, STAMP, SpecDirectory, Translation};
+use xinetd_core::translate::{GeneratedFile, SpecDirectory, Translation};
 
 /// The directives of units: with any other a service could reach what xinetd never gave it.
 const DIRECTIVES: &[(&str, &[&str])] = &[

@@ -12,7 +12,7 @@ use super::kernel::{Holder, Listener, Seen, Sockets};
 use super::live::{Live, Socket, addresses};
 use super::trouble::{EXECUTABLE, Trouble};
 use crate::bus::systemd::{Loaded, Property, Systemd};
-use crate::generated::{self, is_ejected};
+use crate::installed::{self, is_ejected};
 
 /// Those of the units whose sockets get datagrams only as far as another process leaves them some.
 pub(super) fn shared(
@@ -99,7 +99,7 @@ fn stopped(unit: &str) -> Trouble {
 
 /// What the socket of a unit asks for before it is started.
 fn server(unit: &str) -> Option<String> {
-    let text = generated::socket(unit).ok()?;
+    let text = installed::socket(unit).ok()?;
     let mut lines = text.lines();
     let path = lines.find_map(|line| line.strip_prefix(EXECUTABLE)?.strip_prefix('='))?;
     Some(path.replace("%%", "%"))

@@ -32,10 +32,11 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use xinetd_core::translate::{APPLIED, SEEN, STAMP, SpecDirectory};
+use xinetd_core::installed::{APPLIED, SEEN, STAMP};
+use xinetd_core::translate::SpecDirectory;
 
 use crate::bus::systemd::Systemd;
-use crate::generated::is_ejected;
+use crate::installed::is_ejected;
 use crate::journal::Journal;
 
 use action::{Action, ActionError, Operation, Outcome};

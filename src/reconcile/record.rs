@@ -14,7 +14,7 @@ use xinetd_core::translate::{PACKET_LISTS, SpecDirectory, helper};
 use super::action::{Operation, Outcome, Why};
 use super::live::{Live, Socket};
 use super::unregister;
-use crate::generated;
+use crate::installed;
 
 /// What is kept of what was done, if it was not more at once.
 const MOST_DONE: usize = 100;
@@ -107,7 +107,7 @@ impl Record {
         };
         let program = installed(&helper());
         let (mut units, mut rpc) = (BTreeMap::new(), BTreeMap::new());
-        for unit in generated::units()? {
+        for unit in installed::units()? {
             let read = |suffix: &str| fs::read(directory.join(format!("{unit}{suffix}")));
             let socket = read(".socket")?;
             let text = String::from_utf8_lossy(&socket);
@@ -121,7 +121,7 @@ impl Record {
                 service: hash(section(&read(".service")?, b"[Service]")),
                 program,
                 spec: hash(&fs::read(specs.spec(&unit))?),
-                enabled: generated::is_enabled(&unit),
+                enabled: installed::is_enabled(&unit),
                 stand: Stand::default(),
             };
             units.insert(unit, applied);

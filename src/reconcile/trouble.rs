@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::live::TARGET;
-use crate::generated::is_ejected;
+use crate::installed::is_ejected;
 
 /// What the generator writes for the server (systemd.unit(5)).
 pub(super) const EXECUTABLE: &str = "ConditionFileIsExecutable";

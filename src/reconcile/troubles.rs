@@ -10,7 +10,7 @@ use super::real::Real;
 use super::trouble::Trouble;
 use super::unserved::unserved;
 use crate::bus::systemd::Systemd;
-use crate::generated::is_ejected;
+use crate::installed::is_ejected;
 
 /// Which of these units, without suffix, are not served, and why.
 ///

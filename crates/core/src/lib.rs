@@ -10,7 +10,7 @@ pub mod bans;
 pub mod bytes;
 mod catch;
 pub mod config;
-pub mod ejected;
+pub mod installed;
 pub mod libwrap;
 pub mod options;
 pub mod parallel;

@@ -111,7 +111,7 @@ fn eject(
     drop(lock);
     for ejection in ejections {
         let (id, unit) = (ejection.id.to_text(), &ejection.unit);
-        let units = xinetd_core::ejected::UNITS;
+        let units = xinetd_core::installed::ejected::UNITS;
         writeln!(out, "{}: ejected to {units}/{unit}.socket", printable(&id))?;
     }
     for line in subjects.lines_that_stay() {

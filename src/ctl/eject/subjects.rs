@@ -6,7 +6,7 @@ use std::path::Path;
 
 use xinetd_core::bans::{TABLE, table};
 use xinetd_core::config::{self, Configuration, Databases, DiskTree, FileTree};
-use xinetd_core::ejected::SPECS;
+use xinetd_core::installed::ejected::SPECS;
 use xinetd_core::problem::{Place, printable};
 use xinetd_core::service::{Internal, Reach, Serving};
 use xinetd_core::spec::{Spec, Task};

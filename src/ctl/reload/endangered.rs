@@ -11,16 +11,16 @@ use xinetd_core::translate::Standing;
 use super::super::check::Check;
 use super::super::output::Failure;
 use crate::bus::systemd::Systemd;
-use crate::generated;
+use crate::installed;
 
 /// What is served now, and where it stands in the files: unit, id and file.
 pub(super) fn listening(systemd: &Systemd) -> Result<Vec<Served>, Failure> {
     let units = systemd.units().map_err(Failure::undone)?;
     let is_active = |name: String| units.get(&name).is_some_and(|unit| unit.active == "active");
-    let served = generated::units().unwrap_or_default().into_iter();
+    let served = installed::units().unwrap_or_default().into_iter();
     let served = served.filter(|unit| is_active(format!("{unit}.socket")));
     let served = served.filter_map(|unit| {
-        let spec = generated::spec(&unit).ok()?;
+        let spec = installed::spec(&unit).ok()?;
         Some(Served {
             unit,
             id: spec.id,

@@ -16,7 +16,7 @@ use super::drop_ins::{self, Newer};
 use super::layout::fold;
 use super::output::{BAD, Done, Failure, Output, WIDTH};
 use crate::bus::systemd::Systemd;
-use crate::generated;
+use crate::installed;
 use crate::reconcile;
 
 use endangered::{endangered, left_out, listening};
@@ -78,8 +78,8 @@ struct Unserved {
 
 /// The services that are switched on, listen and do not serve; nothing where systemd does not tell.
 fn unserved(systemd: &Systemd) -> Vec<Unserved> {
-    let mut units = generated::units().unwrap_or_default();
-    units.retain(|unit| generated::is_enabled(unit));
+    let mut units = installed::units().unwrap_or_default();
+    units.retain(|unit| installed::is_enabled(unit));
     let units = units.iter().map(String::as_str).collect();
     let troubles = reconcile::unserved(systemd, &units).unwrap_or_default();
     let unserved = troubles.into_iter().map(|(unit, trouble)| Unserved {

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::unistd::Uid;
-use xinetd_core::translate::{SEEN, STAMP, SpecDirectory};
+use xinetd_core::installed::{SEEN, STAMP};
+use xinetd_core::translate::SpecDirectory;
 
 use super::super::output::Failure;
 use crate::bus::systemd::{JobVerb, Systemd};

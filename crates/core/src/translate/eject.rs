@@ -17,7 +17,7 @@ use super::unit_name::{UnitName, rpc_unit, simple};
 use super::{log_files, rpc, service, socket, spec};
 use crate::bytes::ByteString;
 use crate::config::Configuration;
-use crate::ejected::{LOG_FILES, MARK, UNITS};
+use crate::installed::ejected::{LOG_FILES, MARK, UNITS};
 use crate::service::Service;
 
 /// What serves an ejected service.

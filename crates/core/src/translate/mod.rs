@@ -42,12 +42,3 @@ pub use socket::PACKET_LISTS;
 pub use surroundings::{SpecDirectory, Surroundings};
 pub use unit::helper;
 pub use unit_name::{rpc_unit, runtime_directory};
-
-/// The file that the generator writes last of all, beside the specs: that the units are complete.
-pub const STAMP: &str = "changed";
-
-/// Its name once xinetd-reconcile has seen it.
-pub const SEEN: &str = "seen";
-
-/// What xinetd-reconcile has applied the last time.
-pub const APPLIED: &str = "/run/xinetd-reconcile/applied.toml";

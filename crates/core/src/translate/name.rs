@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::escape;
 use super::unit_name::UnitName;
 use crate::config::FileTree;
-use crate::ejected::{UNITS, has_mark};
+use crate::installed::ejected::{UNITS, has_mark};
 use crate::service::Port;
 
 /// Where administrators keep units, the strongest directory first.

@@ -11,7 +11,7 @@ use super::unit::{Plain, Value};
 use super::unit_name::{UnitName, from_simple, simple};
 use crate::bans;
 use crate::config::FileTree;
-use crate::ejected::SPECS;
+use crate::installed::ejected::SPECS;
 use crate::startup::Startup;
 
 /// What a translation has to know besides the configuration.

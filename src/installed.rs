@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use xinetd_core::ejected::{self, UNITS, has_mark};
+use xinetd_core::installed::ejected::{self, UNITS, has_mark};
 use xinetd_core::spec::{MAX_SPEC, Spec};
 use xinetd_core::translate::{LOG_FILES, SpecDirectory};
 
