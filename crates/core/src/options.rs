@@ -182,7 +182,7 @@ impl Options {
     }
 
     /// What is said of the service `id`.
-    pub fn service(&self, id: &str) -> Option<&ServiceOptions> {
+    pub(crate) fn service(&self, id: &str) -> Option<&ServiceOptions> {
         self.services.get(id)
     }
 

@@ -101,7 +101,7 @@ pub struct Remark {
 
 impl Remark {
     /// A remark of any severity.
-    pub fn new(
+    pub(crate) fn new(
         severity: Severity,
         code: &'static str,
         message: impl Into<String>,
@@ -116,7 +116,7 @@ impl Remark {
     }
 
     /// The remark as a problem with a place.
-    pub fn at(self, place: Place) -> Problem {
+    pub(crate) fn at(self, place: Place) -> Problem {
         Problem {
             severity: self.severity,
             code: self.code,

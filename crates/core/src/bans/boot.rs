@@ -79,7 +79,7 @@ impl BootTime {
     /// Within one boot that is what has passed. Over a boot it is what passed until the machine was
     /// shut down, and nothing where it was not shut down in good order. So a ban never ends early, has
     /// never more left than was noted, and does not run down while the machine is off.
-    pub fn passed(self, shutdown: Option<Self>, now: Self) -> Duration {
+    pub(crate) fn passed(self, shutdown: Option<Self>, now: Self) -> Duration {
         let end = [Some(now), shutdown]
             .into_iter()
             .flatten()

@@ -14,12 +14,12 @@ pub struct Ipv6Prefix(u8);
 
 impl Ipv6Prefix {
     /// So many bits: from 32, the network of a provider, to 128, one address.
-    pub fn new(bits: u8) -> Option<Self> {
+    pub(crate) fn new(bits: u8) -> Option<Self> {
         (32..=128).contains(&bits).then_some(Self(bits))
     }
 
     /// How many bits count.
-    pub fn bits(self) -> u8 {
+    pub(crate) fn bits(self) -> u8 {
         self.0
     }
 }
@@ -106,7 +106,7 @@ pub struct AllowList(Vec<IpNet>);
 
 impl AllowList {
     /// These networks, and loopback.
-    pub fn new(networks: Vec<IpNet>) -> Self {
+    pub(crate) fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 

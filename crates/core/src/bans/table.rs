@@ -15,7 +15,7 @@ use super::peer::{Ipv6Prefix, Subject};
 /// The buckets of a table.
 pub const BUCKETS: u64 = 1024;
 /// The slots of a bucket: four times as many as there are on average when the list is full.
-pub const SLOTS: usize = 64;
+pub(crate) const SLOTS: usize = 64;
 /// The bytes of a slot.
 pub const SLOT: usize = 32;
 /// The bytes of a bucket.

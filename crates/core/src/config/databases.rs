@@ -63,7 +63,7 @@ impl Databases {
     }
 
     /// The port of a service, by its name or an alias, for a protocol by its name.
-    pub fn port(&self, service: &[u8], protocol: &[u8]) -> Option<u16> {
+    pub(crate) fn port(&self, service: &[u8], protocol: &[u8]) -> Option<u16> {
         let ports = self.services.get(service)?;
         let (_, port) = ports.iter().find(|(name, _)| name == protocol)?;
         Some(*port)
@@ -77,14 +77,14 @@ impl Databases {
     }
 
     /// The number of a protocol, by its name or an alias.
-    pub fn protocol(&self, name: &[u8]) -> Option<u16> {
+    pub(crate) fn protocol(&self, name: &[u8]) -> Option<u16> {
         let built_in = || PROTOCOLS.iter().find(|(known, _)| *known == name);
         let listed = self.protocols.get(name).copied();
         listed.or_else(|| built_in().map(|(_, number)| *number))
     }
 
     /// The number of an RPC program, by its name or an alias.
-    pub fn rpc(&self, name: &[u8]) -> Option<u32> {
+    pub(crate) fn rpc(&self, name: &[u8]) -> Option<u32> {
         self.rpc.get(name).copied()
     }
 
@@ -104,13 +104,13 @@ impl Databases {
     }
 
     /// The address of a network of /etc/networks, by its name or an alias.
-    pub fn network(&self, name: &[u8]) -> Option<Ipv4Addr> {
+    pub(crate) fn network(&self, name: &[u8]) -> Option<Ipv4Addr> {
         self.networks.get(name).copied()
     }
 
     /// The addresses of a host of /etc/hosts, by its name or an alias in any case, in the order of
     /// the lines.
-    pub fn host(&self, name: &[u8]) -> &[IpAddr] {
+    pub(crate) fn host(&self, name: &[u8]) -> &[IpAddr] {
         let addresses = self.hosts.get(&name.to_ascii_lowercase());
         addresses.map_or(&[], Vec::as_slice)
     }

@@ -144,7 +144,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// As what the outcome is logged, where an option says it; the last one counts.
-    pub fn severity(&self) -> Option<(Facility, Level)> {
+    pub(crate) fn severity(&self) -> Option<(Facility, Level)> {
         let mut effects = self.effects.iter().rev();
         effects.find_map(|effect| match effect {
             Effect::Severity(facility, level) => Some((*facility, *level)),

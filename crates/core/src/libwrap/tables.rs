@@ -88,7 +88,7 @@ impl Tables {
     }
 
     /// Whether there is nothing in them, so that everyone may come in.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let is_empty = |file: &File, by_end: bool| match file {
             File::Rules(rules) => rules.rules.is_empty() && (by_end || rules.cut.is_none()),
             File::Unreadable(_) => by_end,

@@ -44,7 +44,7 @@ impl MonotonicSeconds {
 
     /// The seconds since `earlier`; 0 if that is later.
     #[must_use]
-    pub fn since(self, earlier: Self) -> u64 {
+    pub(crate) fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
@@ -139,12 +139,12 @@ impl Policy {
     }
 
     /// Whether `max_load` is set: else [`Facts::load`] is not looked at.
-    pub fn needs_load(&self) -> bool {
+    pub(crate) fn needs_load(&self) -> bool {
         self.limits.load.is_some()
     }
 
     /// Whether `access_times` is set: else [`Facts::minute`] is not looked at.
-    pub fn needs_minute(&self) -> bool {
+    pub(crate) fn needs_minute(&self) -> bool {
         self.times.is_some()
     }
 

@@ -91,7 +91,7 @@ impl PacketLists {
 
     /// The prefixes that are let in, without those that are not: for filters in which what lets in is
     /// stronger. None where all are let in that are not denied.
-    pub fn remaining(&self) -> Option<Vec<IpNet>> {
+    pub(crate) fn remaining(&self) -> Option<Vec<IpNet>> {
         let allowed = self.allowed.as_ref()?;
         let mut left = allowed.clone();
         for denied in &self.denied {

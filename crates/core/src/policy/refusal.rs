@@ -88,7 +88,7 @@ impl Refusal {
     }
 
     /// A refusal by the rule at a place.
-    pub fn at(reason: Reason, rule: Option<&Place>) -> Self {
+    pub(crate) fn at(reason: Reason, rule: Option<&Place>) -> Self {
         Self {
             reason,
             rule: rule.cloned(),
@@ -98,7 +98,7 @@ impl Refusal {
 
     /// The same with a note.
     #[must_use]
-    pub fn noting(mut self, note: Note) -> Self {
+    pub(crate) fn noting(mut self, note: Note) -> Self {
         self.note = note;
         self
     }

@@ -60,7 +60,7 @@ impl State {
 
     /// How many sources are remembered.
     #[cfg(any(test, feature = "testing"))]
-    pub fn sources(&self) -> usize {
+    pub(crate) fn sources(&self) -> usize {
         self.sources.len()
     }
 

@@ -69,7 +69,7 @@ impl Endpoint {
     }
 
     /// The endpoints of a socket on `bind`, or on all addresses.
-    pub fn of(
+    pub(crate) fn of(
         socket_type: SocketType,
         family: Family,
         bind: Option<IpAddr>,

@@ -28,7 +28,7 @@ pub enum Internal {
 
 impl Internal {
     /// What it does with bytes; tcpmux hands its clients on instead.
-    pub fn builtin(self) -> Option<Builtin> {
+    pub(crate) fn builtin(self) -> Option<Builtin> {
         Some(match self {
             Self::Echo => Builtin::Echo,
             Self::Discard => Builtin::Discard,

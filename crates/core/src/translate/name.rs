@@ -68,7 +68,7 @@ enum UnitOwner {
 
 impl ExistingUnits {
     /// Looks into the directories of a tree; one that can't be read counts as empty.
-    pub fn read(tree: &dyn FileTree) -> Self {
+    pub(crate) fn read(tree: &dyn FileTree) -> Self {
         let mut units = Self::default();
         let list = |directory| tree.list(Path::new(directory)).unwrap_or_default();
         for directory in ADMINISTRATOR {

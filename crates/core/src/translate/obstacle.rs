@@ -128,7 +128,7 @@ impl fmt::Display for Reason {
 
 impl Reason {
     /// The way out: what to write or do meanwhile, a sentence without a full stop.
-    pub fn help(&self) -> &'static str {
+    pub(crate) fn help(&self) -> &'static str {
         match self {
             Self::DatagramNowait => {
                 "write wait = yes: the server then reads the datagrams from its standard input"
