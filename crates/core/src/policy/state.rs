@@ -59,7 +59,7 @@ impl State {
     }
 
     /// How many sources are remembered.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(test)]
     pub(crate) fn sources(&self) -> usize {
         self.sources.len()
     }
