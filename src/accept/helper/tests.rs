@@ -467,3 +467,22 @@ fn only_an_idle_helper_goes_and_not_before_the_window_of_cps_is_over() {
     );
     assert!(scene.helper.expire(in_seconds(102)));
 }
+
+#[test]
+fn what_is_known_of_cps_is_noted_for_a_successor_after_a_second() {
+    let rate = "rate = { max = 5, wait = 7 }, instances";
+    let mut scene = Scene::new(&[("instances", rate)]);
+    let begin = Moment::now().unwrap();
+    let _session = scene.session();
+    let due = scene.helper.kinds.due().unwrap();
+    assert!(due.since(begin) >= Duration::from_secs(1));
+    scene.helper.expire(begin);
+    assert_eq!(scene.state.read_rate().count, 0);
+    scene.helper.expire(due);
+    let noted = scene.state.read_rate();
+    assert_eq!(
+        (noted.count, noted),
+        (1, scene.helper.state.rate_snapshot())
+    );
+    assert_eq!(scene.helper.kinds.due(), None);
+}

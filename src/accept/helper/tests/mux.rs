@@ -12,7 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::super::super::clock::Moment;
 use super::super::super::state::StateFile;
 use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell, status};
-use crate::sys::handover::receive;
+use crate::sys::handover::{receive, send};
 
 /// A socket in the place of another helper's.
 fn target(name: &str) -> (UnixListener, PathBuf) {
@@ -215,4 +215,94 @@ fn strangers_hand_over_nothing() {
     let end = (&stranger).read(&mut [0]).unwrap();
     assert_eq!(end, 0, "it was sent away");
     assert!(service.helper.fd_passing.is_empty());
+}
+
+#[test]
+fn clients_that_are_about_to_name_a_service_keep_the_helper_and_end_with_it() {
+    let mut scene = tcpmux(&[]);
+    let client = scene.connect();
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
+    assert!(!scene.helper.kinds.is_idle());
+    assert_eq!(scene.helper.kinds.descriptors(), 1);
+    let due = scene.helper.kinds.tcpmux.due().unwrap();
+    let left = due.since(Moment::now().unwrap());
+    assert!(
+        left.as_secs() >= 20 && left <= Duration::from_secs(30),
+        "{left:?}"
+    );
+    scene.helper.refuse_more(Moment::now().unwrap());
+    assert_eq!(scene.receive(client).unwrap(), b"");
+    assert_eq!(scene.helper.state.running(), 0);
+    assert!(scene.helper.kinds.is_idle());
+}
+
+/// A service that takes what tcpmux passes, and tells of its client.
+fn service(script: &str) -> Scene {
+    let mux = "mux = { plus = false, nodelay = true, keepalive = true, from = [] }\naccess";
+    Scene::new(&[(CAT, &shell(script)), ("access", mux)])
+}
+
+/// A client, and its connection where tcpmux has it.
+fn connection() -> (std::net::TcpStream, std::net::TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_nonblocking(true).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
+#[test]
+fn a_connection_that_comes_late_is_waited_for_and_gets_the_options_of_the_service() {
+    let options = "s.getsockopt(k.IPPROTO_TCP, k.TCP_NODELAY), \
+                   s.getsockopt(k.SOL_SOCKET, k.SO_KEEPALIVE)";
+    let program = format!("import socket as k; s = k.socket(fileno=0); print({options})");
+    let mut service = service(&format!("exec python3 -c \"{program}\""));
+    let (near, far) = UnixStream::pair().unwrap();
+    service.take(near);
+    assert!(!service.helper.fd_passing.is_empty());
+    let (client, stream) = connection();
+    send(far.as_fd(), b'p', stream.as_fd()).unwrap();
+    drop(stream);
+    assert_eq!(service.receive(client).unwrap(), b"1 1\n");
+    assert!(service.helper.fd_passing.is_empty());
+}
+
+#[test]
+fn what_tcpmux_never_sends_is_not_served() {
+    let mut service = service("echo served");
+    for (what, served) in [(b'p', &b"served\n"[..]), (b'u', b"served\n"), (b'x', b"")] {
+        let (near, far) = UnixStream::pair().unwrap();
+        let (client, stream) = connection();
+        send(far.as_fd(), what, stream.as_fd()).unwrap();
+        drop(stream);
+        service.take(near);
+        assert_eq!(service.receive(client).unwrap(), served, "{what}");
+        service.until_idle();
+    }
+}
+
+#[test]
+fn nothing_is_taken_while_the_service_stops() {
+    let mut service = service("echo served");
+    let (near, far) = UnixStream::pair().unwrap();
+    service.take(near);
+    service.helper.refuse_more(Moment::now().unwrap());
+    let (client, stream) = connection();
+    send(far.as_fd(), b'p', stream.as_fd()).unwrap();
+    drop(stream);
+    assert_eq!(service.receive(client).unwrap(), b"");
+    assert_eq!(service.status().counters.served, 0);
+}
+
+#[test]
+fn a_bounded_number_of_connections_is_on_the_way() {
+    let mut service = service("echo served");
+    let mut pairs = Vec::new();
+    for number in 1..=65 {
+        let (near, far) = UnixStream::pair().unwrap();
+        service.take(near);
+        far.set_nonblocking(true).unwrap();
+        let is_open = (&far).read(&mut [0]).is_err();
+        assert_eq!(is_open, number <= 64, "{number}");
+        pairs.push(far);
+    }
 }

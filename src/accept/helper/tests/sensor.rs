@@ -257,3 +257,90 @@ fn nobody_is_banned_for_a_datagram() {
     assert!(client.recv(&mut [0; 9]).is_err());
     assert_eq!(scene.helper.state.running(), 0);
 }
+
+/// A peer with this number.
+fn peer(number: u8) -> IpAddr {
+    IpAddr::from([192, 0, 2, number])
+}
+
+/// What the coordinator has not read yet, without waiting for more.
+fn rest(client: &OwnedFd) -> usize {
+    let mut packet = [0; PACKET];
+    let read = || recv(client.as_raw_fd(), &mut packet, MsgFlags::MSG_DONTWAIT);
+    std::iter::repeat_with(read)
+        .take_while(Result::is_ok)
+        .count()
+}
+
+#[test]
+fn a_bounded_number_of_reports_is_under_way() {
+    let mut scene = Scene::new(&[]);
+    let path = scratch("coordinator", port(&scene));
+    let listener = listening(&path);
+    for number in 0..100 {
+        scene.helper.kinds.sensor.report(peer(number), None);
+    }
+    scene.sense(Moment::now().unwrap());
+    let client = enter(&listener);
+    assert_eq!(rest(&client), 64);
+    for _ in 0..2 {
+        let answer = Answer::Done.encode();
+        send(client.as_raw_fd(), &answer, MsgFlags::empty()).unwrap();
+    }
+    let mut more = 0;
+    scene.until(|_| {
+        more += rest(&client);
+        (more == 2).then_some(())
+    });
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn clients_wait_no_longer_where_no_coordinator_is() {
+    let mut scene = Scene::new(&[]);
+    let (caught, near) = std::os::unix::net::UnixStream::pair().unwrap();
+    let now = Moment::now().unwrap();
+    scene.helper.kinds.sensor.report(PEER, Some(near.into()));
+    scene.sense(now);
+    assert_eq!((&caught).read(&mut [0]).unwrap(), 0);
+    let second = Duration::from_secs(1);
+    assert_eq!(scene.helper.kinds.due(), Some(now.plus(second)));
+    scene.sense(now.plus(second / 2));
+    assert_eq!(scene.helper.kinds.due(), Some(now.plus(second)));
+    scene.helper.expire(now.plus(second));
+    assert_eq!(scene.helper.kinds.due(), Some(now.plus(second * 2)));
+}
+
+#[test]
+fn a_coordinator_that_is_busy_is_tried_again_soon_and_not_for_ever() {
+    let mut scene = Scene::new(&[]);
+    let path = scratch("coordinator", port(&scene));
+    let _listener = listening(&path);
+    // Others have all the places in its queue.
+    let mut others = Vec::new();
+    loop {
+        let flags = SockFlag::SOCK_NONBLOCK;
+        let other = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
+        let address = UnixAddr::new(&path).unwrap();
+        match nix::sys::socket::connect(other.as_raw_fd(), &address) {
+            Ok(()) => others.push(other),
+            Err(_) => break,
+        }
+        assert!(others.len() < 10_000, "its queue has no end");
+    }
+    let (caught, near) = std::os::unix::net::UnixStream::pair().unwrap();
+    caught.set_nonblocking(true).unwrap();
+    let is_held = || (&caught).read(&mut [0]).is_err();
+    let now = Moment::now().unwrap();
+    scene.helper.kinds.sensor.report(PEER, Some(near.into()));
+    let soon = Duration::from_millis(5);
+    for (seconds, holds) in [(0, true), (1, false), (59, false)] {
+        let at = now.plus(Duration::from_secs(seconds));
+        scene.sense(at);
+        assert_eq!(scene.helper.kinds.due(), Some(at.plus(soon)), "{seconds}");
+        assert_eq!(is_held(), holds, "{seconds}");
+    }
+    scene.sense(now.plus(Duration::from_secs(60)));
+    assert!(scene.helper.kinds.sensor.is_idle());
+    fs::remove_file(path).unwrap();
+}
