@@ -116,8 +116,9 @@ pub(super) struct Token {
 impl Token {
     /// The 64 bits that epoll keeps: 8 for the owner, 24 for the generation, 32 for the index.
     fn encode(self) -> u64 {
-        let Key { index, generation } = self.key;
-        u64::from(self.owner as u8) << 56 | u64::from(generation) << 32 | u64::from(index)
+        let [_, g2, g1, g0] = self.key.generation.to_be_bytes();
+        let [i3, i2, i1, i0] = self.key.index.to_be_bytes();
+        u64::from_be_bytes([self.owner as u8, g2, g1, g0, i3, i2, i1, i0])
     }
 
     fn decode(data: u64) -> Option<Self> {

@@ -155,7 +155,7 @@ impl Helper {
     }
 
     /// When there is something to do, if nothing happens before.
-    fn due(&mut self) -> Option<Moment> {
+    pub(super) fn due(&mut self) -> Option<Moment> {
         earliest([
             self.pause.due(),
             self.pending.due(),

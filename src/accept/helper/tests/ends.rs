@@ -78,3 +78,69 @@ fn clients_without_a_server_are_let_go_when_a_helper_is_told_to_end() {
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!((&client).read(&mut [0]).unwrap(), 0);
 }
+
+#[test]
+fn what_is_known_of_cps_is_noted_at_the_end() {
+    let rate = "rate = { max = 5, wait = 7 }, instances";
+    let mut scene = Scene::new(&[("instances", rate)]);
+    let _session = scene.session();
+    assert_eq!(scene.terminate(), End::Abandoned);
+    assert_eq!(scene.state.read_rate().count, 1);
+}
+
+#[test]
+fn a_client_in_the_queue_is_let_go_at_the_end() {
+    let only = r#"access = { no_access = [ { pattern = "host bad.example", place = "f:1:1" } ] }"#;
+    let mut scene = Scene::new(&[("access = {}", only)]);
+    scene.resolve_with(|_| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let _client = scene.connect();
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
+    assert_eq!(scene.helper.state.running(), 1);
+    assert_eq!(scene.terminate(), End::Done);
+    assert_eq!(
+        (scene.status().waiting, scene.helper.state.running()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_helper_sleeps_until_something_is_due_and_does_not_end_in_a_pause() {
+    let rate = "rate = { max = 4000000000, wait = 3600 }, instances";
+    let mut scene = Scene::new(&[("instances", rate)]);
+    let now = Moment::now().unwrap();
+    // A window of `cps` that no client has begun keeps no helper.
+    assert!(!scene.helper.expire(now));
+    assert!(scene.helper.expire(now.plus(super::super::IDLE)));
+    scene.helper.expire(now);
+    let due = scene.helper.due().unwrap();
+    assert!(due > now && due <= now.plus(super::super::IDLE), "{due:?}");
+    scene.helper.out_of_descriptors(now);
+    assert!(!scene.helper.expire(now.plus(Duration::from_secs(3000))));
+    assert!(scene.helper.pause.is_on());
+}
+
+#[test]
+fn clients_wait_in_the_backlog_while_there_is_no_descriptor() {
+    let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
+    let now = Moment::now().unwrap();
+    scene.helper.go_deaf(now);
+    scene.helper.go_deaf(now);
+    let client = scene.connect();
+    client.shutdown(Shutdown::Write).unwrap();
+    for _ in 0..3 {
+        let most = Some(Duration::from_millis(10));
+        scene.helper.turn(&mut Events::new(), most).unwrap();
+    }
+    assert_eq!(scene.status().counters.all_refused(), 0);
+    let due = scene.helper.pause.due().unwrap();
+    scene.helper.expire(due);
+    assert_eq!(scene.receive(client).unwrap(), b"served\n");
+    // Others are reset in a pause.
+    scene.helper.out_of_descriptors(now);
+    let client = scene.connect();
+    assert!(scene.receive(client).is_err());
+}

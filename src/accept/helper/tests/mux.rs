@@ -275,6 +275,7 @@ fn what_tcpmux_never_sends_is_not_served() {
         send(far.as_fd(), what, stream.as_fd()).unwrap();
         drop(stream);
         service.take(near);
+        assert!(service.helper.fd_passing.is_empty(), "{what}");
         assert_eq!(service.receive(client).unwrap(), served, "{what}");
         service.until_idle();
     }
@@ -304,5 +305,20 @@ fn a_bounded_number_of_connections_is_on_the_way() {
         let is_open = (&far).read(&mut [0]).is_err();
         assert_eq!(is_open, number <= 64, "{number}");
         pairs.push(far);
+    }
+}
+
+#[test]
+fn a_mapped_client_is_passed_as_what_its_socket_is() {
+    for (unmap, expected) in [("unmap = true", b'u'), ("unmap = false", b'p')] {
+        let (listener, path) = target(unmap);
+        let task = format!("tcpmux = [{{ name = \"name\", socket = {path:?} }}]");
+        let mut scene = Scene::new(&[(TASK, &task), ("unmap = true", unmap)]);
+        let mut client = scene.connect();
+        client.write_all(b"name\r\n").unwrap();
+        let sender = scene.until(|_| listener.accept().ok()).0;
+        let (what, _) = receive(sender.as_fd()).unwrap();
+        assert_eq!(what, expected, "{unmap}");
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -344,3 +344,30 @@ fn a_coordinator_that_is_busy_is_tried_again_soon_and_not_for_ever() {
     assert!(scene.helper.kinds.sensor.is_idle());
     fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_client_of_a_sensor_is_reported_unless_it_is_banned_for_longer() {
+    let task = sensor("{ minutes = 5 }", r#"["192.0.2.9/32"]"#);
+    let mut scene = Scene::new(&[(TASK, &task)]);
+    let (bans, door) = (
+        scratch("bans", port(&scene)),
+        scratch("coordinator", port(&scene)),
+    );
+    let listener = listening(&door);
+    let local = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let hit = |scene: &mut Scene, peer: IpAddr| {
+        let _client = TcpStream::connect(local.local_addr().unwrap()).unwrap();
+        let (stream, _) = local.accept().unwrap();
+        let from = super::super::peer::Peer::Known((peer, 9).into());
+        let now = Moment::now().unwrap();
+        let _ = scene.helper.meet(stream.into(), from, now);
+        !scene.helper.kinds.sensor.is_idle()
+    };
+    assert!(!hit(&mut scene, peer(9)), "it is spared");
+    table(&bans, peer(7), Until::Forever);
+    assert!(!hit(&mut scene, peer(7)), "it is banned for ever");
+    fs::remove_file(&bans).unwrap();
+    assert!(hit(&mut scene, peer(7)));
+    assert_eq!(heard(&enter(&listener)), Some(Report(peer(7))));
+    fs::remove_file(door).unwrap();
+}

@@ -155,3 +155,18 @@ fn a_displaced_client_that_reads_no_banner_is_closed() {
     scene.displace_all();
     assert!(scene.receive(client).unwrap().len() < 20_000_000);
 }
+
+#[test]
+fn a_client_without_a_process_is_served_when_there_is_one() {
+    let mut scene = Scene::new(&[(CAT, &shell(SERVED)), LOGGED]);
+    scene.helper.unwatch_listeners();
+    let now = Moment::now().unwrap();
+    let (client, connection) = scene.accepted();
+    let admitted = admitted(&mut scene.helper.state, connection.remote.ip());
+    scene
+        .helper
+        .wait(connection, Awaiting::Retry(admitted, 1), now);
+    scene.helper.expire_pending(in_seconds(100));
+    assert_eq!(scene.receive(client).unwrap(), b"served\n");
+    scene.until_idle();
+}
