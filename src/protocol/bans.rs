@@ -89,7 +89,7 @@ mod tests {
             ReportReply::Refused("ß".repeat(PACKET)).encode().len(),
             PACKET - 1
         );
-        let fits = Answer::Refused("x".repeat(PACKET - "no ".len()));
-        assert_eq!(Answer::decode(&fits.encode()), Some(fits));
+        let fits = ReportReply::Refused("x".repeat(PACKET - "no ".len()));
+        assert_eq!(ReportReply::decode(&fits.encode()), Some(fits));
     }
 }

@@ -114,10 +114,13 @@ fn a_helper_sleeps_until_something_is_due_and_does_not_end_in_a_pause() {
     let now = Moment::now().unwrap();
     // A window of `cps` that no client has begun keeps no helper.
     assert!(!scene.helper.expire(now));
-    assert!(scene.helper.expire(now.plus(super::super::IDLE)));
+    assert!(scene.helper.expire(now.plus(super::super::super::IDLE)));
     scene.helper.expire(now);
     let due = scene.helper.due().unwrap();
-    assert!(due > now && due <= now.plus(super::super::IDLE), "{due:?}");
+    assert!(
+        due > now && due <= now.plus(super::super::super::IDLE),
+        "{due:?}"
+    );
     scene.helper.out_of_descriptors(now);
     assert!(!scene.helper.expire(now.plus(Duration::from_secs(3000))));
     assert!(scene.helper.pause.is_on());

@@ -284,7 +284,7 @@ fn a_bounded_number_of_reports_is_under_way() {
     let client = enter(&listener);
     assert_eq!(rest(&client), 64);
     for _ in 0..2 {
-        let answer = Answer::Done.encode();
+        let answer = ReportReply::Done.encode();
         send(client.as_raw_fd(), &answer, MsgFlags::empty()).unwrap();
     }
     let mut more = 0;
@@ -358,7 +358,7 @@ fn a_client_of_a_sensor_is_reported_unless_it_is_banned_for_longer() {
     let hit = |scene: &mut Scene, peer: IpAddr| {
         let _client = TcpStream::connect(local.local_addr().unwrap()).unwrap();
         let (stream, _) = local.accept().unwrap();
-        let from = super::super::peer::Peer::Known((peer, 9).into());
+        let from = super::super::super::peer::Peer::Known((peer, 9).into());
         let now = Moment::now().unwrap();
         let _ = scene.helper.meet(stream.into(), from, now);
         !scene.helper.kinds.sensor.is_idle()
