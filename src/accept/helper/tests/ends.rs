@@ -68,18 +68,6 @@ fn a_helper_that_is_told_to_end_leaves_its_servers_to_the_next_one() {
 }
 
 #[test]
-fn clients_without_a_server_are_let_go_when_a_helper_is_told_to_end() {
-    let mut scene = Scene::new(&[(TASK, r#"internal = "echo""#)]);
-    let client = scene.connect();
-    scene.until(|helper| (status(helper).running == 1).then_some(()));
-    assert_eq!(scene.terminate(), End::Done);
-    assert_eq!(scene.helper.state.running(), 0);
-    client.set_nonblocking(false).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert_eq!((&client).read(&mut [0]).unwrap(), 0);
-}
-
-#[test]
 fn what_is_known_of_cps_is_noted_at_the_end() {
     let rate = "rate = { max = 5, wait = 7 }, instances";
     let mut scene = Scene::new(&[("instances", rate)]);
