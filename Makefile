@@ -1,4 +1,4 @@
-# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it. docs/fuzzing.md
+# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it, `make packages` packs it. docs/fuzzing.md
 # says what `make fuzz`, `make sanitize` and `make audit` do.
 
 prefix ?= /usr
@@ -30,11 +30,17 @@ export XINETD_BRIDGE_UNITDIR = $(unitdir)
 
 RELEASE = target/release
 
+# What packaging/install and packaging/uninstall are told.
+places = DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
+	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
+	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' docdir='$(docdir)' \
+	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)'
+
 # How long `make fuzz` runs each of its fuzzers, in seconds, and which; all of them if none is named.
 FUZZ_TIME ?= 600
 FUZZ_TARGETS ?=
 
-.PHONY: all build install uninstall check fuzz sanitize audit demo bench clean
+.PHONY: all build install install-built uninstall packages check fuzz sanitize audit demo bench clean
 
 all: build
 
@@ -42,18 +48,18 @@ build:
 	CARGO='$(CARGO)' packaging/build
 
 install: build
-	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
-	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' docdir='$(docdir)' \
-	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
-	packaging/install '$(RELEASE)'
+	$(MAKE) install-built
+
+# Installs what has been built.
+install-built:
+	$(places) packaging/install '$(RELEASE)'
 
 uninstall:
-	DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
-	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
-	polkitdir='$(polkitdir)' sysusersdir='$(sysusersdir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' docdir='$(docdir)' \
-	bashdir='$(bashdir)' zshdir='$(zshdir)' fishdir='$(fishdir)' \
-	packaging/uninstall
+	$(places) packaging/uninstall
+
+# What the tools of this machine can build, into target/packages.
+packages:
+	packaging/all
 
 check:
 	tests/check
