@@ -47,6 +47,28 @@ impl Container {
         dropped: Option<&'static str>,
         prepare: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Self> {
+        Self::boot_tree(suite, dropped, |tree| {
+            tree::make("install", tree)?;
+            tree::make_user(tree)?;
+            tree::without_xinetd(tree)?;
+            prepare(tree)?;
+            tree::enable(tree)
+        })
+    }
+
+    /// Boots the suite's root as `prepare` leaves it, without xinetd-bridge.
+    ///
+    /// # Errors
+    /// As [`boot`](Self::boot).
+    pub fn boot_bare(suite: Suite, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        Self::boot_tree(suite, None, prepare)
+    }
+
+    fn boot_tree(
+        suite: Suite,
+        dropped: Option<&'static str>,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let root = suite.root()?;
@@ -54,12 +76,7 @@ impl Container {
         leftover::clear(&run);
         let dir = run.join(format!("{}-{}-{number}", suite.name(), std::process::id()));
         let tree = overlay(&root, &dir)?;
-        let booted = tree::make("install", &tree)
-            .and_then(|()| tree::make_user(&tree))
-            .and_then(|()| tree::without_xinetd(&tree))
-            .and_then(|()| prepare(&tree))
-            .and_then(|()| tree::enable(&tree))
-            .and_then(|()| start(&dir, dropped));
+        let booted = prepare(&tree).and_then(|()| start(&dir, dropped));
         let (nspawn, leader) = booted.inspect_err(|_| remove(&dir))?;
         let container = Self {
             dir,

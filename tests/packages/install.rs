@@ -1,0 +1,49 @@
+//! Installation where there was no xinetd.
+
+use testbed::{Result, Suite};
+
+use crate::debs::{self, OLD};
+use crate::machine::{Machine, equal, in_tree};
+use crate::{Scenario, inside};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("services_listen_after_the_installation", installation),
+    ("an_image_serves_from_its_first_boot_on", image),
+    ("the_package_passes_its_own_test", own_test),
+];
+
+/// What says that the package is whole and at work.
+const WELL: &str = "set -e; dpkg --verify xinetd-bridge; xinetdctl check; \
+                    test \"$(systemctl is-enabled xinetd)\" = enabled; test \"$(systemctl is-active xinetd)\" = active; \
+                    test -e /etc/xinetd.conf; test -z \"$(dpkg --audit)\"; \
+                    test -z \"$(systemctl --failed --plain --no-legend | grep -v systemd-modules-load)\"";
+
+fn installation(suite: Suite) -> Result<()> {
+    let mut machine = Machine::with_bridge(suite)?;
+    inside(&machine, || machine.serves())?;
+    machine.container.sh(WELL)?;
+    machine.container.reboot()?;
+    inside(&machine, || machine.serves())?;
+    // Packages of others have what they depend on, and take nothing away.
+    let others = ["like-tang-xinetd", "like-rstatd"].map(debs::dependent);
+    machine.apt(&format!("install {}", others.join(" ")))?;
+    let installed = machine.container.sh(
+        "dpkg --list xinetd-bridge xinetd openbsd-inetd 2>/dev/null | awk '/^ii/ { print $2 }'",
+    )?;
+    equal("what is installed", installed.trim(), "xinetd-bridge")
+}
+
+fn image(suite: Suite) -> Result<()> {
+    let machine = Machine::boot(suite, |tree| {
+        in_tree(tree, &format!("dpkg --install {}", debs::bridge(OLD)))
+    })?;
+    inside(&machine, || machine.serves())?;
+    machine.container.sh(WELL).map(drop)
+}
+
+fn own_test(suite: Suite) -> Result<()> {
+    let machine = Machine::with_bridge(suite)?;
+    let test = include_str!("../../packaging/debian/tests/serves");
+    machine.container.write("/root/serves", test, 0o755)?;
+    machine.container.sh("/root/serves 2>&1").map(drop)
+}
