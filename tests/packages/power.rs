@@ -1,9 +1,11 @@
 //! A dpkg that is killed in the middle of its work, as by a power cut.
 
+use std::time::{Duration, Instant};
+
 use testbed::{Result, Suite};
 
 use crate::debs::{self, NEW, OLD};
-use crate::machine::{Machine, Sessions};
+use crate::machine::{Machine, Sessions, equal};
 use crate::{Scenario, inside};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -11,59 +13,85 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_killed_installation_is_brought_to_an_end", installations),
 ];
 
-/// After how many milliseconds dpkg is killed.
-const MOMENTS: [u32; 10] = [20, 60, 120, 200, 300, 450, 600, 800, 1100, 1500];
+/// At how many moments of its work dpkg is killed.
+const MOMENTS: u32 = 10;
 
-/// Kills dpkg and all that it has started after $1 ms of work on the package $2, and finishes the work, as the
-/// manual of dpkg says.
+/// Kills dpkg and all that it has started after $1 seconds of work on the package $2, says whether it was at work
+/// still, and finishes the work as the manual of dpkg says.
 const KILL: &str = r#"
     setsid dpkg --install "$2" >/root/killed 2>&1 &
     pid=$!
-    sleep "$(printf '0.%03d' "$(($1 % 1000))")"; [ "$1" -lt 1000 ] || sleep 1
-    kill -KILL -- -"$pid" 2>/dev/null
+    sleep "$1"
+    kill -KILL -- -"$pid" 2>/dev/null && echo killed
     wait "$pid"
-    dpkg --configure --pending 2>&1 || exit
+    dpkg --configure --pending >/root/pending 2>&1 || { cat /root/pending; exit 1; }
     if dpkg-query -W -f '${db:Status-Status}' xinetd-bridge | grep -qvx installed; then
-        dpkg --install "$2" 2>&1 || exit
+        dpkg --install "$2" >/root/again 2>&1 || { cat /root/again; exit 1; }
     fi
     test -z "$(dpkg --audit)"
 "#;
 
-fn kill(machine: &Machine, moment: u32, version: &str) -> Result<()> {
-    machine.container.write("/root/kill", KILL, 0o755)?;
-    let deb = debs::bridge(version);
+/// How long dpkg works on a package.
+fn duration(machine: &Machine, version: &str) -> Result<Duration> {
+    let begin = Instant::now();
     machine
         .container
-        .sh(&format!("sh /root/kill {moment} {deb}"))
-        .map(drop)
-        .map_err(|error| format!("killed after {moment} ms: {error}"))
+        .sh(&format!("dpkg --install {} 2>&1", debs::bridge(version)))?;
+    Ok(begin.elapsed())
+}
+
+/// Has dpkg killed at so long after its start; whether it was at work still.
+fn kill(machine: &Machine, moment: Duration, version: &str) -> Result<bool> {
+    machine.container.write("/root/kill", KILL, 0o755)?;
+    let (seconds, deb) = (moment.as_secs_f32(), debs::bridge(version));
+    let said = machine
+        .container
+        .sh(&format!("bash /root/kill {seconds} {deb}"))
+        .map_err(|error| format!("killed after {moment:?}: {error}"))?;
+    Ok(said == "killed\n")
+}
+
+/// The moments, in equal parts of that time.
+fn moments(all: Duration) -> impl Iterator<Item = Duration> {
+    (1..=MOMENTS).map(move |number| all * number / (MOMENTS + 1))
+}
+
+/// Fails unless most of the kills came while dpkg was at work.
+fn most(killed: u32) -> Result<()> {
+    equal("kills came in time", killed > MOMENTS / 2, true)
 }
 
 fn upgrades(suite: Suite) -> Result<()> {
     let machine = Machine::with_bridge(suite)?;
+    let all = duration(&machine, NEW)?;
+    let mut killed = 0;
     inside(&machine, || {
         let mut sessions = Sessions::open()?;
-        for (moment, version) in MOMENTS.into_iter().zip([NEW, OLD].into_iter().cycle()) {
-            kill(&machine, moment, version)?;
+        for (moment, version) in moments(all).zip([OLD, NEW].into_iter().cycle()) {
+            killed += u32::from(kill(&machine, moment, version)?);
             machine
                 .serves()
                 .and_then(|()| sessions.go_on())
-                .map_err(|error| format!("after {moment} ms: {error}"))?;
+                .map_err(|error| format!("after {moment:?}: {error}"))?;
         }
         Ok(())
-    })
+    })?;
+    most(killed)
 }
 
 fn installations(suite: Suite) -> Result<()> {
     let machine = Machine::boot(suite, |_| Ok(()))?;
+    let all = duration(&machine, OLD)?;
+    let mut killed = 0;
     inside(&machine, || {
-        for moment in MOMENTS {
-            kill(&machine, moment, OLD)?;
+        for moment in moments(all) {
+            machine.apt("purge xinetd-bridge")?;
+            killed += u32::from(kill(&machine, moment, OLD)?);
             machine
                 .serves()
-                .map_err(|error| format!("after {moment} ms: {error}"))?;
-            machine.apt("purge xinetd-bridge")?;
+                .map_err(|error| format!("after {moment:?}: {error}"))?;
         }
         Ok(())
-    })
+    })?;
+    most(killed)
 }

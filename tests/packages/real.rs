@@ -89,7 +89,13 @@ fn transition(suite: Suite) -> Result<()> {
         states(&machine)?.as_str(),
         "like-rstatd:ii xinetd:ii xinetd-bridge:ii",
     )?;
-    is_heir(&mut machine)
+    is_heir(&mut machine)?;
+    // It has no service of its own, and nothing is left of the init script.
+    machine.apt("purge xinetd")?;
+    machine
+        .container
+        .sh("systemctl reload xinetd; ! ls /etc/rc?.d/*xinetd /etc/init.d/xinetd*")?;
+    inside(&machine, || machine.serves())
 }
 
 fn removed_before(suite: Suite) -> Result<()> {
