@@ -56,8 +56,11 @@ pub(crate) fn commands_work(suite: Suite) -> Result<()> {
     let mut tried = 0;
     let mut client = None;
     for command in commands() {
-        // They make the machine that this one is: tests/install and the demo play them.
-        if command.starts_with("make ") || command.starts_with("apt-get ") {
+        // They make the machine that this one is: other tests and the demo play them.
+        if ["make ", "apt-get ", "dnf "]
+            .iter()
+            .any(|start| command.starts_with(start))
+        {
             continue;
         }
         let (done, printed) = container.try_sh(command)?;

@@ -27,6 +27,10 @@ pub enum Suite {
     Conformance,
     /// Debian 12 with all that serves what xinetd serves.
     Bench,
+    /// Debian 12 with rpm and dnf.
+    RpmBookworm,
+    /// Debian 13 with rpm and dnf.
+    RpmTrixie,
 }
 
 impl Suite {
@@ -40,13 +44,19 @@ impl Suite {
             Self::Software => "software",
             Self::Conformance => "conformance",
             Self::Bench => "bench",
+            Self::RpmBookworm => "rpm-252",
+            Self::RpmTrixie => "rpm-257",
         }
     }
 
     fn distribution(self) -> String {
         match self {
-            Self::Bookworm | Self::Software | Self::Conformance | Self::Bench => "bookworm".into(),
-            Self::Trixie | Self::Broker => "trixie".into(),
+            Self::Bookworm
+            | Self::Software
+            | Self::Conformance
+            | Self::Bench
+            | Self::RpmBookworm => "bookworm".into(),
+            Self::Trixie | Self::Broker | Self::RpmTrixie => "trixie".into(),
             Self::Testing => {
                 std::env::var("XINETD_BRIDGE_TESTING").unwrap_or_else(|_| "testing".into())
             }
@@ -80,6 +90,9 @@ impl Suite {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,xinetd,tzdata,ucspi-tcp,ipsvd,socat,\
                  tftpd-hpa,tftp-hpa,libbsd0,libevent-2.1-7,libtirpc3,libwrap0"
             }
+            Self::RpmBookworm | Self::RpmTrixie => {
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rpm,dnf,createrepo-c"
+            }
         }
     }
 
@@ -98,7 +111,9 @@ impl Suite {
             | Self::Testing
             | Self::Broker
             | Self::Software
-            | Self::Conformance => None,
+            | Self::Conformance
+            | Self::RpmBookworm
+            | Self::RpmTrixie => None,
         }
     }
 
@@ -107,7 +122,12 @@ impl Suite {
         match self {
             // What installs and removes it in a container that runs.
             Self::Bookworm | Self::Trixie | Self::Testing => Some("xinetd"),
-            Self::Broker | Self::Software | Self::Conformance | Self::Bench => None,
+            Self::Broker
+            | Self::Software
+            | Self::Conformance
+            | Self::Bench
+            | Self::RpmBookworm
+            | Self::RpmTrixie => None,
         }
     }
 
