@@ -40,7 +40,7 @@ places = DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unit
 FUZZ_TIME ?= 600
 FUZZ_TARGETS ?=
 
-.PHONY: all build install install-built uninstall packages check fuzz sanitize audit demo bench clean
+.PHONY: all build install install-built uninstall packages release check fuzz sanitize audit demo bench clean
 
 all: build
 
@@ -60,6 +60,10 @@ uninstall:
 # What the tools of this machine can build, into target/packages.
 packages:
 	packaging/all
+
+# The packages, checksums and a list of what the programs are made of: of the last commit, into target/packages.
+release:
+	packaging/release
 
 check:
 	tests/check
