@@ -129,12 +129,18 @@ fn takes_the_place_of_xinetd(machine: &Container) -> Result<()> {
     let xinetd = path("xinetd-2.3.15-39.el8.noarch");
     let dnf = "dnf --quiet --assumeyes --releasever=0 swap";
     machine.sh(&format!(
-        "rpm --install {xinetd} && sed -i s/yes/no/ /etc/xinetd.d/echo && systemctl daemon-reload &&
+        "rpm --install {xinetd} && sed -i s/yes/no/ /etc/xinetd.d/echo &&
+         echo EXTRAOPTIONS=-inetd_compat >/etc/sysconfig/xinetd && systemctl daemon-reload &&
          systemctl enable --now xinetd && {dnf} xinetd xinetd-bridge"
     ))?;
-    // rpm takes the file of a removed package away where it was edited, under another name.
+    // Files of a removed package that were edited get another name from rpm.
     connect(7)?.echo(b"edited")?;
     connect(CAT)?.echo(b"own")?;
+    says(
+        machine,
+        "cat /etc/sysconfig/xinetd",
+        "EXTRAOPTIONS=-inetd_compat",
+    )?;
     says(machine, "systemctl is-enabled xinetd", "enabled")?;
 
     machine.sh(&format!("{dnf} xinetd-bridge xinetd && rpm -q xinetd"))?;

@@ -33,6 +33,8 @@ printf '[Service]\nExecStart=/usr/sbin/xinetd\n[Install]\nWantedBy=multi-user.ta
 printf 'defaults\n{\n}\nincludedir /etc/xinetd.d\n' >%{buildroot}/etc/xinetd.conf
 printf 'service echo\n{\ntype = INTERNAL\nid = echo\nsocket_type = stream\nwait = no\nuser = root\ndisable = yes\n}\n' \
     >%{buildroot}/etc/xinetd.d/echo
+mkdir %{buildroot}/etc/sysconfig
+echo 'EXTRAOPTIONS=' >%{buildroot}/etc/sysconfig/xinetd
 %post
 [ $1 -gt 1 ] || systemctl --no-reload preset xinetd.service
 %preun
@@ -42,6 +44,7 @@ printf 'service echo\n{\ntype = INTERNAL\nid = echo\nsocket_type = stream\nwait 
 /usr/lib/systemd/system/xinetd.service
 %config(noreplace) /etc/xinetd.conf
 %config(noreplace) /etc/xinetd.d/echo
+%config(noreplace) /etc/sysconfig/xinetd
 ";
 
 /// The path of a package in a machine.
