@@ -75,7 +75,7 @@ fn installed_updated_and_removed(machine: &Container) -> Result<()> {
     says(
         machine,
         "rpm -q --whatprovides xinetd",
-        &format!("xinetd-bridge-{OLD}.x86_64"),
+        &format!("xinetd-bridge-{OLD}.{}", std::env::consts::ARCH),
     )?;
 
     machine.sh("systemctl start xinetd-coordinator")?;

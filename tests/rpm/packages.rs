@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use testbed::{Result, Suite, make, write};
 
 /// The version that is installed first.
-pub(crate) const OLD: &str = "0.1.0-1";
+pub(crate) const OLD: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
 /// The version after it.
-pub(crate) const NEW: &str = "0.1.0-1.2";
+pub(crate) const NEW: &str = concat!(env!("CARGO_PKG_VERSION"), "-1.2");
 
 /// Where the machines have the packages.
 const FOLDER: &str = "/opt/rpm";
@@ -54,7 +54,12 @@ pub(crate) fn path(name: &str) -> String {
 
 /// The path of the bridge's in a version.
 pub(crate) fn bridge(version: &str) -> String {
-    path(&format!("xinetd-bridge-{version}.x86_64"))
+    path(&file(version))
+}
+
+/// The bridge's in a version. rpm calls this processor as Rust does.
+fn file(version: &str) -> String {
+    format!("xinetd-bridge-{version}.{}", std::env::consts::ARCH)
 }
 
 /// Puts all packages into the tree of a machine, and tells rpm what Debian's packages have brought.
@@ -123,7 +128,7 @@ fn build() -> Result<PathBuf> {
 /// What Debian's packages have brought: a shell, this version of systemd, and those libraries that the bridge's programs
 /// are linked with, which run only if they are there.
 fn debian(folder: &Path, systemd: &str) -> Result<String> {
-    let bridge = folder.join(format!("xinetd-bridge-{OLD}.x86_64.rpm"));
+    let bridge = folder.join(format!("{}.rpm", file(OLD)));
     let output = Command::new("rpm")
         .args(["-qp", "--requires"])
         .arg(bridge)
