@@ -12,10 +12,25 @@ use super::slab::Key;
 /// Events that one wait takes at most.
 const EVENTS: usize = 64;
 
-/// The part of the helper that a watched file descriptor belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Owner {
+/// Makes the enum of owners and the list of all of them, so that none can be missing there: its events would
+/// be dropped, and come again at once.
+macro_rules! owners {
+    ($($(#[$meaning:meta])* $owner:ident,)*) => {
+        /// The part of the helper that a watched file descriptor belongs to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Owner {
+            $($(#[$meaning])* $owner,)*
+        }
+
+        impl Owner {
+            /// All of them, each at the place of its number.
+            const ALL: &[Self] = &[$(Self::$owner),*];
+        }
+    };
+}
+
+owners! {
     /// A listening socket for streams.
     Listener,
     /// A socket for datagrams.
@@ -59,30 +74,6 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    /// All of them, each at the place of its number.
-    const ALL: [Self; 20] = [
-        Self::Listener,
-        Self::Datagrams,
-        Self::MuxListener,
-        Self::Signals,
-        Self::Journal,
-        Self::Names,
-        Self::RedirectHosts,
-        Self::Coordinator,
-        Self::LogFile,
-        Self::Control,
-        Self::ControlClient,
-        Self::Program,
-        Self::Pending,
-        Self::Ident,
-        Self::Command,
-        Self::Internal,
-        Self::Tcpmux,
-        Self::FdPassing,
-        Self::RedirectClient,
-        Self::RedirectBackend,
-    ];
-
     /// The token of the only file descriptor that this part has.
     pub(super) fn only(self) -> Token {
         self.at(0)

@@ -1,5 +1,5 @@
 //! The way of a connection: accepted, led through its admission, and served or refused
-//! (docs/xinetd-behaviour.md, section 4.2 of docs/xinetd-behaviour.md). A client that is refused costs no
+//! (docs/xinetd-behaviour.md, section 4.2). A client that is refused costs no
 //! process.
 
 use std::net::IpAddr;

@@ -81,13 +81,30 @@ pub(super) struct OpenSession<'a> {
 impl Kinds {
     /// How many sessions are open; the clients of tcpmux are about to have one elsewhere.
     pub(super) fn running(&self) -> usize {
-        self.program.len() + self.internal.len() + self.redirect.len()
+        let Self {
+            program,
+            // Its servers are those of `program`.
+            wait: _,
+            internal,
+            redirect,
+            sensor: _,
+            tcpmux: _,
+        } = self;
+        program.len() + internal.len() + redirect.len()
     }
 
     /// How many file descriptors of sessions are open.
     pub(super) fn descriptors(&self) -> usize {
-        let redirect = self.redirect.descriptors();
-        self.program.len() + self.internal.len() + redirect + self.tcpmux.len()
+        let Self {
+            program,
+            wait: _,
+            internal,
+            redirect,
+            // It has one for all clients.
+            sensor: _,
+            tcpmux,
+        } = self;
+        program.len() + internal.len() + redirect.descriptors() + tcpmux.len()
     }
 
     /// Whether nothing goes on.
@@ -100,22 +117,39 @@ impl Kinds {
 
     /// When to call [`Self::expire`], if nothing happens before.
     pub(super) fn due(&mut self) -> Option<Moment> {
+        let Self {
+            program,
+            wait,
+            internal: _,
+            redirect,
+            sensor,
+            tcpmux,
+        } = self;
         earliest([
-            self.program.due(),
-            self.wait.due(),
-            self.redirect.due(),
-            self.tcpmux.due(),
-            self.sensor.due(),
+            program.due(),
+            wait.due(),
+            redirect.due(),
+            tcpmux.due(),
+            sensor.due(),
         ])
     }
 
     /// Does what is due. Returns clients that are to be told something before their connections are
     /// closed.
     pub(super) fn expire(&mut self, work: &Work, cx: &mut Cx<'_>) -> Vec<Connection> {
-        self.program.expire(cx);
-        self.redirect.expire(cx);
-        self.sensor.expire(cx.now, cx.reactor);
-        self.tcpmux.expire(work.targets(), cx)
+        let Self {
+            program,
+            // Looked at with the listening sockets.
+            wait: _,
+            internal: _,
+            redirect,
+            sensor,
+            tcpmux,
+        } = self;
+        program.expire(cx);
+        redirect.expire(cx);
+        sensor.expire(cx.now, cx.reactor);
+        tcpmux.expire(work.targets(), cx)
     }
 
     /// Whether clients are on their way to a session: they name a service, or a backend is searched for them.
@@ -126,16 +160,33 @@ impl Kinds {
     /// Has the sessions that have no server go on in processes of their own, as `user` where one is given: the
     /// helper leaves, and its successor takes them over as it does servers.
     pub(super) fn detach(&mut self, user: Option<Uid>, cx: &mut Cx<'_>) {
-        self.tcpmux.stop(cx);
-        self.internal.detach(&mut self.program, user, cx);
-        self.redirect.detach(&mut self.program, user, cx);
+        let Self {
+            program,
+            wait: _,
+            internal,
+            redirect,
+            sensor: _,
+            tcpmux,
+        } = self;
+        tcpmux.stop(cx);
+        internal.detach(program, user, cx);
+        redirect.detach(program, user, cx);
     }
 
     /// Ends the sessions that have no server: the service stops.
     pub(super) fn stop(&mut self, cx: &mut Cx<'_>) {
-        self.tcpmux.stop(cx);
-        self.internal.stop(cx);
-        self.redirect.stop(cx);
+        let Self {
+            // `xinetd-accept --stop` ends servers.
+            program: _,
+            wait: _,
+            internal,
+            redirect,
+            sensor: _,
+            tcpmux,
+        } = self;
+        tcpmux.stop(cx);
+        internal.stop(cx);
+        redirect.stop(cx);
     }
 
     /// The sessions that are open.
@@ -145,15 +196,23 @@ impl Kinds {
             remote,
             started,
         };
-        let program = self.program.sessions();
+        let Self {
+            program,
+            wait: _,
+            internal,
+            redirect,
+            sensor: _,
+            tcpmux: _,
+        } = self;
+        let program = program.sessions();
         let program = program.map(move |(key, pid, remote, started)| {
             (SessionKey::Program(key), open(pid, remote, started))
         });
-        let internal = self.internal.sessions();
+        let internal = internal.sessions();
         let internal = internal.map(move |(key, remote, started)| {
             (SessionKey::Internal(key), open(NO_PROCESS, remote, started))
         });
-        let redirect = self.redirect.sessions();
+        let redirect = redirect.sessions();
         let redirect = redirect.map(move |(key, remote, started)| {
             (SessionKey::Redirect(key), open(NO_PROCESS, remote, started))
         });
