@@ -1,6 +1,6 @@
 //! The coordinator: what services share and what people want to see of them (docs/dbus.md).
 //!
-//! It has a socket, for helpers ([`crate::protocol`]), and the name `org.xinetd.Bridge1` on the system bus, for
+//! It has a socket, for helpers (src/protocol), and the name `org.xinetd.Bridge1` on the system bus, for
 //! administrators. systemd starts it when a program comes to either, and it leaves when none wants anything.
 //! The bans do not need it to be there: helpers read its table.
 #![forbid(unsafe_code)]

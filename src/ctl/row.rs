@@ -3,7 +3,8 @@
 use serde::Serialize;
 use xinetd_core::config::Dropped;
 use xinetd_core::service::{
-    Bind, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram, Service, Serving,
+    Bind, Builtin, Family, Internal, Limit, Listen, Mux, Port, Protocol, Reach, RpcProgram,
+    Service, Serving,
 };
 use xinetd_core::spec::{Target, Task};
 use xinetd_core::translate::{Native, Standing};
@@ -170,11 +171,11 @@ fn server(found: &Found<'_>) -> String {
         Serving::Program(program) => program.path.to_text(),
         Serving::Internal(internal) => {
             let name = match internal {
-                Internal::Echo => "echo",
-                Internal::Discard => "discard",
-                Internal::Time => "time",
-                Internal::Daytime => "daytime",
-                Internal::Chargen => "chargen",
+                Internal::Builtin(Builtin::Echo) => "echo",
+                Internal::Builtin(Builtin::Discard) => "discard",
+                Internal::Builtin(Builtin::Time) => "time",
+                Internal::Builtin(Builtin::Daytime) => "daytime",
+                Internal::Builtin(Builtin::Chargen) => "chargen",
                 Internal::Tcpmux => "tcpmux",
             };
             format!("internal {name}")

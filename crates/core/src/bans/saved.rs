@@ -173,7 +173,7 @@ impl SavedBans {
 
     /// The bans in it that are not over; IPv6 prefixes that were longer are cut to `prefix`, and shorter
     /// ones are left out, as no administrator meant them to hit less. `shutdown` is the last reading that was
-    /// noted when the machine was shut down ([`BootTime::passed`]).
+    /// noted when the machine was shut down (`BootTime::passed`).
     pub fn bans(&self, prefix: Ipv6Prefix, shutdown: Option<BootTime>, now: Clocks) -> Vec<Ban> {
         let bans = match &self.bans {
             Kept::Now(bans) => {

@@ -1,6 +1,6 @@
 //! The table of bans: a file in which a helper finds a peer by one read.
 //!
-//! It is a hash table of [`BUCKETS`] buckets with [`SLOTS`] slots each, behind one page with the
+//! It is a hash table of [`BUCKETS`] buckets with `SLOTS` slots each, behind one page with the
 //! [`Header`]. The coordinator alone writes, slot by slot; helpers read while it does. A helper that meets
 //! a slot that is written at that moment sees the old or the new one, or a mixture that is no client's.
 //! The hash is keyed at random, so that no client can choose addresses that fill one bucket.

@@ -16,28 +16,11 @@ pub struct Program {
 
 /// The built-in services (`type = INTERNAL`); section 4.10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the services'")]
 pub enum Internal {
-    Echo,
-    Discard,
-    Time,
-    Daytime,
-    Chargen,
+    /// One that does something with bytes.
+    Builtin(Builtin),
+    /// The one that hands its clients on.
     Tcpmux,
-}
-
-impl Internal {
-    /// What it does with bytes; tcpmux hands its clients on instead.
-    pub(crate) fn builtin(self) -> Option<Builtin> {
-        Some(match self {
-            Self::Echo => Builtin::Echo,
-            Self::Discard => Builtin::Discard,
-            Self::Time => Builtin::Time,
-            Self::Daytime => Builtin::Daytime,
-            Self::Chargen => Builtin::Chargen,
-            Self::Tcpmux => return None,
-        })
-    }
 }
 
 /// The built-in services that need nothing but their clients.

@@ -114,11 +114,9 @@ pub(super) fn servable(
     let task = match &service.serving {
         Serving::Program(program) if is_waiting => Some(Task::Wait(program.clone())),
         Serving::Program(program) => Some(Task::Execute(program.clone())),
-        Serving::Internal(internal) => {
-            // Whom it leads to is known when all services have names.
-            let tcpmux = Task::Tcpmux(Vec::new());
-            Some(internal.builtin().map_or(tcpmux, Task::Internal))
-        }
+        Serving::Internal(Internal::Builtin(builtin)) => Some(Task::Internal(*builtin)),
+        // Which services it leads to is known when all of them have names.
+        Serving::Internal(Internal::Tcpmux) => Some(Task::Tcpmux(Vec::new())),
         Serving::Redirect { host, port } => {
             let only = Target {
                 host: host.to_text(),
@@ -176,9 +174,10 @@ fn list(service: &Service) -> Option<Attribute> {
 /// Whether the helper takes its datagrams itself.
 fn takes_datagrams(service: &Service) -> bool {
     match &service.serving {
-        Serving::Internal(internal) => internal.builtin().is_some(),
-        Serving::Sensor(_) => true,
-        Serving::Program(_) | Serving::Redirect { .. } => false,
+        Serving::Internal(Internal::Builtin(_)) | Serving::Sensor(_) => true,
+        Serving::Internal(Internal::Tcpmux) | Serving::Program(_) | Serving::Redirect { .. } => {
+            false
+        }
     }
 }
 

@@ -182,7 +182,7 @@ fn the_account_is_for_the_helper_to_take_and_for_the_reader_of_the_unit_to_see()
 #[test]
 fn an_internal_service_is_served_by_a_user_that_owns_nothing_unless_it_has_one() {
     let mut echo = service("foo");
-    echo.serving = Serving::Internal(Internal::Echo);
+    echo.serving = Serving::Internal(Internal::Builtin(Builtin::Echo));
     // As its stream services are, whoever accepts: the helper does.
     echo.wait = true;
     let unit = text(echo.clone(), "foo.service");

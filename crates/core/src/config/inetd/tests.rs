@@ -8,8 +8,8 @@ use super::super::{Configuration, Databases, MemoryTree, Roots, load};
 use crate::bytes::ByteString;
 use crate::problem::Place;
 use crate::service::{
-    Bind, Family, Internal, Limit, Mux, Port, Principal, Program, Reach, RpcProgram, RpcRange,
-    Service, Serving,
+    Bind, Builtin, Family, Internal, Limit, Mux, Port, Principal, Program, Reach, RpcProgram,
+    RpcRange, Service, Serving,
 };
 
 const FTP: &str = "ftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd -l\n";
@@ -246,9 +246,18 @@ fn internal_services_have_an_id_for_each_socket_type() {
     assert_eq!(
         shown,
         [
-            ("echo-stream".into(), internal(Internal::Echo)),
-            ("echo-dgram".into(), internal(Internal::Echo)),
-            ("discard-stream".into(), internal(Internal::Discard))
+            (
+                "echo-stream".into(),
+                internal(Internal::Builtin(Builtin::Echo))
+            ),
+            (
+                "echo-dgram".into(),
+                internal(Internal::Builtin(Builtin::Echo))
+            ),
+            (
+                "discard-stream".into(),
+                internal(Internal::Builtin(Builtin::Discard))
+            )
         ]
     );
     let echo = &configuration.services[0];

@@ -6,15 +6,15 @@ use super::service::{Validation, deny_time};
 use crate::bytes::ByteString;
 use crate::problem::Severity;
 use crate::service::Attribute;
-use crate::service::{Internal, Program, Serving, SocketType};
+use crate::service::{Builtin, Internal, Program, Serving, SocketType};
 
 /// The internal services (docs/xinetd-behaviour.md, section 4.10).
 const INTERNALS: [(&str, Internal); 6] = [
-    ("echo", Internal::Echo),
-    ("discard", Internal::Discard),
-    ("time", Internal::Time),
-    ("daytime", Internal::Daytime),
-    ("chargen", Internal::Chargen),
+    ("echo", Internal::Builtin(Builtin::Echo)),
+    ("discard", Internal::Builtin(Builtin::Discard)),
+    ("time", Internal::Builtin(Builtin::Time)),
+    ("daytime", Internal::Builtin(Builtin::Daytime)),
+    ("chargen", Internal::Builtin(Builtin::Chargen)),
     ("tcpmux", Internal::Tcpmux),
 ];
 
@@ -211,7 +211,10 @@ mod tests {
             ))
         };
         let echo = only(internal("ECHO", "socket_type = stream"));
-        assert_eq!(echo.serving, Serving::Internal(Internal::Echo));
+        assert_eq!(
+            echo.serving,
+            Serving::Internal(Internal::Builtin(Builtin::Echo))
+        );
         assert_eq!(echo.credentials, None);
         assert_eq!(
             codes(&internal("servers", "socket_type = stream")),

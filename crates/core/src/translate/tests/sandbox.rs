@@ -4,7 +4,7 @@ use super::*;
 
 fn echo() -> Service {
     let mut echo = service("echo");
-    echo.serving = Serving::Internal(Internal::Echo);
+    echo.serving = Serving::Internal(Internal::Builtin(Builtin::Echo));
     echo
 }
 
