@@ -60,6 +60,11 @@ pub(super) fn members(group: &Path) -> Vec<i32> {
     found
 }
 
+/// Whether a process is of the unit of this one.
+pub(super) fn is_companion(pid: i32) -> bool {
+    control_group().is_some_and(|group| members(&group).contains(&pid))
+}
+
 /// Whether the unit of this process, its main process, has other processes as well: those that its
 /// servers have left in the background.
 pub(super) fn has_others() -> bool {

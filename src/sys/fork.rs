@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::RawFd;
 
 use nix::errno::Errno;
-use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{ForkResult, Uid, fork, setresuid};
 
@@ -49,9 +48,6 @@ fn prepare(kept: &[RawFd], user: Option<Uid>) -> io::Result<()> {
     if let Some(user) = user {
         setresuid(user, user, user)?;
     }
-    // No more than a server of that user is: the next helper has to see it where /proc hides all others
-    // (ProtectProc= in systemd.exec(5)).
-    set_dumpable(true)?;
     let mut ends = SigSet::empty();
     ends.add(Signal::SIGTERM);
     ends.thread_unblock()?;

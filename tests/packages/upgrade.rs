@@ -26,7 +26,8 @@ fn versions(suite: Suite) -> Result<()> {
             );
             let (_, met) = under_clients(|| machine.apt(&call))?;
             equal(step, met.lost, Vec::new())?;
-            equal("clients came", met.clients > 20, true)?;
+            // Each waits for about a second while its helper is replaced.
+            equal("clients came", met.clients >= 8, true)?;
             sessions.go_on()?;
         }
         machine.serves()

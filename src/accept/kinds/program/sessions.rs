@@ -7,6 +7,7 @@ use xinetd_core::policy::{RateSnapshot, Slot, State};
 use crate::sys::process::{Process, start_time};
 
 use super::super::super::clock::Moment;
+use super::super::super::membership::is_companion;
 use super::super::super::peer::{Peer, Remote};
 use super::super::super::slab::{Key, Slab};
 use super::super::super::state::{Record, StateFile};
@@ -52,9 +53,12 @@ impl Sessions {
             let Ok(process) = Process::open(record.pid) else {
                 continue;
             };
-            if !start_time(record.pid).is_ok_and(|start| record.is_of(start))
-                || !pids.insert(record.pid)
-            {
+            let is_it = match start_time(record.pid) {
+                Ok(start) => record.is_of(start),
+                // /proc hides other users' processes from a unit with a sandbox (ProtectProc=).
+                Err(_) => is_companion(record.pid),
+            };
+            if !is_it || !pids.insert(record.pid) {
                 continue;
             }
             let session = Session {
