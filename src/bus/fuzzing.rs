@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 
 use xinetd_core::bans::{AllowList, Ipv6Prefix, Subject};
 
-use crate::protocol::bans::{PACKET, Report, ReportReply};
+use crate::protocol::bans::{PACKET, ReportReply, SensorReport};
 use crate::protocol::log_file::{LogFileReply, LogFileRequest};
 
 use super::{authority, service};
@@ -39,8 +39,8 @@ pub(crate) fn unit(text: &str) {
 
 /// The packets of helpers and of the coordinator.
 pub fn packets(bytes: &[u8]) {
-    if let Some(report) = Report::decode(bytes) {
-        assert_eq!(Report::decode(&report.encode()), Some(report));
+    if let Some(report) = SensorReport::decode(bytes) {
+        assert_eq!(SensorReport::decode(&report.encode()), Some(report));
     }
     if let Some(question) = LogFileRequest::decode(bytes) {
         assert_eq!(

@@ -16,7 +16,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{MsgFlags, recv, send};
 
-use crate::protocol::bans::{PACKET, Report, ReportReply};
+use crate::protocol::bans::{PACKET, ReportReply, SensorReport};
 use crate::sys::socket::{accept, peer};
 
 use super::caller::{self, Caller};
@@ -191,7 +191,9 @@ fn hear(
             // One question is all that it may ask: it is done with here.
             return Err(Errno::ESHUTDOWN);
         }
-        let (Some(Report(peer)), Some(deny_time)) = (Report::decode(packet), *deny_time) else {
+        let (Some(SensorReport(peer)), Some(deny_time)) =
+            (SensorReport::decode(packet), *deny_time)
+        else {
             return Err(Errno::EBADMSG);
         };
         let answered = match shared.questions.is_helper(&client.caller) {

@@ -171,9 +171,9 @@ mod tests {
         a.example:8080 stream tcp nowait root /bin/web\n# end\n";
 
     /// A directory, removed with the value.
-    struct Scratch(PathBuf);
+    struct ConversionFolder(PathBuf);
 
-    impl Scratch {
+    impl ConversionFolder {
         fn new(name: &str) -> Self {
             let name = format!("xinetdctl-convert-{name}-{}", std::process::id());
             let path = std::env::temp_dir().join(name);
@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    impl Drop for Scratch {
+    impl Drop for ConversionFolder {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn each_service_gets_a_file_that_xinetd_reads() {
-        let scratch = Scratch::new("files");
+        let scratch = ConversionFolder::new("files");
         let arguments = scratch.inetd(INETD);
         let (status, out, errors) = run(&arguments);
         assert_eq!((status, errors.as_str()), (0, ""));
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn nothing_is_overwritten() {
-        let scratch = Scratch::new("exists");
+        let scratch = ConversionFolder::new("exists");
         let arguments = scratch.inetd(INETD);
         fs::create_dir_all(scratch.0.join("out")).unwrap();
         fs::write(scratch.0.join("out/8080"), "mine").unwrap();
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_secret_stays_one() {
-        let scratch = Scratch::new("mode");
+        let scratch = ConversionFolder::new("mode");
         let arguments = scratch.inetd(INETD);
         fs::set_permissions(&arguments.inetd, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(run(&arguments).0, 0);
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn problems_are_shown_with_their_line_and_decide_the_status() {
-        let scratch = Scratch::new("problems");
+        let scratch = ConversionFolder::new("problems");
         let mut arguments = scratch.inetd("ftp stream tcp nowait.40 root /bin/a\n");
         arguments.out = None;
         let (status, out, errors) = run(&arguments);

@@ -19,9 +19,9 @@ pub(crate) const NO_TABLE: &str = "none";
 
 /// A sensor's: this peer has touched it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Report(pub(crate) IpAddr);
+pub(crate) struct SensorReport(pub(crate) IpAddr);
 
-impl Report {
+impl SensorReport {
     /// The packet.
     pub(crate) fn encode(self) -> Vec<u8> {
         format!("hit {}", self.0).into_bytes()
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn packets_survive_their_way() {
         for peer in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {
-            let report = Report(peer.parse().unwrap());
-            assert_eq!(Report::decode(&report.encode()), Some(report));
+            let report = SensorReport(peer.parse().unwrap());
+            assert_eq!(SensorReport::decode(&report.encode()), Some(report));
         }
         for answer in [
             ReportReply::Done,
@@ -83,7 +83,7 @@ mod tests {
         ] {
             assert_eq!(ReportReply::decode(&answer.encode()), Some(answer));
         }
-        assert_eq!(Report::decode(b"hit 192.0.2"), None);
+        assert_eq!(SensorReport::decode(b"hit 192.0.2"), None);
         assert_eq!(ReportReply::decode(b"\xff"), None);
         assert_eq!(
             ReportReply::Refused("ß".repeat(PACKET)).encode().len(),

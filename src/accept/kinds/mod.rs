@@ -23,9 +23,9 @@ use super::slab::Key;
 
 pub(super) use context::{Cx, Ended, NO_PROCESS, Served};
 use internal::Internal;
-use program::Program;
+use program::Servers;
 pub(super) use program::{Sessions, spawn};
-use redirect::Redirect;
+use redirect::Relays;
 pub(super) use redirect::{Route, Side};
 use sensor::Sensor;
 use tcpmux::Tcpmux;
@@ -35,10 +35,10 @@ use wait::Wait;
 
 /// The sessions of all kinds.
 pub(super) struct Kinds {
-    pub(super) program: Program,
+    pub(super) program: Servers,
     pub(super) wait: Wait,
     pub(super) internal: Internal,
-    pub(super) redirect: Redirect,
+    pub(super) redirect: Relays,
     pub(super) sensor: Sensor,
     pub(super) tcpmux: Tcpmux,
 }
@@ -47,10 +47,10 @@ impl Kinds {
     /// With these sessions of servers; sensors report to the coordinator at this socket.
     pub(super) fn new(sessions: Sessions, coordinator: PathBuf) -> Self {
         Self {
-            program: Program::new(sessions),
+            program: Servers::new(sessions),
             wait: Wait::default(),
             internal: Internal::default(),
-            redirect: Redirect::default(),
+            redirect: Relays::default(),
             sensor: Sensor::new(coordinator),
             tcpmux: Tcpmux::default(),
         }

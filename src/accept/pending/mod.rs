@@ -102,13 +102,13 @@ impl Awaiting {
 /// All that wait.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    slab: Slab<Waiting>,
+    slab: Slab<PendingClient>,
     queues: [Queue; WaitsFor::COUNT],
     by_address: HashMap<IpAddr, Vec<Key>>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct PendingClient {
     connection: Connection,
     awaiting: Awaiting,
     watched: bool,
@@ -180,7 +180,7 @@ impl Pending {
     ) -> Result<Key, Box<(Connection, Awaiting)>> {
         let network = Network::of(connection.remote.ip());
         let (wait, address) = (awaiting.wait(), awaiting.address());
-        let entry = Waiting {
+        let entry = PendingClient {
             connection,
             awaiting,
             watched: false,
@@ -212,7 +212,7 @@ impl Pending {
 
     /// Takes a connection out.
     pub(super) fn remove(&mut self, key: Key) -> Option<Released> {
-        let Waiting {
+        let PendingClient {
             connection,
             awaiting,
             watched,

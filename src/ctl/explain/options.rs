@@ -17,7 +17,7 @@ use xinetd_core::spec::{Sensor, Task};
 use super::super::value::{limit, pattern};
 use super::asked::ExplainedService;
 use super::client::Client;
-use super::rules::{Connection, RuleTables, ruling};
+use super::rules::{AskedConnection, RuleTables, ruling};
 use super::verdict::{CheckOutcome, Verdict};
 
 /// The check of bans.
@@ -108,7 +108,7 @@ impl<'a> ExplainedClient<'a> {
 }
 
 impl World for ExplainedClient<'_> {
-    type Rules = Connection;
+    type Rules = AskedConnection;
 
     fn now(&self) -> MonotonicSeconds {
         self.client.now.seconds()
@@ -160,7 +160,7 @@ impl World for ExplainedClient<'_> {
         }
     }
 
-    fn rules(&mut self) -> (&Tables, &mut Connection) {
+    fn rules(&mut self) -> (&Tables, &mut AskedConnection) {
         let Self {
             asked,
             tree,

@@ -19,11 +19,11 @@ const NAME: &str = "libwrap";
 pub(super) struct RuleTables {
     tables: Tables,
     sources: Sources,
-    connection: Connection,
+    connection: AskedConnection,
 }
 
 /// The connection that the client would have.
-pub(super) struct Connection {
+pub(super) struct AskedConnection {
     ends: Ends,
 }
 
@@ -57,17 +57,17 @@ impl RuleTables {
         Self {
             tables,
             sources,
-            connection: Connection { ends },
+            connection: AskedConnection { ends },
         }
     }
 
     /// The rules, and what they refer to.
-    pub(super) fn parts(&mut self) -> (&Tables, &mut Connection) {
+    pub(super) fn parts(&mut self) -> (&Tables, &mut AskedConnection) {
         (&self.tables, &mut self.connection)
     }
 }
 
-impl RuleFiles for Connection {
+impl RuleFiles for AskedConnection {
     fn ends(&self) -> Ends {
         self.ends.clone()
     }

@@ -14,7 +14,7 @@ use nix::sys::socket::{
 use xinetd_core::bans::table::{BUCKET, Header, Slot};
 use xinetd_core::bans::{BootId, Ipv6Prefix, Subject, Until};
 
-use crate::protocol::bans::{PACKET, Report, ReportReply, TABLE_PASSED};
+use crate::protocol::bans::{PACKET, ReportReply, SensorReport, TABLE_PASSED};
 use crate::sys::handover;
 use crate::sys::socket::accept;
 
@@ -150,11 +150,11 @@ fn enter(listener: &OwnedFd) -> OwnedFd {
     accept(listener.as_fd()).unwrap()
 }
 
-fn heard(client: &OwnedFd) -> Option<Report> {
+fn heard(client: &OwnedFd) -> Option<SensorReport> {
     let mut packet = [0; PACKET];
     wait(client);
     let length = recv(client.as_raw_fd(), &mut packet, MsgFlags::empty()).unwrap();
-    Report::decode(&packet[..length])
+    SensorReport::decode(&packet[..length])
 }
 
 impl Scene {
@@ -195,7 +195,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     let later = scene.helper.kinds.sensor.due().unwrap();
     scene.sense(later);
     let client = enter(&first);
-    assert_eq!(heard(&client), Some(Report(peer)));
+    assert_eq!(heard(&client), Some(SensorReport(peer)));
     // It dies before it answers, and the next one hears the same.
     drop((client, first));
     fs::remove_file(&path).unwrap();
@@ -204,7 +204,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     let later = scene.helper.kinds.sensor.due().unwrap();
     scene.sense(later);
     let client = enter(&second);
-    assert_eq!(heard(&client), Some(Report(peer)));
+    assert_eq!(heard(&client), Some(SensorReport(peer)));
     send(
         client.as_raw_fd(),
         &ReportReply::Done.encode(),
@@ -220,7 +220,7 @@ fn a_report_is_kept_until_a_coordinator_has_answered_it() {
     scene.helper.kinds.sensor.report(PEER, Some(stream.into()));
     scene.sense(now());
     assert!(scene.helper.kinds.sensor.due().is_none());
-    assert_eq!(heard(&enter(&second)), Some(Report(PEER)));
+    assert_eq!(heard(&enter(&second)), Some(SensorReport(PEER)));
     caught.set_nonblocking(true).unwrap();
     let seen = (&caught).read(&mut [0]).unwrap_err();
     assert_eq!(seen.kind(), ErrorKind::WouldBlock);
@@ -368,6 +368,6 @@ fn a_client_of_a_sensor_is_reported_unless_it_is_banned_for_longer() {
     assert!(!hit(&mut scene, peer(7)), "it is banned for ever");
     fs::remove_file(&bans).unwrap();
     assert!(hit(&mut scene, peer(7)));
-    assert_eq!(heard(&enter(&listener)), Some(Report(peer(7))));
+    assert_eq!(heard(&enter(&listener)), Some(SensorReport(peer(7))));
     fs::remove_file(door).unwrap();
 }

@@ -27,7 +27,7 @@ use super::super::pending::Connection;
 use super::super::reactor::Owner;
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
-use super::{Cx, Ended, NO_PROCESS, Program, Served};
+use super::{Cx, Ended, NO_PROCESS, Served, Servers};
 
 use datagram::Answers;
 use talk::Talk;
@@ -134,7 +134,7 @@ impl Internal {
     /// Has each session go on in a process of its own; where that can't be it ends.
     pub(in crate::accept) fn detach(
         &mut self,
-        program: &mut Program,
+        program: &mut Servers,
         user: Option<Uid>,
         cx: &mut Cx<'_>,
     ) {

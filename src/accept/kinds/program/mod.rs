@@ -35,7 +35,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// The servers that run.
 #[derive(Debug)]
-pub(in crate::accept) struct Program {
+pub(in crate::accept) struct Servers {
     sessions: Sessions,
     /// Sessions whose end is not told, because the kernel could not watch them, and when that is tried
     /// again.
@@ -45,7 +45,7 @@ pub(in crate::accept) struct Program {
     save: Option<Moment>,
 }
 
-impl Program {
+impl Servers {
     /// With the sessions of a predecessor, once they are [adopted](Self::adopt).
     pub(in crate::accept) fn new(sessions: Sessions) -> Self {
         Self {

@@ -9,22 +9,19 @@ mod hosts;
 mod link;
 mod pipes;
 mod proxy;
+mod relay;
 mod search;
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
 use nix::unistd::Uid;
 use xinetd_core::admission::Admitted;
-use xinetd_core::policy::Slot;
 
 use crate::journal::{ErrorText, Event};
-use crate::sys::fork::go_on_in_child;
-use crate::sys::process::Process;
 
 use super::super::clock::Moment;
 use super::super::peer::Remote;
@@ -32,12 +29,13 @@ use super::super::pending::Connection;
 use super::super::reactor::{Owner, Reactor};
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
-use super::{Cx, Ended, NO_PROCESS, Program, Served};
+use super::{Cx, Ended, NO_PROCESS, Served, Servers};
 
 use hosts::Hosts;
 use link::Link;
 pub(in crate::accept) use link::Side;
 use pipes::Pipes;
+use relay::{Relay, RelayStage};
 pub(in crate::accept) use search::Route;
 use search::{Failure, Next, Search};
 
@@ -49,7 +47,7 @@ const CONNECTED: EpollFlags = EpollFlags::EPOLLOUT;
 
 /// The sessions of `redirect`.
 #[derive(Default)]
-pub(in crate::accept) struct Redirect {
+pub(in crate::accept) struct Relays {
     sessions: Slab<Relay>,
     pipes: Pipes,
     /// Where backends are; none before the first client has come.
@@ -58,28 +56,7 @@ pub(in crate::accept) struct Redirect {
     limits: VecDeque<(Moment, Key, u32)>,
 }
 
-/// A client, and the backend that it has or will have.
-#[derive(Debug)]
-struct Relay {
-    client: TcpStream,
-    remote: Remote,
-    slot: Slot,
-    started: Moment,
-    stage: Stage,
-    /// Counts the waits: a time limit is for one of them.
-    wait: u32,
-}
-
-/// How far a session is.
-#[derive(Debug)]
-enum Stage {
-    /// A backend is searched for.
-    Searching(Box<Search>),
-    /// Bytes are passed on.
-    Open(Link),
-}
-
-impl Redirect {
+impl Relays {
     /// Searches a backend for `connection`, which counts already.
     pub(in crate::accept) fn serve(
         &mut self,
@@ -108,7 +85,7 @@ impl Redirect {
             remote,
             slot,
             started: cx.now,
-            stage: Stage::Searching(Box::new(search)),
+            stage: RelayStage::Searching(Box::new(search)),
             wait: 0,
         };
         match self.sessions.insert(session) {
@@ -136,7 +113,7 @@ impl Redirect {
             let (Some(session), Some(hosts)) = (self.sessions.get_mut(key), &mut self.hosts) else {
                 return;
             };
-            let Stage::Searching(search) = &mut session.stage else {
+            let RelayStage::Searching(search) = &mut session.stage else {
                 return;
             };
             match search.advance(hosts, key, cx.now) {
@@ -171,7 +148,7 @@ impl Redirect {
         let keys = self.hosts.as_mut().map(|hosts| hosts.answers(cx.now));
         for key in keys.unwrap_or_default() {
             let searching = self.sessions.get_mut(key).is_some_and(|session| {
-                matches!(&session.stage, Stage::Searching(search) if search.attempt().is_none())
+                matches!(&session.stage, RelayStage::Searching(search) if search.attempt().is_none())
             });
             if searching {
                 self.search(key, cx);
@@ -191,7 +168,7 @@ impl Redirect {
             return;
         };
         let concluded = match (&mut session.stage, &mut self.hosts) {
-            (Stage::Open(link), _) => {
+            (RelayStage::Open(link), _) => {
                 if link.advance(side, events, &session.client, &mut self.pipes) {
                     self.watch(key, cx);
                 } else {
@@ -199,14 +176,14 @@ impl Redirect {
                 }
                 return;
             }
-            (Stage::Searching(search), Some(hosts)) => {
+            (RelayStage::Searching(search), Some(hosts)) => {
                 search.conclude(&session.client, &session.remote, hosts)
             }
-            (Stage::Searching(_), None) => None,
+            (RelayStage::Searching(_), None) => None,
         };
         match concluded {
             Some(Ok(backend)) => {
-                session.stage = Stage::Open(Link::new(backend, CONNECTED));
+                session.stage = RelayStage::Open(Link::new(backend, CONNECTED));
                 self.watch(key, cx);
             }
             Some(Err((host, error))) => {
@@ -222,7 +199,7 @@ impl Redirect {
         let Some(Relay { client, stage, .. }) = self.sessions.get_mut(key) else {
             return;
         };
-        let Stage::Open(link) = stage else {
+        let RelayStage::Open(link) = stage else {
             return;
         };
         if let Err(error) = link.watch(client, key, cx.reactor) {
@@ -237,7 +214,7 @@ impl Redirect {
             let &(due, key, wait) = self.limits.front()?;
             let session = self.sessions.get_mut(key);
             if session.is_some_and(|session| {
-                session.wait == wait && matches!(session.stage, Stage::Searching(_))
+                session.wait == wait && matches!(session.stage, RelayStage::Searching(_))
             }) {
                 return Some(due);
             }
@@ -253,7 +230,7 @@ impl Redirect {
             let (Some(session), Some(hosts)) = (self.sessions.get_mut(key), &mut self.hosts) else {
                 continue;
             };
-            if let Stage::Searching(search) = &mut session.stage
+            if let RelayStage::Searching(search) = &mut session.stage
                 && let Some((host, failure)) = search.time_out(hosts, cx.now)
             {
                 log_unreachable(&session.remote, &host, &failure, cx);
@@ -268,11 +245,11 @@ impl Redirect {
             return;
         };
         let traffic = match &mut session.stage {
-            Stage::Open(link) => {
+            RelayStage::Open(link) => {
                 link.end(&mut self.pipes);
                 Some(link.traffic())
             }
-            Stage::Searching(_) => None,
+            RelayStage::Searching(_) => None,
         };
         let Relay {
             client,
@@ -302,13 +279,13 @@ impl Redirect {
     /// Whether a backend is being searched.
     pub(in crate::accept) fn is_searching(&self) -> bool {
         let mut sessions = self.sessions.iter();
-        sessions.any(|(_, session)| matches!(session.stage, Stage::Searching(_)))
+        sessions.any(|(_, session)| matches!(session.stage, RelayStage::Searching(_)))
     }
 
     /// Has each session go on in a process of its own; where that can't be it ends.
     pub(in crate::accept) fn detach(
         &mut self,
-        program: &mut Program,
+        program: &mut Servers,
         user: Option<Uid>,
         cx: &mut Cx<'_>,
     ) {
@@ -361,23 +338,6 @@ impl Redirect {
     }
 }
 
-impl Relay {
-    /// Has a child go on with it.
-    ///
-    /// # Errors
-    /// As fork(2); or if no backend has been found yet.
-    fn fork(&mut self, key: Key, user: Option<Uid>) -> io::Result<Process> {
-        let Stage::Open(link) = &mut self.stage else {
-            return Err(io::Error::other("no backend has been found yet"));
-        };
-        let client = &self.client;
-        let kept: Vec<_> = link.descriptors().chain([client.as_raw_fd()]).collect();
-        go_on_in_child(&kept, user, || {
-            let _ = link.carry_on(client, key);
-        })
-    }
-}
-
 /// Makes a client's socket ready for bytes that are passed on as they come.
 fn prepare(client: &TcpStream) -> io::Result<()> {
     client.set_nonblocking(true)?;
@@ -409,6 +369,10 @@ mod tests {
 
     #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Stage>() <= 160, "{}", size_of::<Stage>());
+        assert!(
+            size_of::<RelayStage>() <= 160,
+            "{}",
+            size_of::<RelayStage>()
+        );
     }
 }

@@ -16,7 +16,7 @@ use nix::sys::socket::{
 };
 
 use super::super::super::clock::Moment;
-use crate::protocol::bans::{PACKET, Report, ReportReply};
+use crate::protocol::bans::{PACKET, ReportReply, SensorReport};
 
 /// Reports that wait for an answer; a flood of more is not held up for.
 const ROOM: usize = 1024;
@@ -150,7 +150,7 @@ impl Coordinator {
             && let Some(Waiting { peer, .. }) = self.reports.get(self.sent)
         {
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-            match send(socket, &Report(*peer).encode(), flags) {
+            match send(socket, &SensorReport(*peer).encode(), flags) {
                 Ok(_) => self.sent += 1,
                 Err(Errno::EAGAIN) => break,
                 Err(errno) => return Err(errno),

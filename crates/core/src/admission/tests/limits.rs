@@ -24,13 +24,13 @@ fn policy(change: impl FnOnce(&mut Spec)) -> Admission {
 
 /// What becomes of a client, as far as limits go.
 #[derive(Debug)]
-enum Verdict {
+enum LimitVerdict {
     Admit(Slot),
     Refuse(Refusal),
     Pause(Refusal),
 }
 
-fn limits(admission: &Admission, state: &mut State, facts: &Facts) -> Verdict {
+fn limits(admission: &Admission, state: &mut State, facts: &Facts) -> LimitVerdict {
     let mut world = Fake {
         now: facts.now,
         minute: facts.minute,
@@ -39,9 +39,9 @@ fn limits(admission: &Admission, state: &mut State, facts: &Facts) -> Verdict {
     };
     let candidate = Candidate::new(Source::Peer(facts.peer));
     match admission.next(candidate, state, &mut world) {
-        Step::Admit(admitted) => Verdict::Admit(admitted.into_slot()),
-        Step::Refuse(refusal) => Verdict::Refuse(refusal),
-        Step::Pause(refusal) => Verdict::Pause(refusal),
+        Step::Admit(admitted) => LimitVerdict::Admit(admitted.into_slot()),
+        Step::Refuse(refusal) => LimitVerdict::Refuse(refusal),
+        Step::Pause(refusal) => LimitVerdict::Pause(refusal),
         other => panic!("{other:?}"),
     }
 }
@@ -72,16 +72,16 @@ fn morning() -> TimeWindow {
 }
 
 /// The reason of a refusal.
-fn refused(verdict: Verdict) -> Option<Reason> {
+fn refused(verdict: LimitVerdict) -> Option<Reason> {
     match verdict {
-        Verdict::Admit(_) => None,
-        Verdict::Refuse(refusal) | Verdict::Pause(refusal) => Some(refusal.reason),
+        LimitVerdict::Admit(_) => None,
+        LimitVerdict::Refuse(refusal) | LimitVerdict::Pause(refusal) => Some(refusal.reason),
     }
 }
 
-fn admitted(verdict: Verdict) -> Slot {
+fn admitted(verdict: LimitVerdict) -> Slot {
     match verdict {
-        Verdict::Admit(slot) => slot,
+        LimitVerdict::Admit(slot) => slot,
         other => panic!("{other:?}"),
     }
 }
@@ -121,7 +121,7 @@ fn refused_connections_count_for_the_rate() {
         let verdict = limits(&policy, &mut state, &facts("10.0.0.1"));
         assert_eq!(refused(verdict), Some(Reason::ServiceLimit));
     }
-    let Verdict::Pause(refusal) = limits(&policy, &mut state, &facts("10.0.0.1")) else {
+    let LimitVerdict::Pause(refusal) = limits(&policy, &mut state, &facts("10.0.0.1")) else {
         panic!("the fourth connection does not trip");
     };
     assert_eq!(refusal.reason, Reason::Rate);
@@ -166,7 +166,7 @@ fn clock_and_load_are_looked_at_where_a_limit_needs_them() {
 #[test]
 fn a_refusal_by_time_tells_where_the_times_are_written() {
     let policy = policy(|spec| spec.access_times = vec![morning()]);
-    let Verdict::Refuse(refusal) = limits(&policy, &mut State::default(), &facts("10.0.0.1"))
+    let LimitVerdict::Refuse(refusal) = limits(&policy, &mut State::default(), &facts("10.0.0.1"))
     else {
         panic!("let in at noon");
     };
@@ -321,7 +321,7 @@ proptest! {
                     None
                 };
                 match limits(&policy, &mut state, &facts(&format!("fd00::{source}"))) {
-                    Verdict::Admit(slot) => {
+                    LimitVerdict::Admit(slot) => {
                         prop_assert_eq!(None, expected);
                         servers.push((source, slot));
                     }
