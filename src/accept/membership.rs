@@ -1,5 +1,6 @@
 //! To which unit of systemd a process belongs (cgroups(7)).
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -60,9 +61,12 @@ pub(super) fn members(group: &Path) -> Vec<i32> {
     found
 }
 
-/// Whether a process is of the unit of this one.
-pub(super) fn is_companion(pid: i32) -> bool {
-    control_group().is_some_and(|group| members(&group).contains(&pid))
+/// The numbers of the processes of this one's unit; none where they can't be read.
+pub(super) fn companions() -> HashSet<i32> {
+    let group = control_group();
+    group
+        .map(|group| members(&group).into_iter().collect())
+        .unwrap_or_default()
 }
 
 /// Whether the unit of this process, its main process, has other processes as well: those that its

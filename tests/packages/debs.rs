@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use testbed::{Result, make};
+use testbed::{Result, make, run};
 
 /// The packages' files, below the folder in which they are built.
 pub(crate) struct Debs {
@@ -97,21 +97,5 @@ impl Debs {
     pub(crate) fn put_into(&self, tree: &Path) -> Result<()> {
         let into = tree.join(&FOLDER[1..]);
         run(Command::new("cp").arg("-R").args([&self.folder, &into]))
-    }
-}
-
-/// Runs a command, and fails with what it said.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .output()
-        .map_err(|error| format!("{program}: {error}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!(
-            "{program} failed:\n{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )),
     }
 }

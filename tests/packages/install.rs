@@ -1,9 +1,9 @@
 //! Installation where there was no xinetd.
 
-use testbed::{Result, Suite};
+use testbed::{Result, Suite, equal};
 
 use crate::debs::{self, OLD};
-use crate::machine::{Machine, equal, in_tree};
+use crate::machine::{Machine, in_tree};
 use crate::{Scenario, inside};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use testbed::{Container, Peer, Result, Suite, write};
+use testbed::{Container, Peer, Result, Suite, equal, run, write};
 
-use crate::debs::{self, Debs, run};
+use crate::debs::{self, Debs};
 
 /// A server for each client.
 pub(crate) const CAT: u16 = 7401;
@@ -223,17 +223,4 @@ fn come(end: &AtomicBool) -> Met {
         thread::sleep(Duration::from_millis(5));
     }
     met
-}
-
-/// Fails with `what` unless both are equal.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "values read better than references here"
-)]
-pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Result<()> {
-    if got == wanted {
-        Ok(())
-    } else {
-        Err(format!("{what}: got {got:?}, wanted {wanted:?}"))
-    }
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use testbed::{Result, Suite};
+use testbed::{Result, Suite, equal};
 
 use crate::debs::{self, NEW, OLD};
-use crate::machine::{Machine, Sessions, equal};
+use crate::machine::{Machine, Sessions};
 use crate::{Scenario, inside};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

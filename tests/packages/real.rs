@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use testbed::{Result, Suite, write};
+use testbed::{Result, Suite, equal, write};
 
 use crate::debs::{self, OLD};
-use crate::machine::{CAT, Machine, Sessions, connect, equal, in_tree};
+use crate::machine::{CAT, Machine, Sessions, connect, in_tree};
 use crate::{Scenario, inside};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

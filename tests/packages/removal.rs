@@ -1,9 +1,9 @@
 //! What a removal and a purge leave.
 
-use testbed::{Result, Suite};
+use testbed::{Result, Suite, equal};
 
 use crate::debs;
-use crate::machine::{Machine, Sessions, equal};
+use crate::machine::{Machine, Sessions};
 use crate::{Scenario, inside};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

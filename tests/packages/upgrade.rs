@@ -1,9 +1,9 @@
 //! Another version in the place of the one that serves.
 
-use testbed::{Result, Suite};
+use testbed::{Result, Suite, equal};
 
 use crate::debs::{self, NEW, OLD};
-use crate::machine::{Machine, Sessions, equal, under_clients};
+use crate::machine::{Machine, Sessions, under_clients};
 use crate::{Scenario, inside};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use testbed::{Result, Suite, make, write};
+use testbed::{Result, Suite, make, run, write};
 
 /// The version that is installed first.
 pub(crate) const OLD: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
@@ -147,20 +147,4 @@ fn debian(folder: &Path, systemd: &str) -> Result<String> {
         "Name: debian\nVersion: {systemd}\nRelease: 1\nSummary: A stand-in\nLicense: none\nBuildArch: noarch\n\
          Provides: /bin/sh\nProvides: systemd = {systemd}\n{provides}%description\nA stand-in.\n%files\n"
     ))
-}
-
-/// Runs a command, and fails with what it said.
-fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .output()
-        .map_err(|error| format!("{program}: {error}; tests/setup installs it"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!(
-            "{program} failed:\n{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )),
-    }
 }

@@ -1,9 +1,9 @@
 //! Which clients may connect (docs/xinetd-behaviour.md, section 3), and the banners.
 
-use testbed::{Close, Peer, Result};
+use testbed::{Close, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, equal, turned_away};
+use crate::bed::{Bed, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("only_from_and_no_access", lists),

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use testbed::Result;
+use testbed::{Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal};
+use crate::bed::{Bed, Served, contains};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("an_unknown_user_has_each_client_turned_away", unknown),

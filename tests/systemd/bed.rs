@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use testbed::{Close, Container, Heard, Line, Peer, Result, Suite};
+use testbed::{Close, Container, Heard, Line, Peer, Result, Suite, equal};
 
 /// Ports below are those of the services that are there at boot.
 const FIRST_PORT: u16 = 5000;
@@ -206,19 +206,6 @@ impl Served<'_> {
         let path = format!("/etc/systemd/system/{}.{kind}.d/test.conf", self.id);
         self.bed.container.write(&path, text, 0o644)?;
         self.bed.daemon_reload()
-    }
-}
-
-/// Fails with `what` unless both are equal.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "values read better than references here"
-)]
-pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Result<()> {
-    if got == wanted {
-        Ok(())
-    } else {
-        Err(format!("{what}: got {got:?}, wanted {wanted:?}"))
     }
 }
 

@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use testbed::{Close, Peer, Result, write};
+use testbed::{Close, Peer, Result, equal, write};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, entry, equal};
+use crate::bed::{Bed, contains, entry};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     (

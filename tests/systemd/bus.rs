@@ -1,9 +1,9 @@
 //! Every call of org.xinetd.Bridge1, by busctl alone, and which users may make it.
 
-use testbed::Result;
+use testbed::{Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal};
+use crate::bed::{Bed, Served, contains};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[("busctl_makes_every_call", every_call)];

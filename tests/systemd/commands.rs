@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use testbed::{Container, Result, Suite, make, write};
+use testbed::{Container, Result, Suite, equal, make, write};
 
-use crate::bed::{contains, entry, equal};
+use crate::bed::{contains, entry};
 
 const CAT: &str = "\tuser = root\n\tserver = /bin/cat\n\tserver_args = -u\n\tcps = 0 0";
 
@@ -162,7 +162,7 @@ pub(crate) fn matrix(suite: Suite) -> Result<()> {
         all(&container)?,
     );
 
-    // An administrator who has gone over to the bridge by hand removes the package then.
+    // Once the bridge has taken over by hand, the administrator removes the package.
     container.sh(
         "systemctl reset-failed xinetd; systemctl stop xinetd; systemctl start xinetd.target",
     )?;

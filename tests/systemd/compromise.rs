@@ -1,9 +1,9 @@
 //! Sensors under other users than root, and a server that an attacker has taken over.
 
-use testbed::Result;
+use testbed::{Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, turned_away};
 use crate::sensor::{alone, await_ban, hear, let_in};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::thread;
 
-use testbed::{Close, Container, Peer, Result, Suite, write};
+use testbed::{Close, Container, Peer, Result, Suite, equal, write};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, entry, equal, turned_away};
+use crate::bed::{Bed, Served, contains, entry, turned_away};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -1,9 +1,9 @@
 //! Parts that die, hang or misbehave.
 
-use testbed::{Close, Result};
+use testbed::{Close, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, equal, turned_away, unfolded};
+use crate::bed::{Bed, contains, turned_away, unfolded};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     (

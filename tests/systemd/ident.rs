@@ -2,10 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use testbed::{Close, Peer, Result, allow_descriptors};
+use testbed::{Close, Peer, Result, allow_descriptors, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, equal, turned_away};
+use crate::bed::{Bed, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("clients_are_identified", identified),

@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use testbed::{Close, Peer, Result};
+use testbed::{Close, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, equal};
+use crate::bed::{Bed, contains};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[(
     "an_inetd_conf_is_served_and_its_conversion_too",

@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use testbed::{Close, Peer, Result};
+use testbed::{Close, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, equal, turned_away};
+use crate::bed::{Bed, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("internal_services_are_served", served),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use testbed::{Close, Result};
+use testbed::{Close, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, entry, equal, turned_away, unfolded};
+use crate::bed::{Bed, Served, contains, entry, turned_away, unfolded};
 use crate::reload::{await_port, place};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -1,10 +1,10 @@
 //! hosts.allow and hosts.deny (docs/xinetd-behaviour.md, section 4.7). That the rules mean what they mean to
 //! the C library is shown by tests/libwrap.
 
-use testbed::{Close, Result};
+use testbed::{Close, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("libwrap_refuses_and_an_edit_counts_at_once", edited),

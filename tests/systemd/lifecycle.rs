@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use testbed::{Close, Result};
+use testbed::{Close, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, equal, turned_away};
+use crate::bed::{Bed, Served, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("reload_takes_new_limits_and_keeps_sessions", reload),

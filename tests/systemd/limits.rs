@@ -1,9 +1,9 @@
 //! Each limit trips with its reason, and lets go.
 
-use testbed::{Close, Peer, Result};
+use testbed::{Close, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, equal, turned_away};
+use crate::bed::{Bed, Served, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("instances_trip_and_recover", instances),

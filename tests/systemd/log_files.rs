@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use testbed::Result;
+use testbed::{Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, turned_away};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use testbed::{Peer, Result};
+use testbed::{Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, entry, equal};
+use crate::bed::{Bed, Served, entry};
 use crate::reload::place;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use testbed::{Container, Peer, Result, Suite, write};
+use testbed::{Container, Peer, Result, Suite, equal, write};
 
-use crate::bed::{contains, entry, equal, unfolded};
+use crate::bed::{contains, entry, unfolded};
 
 const FIRST: u16 = 7301;
 const SECOND: u16 = 7302;

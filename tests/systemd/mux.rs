@@ -1,9 +1,9 @@
 //! tcpmux, and services that it leads to.
 
-use testbed::{Close, Peer, Result};
+use testbed::{Close, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal};
+use crate::bed::{Bed, Served, contains};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("tcpmux_leads_to_services_under_their_own_users", led),

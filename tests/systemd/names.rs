@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use testbed::{Peer, Question, Record, Reply, Resolver, Result, allow_descriptors};
+use testbed::{Peer, Question, Record, Reply, Resolver, Result, allow_descriptors, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, equal, turned_away};
+use crate::bed::{Bed, Served, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("names_that_are_numbers_open_nothing", numbers),

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use testbed::{Container, Peer, Result, Suite, write};
+use testbed::{Container, Peer, Result, Suite, equal, write};
 
-use crate::bed::{contains, entry, equal};
+use crate::bed::{contains, entry};
 
 /// The ports of plain services.
 const PORTS: std::ops::Range<u16> = 7100..7140;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
 
-use testbed::{Peer, Result};
+use testbed::{Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, equal};
+use crate::bed::{Bed, contains};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("arguments_reach_the_server_as_written", arguments),

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::thread;
 
-use testbed::{Container, Peer, Result, Suite, write};
+use testbed::{Container, Peer, Result, Suite, equal, write};
 
-use crate::bed::{contains, entry, equal};
+use crate::bed::{contains, entry};
 
 const SERVED: u16 = 4001;
 const DECOY: u16 = 4002;

@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
 
-use testbed::{Backend, Close, Peer, Result};
+use testbed::{Backend, Close, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("redirect_passes_bytes_and_both_ends_on", both_ways),

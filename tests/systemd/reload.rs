@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 use std::thread;
 
-use testbed::{Backend, Close, Peer, Result};
+use testbed::{Backend, Close, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, turned_away};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

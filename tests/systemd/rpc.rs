@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use testbed::{Peer, Result};
+use testbed::{Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, equal};
+use crate::bed::{Bed, contains};
 
 pub(crate) const SCENARIOS: &[Scenario] =
     &[("rpc_services_are_registered_while_they_listen", registered)];

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use testbed::{Container, Result, Suite, say};
+use testbed::{Container, Result, Suite, equal, say};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, entry, equal};
+use crate::bed::{Bed, Served, entry};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use testbed::{Heard, Peer, Result};
+use testbed::{Heard, Peer, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, turned_away};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_sensor_bans_from_all_services", sensor),

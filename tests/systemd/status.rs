@@ -1,9 +1,9 @@
 //! What is told of services, and which users may end sessions.
 
-use testbed::Result;
+use testbed::{Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal, turned_away};
+use crate::bed::{Bed, Served, contains, turned_away};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

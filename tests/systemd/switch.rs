@@ -1,9 +1,9 @@
 //! `xinetdctl` against what really happens: services switched off and on, and clients explained.
 
-use testbed::{Close, Result};
+use testbed::{Close, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, equal};
+use crate::bed::{Bed, contains};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -1,9 +1,9 @@
 //! Which program owns a unit's name, and what an administrator may do to ours.
 
-use testbed::{Close, Result};
+use testbed::{Close, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, equal};
+use crate::bed::{Bed, contains};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_native_unit_wins", a_native_unit_wins),

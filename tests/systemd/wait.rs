@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use testbed::{Close, Peer, Question, Reply, Resolver, Result};
+use testbed::{Close, Peer, Question, Reply, Resolver, Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, Served, contains, equal};
+use crate::bed::{Bed, Served, contains};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_server_accepts_by_itself", accepts),

@@ -1,10 +1,10 @@
 //! What commands and the journal say where what runs is not what the files say, where a file has a
 //! typing error, and to users that may not see everything.
 
-use testbed::Result;
+use testbed::{Result, equal};
 
 use crate::Scenario;
-use crate::bed::{Bed, contains, entry, equal, unfolded};
+use crate::bed::{Bed, contains, entry, unfolded};
 use crate::sensor::alone;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -4,6 +4,7 @@
 //! are open go on as they began, so that a helper has all kinds side by side.
 
 mod context;
+mod detach;
 pub(crate) mod internal;
 mod program;
 mod redirect;
@@ -109,10 +110,15 @@ impl Kinds {
 
     /// Whether nothing goes on.
     pub(super) fn is_idle(&self) -> bool {
-        self.running() == 0
-            && self.tcpmux.len() == 0
-            && self.wait.due().is_none()
-            && self.sensor.is_idle()
+        let Self {
+            program: _,
+            wait,
+            internal: _,
+            redirect: _,
+            sensor,
+            tcpmux,
+        } = self;
+        self.running() == 0 && tcpmux.len() == 0 && wait.due().is_none() && sensor.is_idle()
     }
 
     /// When to call [`Self::expire`], if nothing happens before.

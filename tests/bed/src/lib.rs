@@ -26,10 +26,26 @@ pub use journal::Line;
 pub use oracle::{Oracle, Release};
 pub use resolver::{Question, Record, Reply, Resolver};
 pub use root::{Suite, missing};
-pub use tree::{compile, make, without_reconcile, write};
+pub use tree::{compile, make, run, without_reconcile, write};
 
 /// What goes wrong on the test bed: a sentence, for the test's output.
 pub type Result<T> = std::result::Result<T, String>;
+
+/// Fails with `what` unless both are equal.
+///
+/// # Errors
+/// What it is, and both.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "values read better than references here"
+)]
+pub fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Result<()> {
+    if got == wanted {
+        Ok(())
+    } else {
+        Err(format!("{what}: got {got:?}, wanted {wanted:?}"))
+    }
+}
 
 /// Prints a line; a closed pipe is no error.
 pub fn say(line: &str) {

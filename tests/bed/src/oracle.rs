@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::container::{overlay, remove};
 use crate::root::cache;
+use crate::tree::run;
 use crate::{Corpus, Result, Suite, context, leftover, write};
 
 /// A release of real xinetd.
@@ -207,17 +208,6 @@ fn without_rubbish(text: &str) -> String {
     match text.starts_with("\tOnly from:") || text.starts_with("\tNo access:") {
         true => text.split(' ').map(word).collect::<Vec<_>>().join(" "),
         false => text.to_owned(),
-    }
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = context(command.output(), format!("{command:?}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!(
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )),
     }
 }
 

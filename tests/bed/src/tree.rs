@@ -33,15 +33,28 @@ pub fn make(target: &str, tree: &Path) -> Result<()> {
 /// # Errors
 /// What gcc said.
 pub fn compile(source: &Path, options: &[&str], into: &Path) -> Result<()> {
-    let output = Command::new("gcc")
+    run(Command::new("gcc")
         .args(options)
         .arg("-o")
-        .args([into, source])
+        .args([into, source]))
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What it said, or that it is not there.
+pub fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
         .output()
-        .map_err(|error| format!("gcc: {error}; tests/setup installs it"))?;
+        .map_err(|error| format!("{program}: {error}; tests/setup installs it"))?;
     match output.status.success() {
         true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        false => Err(format!(
+            "{program} failed:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )),
     }
 }
 

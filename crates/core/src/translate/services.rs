@@ -200,7 +200,7 @@ fn files_of(
         specs, confinement, ..
     } = surroundings;
     let service_unit = service::service(service, servable, unit, specs, *confinement).text();
-    // For administrators who type what they type for any other unit, and read it when it did not help.
+    // Administrators type systemctl disable, as for any other unit, and read the unit when it did not help.
     let id = escape::prose(service.id.as_bytes());
     let head = format!(
         "{GENERATED}# `systemctl disable` has no effect on it: `xinetdctl disable {id}` switches the service \

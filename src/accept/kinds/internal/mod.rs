@@ -27,6 +27,7 @@ use super::super::pending::Connection;
 use super::super::reactor::Owner;
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
+use super::detach::{OwnSession, detach};
 use super::{Cx, Ended, NO_PROCESS, Served, Servers};
 
 use datagram::Answers;
@@ -138,25 +139,8 @@ impl Internal {
         user: Option<Uid>,
         cx: &mut Cx<'_>,
     ) {
-        for key in self.sessions.keys() {
-            let Some(mut session) = self.sessions.remove(key) else {
-                continue;
-            };
-            match session.fork(user) {
-                Ok(process) => {
-                    let InternalSession {
-                        remote,
-                        slot,
-                        started,
-                        ..
-                    } = session;
-                    program.take_over(process, remote, slot, started, cx);
-                }
-                Err(error) => {
-                    log::warn!("a session ends with this helper, as it has no process: {error}");
-                    session.end(cx);
-                }
-            }
+        for key in detach(&mut self.sessions, program, user, cx) {
+            self.end(key, cx);
         }
     }
 
@@ -181,18 +165,20 @@ impl Internal {
     }
 }
 
-impl InternalSession {
-    /// Has a child go on with it.
-    ///
-    /// # Errors
-    /// As fork(2).
-    fn fork(&mut self, user: Option<Uid>) -> io::Result<Process> {
+impl OwnSession for InternalSession {
+    fn fork(&mut self, _: Key, user: Option<Uid>) -> io::Result<Process> {
         let (stream, talk) = (&self.stream, &mut self.talk);
         go_on_in_child(&[stream.as_raw_fd()], user, || {
             let _ = talk.carry_on(stream);
         })
     }
 
+    fn into_parts(self) -> (Remote, Slot, Moment) {
+        (self.remote, self.slot, self.started)
+    }
+}
+
+impl InternalSession {
     fn end(self, cx: &mut Cx<'_>) {
         // First of all: a client that counts the end of a session has seen the end of the connection.
         drop(self.stream);

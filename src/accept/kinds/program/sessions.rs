@@ -1,5 +1,7 @@
 //! The servers that run.
 
+use std::cell::LazyCell;
+use std::collections::HashSet;
 use std::io;
 
 use xinetd_core::policy::{RateSnapshot, Slot, State};
@@ -7,7 +9,7 @@ use xinetd_core::policy::{RateSnapshot, Slot, State};
 use crate::sys::process::{Process, start_time};
 
 use super::super::super::clock::Moment;
-use super::super::super::membership::is_companion;
+use super::super::super::membership::companions;
 use super::super::super::peer::{Peer, Remote};
 use super::super::super::slab::{Key, Slab};
 use super::super::super::state::{Record, StateFile};
@@ -47,7 +49,9 @@ impl Sessions {
     /// Takes over what a predecessor left: those of its sessions that live on count again.
     pub(super) fn adopt(&mut self, state: &mut State) -> Vec<Key> {
         let mut keys = Vec::new();
-        let mut pids = std::collections::HashSet::new();
+        let mut pids = HashSet::new();
+        // Read for the first process that needs it, and then for all.
+        let companions = LazyCell::new(companions);
         for record in self.file.records() {
             // First the pidfd, then the check: so it can't become another process in between.
             let Ok(process) = Process::open(record.pid) else {
@@ -56,7 +60,7 @@ impl Sessions {
             let is_it = match start_time(record.pid) {
                 Ok(start) => record.is_of(start),
                 // /proc hides other users' processes from a unit with a sandbox (ProtectProc=).
-                Err(_) => is_companion(record.pid),
+                Err(_) => companions.contains(&record.pid),
             };
             if !is_it || !pids.insert(record.pid) {
                 continue;

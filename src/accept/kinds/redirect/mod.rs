@@ -29,6 +29,7 @@ use super::super::pending::Connection;
 use super::super::reactor::{Owner, Reactor};
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
+use super::detach::detach;
 use super::{Cx, Ended, NO_PROCESS, Served, Servers};
 
 use hosts::Hosts;
@@ -289,29 +290,8 @@ impl Relays {
         user: Option<Uid>,
         cx: &mut Cx<'_>,
     ) {
-        for key in self.sessions.keys() {
-            let forked = self
-                .sessions
-                .get_mut(key)
-                .map(|session| session.fork(key, user));
-            match forked {
-                Some(Ok(process)) => {
-                    if let Some(session) = self.sessions.remove(key) {
-                        let Relay {
-                            remote,
-                            slot,
-                            started,
-                            ..
-                        } = session;
-                        program.take_over(process, remote, slot, started, cx);
-                    }
-                }
-                Some(Err(error)) => {
-                    log::warn!("a session ends with this helper, as it has no process: {error}");
-                    self.end(key, cx);
-                }
-                None => {}
-            }
+        for key in detach(&mut self.sessions, program, user, cx) {
+            self.end(key, cx);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::sys::process::Process;
 use super::super::super::clock::Moment;
 use super::super::super::peer::Remote;
 use super::super::super::slab::Key;
+use super::super::detach::OwnSession;
 use super::link::Link;
 use super::search::Search;
 
@@ -42,12 +43,8 @@ pub(super) enum RelayStage {
     Open(Link),
 }
 
-impl Relay {
-    /// Has a child go on with it.
-    ///
-    /// # Errors
-    /// As fork(2); or if no backend has been found yet.
-    pub(super) fn fork(&mut self, key: Key, user: Option<Uid>) -> io::Result<Process> {
+impl OwnSession for Relay {
+    fn fork(&mut self, key: Key, user: Option<Uid>) -> io::Result<Process> {
         let RelayStage::Open(link) = &mut self.stage else {
             return Err(io::Error::other("no backend has been found yet"));
         };
@@ -56,5 +53,9 @@ impl Relay {
         go_on_in_child(&kept, user, || {
             let _ = link.carry_on(client, key);
         })
+    }
+
+    fn into_parts(self) -> (Remote, Slot, Moment) {
+        (self.remote, self.slot, self.started)
     }
 }
