@@ -70,6 +70,18 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// Waits until no helper runs a program that is no longer installed.
+    pub(crate) fn runs_what_is_installed(&self) -> Result<()> {
+        let units: Vec<_> = SERVICES.iter().map(|(id, _)| *id).collect();
+        self.container.wait_until(&format!(
+            "for unit in {}; do
+                 helper=$(systemctl show --property=MainPID --value $unit.service)
+                 case $(readlink /proc/$helper/exe) in *deleted*) exit 1 ;; esac
+             done",
+            units.join(" ")
+        ))
+    }
+
     /// A machine that never had an inetd, with services in /etc/xinetd.d; `prepare` may add to its tree.
     pub(crate) fn boot(suite: Suite, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let debs = Debs::get()?;
@@ -183,6 +195,9 @@ impl Sessions {
     }
 }
 
+/// So many clients come at least: one that waits for its next helper takes a second.
+const ENOUGH: usize = 20;
+
 /// What clients met that came all the time.
 pub(crate) struct Met {
     pub(crate) clients: usize,
@@ -207,7 +222,7 @@ fn come(end: &AtomicBool) -> Met {
         clients: 0,
         lost: Vec::new(),
     };
-    while !end.load(Ordering::Relaxed) {
+    while !end.load(Ordering::Relaxed) || met.clients <= ENOUGH {
         let streams = [CAT, INNER, RELAY].map(|port| {
             let served = connect(port).and_then(|mut peer| peer.echo(b"served"));
             served.map_err(|error| format!("port {port}: {error}"))
