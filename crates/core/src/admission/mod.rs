@@ -1,5 +1,5 @@
-//! Whether a client is served: all checks of a service, in their order, once (docs/xinetd-behaviour.md,
-//! section 4.2 of docs/xinetd-behaviour.md).
+//! Whether a client is served: all checks of a service, in their order, once (section 4.2 of
+//! docs/xinetd-behaviour.md).
 //!
 //! An [`Admission`] leads a [`Candidate`] from check to check. It reads no socket, no clock and no file:
 //! a [`World`] brings what a check looks at, and a [`Step`] tells what has to be done before the next one.
