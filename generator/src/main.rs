@@ -80,7 +80,7 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
     let startup = Startup::read(tree);
     let roots = startup.roots();
     let is_empty = roots.are_missing(tree);
-    // Where there were services before, somebody waits to hear that they are gone.
+    // Where there were services before, a reload waits to hear that they are gone.
     if is_empty && tree.read(Path::new(APPLIED)).is_err() {
         return Ok(());
     }

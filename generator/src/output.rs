@@ -58,7 +58,7 @@ impl Output {
                 complete = Err(Incomplete);
             }
         }
-        // Last of all: whoever sees it finds everything.
+        // Last of all: a program that sees it finds everything.
         let stamp = GeneratedFile {
             path: Path::new(SpecDirectory::NAME).join(STAMP),
             content: Vec::new(),
@@ -128,7 +128,7 @@ impl<'a> Writer<'a> {
         let temporary = directory.join(&self.temporary);
         let mut written = write_new(&temporary, file);
         if matches!(&written, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
-            // Left by one that was killed; a new file, since that one may be somebody's link.
+            // Left by one that was killed; a new file, since that one may be a link to a file elsewhere.
             fs::remove_file(&temporary)?;
             written = write_new(&temporary, file);
         }

@@ -28,7 +28,7 @@ pub(super) struct StateFile {
     memory: MemoryFile,
 }
 
-/// What identifies the server of a session, and who is served.
+/// What identifies the server of a session, and its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// Its process.

@@ -1,4 +1,4 @@
-//! `xinetdctl bans`: who is kept out of all services.
+//! `xinetdctl bans`: the peers that are kept out of all services.
 
 use std::io::{self, Write};
 use std::net::IpAddr;

@@ -145,7 +145,7 @@ mod tests {
         stream.read_exact(&mut said).unwrap();
         assert_eq!((what, &said), (b'x', b"said before"));
         drop(stream);
-        assert_eq!(client.read(&mut [0]).unwrap(), 0, "somebody still has it");
+        assert_eq!(client.read(&mut [0]).unwrap(), 0, "a process still has it");
     }
 
     /// How many of this process's descriptors lead to `path`.

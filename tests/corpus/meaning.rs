@@ -1,4 +1,4 @@
-//! A service of ours in the words of xinetd's dump.
+//! A service of ours in the words of xinetd's dump. It is long as each line of the dump has its function.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};

@@ -46,7 +46,7 @@ pub struct Spec {
     /// NORETRY: a failed fork is not tried again (section 4.8).
     #[serde(default)]
     pub noretry: bool,
-    /// IDONLY: who is not identified is refused, where `log_on_success` has USERID (section 5.6).
+    /// IDONLY: a client whose user is not known is refused, where `log_on_success` has USERID (section 5.6).
     #[serde(default)]
     pub idonly: bool,
     /// The daemon's name for hosts.allow and hosts.deny (section 4.7); none where they do not apply.

@@ -75,7 +75,7 @@ fn write(target: &Path, temporary: &Path, old: &[u8], new: &[u8]) -> io::Result<
     }
     file.sync_all()?;
     if fs::read(target)? != old {
-        return Err(io::Error::other("somebody else has changed it meanwhile"));
+        return Err(io::Error::other("another program has changed it meanwhile"));
     }
     fs::rename(temporary, target)?;
     let directory = target.parent().unwrap_or(Path::new("/"));

@@ -1,4 +1,5 @@
-//! Sections, includes and values that go wrong (docs/xinetd-behaviour.md, sections 1.2 to 1.6 and 7.6).
+//! Sections, includes and values that go wrong (docs/xinetd-behaviour.md, sections 1.2 to 1.6 and 7.6). It is long as
+//! it is a list: each way to go wrong is a scenario of a few lines.
 
 use testbed::Result;
 

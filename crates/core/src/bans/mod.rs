@@ -1,4 +1,4 @@
-//! Banned peers: who touched a sensor, and whom an administrator keeps out (docs/xinetd-behaviour.md,
+//! Banned peers: those that touched a sensor, and those that an administrator keeps out (docs/xinetd-behaviour.md,
 //! section 4.9).
 //!
 //! All here is pure: now comes in as a parameter, as what has passed since boot. The coordinator

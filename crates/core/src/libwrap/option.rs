@@ -76,7 +76,7 @@ pub(super) fn parse(
                     Severity::Error,
                     "libwrap-option",
                     place.clone(),
-                    format!("{message}; whoever the rule matches is refused"),
+                    format!("{message}; a client that the rule matches is refused"),
                     help,
                 );
                 options.end = End::Fault(OptionError { place, message });

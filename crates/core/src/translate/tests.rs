@@ -183,7 +183,7 @@ fn the_account_is_for_the_helper_to_take_and_for_the_reader_of_the_unit_to_see()
 fn an_internal_service_is_served_by_a_user_that_owns_nothing_unless_it_has_one() {
     let mut echo = service("foo");
     echo.serving = Serving::Internal(Internal::Builtin(Builtin::Echo));
-    // As its stream services are, whoever accepts: the helper does.
+    // As its stream services are, whichever program accepts: the helper does.
     echo.wait = true;
     let unit = text(echo.clone(), "foo.service");
     assert!(has_line(&unit, "X-Account=user nobody"), "{unit}");

@@ -11,7 +11,7 @@ use super::times;
 /// Bytes of a datagram that are looked at: echo sends back no more, as in xinetd.
 pub(in crate::accept) const MOST: usize = 2048;
 
-/// Ports below this one are those of services: who answers one of them may begin a conversation
+/// Ports below this one are those of services: an answer to one of them may begin a conversation
 /// without end. As in Fedora's xinetd.
 const FIRST_CLIENT: u16 = 1024;
 

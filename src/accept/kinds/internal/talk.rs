@@ -2,7 +2,7 @@
 //! client.
 //!
 //! No client has a buffer. echo looks at what its client has sent, sends back what goes, and takes
-//! only that off the socket: who does not read what comes back fills the kernel's buffers and is
+//! only that off the socket: a client that does not read what comes back fills the kernel's buffers and is
 //! then not read from. chargen has one text for all.
 
 use std::io;
