@@ -1,5 +1,6 @@
 //! The sockets that the kernel has, and which process has them.
 
+mod lists;
 #[cfg(test)]
 mod tests;
 
@@ -7,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 
 use super::real::PortNumber;
 
@@ -62,7 +63,7 @@ impl Sockets {
         // Before the others: a socket that is opened in between is missing in both, and one that
         // is closed in between is in the first alone.
         let systemd = inodes("/proc/1/fd")?;
-        let (all, connections) = listening()?;
+        let (all, connections) = lists::listening()?;
         Ok(Self {
             all,
             connections,
@@ -282,21 +283,19 @@ fn inodes(directory: &str) -> io::Result<Option<HashSet<String>>> {
 
 /// The inodes of the sockets among the descriptors in a directory of /proc; none where they are hidden.
 fn inodes_of(directory: &std::path::Path) -> io::Result<Option<HashSet<String>>> {
-    let is_hidden = |error: &io::Error| error.kind() == ErrorKind::PermissionDenied;
-    let entries = match fs::read_dir(directory) {
-        Err(error) if is_hidden(&error) => return Ok(None),
-        entries => entries?,
+    let Some(entries) = visible(fs::read_dir(directory))? else {
+        return Ok(None);
     };
     let mut inodes = HashSet::new();
     for entry in entries {
-        match fs::read_link(entry?.path()) {
-            Ok(target) => {
+        match visible(fs::read_link(entry?.path())) {
+            Ok(Some(target)) => {
                 let inode = target
                     .to_str()
                     .and_then(|text| text.strip_prefix("socket:["));
                 inodes.extend(inode.map(|inode| inode.trim_end_matches(']').to_owned()));
             }
-            Err(error) if is_hidden(&error) => return Ok(None),
+            Ok(None) => return Ok(None),
             // It was closed meanwhile.
             Err(_) => {}
         }
@@ -304,86 +303,10 @@ fn inodes_of(directory: &std::path::Path) -> io::Result<Option<HashSet<String>>>
     Ok(Some(inodes))
 }
 
-/// All sockets that listen, by the kernel's lists, and the inodes of connections.
-fn listening() -> io::Result<(Inodes, HashSet<String>)> {
-    let mut all = Inodes::new();
-    let mut connections = HashSet::new();
-    for (file, kind) in [
-        ("tcp", Listener::Stream as fn(SocketAddr) -> Listener),
-        ("tcp6", Listener::Stream),
-        ("udp", Listener::Datagram),
-        ("udp6", Listener::Datagram),
-    ] {
-        let text = match fs::read_to_string(format!("/proc/net/{file}")) {
-            // A kernel without IPv6.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            text => text?,
-        };
-        for row in text.lines().filter_map(inet) {
-            let listener = kind(row.address);
-            let is_stream = matches!(listener, Listener::Stream(_));
-            let listens = !is_stream || row.state == LISTEN;
-            if listens {
-                all.entry(listener).or_default().push(row.inode.to_owned());
-            }
-            if is_stream && !listens || row.state == ESTABLISHED {
-                connections.insert(row.inode.to_owned());
-            }
-        }
+/// None in the place of what is hidden from this process.
+fn visible<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(None),
+        found => found.map(Some),
     }
-    let text = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    for line in text.lines() {
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        if let &[.., inode, path] = words.as_slice() {
-            let listener = Listener::Unix(path.to_owned());
-            all.entry(listener).or_default().push(inode.to_owned());
-        }
-    }
-    Ok((all, connections))
-}
-
-/// TCP_ESTABLISHED (net/tcp_states.h), which a connected UDP socket has too.
-const ESTABLISHED: &str = "01";
-
-/// TCP_LISTEN.
-const LISTEN: &str = "0A";
-
-/// A line of /proc/net/tcp and its like.
-struct SocketRow<'a> {
-    /// The local one.
-    address: SocketAddr,
-    state: &'a str,
-    inode: &'a str,
-}
-
-/// Reads a line (proc_net_tcp.txt).
-fn inet(line: &str) -> Option<SocketRow<'_>> {
-    let mut words = line.split_ascii_whitespace();
-    let (address, port) = words.nth(1)?.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let state = words.nth(1)?;
-    let inode = words.nth(5)?;
-    // Words of 32 bits, each in the order of the machine.
-    let word = |index: usize| {
-        let text = address.get(index * 8..index * 8 + 8)?;
-        u32::from_str_radix(text, 16).ok().map(u32::to_ne_bytes)
-    };
-    let address: IpAddr = match address.len() {
-        8 => Ipv4Addr::from(word(0)?).into(),
-        32 => {
-            let words = [word(0)?, word(1)?, word(2)?, word(3)?];
-            let mut bytes = [0; 16];
-            for (place, byte) in bytes.iter_mut().zip(words.into_iter().flatten()) {
-                *place = byte;
-            }
-            Ipv6Addr::from(bytes).into()
-        }
-        _ => return None,
-    };
-    let address = SocketAddr::new(address, port);
-    Some(SocketRow {
-        address,
-        state,
-        inode,
-    })
 }

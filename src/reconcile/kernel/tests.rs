@@ -1,4 +1,5 @@
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 
 use super::*;
 
@@ -63,6 +64,7 @@ fn a_datagram_port_may_have_two_owners() {
     let foreign = sockets.foreign();
     assert_eq!(foreign.keys().collect::<Vec<_>>(), [&&ours]);
     assert_eq!(foreign[&ours], ["1"]);
+    assert_eq!(sockets.shared().keys().collect::<Vec<_>>(), [&&ours]);
     assert!(Sockets::of(&there, true).foreign().is_empty());
     sockets.connections.insert("1".to_owned());
     assert!(sockets.foreign().is_empty(), "it hears a single peer");
@@ -80,6 +82,28 @@ fn what_is_hidden_is_not_taken_for_closed() {
     let hidden = Sockets::of(&there, true);
     assert_eq!(hidden.has(&both), Seen::Hidden);
     assert_eq!(hidden.has(&[own, missing]), Seen::No);
+}
+
+#[test]
+fn what_this_user_may_not_see_is_told_from_what_is_not_there() {
+    let kind = |kind: ErrorKind| visible(Err::<(), _>(kind.into()));
+    assert_eq!(kind(ErrorKind::PermissionDenied).unwrap(), None);
+    assert!(kind(ErrorKind::NotFound).is_err());
+    assert!(inodes("/no/such/fd").is_err());
+}
+
+#[test]
+fn a_connection_is_told_from_a_socket_that_hears_all() {
+    let inode = |socket: &dyn AsFd| nix::sys::stat::fstat(socket.as_fd()).unwrap().st_ino;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let open = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let connected = UdpSocket::bind("127.0.0.1:0").unwrap();
+    connected.connect(open.local_addr().unwrap()).unwrap();
+    let sockets = Sockets::look().unwrap();
+    let hears_one = |socket: &dyn AsFd| sockets.connections.contains(&inode(socket).to_string());
+    assert!(hears_one(&client) && hears_one(&connected));
+    assert!(!hears_one(&listener) && !hears_one(&open));
 }
 
 #[test]
