@@ -35,6 +35,11 @@ pub(crate) fn is_ejected(unit: &str) -> bool {
     fs::read(socket).is_ok_and(|text| has_mark(&text))
 }
 
+/// Whether the generator or `xinetdctl eject` has written units of this name without suffix.
+pub(crate) fn is_written(unit: &str) -> bool {
+    SpecDirectory::usual().spec(unit).exists() || is_ejected(unit)
+}
+
 fn units_in(specs: &SpecDirectory) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(specs.path()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -6,13 +6,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use xinetd_core::translate::SpecDirectory;
-
 use super::kernel::{Holder, Listener, Seen, Sockets};
 use super::live::{Live, Socket, addresses};
 use super::trouble::{EXECUTABLE, Trouble};
 use crate::bus::systemd::{Loaded, Property, Systemd};
-use crate::installed::{self, is_ejected};
+use crate::installed;
 
 /// Those of the units whose sockets get datagrams only as far as another process leaves them some.
 pub(super) fn shared(
@@ -20,6 +18,14 @@ pub(super) fn shared(
     units: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Trouble>, String> {
     let sockets = Sockets::look().map_err(|error| format!("/proc/net: {error}"))?;
+    shared_of(&sockets, systemd, units)
+}
+
+fn shared_of(
+    sockets: &Sockets,
+    systemd: &Systemd,
+    units: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Trouble>, String> {
     let shared = sockets.shared();
     if shared.is_empty() {
         return Ok(BTreeMap::new());
@@ -76,33 +82,32 @@ fn of(systemd: &Systemd, units: &[&str]) -> BTreeMap<String, Trouble> {
         let name = format!("{unit}.socket");
         let trouble = match loaded.get(&name) {
             Some(socket) => of_one(systemd, &loaded, &sockets, unit, socket),
-            None if !SpecDirectory::usual().spec(unit).exists() && !is_ejected(unit) => {
-                Trouble::Unapplied
-            }
-            None => stopped(unit),
+            None => match installed::is_written(unit) {
+                true => stopped(unit),
+                false => Trouble::Unapplied,
+            },
         };
         ((*unit).to_owned(), trouble)
     };
     units.iter().map(why).collect()
 }
 
-/// Why a socket is down that was stopped, or never started: where its server is missing, a start does not help.
 fn stopped(unit: &str) -> Trouble {
-    let missing = server(unit).filter(|server| is_executable(Path::new(server)) == Some(false));
-    match missing {
+    stopped_of(unit, &installed::socket(unit).unwrap_or_default())
+}
+
+/// Why a socket is down that was stopped, or never started, by the text of its unit: where its server is missing, a
+/// start does not help.
+fn stopped_of(unit: &str, text: &str) -> Trouble {
+    let mut lines = text.lines();
+    let server = lines.find_map(|line| line.strip_prefix(EXECUTABLE)?.strip_prefix('='));
+    let server = server.map(|path| path.replace("%%", "%"));
+    match server.filter(|server| is_executable(Path::new(server)) == Some(false)) {
         Some(server) => Trouble::of_condition(unit, EXECUTABLE, server),
         None => Trouble::Stopped {
             unit: unit.to_owned(),
         },
     }
-}
-
-/// What the socket of a unit asks for before it is started.
-fn server(unit: &str) -> Option<String> {
-    let text = installed::socket(unit).ok()?;
-    let mut lines = text.lines();
-    let path = lines.find_map(|line| line.strip_prefix(EXECUTABLE)?.strip_prefix('='))?;
-    Some(path.replace("%%", "%"))
 }
 
 /// Whether this is a file that may be executed; none where this user can't tell.

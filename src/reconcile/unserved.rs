@@ -70,6 +70,11 @@ impl Helper {
     }
 }
 
+/// Whether it is worth looking again after so long: a helper comes back, or something registers.
+fn may_change(passed: Duration, is_coming_back: bool, registers: bool) -> bool {
+    is_coming_back && passed < PATIENCE || registers && passed < REGISTRATION
+}
+
 /// Those of the units without suffix whose helpers can't serve, and those that are not registered.
 ///
 /// # Errors
@@ -96,8 +101,7 @@ pub(crate) fn unserved(
         };
         let passed = begin.elapsed();
         let is_coming_back = helpers.values().any(Helper::is_coming_back);
-        let is_registered = unregistered.is_empty() || passed >= REGISTRATION;
-        if passed < PATIENCE && (is_coming_back || !is_registered) {
+        if may_change(passed, is_coming_back, !unregistered.is_empty()) {
             thread::sleep(PAUSE);
             continue;
         }
@@ -191,7 +195,26 @@ mod tests {
         }
         assert!(helper("start", "success", 0, "").is_coming_back());
         assert_eq!(told(helper("start", "success", 0, "")), None);
+        assert_eq!(told(helper("start", "exit-code", 226, "")), None);
+        assert_eq!(told(helper("failed", "success", 0, "")), None);
+        assert!(!helper("auto-restart", "exit-code", 1, "").is_coming_back());
+        assert!(!helper("running", "success", 0, "").is_coming_back());
+        let first = Helper {
+            restarts: 0,
+            ..helper("start", "success", 0, "")
+        };
+        assert!(!first.is_coming_back(), "it has failed nowhere");
         assert_eq!(told(helper("running", "success", 0, served)), None);
+    }
+
+    #[test]
+    fn what_may_change_is_waited_for_no_longer_than_it_takes() {
+        let moment = Duration::from_millis(1);
+        assert!(!may_change(Duration::ZERO, false, false));
+        assert!(may_change(PATIENCE - moment, true, false));
+        assert!(!may_change(PATIENCE, true, true));
+        assert!(may_change(REGISTRATION - moment, false, true));
+        assert!(!may_change(REGISTRATION, false, true));
     }
 
     #[test]
@@ -259,8 +282,5 @@ mod tests {
         let names: Vec<_> = told.keys().map(String::as_str).collect();
         assert_eq!(names, ["back", "unknown"]);
         assert!(told["unknown"].contains("rpcbind"));
-        // One that starts for the first time has failed nowhere.
-        put(&played, "first", "start", "", 0);
-        assert!(troubles(&played, &["first"]).is_empty());
     }
 }

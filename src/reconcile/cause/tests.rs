@@ -120,6 +120,8 @@ fn the_socket_unit_at_an_address_is_one_that_is_active() {
     put("echo.service", "active", 7);
     put("echo.socket", "active", 7);
     put("other.socket", "active", 9);
+    put("stopped.socket", "inactive", 11);
+    put("time.service", "active", 13);
     let systemd = played.connect();
     let loaded = systemd.units().unwrap();
     let at = |address: &str| {
@@ -127,7 +129,9 @@ fn the_socket_unit_at_an_address_is_one_that_is_active() {
         socket_at(&systemd, &loaded, &listener)
     };
     assert_eq!(at("[::]:7").as_deref(), Some("echo.socket"));
-    assert_eq!(at("[::]:8"), None);
+    for none in ["[::]:8", "[::]:11", "[::]:13"] {
+        assert_eq!(at(none), None);
+    }
 }
 
 #[test]
@@ -145,4 +149,43 @@ fn a_server_is_a_file_that_some_user_may_execute() {
     assert_eq!((file(0o700), file(0o600)), (Some(true), Some(false)));
     assert_eq!(is_executable(&directory), Some(false));
     assert_eq!(is_executable(Path::new("/no/such/file")), Some(false));
+}
+
+#[test]
+fn a_socket_that_is_stopped_waits_for_its_server_where_that_is_missing() {
+    let stopped = |server: &str| {
+        let text = format!("[Unit]\nDescription=x\n{EXECUTABLE}={server}\n[Socket]\n");
+        stopped_of("a", &text)
+    };
+    let missing = Trouble::of_condition("a", EXECUTABLE, "/no/such%".to_owned());
+    assert_eq!(stopped("/no/such%%"), missing);
+    let unit = "a".to_owned();
+    assert_eq!(stopped("/bin/sh"), Trouble::Stopped { unit });
+}
+
+#[test]
+fn a_port_that_another_program_hears_too_is_told_where_the_socket_is_active() {
+    let datagram = |address: &str| Listener::parse("Datagram", address).unwrap();
+    let (ours, theirs) = (datagram("[::]:7"), datagram("0.0.0.0:7"));
+    let played = Played::obedient();
+    for (name, active, address) in [
+        ("shared", "active", "[::]:7"),
+        ("alone", "active", "[::]:9"),
+        ("off", "inactive", "[::]:7"),
+    ] {
+        played.put(&format!("{name}.socket"), active, "", |unit| {
+            let row = ("Datagram".to_owned(), address.to_owned());
+            unit.set("Listen", vec![row]);
+        });
+    }
+    let units = BTreeSet::from(["shared", "alone", "off"]);
+    let told = |sockets: &[(Listener, bool)]| {
+        shared_of(&Sockets::of(sockets, false), &played.connect(), &units).unwrap()
+    };
+    let troubles = told(&[(ours.clone(), true), (theirs, false)]);
+    let names: Vec<_> = troubles.keys().map(String::as_str).collect();
+    assert_eq!(names, ["shared"]);
+    let words = troubles["shared"].to_string();
+    assert!(words.starts_with("[::]:7/udp is bound by "), "{words}");
+    assert_eq!(told(&[(ours, true)]), BTreeMap::new());
 }
