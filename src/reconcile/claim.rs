@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use xinetd_core::config::DiskTree;
 use xinetd_core::translate::{Daemon, SCRIPT};
 
 use crate::bus::systemd::{JobVerb, Loaded, Property, Systemd};
@@ -55,12 +54,9 @@ fn claim(daemon: Daemon, is_target_active: bool, unit: Option<UnitState>) -> Opt
 
 /// Has xinetd.service be ours where real xinetd has gone, and be active where the services are.
 ///
-/// With `may_reload`, units are made anew where that is needed, which brings about another run.
-pub(super) fn take_over(systemd: &Systemd, may_reload: bool) {
-    take_over_from(Daemon::read(&DiskTree::new(None)), systemd, may_reload);
-}
-
-fn take_over_from(daemon: Daemon, systemd: &Systemd, may_reload: bool) {
+/// `daemon` is what has the name in the files. With `may_reload`, units are made anew where that is needed, which
+/// brings about another run.
+pub(super) fn take_over(daemon: Daemon, systemd: &Systemd, may_reload: bool) {
     let Ok(units) = systemd.units() else {
         return;
     };
@@ -148,6 +144,7 @@ mod tests {
             Some(Claim::Reload),
             "none to call"
         );
+        assert_eq!(claim(Daemon::Unclaimed, false, None), None, "nor a need");
     }
 
     #[test]
@@ -186,7 +183,7 @@ mod tests {
 
     /// What systemd is told.
     fn calls(played: &Played, daemon: Daemon, may_reload: bool) -> Vec<String> {
-        take_over_from(daemon, &played.connect(), may_reload);
+        take_over(daemon, &played.connect(), may_reload);
         played.calls()
     }
 

@@ -13,15 +13,22 @@ use crate::bus::systemd::{Loaded, Property, Systemd};
 
 /// Ends the sessions of units without suffix; their helpers log them, and live on.
 pub(super) fn end_sessions(systemd: &Systemd, units: &[&str]) {
-    if units.is_empty() {
-        return;
+    match end(&running(systemd, units)) {
+        0 => {}
+        _ => log::warn!("some servers of services that are gone do not end; systemd kills them"),
     }
-    let Ok(loaded) = systemd.units() else {
-        return;
-    };
+}
+
+/// The sessions that there are; none where systemd does not tell.
+fn running(systemd: &Systemd, units: &[&str]) -> Vec<Servers> {
+    if units.is_empty() {
+        return Vec::new();
+    }
+    let loaded = systemd.units().unwrap_or_default();
     let running = units.iter().filter_map(|unit| {
         let service = loaded.get(&format!("{unit}.service"))?;
-        (service.active != "inactive" && service.active != "failed").then_some((*unit, service))
+        let has_ended = matches!(service.active.as_str(), "inactive" | "failed");
+        (!has_ended).then_some((*unit, service))
     });
     let running: Vec<(&str, &Loaded)> = running.collect();
     let property = |name| {
@@ -38,10 +45,7 @@ pub(super) fn end_sessions(systemd: &Systemd, units: &[&str]) {
     let found = answers.filter_map(|((unit, _), (helper, group))| {
         servers(unit, helper.unwrap_or(0), &group.unwrap_or_default())
     });
-    let servers: Vec<_> = found.collect();
-    if end(&servers) > 0 {
-        log::warn!("some servers of services that are gone do not end; systemd kills them");
-    }
+    found.collect()
 }
 
 /// None where there is no helper that could log anything, or the control group is not of a service.

@@ -145,19 +145,20 @@ impl Live {
             ((*unit).to_owned(), Unit { socket, service })
         };
         let target = loaded.get(TARGET);
-        let stopped = match target {
-            Some(target) if target.active != "inactive" || target.has_job => false,
-            // Where xinetd is switched off, no start at boot was to be waited for.
-            target => {
-                target.is_some_and(|target| has_been_stopped(systemd, target))
-                    || !Daemon::read(&DiskTree::new(None)).starts_at_boot()
-            }
-        };
+        let starts_at_boot = || Daemon::read(&DiskTree::new(None)).starts_at_boot();
+        let is_stopped = is_stopped(systemd, target, starts_at_boot);
         Ok(Self {
             units: units.iter().map(state).collect(),
-            halt: stopped.then_some(Halt::Stopped),
+            halt: is_stopped.then_some(Halt::Stopped),
             is_started: target.is_some_and(|target| target.active == "active"),
         })
+    }
+
+    /// Nothing is started, as real xinetd serves, unless the services have been started beside it.
+    pub(super) fn leave_to_real(&mut self) {
+        if !self.is_started {
+            self.halt = Some(Halt::Real);
+        }
     }
 
     /// What a service's units are doing.
@@ -265,6 +266,20 @@ fn unit_property<'a>(of: &'a Loaded, name: &'static str) -> Property<'a> {
         of,
         interface: "Unit",
         name,
+    }
+}
+
+/// Whether the target was stopped, or is not to be started: where xinetd is switched off, no start at boot was to
+/// be waited for.
+fn is_stopped(
+    systemd: &Systemd,
+    target: Option<&Loaded>,
+    starts_at_boot: impl FnOnce() -> bool,
+) -> bool {
+    match target {
+        Some(target) if target.active != "inactive" || target.has_job => false,
+        Some(target) if has_been_stopped(systemd, target) => true,
+        _ => !starts_at_boot(),
     }
 }
 

@@ -10,6 +10,8 @@ mod action;
 mod cause;
 mod claim;
 mod farewell;
+mod generated;
+mod history;
 mod kernel;
 mod live;
 mod plan;
@@ -24,31 +26,32 @@ mod unregister;
 mod unserved;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use xinetd_core::installed::{APPLIED, SEEN, STAMP};
-use xinetd_core::translate::SpecDirectory;
+use log::Level;
+use xinetd_core::config::{DiskTree, FileTree};
+use xinetd_core::installed::APPLIED;
+use xinetd_core::options::LAST_GOOD;
+use xinetd_core::translate::Daemon;
 
 use crate::bus::systemd::Systemd;
 use crate::installed::is_ejected;
 use crate::journal::Journal;
 
 use action::{Action, ActionError, Operation, Outcome};
-use live::{Halt, Live};
+use generated::Stamp;
+use live::Live;
 use plan::plan;
 use problems::Problems;
 use record::{Record, settle};
 
 pub(crate) use cause::is_executable;
+pub(crate) use history::{Done, LAST, read_done};
 pub(crate) use real::listed;
 pub(crate) use real::{PortNumber, Real};
-pub(crate) use record::{Done, LAST, read_done};
 pub(crate) use trouble::Trouble;
 pub(crate) use troubles::troubles;
 pub(crate) use unserved::unserved;
@@ -59,9 +62,6 @@ const LINGER: Duration = Duration::from_millis(50);
 
 /// How often sockets are opened that fail while this program runs.
 const ROUNDS: u32 = 4;
-
-/// How long the generator may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The whole program; systemd's unit calls it.
 ///
@@ -81,24 +81,47 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether all was done. What a reload has brought meanwhile is done as well, and so are sockets that have
-/// failed meanwhile: a start of this program that comes while it runs is lost.
+/// Whether all was done.
 fn run(journal: &Journal) -> Result<bool, String> {
-    let stamp = SpecDirectory::usual().path().join(STAMP);
+    let stamp = Stamp::usual();
+    let files = DiskTree::new(None);
     let mut systemd = Systemd::connect()?;
-    let mut rounds = 0;
-    loop {
-        let run = follow(&mut systemd)?;
+    until_over(|is_first| {
+        let run = follow(&mut systemd, &files, &stamp)?;
         // Units are made anew once at most: that brings about another round.
-        claim::take_over(&systemd, rounds == 0);
+        claim::take_over(Daemon::read(&files), &systemd, is_first);
         // Before the last look, as no start of this program is to be lost behind it.
         linger(journal);
-        rounds += 1;
-        let is_outdated = stamp.exists() || rounds < ROUNDS && run.is_outdated(&systemd)?;
-        if !is_outdated {
-            return Ok(run.is_complete);
-        }
+        Ok(Round {
+            is_reloaded: stamp.is_new(),
+            has_failed: run.has_failed(&systemd)?,
+            is_complete: run.is_complete,
+        })
+    })
+}
+
+/// What is known when the work after a reload has been done.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    /// Whether another reload has come meanwhile.
+    is_reloaded: bool,
+    /// Whether a socket has failed meanwhile.
+    has_failed: bool,
+    /// Whether all was done.
+    is_complete: bool,
+}
+
+/// Does rounds, of which it is told whether it is the first one, until nothing is left to do; whether all was
+/// done. What a reload has brought meanwhile is done as well, and so are, a few times, sockets that have failed
+/// meanwhile: a start of this program that comes while it runs is lost.
+fn until_over(mut round: impl FnMut(bool) -> Result<Round, String>) -> Result<bool, String> {
+    let mut last = round(true)?;
+    let mut left = ROUNDS - 1;
+    while last.is_reloaded || last.has_failed && left > 0 {
+        last = round(false)?;
+        left = left.saturating_sub(1);
     }
+    Ok(last.is_complete)
 }
 
 /// Lets journald read what was said.
@@ -116,7 +139,7 @@ struct Run {
 
 impl Run {
     /// Whether one of the sockets has failed since.
-    fn is_outdated(&self, systemd: &Systemd) -> Result<bool, String> {
+    fn has_failed(&self, systemd: &Systemd) -> Result<bool, String> {
         let loaded = systemd.units()?;
         let state = |unit: &String| loaded.get(&format!("{unit}.socket"));
         let mut states = self.listening.iter().filter_map(state);
@@ -125,40 +148,40 @@ impl Run {
 }
 
 /// Does what is to be done after one reload.
-fn follow(systemd: &mut Systemd) -> Result<Run, String> {
-    let wanted = wanted()?;
+fn follow(systemd: &mut Systemd, files: &dyn FileTree, stamp: &Stamp) -> Result<Run, String> {
+    let wanted = stamp.wanted()?;
     let path = Path::new(APPLIED);
     let mut before = Record::read(path);
     if let Some(before) = &mut before {
-        // What they do is no longer the files' business.
-        before.forget(|unit| wanted.get(unit).is_none() && is_ejected(unit));
+        before.forget_ejected(&wanted, is_ejected);
     }
     let known: BTreeSet<&str> = match &before {
         Some(before) => before.names().collect(),
         None => wanted.names().collect(),
     };
     let units: BTreeSet<&str> = known.iter().copied().chain(wanted.names()).collect();
-    let problems = Problems::read();
+    let problems = Problems::read(files, Path::new(LAST_GOOD));
     let mut live = Live::look(systemd, &units, &known)?;
-    if !live.is_started && problems.has_real() {
-        live.halt = Some(Halt::Real);
+    if problems.has_real() {
+        live.leave_to_real();
     }
     let actions = plan(before.as_ref(), &wanted, &live);
     if let Some(before) = &before {
         registrations::forget_outdated(before, &wanted);
     }
     let outcomes = steps::take(systemd, &actions);
-    outcomes.iter().for_each(say);
+    for (level, line) in outcomes.iter().filter_map(line) {
+        log::log!(level, "{line}");
+    }
     let mut applied = settle(before.as_ref(), &wanted, &live, &outcomes);
     applied.problems = problems.print();
     applied.write(path)?;
-    // Once, and not at each reload.
-    if before.is_none_or(|before| before.problems != applied.problems) {
-        problems.say();
+    if applied.has_other_problems(before.as_ref()) {
+        for (level, line) in problems.lines() {
+            log::log!(level, "{line}");
+        }
     }
-    if !outcomes.is_empty() {
-        record::write_done(&outcomes)?;
-    }
+    history::write_done(Path::new(LAST), &outcomes)?;
     Ok(Run {
         is_complete: outcomes.iter().all(is_as_it_can_be),
         listening: applied.listening().map(str::to_owned).collect(),
@@ -174,43 +197,15 @@ fn is_as_it_can_be(outcome: &Outcome) -> bool {
     )
 }
 
-fn say(Outcome { action, fault }: &Outcome) {
+/// What is said of an outcome.
+fn line(Outcome { action, fault }: &Outcome) -> Option<(Level, String)> {
     let Action { unit, step, why } = action;
+    let done = format!("{unit}: {step}, as {why}");
     match fault {
         // Most units at each reload.
-        None if *step == Operation::Keep => {}
-        None => log::info!("{unit}: {step}, as {why}"),
-        Some(fault) => log::error!("{unit}: {step}, as {why}, failed: {fault}"),
-    }
-}
-
-/// What the generator has written, once it is not at work.
-fn wanted() -> Result<Record, String> {
-    let specs = SpecDirectory::usual();
-    let (stamp, seen) = (specs.path().join(STAMP), specs.path().join(SEEN));
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        // First of all: a reload from now on starts us once more.
-        match fs::rename(&stamp, &seen) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(format!("{}: {error}", stamp.display()));
-            }
-            _ => {}
-        }
-        // Each reload removes the directory first, and what is read meanwhile is a part.
-        let generation = || fs::metadata(&seen).ok().map(|file| file.ino());
-        let before = generation();
-        let wanted = Record::wanted();
-        if before.is_some() && generation() == before {
-            return wanted.map_err(|error| format!("the units can't be read: {error}"));
-        }
-        if Instant::now() >= deadline {
-            return Err(format!(
-                "{} does not come: `systemctl daemon-reload` has the generator write it",
-                stamp.display()
-            ));
-        }
-        thread::sleep(Duration::from_millis(20));
+        None if *step == Operation::Keep => None,
+        None => Some((Level::Info, done)),
+        Some(fault) => Some((Level::Error, format!("{done}, failed: {fault}"))),
     }
 }
 
@@ -224,27 +219,79 @@ mod tests {
         let played = Played::obedient();
         played.put("a.socket", "active", "listening", |_| {});
         played.put("b.socket", "failed", "failed", |_| {});
-        let is_outdated = |listening: &[&str]| {
+        let has_failed = |listening: &[&str]| {
             let run = Run {
                 is_complete: true,
                 listening: listening.iter().map(ToString::to_string).collect(),
             };
-            run.is_outdated(&played.connect()).unwrap()
+            run.has_failed(&played.connect()).unwrap()
         };
-        assert!(is_outdated(&["a", "b"]));
-        assert!(!is_outdated(&["a", "gone"]));
+        assert!(has_failed(&["a", "b"]));
+        assert!(!has_failed(&["a", "gone"]));
+    }
+
+    /// Which of these rounds are done, and what comes of them.
+    fn rounds(rounds: &[Round]) -> (usize, Result<bool, String>) {
+        let mut done = 0;
+        let all = until_over(|is_first| {
+            assert_eq!(is_first, done == 0);
+            done += 1;
+            rounds.get(done - 1).copied().ok_or("one more".to_owned())
+        });
+        (done, all)
+    }
+
+    #[test]
+    fn a_reload_that_comes_meanwhile_is_done_and_a_socket_that_goes_on_failing_is_given_up() {
+        let quiet = Round {
+            is_reloaded: false,
+            has_failed: false,
+            is_complete: true,
+        };
+        let reloaded = Round {
+            is_reloaded: true,
+            ..quiet
+        };
+        let failed = Round {
+            has_failed: true,
+            is_complete: false,
+            ..quiet
+        };
+        assert_eq!(rounds(&[quiet]), (1, Ok(true)));
+        assert_eq!(rounds(&[failed, quiet]), (2, Ok(true)));
+        assert_eq!(rounds(&[failed; 4]), (4, Ok(false)));
+        let mut many = [reloaded; 9];
+        many[8] = quiet;
+        assert_eq!(rounds(&many), (9, Ok(true)));
+    }
+
+    fn outcome(step: Operation, fault: Option<ActionError>) -> Outcome {
+        Outcome {
+            action: Action {
+                unit: "a".to_owned(),
+                step,
+                why: action::Why::New,
+            },
+            fault,
+        }
+    }
+
+    #[test]
+    fn what_was_done_is_said_and_what_was_left_as_it_is_only_where_that_failed() {
+        let fault = || Some(ActionError::Told("no".to_owned()));
+        let said = |step, fault| line(&outcome(step, fault));
+        let started = (Level::Info, "a: start, as it is new".to_owned());
+        assert_eq!(said(Operation::Start, None), Some(started));
+        let (level, failed) = said(Operation::Start, fault()).unwrap();
+        assert_eq!(level, Level::Error);
+        assert!(failed.starts_with("a: start, as it is new, failed: "));
+        assert_eq!(said(Operation::Keep, None), None);
+        assert!(said(Operation::Keep, fault()).is_some());
     }
 
     #[test]
     fn a_server_that_is_missing_is_no_failure() {
-        let outcome = |fault| Outcome {
-            action: Action {
-                unit: "a".to_owned(),
-                step: Operation::Start,
-                why: action::Why::New,
-            },
-            fault,
-        };
+        let outcome = |fault| outcome(Operation::Start, fault);
         let unmet = ActionError::Silent(Trouble::Unmet {
             condition: "ConditionFileIsExecutable".to_owned(),
             about: "/no/such".to_owned(),

@@ -16,13 +16,6 @@ use super::live::{Live, Socket};
 use super::unregister;
 use crate::installed;
 
-/// What is kept of what was done, if it was not more at once.
-const MOST_DONE: usize = 100;
-
-/// What was done the last times that something was; `xinetdctl reload` removes it, to see what it
-/// brings about.
-pub(crate) const LAST: &str = "/run/xinetd-reconcile/last.toml";
-
 /// The units of all services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
@@ -73,26 +66,6 @@ pub(super) enum Stand {
     Down,
     /// It has gone, but its units could not be stopped.
     Leaving,
-}
-
-/// Something that was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Done {
-    /// The unit without suffix.
-    pub(crate) unit: String,
-    /// `stop`, `rebind`, `start`, `respawn`, `reload` or `keep`.
-    pub(crate) step: String,
-    /// What for, in words.
-    pub(crate) why: String,
-    /// Why it was not done after all.
-    #[serde(default)]
-    pub(crate) error: Option<String>,
-}
-
-/// A file of them.
-#[derive(Default, Serialize, Deserialize)]
-struct AllDone {
-    done: Vec<Done>,
 }
 
 impl Record {
@@ -158,10 +131,17 @@ impl Record {
         up.map(|(unit, _)| unit.as_str())
     }
 
-    /// Takes units out.
-    pub(super) fn forget(&mut self, is_it: impl Fn(&str) -> bool) {
-        self.units.retain(|unit, _| !is_it(unit));
-        self.rpc.retain(|unit, _| !is_it(unit));
+    /// Takes out what was ejected and is not `wanted` any more: what such units do is no longer the files'
+    /// business.
+    pub(super) fn forget_ejected(&mut self, wanted: &Self, is_ejected: impl Fn(&str) -> bool) {
+        let is_kept = |unit: &str| wanted.get(unit).is_some() || !is_ejected(unit);
+        self.units.retain(|unit, _| is_kept(unit));
+        self.rpc.retain(|unit, _| is_kept(unit));
+    }
+
+    /// Whether other problems than `before` are to be said: once, and not at each reload.
+    pub(super) fn has_other_problems(&self, before: Option<&Self>) -> bool {
+        before.is_none_or(|before| before.problems != self.problems)
     }
 
     /// What rpcbind is told of these services, each with its unit.
@@ -246,41 +226,11 @@ pub(super) fn settle(
     }
 }
 
-/// What was done the last times that something was.
-///
-/// # Errors
-/// If there is a file that can't be read.
-pub(crate) fn read_done(path: &Path) -> io::Result<Vec<Done>> {
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            let all: AllDone = toml::from_str(&text).map_err(io::Error::other)?;
-            Ok(all.done)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Notes it, behind what is noted already.
+/// Writes a value to a file, whole or not at all.
 ///
 /// # Errors
 /// In words.
-pub(super) fn write_done(new: &[Outcome]) -> Result<(), String> {
-    let path = Path::new(LAST);
-    // One that can't be read is none of ours.
-    let mut done = read_done(path).unwrap_or_default();
-    done.extend(new.iter().map(|Outcome { action, fault }| Done {
-        unit: action.unit.clone(),
-        step: action.step.to_string(),
-        why: action.why.to_string(),
-        error: fault.as_ref().map(ToString::to_string),
-    }));
-    let surplus = done.len().saturating_sub(MOST_DONE.max(new.len()));
-    done.drain(..surplus);
-    write(path, &AllDone { done })
-}
-
-fn write(path: &Path, value: &impl Serialize) -> Result<(), String> {
+pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<(), String> {
     let text = toml::to_string(value).map_err(|error| error.to_string())?;
     let written = || {
         let temporary: PathBuf = path.with_extension("new");
@@ -353,38 +303,4 @@ mod hexadecimal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_survives_its_way() {
-        let applied = Applied {
-            socket: u64::MAX,
-            filter: 9,
-            service: 0,
-            program: 6,
-            spec: 7,
-            enabled: true,
-            stand: Stand::Down,
-        };
-        let record =
-            Record::of([(r"a\x20b".to_owned(), applied)]).with_rpc("b", "1 2 3 tcp=::.0.9");
-        let path = std::env::temp_dir().join(format!("record-{}.toml", std::process::id()));
-        record.write(&path).unwrap();
-        assert_eq!(Record::read(&path), Some(record));
-        fs::write(&path, "units = 1").unwrap();
-        assert_eq!(Record::read(&path), None);
-        fs::remove_file(&path).unwrap();
-        assert_eq!(Record::read(&path), None);
-    }
-
-    #[test]
-    fn only_the_section_counts() {
-        let unit = b"[Unit]\nDescription=a\n\n[Socket]\nListenStream=1\n\n[Install]\nx=y\n";
-        assert_eq!(section(unit, b"[Socket]"), b"[Socket]\nListenStream=1\n");
-        assert_eq!(section(b"[Socket]\nA=1\n", b"[Socket]"), b"[Socket]\nA=1\n");
-        let (lists, others) = lists_apart(b"[Socket]\nX-OnlyFrom=::1\nX-OnlyFromX=2\nA=1");
-        assert_eq!(lists, b"X-OnlyFrom=::1\n");
-        assert_eq!(others, b"[Socket]\nX-OnlyFromX=2\nA=1");
-    }
-}
+mod tests;

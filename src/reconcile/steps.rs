@@ -32,15 +32,16 @@ pub(super) fn take(systemd: &mut Systemd, actions: &[Action]) -> Vec<Outcome> {
         let those = actions.iter().filter(move |action| action.step == step);
         those.map(|action| action.unit.as_str()).collect::<Vec<_>>()
     };
+    let units_for = |why: Why| {
+        let those = actions.iter().filter(move |action| action.why == why);
+        those.map(|action| action.unit.as_str()).collect::<Vec<_>>()
+    };
     let mut faults = Faults::new();
-    let gone = actions.iter().filter(|action| action.why == Why::Gone);
-    let gone: Vec<&str> = gone.map(|action| action.unit.as_str()).collect();
-    farewell::end_sessions(systemd, &gone);
+    farewell::end_sessions(systemd, &units_for(Why::Gone));
     stop(systemd, &units(Operation::Stop), &mut faults);
     // All sockets are closed before one is opened: services may have changed places.
     let rebound = units(Operation::Rebind);
-    let lists = actions.iter().filter(|action| action.why == Why::Lists);
-    let lists: Vec<&str> = lists.map(|action| action.unit.as_str()).collect();
+    let lists = units_for(Why::Lists);
     make_room(systemd, &rebound, &mut faults);
     let loaded = systemd.units().unwrap_or_default();
     // A server has the socket, and the next helper, which has the sessions to find, makes the filter anew.

@@ -102,22 +102,51 @@ fn a_helper_that_never_comes_is_told_from_one_that_is_about_to() {
     assert_eq!(services, expected);
 }
 
+/// A systemd that has the target, which was stopped at this time, or never.
+fn target(active: &str, has_job: bool, stopped: u64) -> Played {
+    let played = Played::obedient();
+    played.put(TARGET, active, "", |target| {
+        target
+            .has_job(has_job)
+            .set("InactiveEnterTimestampMonotonic", stopped);
+    });
+    played
+}
+
 #[test]
 fn services_are_halted_where_their_target_was_stopped() {
-    let seen = |active: &str, has_job, ended: u64| {
-        let played = Played::obedient();
-        played.put(TARGET, active, "", |target| {
-            target
-                .has_job(has_job)
-                .set("InactiveEnterTimestampMonotonic", ended);
-        });
-        let live = look(&played, &[], &[]);
+    let seen = |active: &str, has_job, ended| {
+        let live = look(&target(active, has_job, ended), &[], &[]);
         (live.halt, live.is_started)
     };
     assert_eq!(seen("active", false, 0), (None, true));
     assert_eq!(seen("active", false, 5), (None, true));
     assert_eq!(seen("inactive", false, 5), (Some(Halt::Stopped), false));
     assert_eq!(seen("inactive", true, 5), (None, false));
+}
+
+#[test]
+fn services_are_halted_where_nothing_starts_their_target() {
+    let is_stopped = |played: &Played, starts_at_boot| {
+        let systemd = played.connect();
+        let loaded = systemd.units().unwrap();
+        is_stopped(&systemd, loaded.get(TARGET), || starts_at_boot)
+    };
+    for played in [Played::obedient(), target("inactive", false, 0)] {
+        assert!(is_stopped(&played, false));
+        assert!(!is_stopped(&played, true), "it is about to come");
+    }
+}
+
+#[test]
+fn services_are_left_to_real_xinetd_unless_they_were_started() {
+    let halt = |active: &str| {
+        let mut live = look(&target(active, false, 0), &[], &[]);
+        live.leave_to_real();
+        live.halt
+    };
+    assert_eq!(halt("inactive"), Some(Halt::Real));
+    assert_eq!(halt("active"), None);
 }
 
 /// A systemd that does this when it is asked for its units for the second time.

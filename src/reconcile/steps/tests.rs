@@ -186,6 +186,7 @@ fn a_socket_that_does_not_open_is_tried_again_as_long_as_that_may_help() {
     assert_eq!(fault(&played, "late", Operation::Start, Why::New), None);
     assert_eq!(starts(&played), 3);
 
+    let begin = Instant::now();
     played.put("never.socket", "failed", "failed", |_| {});
     let failed = ActionError::Silent(Trouble::Failed {
         unit: "never".to_owned(),
@@ -195,6 +196,7 @@ fn a_socket_that_does_not_open_is_tried_again_as_long_as_that_may_help() {
         Some(failed)
     );
     assert_eq!(starts(&played), 8);
+    assert!(begin.elapsed() >= Duration::from_secs(1), "in a hurry");
 
     let condition = (
         "ConditionPathExists".to_owned(),
