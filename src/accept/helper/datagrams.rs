@@ -25,6 +25,9 @@ impl Helper {
     pub(super) fn take_datagrams(&mut self, index: u32, now: Moment) {
         let mut buffer = [0; MOST];
         for _ in 0..BATCH {
+            if !self.takes_clients() {
+                return;
+            }
             let Some(socket) = self.sockets.datagram(index) else {
                 return;
             };
@@ -37,9 +40,6 @@ impl Helper {
                     }
                     return;
                 }
-            }
-            if !self.takes_clients() {
-                return;
             }
         }
     }

@@ -107,12 +107,15 @@ impl Helper {
         accept: impl Fn(&mut Self) -> Option<io::Result<Served>>,
     ) {
         for _ in 0..BATCH {
+            if !self.takes_clients() {
+                return;
+            }
             let goes_on = match accept(self) {
                 None | Some(Ok(Served::Forked)) => return,
                 Some(Ok(Served::Held | Served::Done)) => ControlFlow::Continue(()),
                 Some(Err(error)) => self.accept_failed(&error, now),
             };
-            if goes_on.is_break() || !self.takes_clients() {
+            if goes_on.is_break() {
                 return;
             }
         }

@@ -13,11 +13,11 @@ use super::super::membership::has_others;
 use super::super::reactor::{Events, Owner};
 use super::{Course, Helper, Parts};
 
-/// How long servers that were killed may take to end: the kernel takes a process out of its control
 /// How long clients that have come may take to become sessions when the helper leaves: new ones wait for its
 /// successor meanwhile.
 const LAST_DECISIONS: Duration = Duration::from_secs(2);
 
+/// How long servers that were killed may take to end: the kernel takes a process out of its control
 /// group before it tells the parent of its end.
 const LAST_SERVERS: Duration = Duration::from_secs(1);
 
@@ -240,7 +240,8 @@ impl Helper {
         }
         let mut events = Events::new();
         let deadline = now.plus(LAST_SERVERS);
-        loop {
+        // Each time but the last one a server has ended.
+        for _ in 0..=self.kinds.program.len() {
             if is_stopping {
                 let left = Moment::now().map_or(Duration::ZERO, |now| deadline.since(now));
                 self.kinds.program.await_end(left);
