@@ -26,6 +26,16 @@ impl LoadAverage {
     }
 }
 
+#[cfg(test)]
+impl LoadAverage {
+    /// One that is read already, and stays for a second.
+    pub(super) fn of(load: f64, now: MonotonicSeconds) -> Self {
+        Self {
+            read: Some((now, Some(load))),
+        }
+    }
+}
+
 fn parse(text: &str) -> Option<f64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
@@ -42,9 +52,7 @@ mod tests {
 
     #[test]
     fn within_a_second_it_stays() {
-        let mut load = LoadAverage {
-            read: Some((MonotonicSeconds(5), Some(99.0))),
-        };
+        let mut load = LoadAverage::of(99.0, MonotonicSeconds(5));
         assert_eq!(load.get(MonotonicSeconds(5)), Some(99.0));
         assert_ne!(load.get(MonotonicSeconds(6)), Some(99.0));
     }

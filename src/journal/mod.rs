@@ -13,6 +13,8 @@ mod fields;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+#[cfg(test)]
+mod heard;
 mod kind;
 mod line;
 mod logger;
@@ -24,6 +26,8 @@ mod text;
 pub(crate) use event::{Ending, PauseCause, Peer};
 pub(crate) use examples::{Example, examples};
 pub(crate) use file::{Stamp, file_line};
+#[cfg(test)]
+pub(crate) use heard::heard;
 pub(crate) use service::ServiceLog;
 pub(crate) use sink::Journal;
 pub(crate) use table::{Event, Kind};

@@ -82,7 +82,8 @@ impl Helper {
         }
     }
 
-    fn fork_failed(
+    /// There is no process for a client, after so many failures: it waits for another attempt, or is refused.
+    pub(super) fn fork_failed(
         &mut self,
         connection: Connection,
         admitted: Admitted,

@@ -1,10 +1,13 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
+mod commands;
 mod ends;
+mod identify;
 mod internal;
 mod leave;
 mod mux;
 mod redirect;
+mod reload;
 mod requests;
 mod sensor;
 mod single;

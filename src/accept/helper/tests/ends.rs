@@ -1,9 +1,14 @@
 //! How a helper comes to its end.
 
+use std::net::IpAddr;
+use std::thread;
+
 use nix::sys::signal::{SigSet, Signal, raise};
+use xinetd_core::policy::NameAnswer;
 
 use super::super::super::idle::Idle;
 use super::super::End;
+use super::waits::never;
 use super::*;
 
 impl Scene {
@@ -19,12 +24,16 @@ impl Scene {
         panic!("it does not end");
     }
 
-    /// Sends the helper SIGTERM, which only this thread can get.
-    fn terminate(&mut self) -> End {
+    /// Sends the helper a signal, which only this thread can get.
+    fn signal(&self, signal: Signal) {
         let mut signals = SigSet::empty();
-        signals.add(Signal::SIGTERM);
+        signals.add(signal);
         signals.thread_block().unwrap();
-        raise(Signal::SIGTERM).unwrap();
+        raise(signal).unwrap();
+    }
+
+    fn terminate(&mut self) -> End {
+        self.signal(Signal::SIGTERM);
         self.end()
     }
 }
@@ -82,7 +91,7 @@ fn a_client_in_the_queue_is_let_go_at_the_end() {
     let mut scene = Scene::new(&[("access = {}", only)]);
     scene.resolve_with(|_| {
         loop {
-            std::thread::park();
+            thread::park();
         }
     });
     let _client = scene.connect();
@@ -119,7 +128,6 @@ fn clients_wait_in_the_backlog_while_there_is_no_descriptor() {
     let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
     let now = Moment::now().unwrap();
     scene.helper.go_deaf(now);
-    scene.helper.go_deaf(now);
     let client = scene.connect();
     client.shutdown(Shutdown::Write).unwrap();
     for _ in 0..3 {
@@ -134,4 +142,87 @@ fn clients_wait_in_the_backlog_while_there_is_no_descriptor() {
     scene.helper.out_of_descriptors(now);
     let client = scene.connect();
     assert!(scene.receive(client).is_err());
+}
+
+/// A service that has to look up the name of each client.
+fn named(server: &str) -> Scene {
+    let named = r#"access = { no_access = [ { pattern = "host bad.example", place = "f:1:1" } ] }"#;
+    Scene::new(&[("access = {}", named), (CAT, &shell(server))])
+}
+
+/// A client with this address.
+fn client_from(scene: &Scene, address: [u8; 4]) -> TcpStream {
+    let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    client.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+    client.connect(&scene.address.into()).unwrap();
+    client.into()
+}
+
+/// What a client gets of a server that its helper has left behind.
+fn rest(mut client: &TcpStream) -> String {
+    client.set_nonblocking(false).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn clients_that_have_come_are_served_before_a_helper_leaves() {
+    let mut scene = named("sleep 0.1; echo served");
+    scene.resolve_with(|address| {
+        // One name after the other.
+        let IpAddr::V4(address) = address.to_canonical() else {
+            return NameAnswer::NoName;
+        };
+        thread::sleep(Duration::from_millis(150) * u32::from(address.octets()[3]));
+        NameAnswer::NoName
+    });
+    let clients = [1, 3].map(|host| client_from(&scene, [127, 0, 0, host]));
+    scene.until(|helper| (status(helper).waiting == 2).then_some(()));
+    assert_eq!(scene.terminate(), End::Abandoned);
+    for client in &clients {
+        assert_eq!(rest(client), "served\n");
+    }
+}
+
+#[test]
+fn a_helper_that_leaves_waits_for_clients_no_longer_than_two_seconds() {
+    let mut scene = named("echo served");
+    scene.resolve_with(never);
+    let _client = scene.connect();
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
+    let begin = Instant::now();
+    assert_eq!(scene.terminate(), End::Done);
+    let time = begin.elapsed();
+    let two = Duration::from_secs(2);
+    assert!(time >= two && time < two * 2, "{time:?}");
+    // Without such clients it leaves at once.
+    let begin = Instant::now();
+    assert_eq!(named("true").terminate(), End::Done);
+    assert!(begin.elapsed() < two / 2);
+}
+
+#[test]
+fn a_helper_that_is_told_twice_to_end_waits_for_no_client() {
+    let mut scene = named("echo served");
+    scene.resolve_with(never);
+    let _client = scene.connect();
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
+    // Two signals of the same kind would be one.
+    scene.signal(Signal::SIGINT);
+    let begin = Instant::now();
+    assert_eq!(scene.terminate(), End::Done);
+    assert!(begin.elapsed() < Duration::from_millis(1500));
+}
+
+#[test]
+fn a_helper_that_stops_waits_for_each_of_its_servers() {
+    let mut scene = Scene::new(&[(CAT, &shell("exec sleep 0.$(($$ % 2 * 3 + 2))")), LOGGED]);
+    let clients: Vec<_> = (0..4).map(|_| scene.session()).collect();
+    scene.helper.refuse_more(Moment::now().unwrap());
+    scene.helper.terminate().unwrap();
+    let log = scene.log();
+    let exits = log.iter().filter(|line| line.starts_with("EXIT: "));
+    assert_eq!(exits.count(), clients.len(), "{log:?}");
 }

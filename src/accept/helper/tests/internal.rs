@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, UdpSocket};
 use std::time::Duration;
 
+use crate::journal::heard;
+
 use super::super::super::clock::Moment;
 use super::super::super::state::StateFile;
 use super::{LOGGED, Scene, TASK, scratch, sensor, status};
@@ -156,6 +158,7 @@ impl Scene {
 #[test]
 fn datagrams_are_answered_one_by_one() {
     let (mut scene, port) = Scene::of_datagrams(&[(TASK, r#"internal = "echo""#), LOGGED]);
+    heard();
     // A burst loses none.
     let clients: Vec<_> = (0..50).map(|n| sender(port, &[n; 9])).collect();
     for (client, number) in clients.iter().zip(0..) {
@@ -167,6 +170,7 @@ fn datagrams_are_answered_one_by_one() {
     assert_eq!(scene.datagram(&empty), b"");
     let start = "START: test pid=# from=::ffff:127.0.0.1";
     assert_eq!(scene.log(), vec![start; 52]);
+    assert_eq!(heard(), [""; 0], "nothing went wrong");
     assert_eq!(scene.helper.state.running(), 0);
 }
 

@@ -1,6 +1,13 @@
 //! What a helper tells of itself, and sessions that root ends.
 
-use crate::status::Cause;
+use std::os::unix::net::UnixStream;
+
+use nix::sys::epoll::EpollFlags;
+
+use crate::status::{Cause, control_socket};
+
+use super::super::super::control::Control;
+use super::super::super::reactor::Owner;
 
 use super::*;
 
@@ -67,14 +74,43 @@ fn a_session_is_ended_by_its_process_or_its_client() {
 }
 
 #[test]
-fn a_helper_that_stops_logs_how_the_last_servers_end() {
-    let mut scene = Scene::new(&[(CAT, &shell("exec sleep 0.3")), LOGGED]);
-    let _clients = [scene.session(), scene.session()];
-    scene.helper.refuse_more(Moment::now().unwrap());
-    scene.helper.terminate().unwrap();
-    let log = scene.log();
-    let exits = log.iter().filter(|line| line.starts_with("EXIT: "));
-    assert_eq!(exits.count(), 2, "{log:?}");
+#[ignore = "needs root, which alone is heard"]
+fn root_is_answered_at_the_control_socket() {
+    let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
+    let directory = scratch("runtime", scene.address.port());
+    std::fs::create_dir_all(&directory).unwrap();
+    let control = Control::listen(&directory).unwrap();
+    let (token, events) = (Owner::Control.only(), EpollFlags::EPOLLIN);
+    let watched = scene.helper.reactor.add(control.listener(), token, events);
+    watched.unwrap();
+    scene.helper.control = Some(control);
+    assert_eq!(scene.text(), "served\n");
+    let mut ask = |request: &str| {
+        let mut client = UnixStream::connect(control_socket(&directory)).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let mut answer = String::new();
+        scene.until(|_| client.read_to_string(&mut answer).ok());
+        answer
+    };
+    let told = Status::parse(&ask("status\n")).unwrap();
+    assert_eq!(told.counters.served, 1);
+    assert_eq!(
+        ask("kick\n127.0.0.1:1"),
+        "there is no session of 127.0.0.1:1"
+    );
+    assert_eq!(ask("reload\nrubbish").lines().count(), 1);
+    assert_eq!(ask("stop\n"), "ok");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn clients_that_have_not_named_a_service_are_told_as_waiting() {
+    let mut scene = Scene::new(&[(TASK, "tcpmux = []")]);
+    let _clients = [scene.connect(), scene.connect()];
+    scene.until(|helper| (helper.state.running() == 2).then_some(()));
+    assert_eq!((scene.status().waiting, scene.status().running), (2, 0));
 }
 
 impl Scene {

@@ -2,8 +2,11 @@
 
 use std::net::UdpSocket;
 
+use crate::journal::heard;
+
 use super::super::super::kinds::NO_PROCESS;
 use super::internal::sender;
+use super::waits::never;
 use super::*;
 
 /// A server that is this Python, with the socket as `s`.
@@ -110,4 +113,42 @@ fn datagrams_in_a_pause_are_taken_off_and_counted() {
             .filter(|count| **count > 0)
             .copied()
     });
+}
+
+#[test]
+fn a_server_that_accepts_nothing_is_blamed_for_the_pause_that_it_causes() {
+    let rate = "rate = { max = 3, wait = 3600 }, instances";
+    let blame = |lines: Vec<String>| lines.iter().any(|line| line.contains("servers in a row"));
+    let mut scene = Scene::new(&[("instances", rate), (TASK, &python("pass"))]);
+    heard();
+    let _client = scene.connect();
+    scene.until(|helper| status(helper).paused_for);
+    assert!(blame(heard()));
+    // There are too few descriptors for other reasons.
+    scene.helper.pause.end();
+    let now = Moment::now().unwrap();
+    scene.helper.out_of_descriptors(now);
+    assert!(!blame(heard()));
+}
+
+#[test]
+fn made_up_senders_do_not_hold_the_others_up_again_and_again() {
+    let named = r#"access = { only_from = [ { pattern = "host localhost", place = "f:1:1" } ] }"#;
+    let echo = "d, a = s.recvfrom(99); s.sendto(d, a)";
+    let (mut scene, port) = Scene::of_datagrams(&[(TASK, &python(echo)), ("access = {}", named)]);
+    scene.resolve_with(never);
+    let _first = sender(port, b"hello");
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
+    let now = Moment::now().unwrap();
+    scene
+        .helper
+        .expire_pending(now.plus(Duration::from_secs(100)));
+    let refused = |helper: &mut Helper, count| {
+        (status(helper).counters.all_refused() == count && status(helper).waiting == 0)
+            .then_some(())
+    };
+    scene.until(|helper| refused(helper, 1));
+    scene.helper.kinds.wait.hurry_names(now);
+    let _second = sender(port, b"hello");
+    scene.until(|helper| refused(helper, 2));
 }

@@ -1,15 +1,20 @@
 //! Clients that wait, and do not get what they wait for: in time, or because others need their places.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
-use xinetd_core::admission::admitted;
+use xinetd_core::admission::{Candidate, Source, admitted};
 use xinetd_core::policy::NameAnswer;
+
+use crate::journal::heard;
 
 use super::super::super::clock::Moment;
 use super::super::super::libwrap::Files;
+use super::super::super::load::LoadAverage;
 use super::super::super::names::Names;
 use super::super::super::peer::Peer;
 use super::super::super::pending::{Awaiting, Connection};
@@ -20,21 +25,24 @@ const SERVED: &str = "echo served";
 
 /// A service with rules of its own in hosts.allow and hosts.deny, and a resolver.
 fn wrapped(rules: [&str; 2], resolve: fn(std::net::IpAddr) -> NameAnswer) -> Scene {
-    let mut scene = Scene::new(&[
-        ("access = {}", "libwrap = \"ftpd\"\naccess = {}"),
-        (CAT, &shell(SERVED)),
-        LOGGED,
-    ]);
+    let mut scene = ruled(rules, &[(CAT, &shell(SERVED)), LOGGED]);
+    scene.resolve_with(resolve);
+    scene
+}
+
+/// The same with these changes of the spec, and without a resolver.
+pub(super) fn ruled(rules: [&str; 2], changes: &[(&str, &str)]) -> Scene {
+    let libwrap = ("access = {}", "libwrap = \"ftpd\"\naccess = {}");
+    let mut scene = Scene::new(&[&[libwrap], changes].concat());
     let port = scene.address.port();
     let [allow, deny] = rules;
     let write =
         |name: &str, text: &str| -> PathBuf { file(&format!("{name}-{port}"), text.as_bytes()) };
     scene.helper.wrap.files = Files::new([write("allow", allow), write("deny", deny)]);
-    scene.resolve_with(resolve);
     scene
 }
 
-fn never(_: std::net::IpAddr) -> NameAnswer {
+pub(super) fn never(_: std::net::IpAddr) -> NameAnswer {
     loop {
         thread::park();
     }
@@ -169,4 +177,68 @@ fn a_client_without_a_process_is_served_when_there_is_one() {
     scene.helper.expire_pending(in_seconds(100));
     assert_eq!(scene.receive(client).unwrap(), b"served\n");
     scene.until_idle();
+}
+
+#[test]
+fn a_client_takes_its_banner_while_its_name_is_looked_up() {
+    let named = r#"access = { no_access = [ { pattern = "host bad.example", place = "f:1:1" } ] }"#;
+    let mut scene = Scene::new(&[("access = {}", named)]);
+    scene.resolve_with(never);
+    scene.helper.unwatch_listeners();
+    let (mut client, mut connection) = scene.accepted();
+    connection.outbox.push(vec![b'x'; 20_000_000].into());
+    let candidate = Candidate::new(Source::Peer(connection.remote.ip()));
+    let _ = scene
+        .helper
+        .admit(connection, candidate, Moment::now().unwrap());
+    let (mut chunk, mut taken) = (vec![0; 1 << 20], 0);
+    scene.until(|_| {
+        taken += client.read(&mut chunk).unwrap_or(0);
+        (taken == 20_000_000).then_some(())
+    });
+    assert_eq!(scene.status().waiting, 1);
+}
+
+#[test]
+fn a_client_without_a_process_gets_five_attempts_or_one() {
+    let refused = "FAIL: test fork from=::ffff:127.0.0.1";
+    for (noretry, attempts) in [(false, 5), (true, 1)] {
+        let format = ("format = 3", &*format!("format = 3\nnoretry = {noretry}"));
+        let mut scene = Scene::new(&[LOGGED, format]);
+        scene.helper.unwatch_listeners();
+        let now = Moment::now().unwrap();
+        heard();
+        let mut lines = Vec::new();
+        for failures in 1..=attempts {
+            let (_client, connection) = scene.accepted();
+            let admitted = admitted(&mut scene.helper.state, connection.remote.ip());
+            scene
+                .helper
+                .fork_failed(connection, admitted, failures, Errno::EAGAIN, now);
+            let is_refused = scene.log().iter().any(|line| line == refused);
+            assert_eq!(is_refused, failures == attempts, "{failures}");
+            lines = heard();
+        }
+        let is_said = lines.iter().any(|line| line.contains("fork failures"));
+        assert_eq!(is_said, !noretry, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_service_is_closed_while_the_machine_is_busy() {
+    let mut scene = Scene::new(&[
+        ("limits = { instances", "limits = { load = 2.0, instances"),
+        LOGGED,
+    ]);
+    scene.helper.unwatch_listeners();
+    let now = Moment::now().unwrap();
+    for (load, is_busy) in [(1.9, false), (2.5, true)] {
+        scene.helper.load = LoadAverage::of(load, now.seconds());
+        let (_client, connection) = scene.accepted();
+        let Connection { socket, .. } = connection;
+        let peer = Peer::Known(scene.address);
+        let _ = scene.helper.meet(socket, peer, now);
+        let log = scene.log().join(" ");
+        assert_eq!(log.contains("FAIL: test load"), is_busy, "{load}: {log}");
+    }
 }
