@@ -182,6 +182,8 @@ fn release(socket: &UdpSocket) {
 mod tests {
     use std::net::{TcpListener, TcpStream};
 
+    use crate::journal::heard;
+
     use super::super::super::reactor::Events;
     use super::*;
 
@@ -208,15 +210,20 @@ mod tests {
         };
         ended(&mut wait, 5);
         assert_eq!(wait.blame(&sockets, &spec), None, "once is no row");
-        for _ in 1..99 {
+        ended(&mut wait, 5);
+        assert!(wait.blame(&sockets, &spec).is_some());
+        heard();
+        for _ in 2..99 {
             ended(&mut wait, 5);
         }
-        assert_eq!(wait.due(), None);
+        assert_eq!((wait.due(), heard().len()), (None, 0));
         ended(&mut wait, 999);
-        assert_eq!(wait.due(), Some(at(105)));
+        assert_eq!((wait.due(), heard().len()), (Some(at(105)), 1));
+        ended(&mut wait, 5);
+        assert_eq!(heard().len(), 0, "it is said once");
         let blame = wait.blame(&sockets, &spec).unwrap();
         assert!(
-            blame.contains("100 servers") && blame.contains("accept(2)"),
+            blame.contains("101 servers") && blame.contains("accept(2)"),
             "{blame}"
         );
         // One that has worked breaks the row.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::journal::heard;
 
 use super::super::super::clock::Moment;
+use super::super::super::reactor::Events;
 use super::super::super::state::StateFile;
 use super::{LOGGED, Scene, TASK, scratch, sensor, status};
 
@@ -36,6 +37,10 @@ fn echo_sends_back_all_and_reads_no_more_than_goes_back() {
         (quiet == 20).then_some(())
     });
     assert!(sent < text.len(), "nothing held it back");
+    let mut events = Events::new();
+    let moment = Some(Duration::from_millis(20));
+    scene.helper.reactor.wait(&mut events, moment).unwrap();
+    assert!(events.is_empty(), "the helper sleeps meanwhile");
     greedy.shutdown(Shutdown::Write).unwrap();
     assert!(scene.receive(greedy).unwrap() == text[..sent]);
     scene.until_idle();
@@ -255,6 +260,11 @@ fn datagrams_that_find_no_place_to_wait_are_lost() {
         scene.until(|helper| (helper.parked.len() == count).then_some(()));
     };
     taken(&mut scene, 256);
+    for _ in 0..10 {
+        let moment = Some(Duration::from_millis(1));
+        scene.helper.turn(&mut Events::new(), moment).unwrap();
+    }
+    assert_eq!(scene.helper.parked.len(), 256);
     // They may come from the host that no_access names.
     let localhost = std::net::IpAddr::from([127, 0, 0, 1]);
     let now = Moment::now().unwrap();

@@ -2,10 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 use super::super::super::state::StateFile;
 use super::super::End;
-use super::{LOGGED, Scene, TASK};
+use super::mux::target;
+use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell, status};
 
 const TWO: (&str, &str) = (r#"instances = "unlimited""#, r#"instances = 2"#);
 
@@ -20,13 +23,19 @@ impl Scene {
     }
 }
 
+/// Has a read wait, and not for ever.
+fn wait_for(socket: &TcpStream) {
+    socket.set_nonblocking(false).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+}
+
 /// Sends and hears it back, without a helper's help.
 fn echo(mut client: &TcpStream, mut server: Option<&TcpStream>, bytes: &[u8]) {
-    client.set_nonblocking(false).unwrap();
+    wait_for(client);
     let mut heard = vec![0; bytes.len()];
     client.write_all(bytes).unwrap();
     if let Some(server) = &mut server {
-        server.set_nonblocking(false).unwrap();
+        wait_for(server);
         server.read_exact(&mut heard).unwrap();
         server.write_all(&heard).unwrap();
     }
@@ -84,7 +93,7 @@ fn sessions_of_redirect_outlive_their_helper_with_what_is_on_its_way() {
     });
     let (end, mut scene) = scene.replace(&changes);
     assert_eq!(end, End::Abandoned);
-    server.set_nonblocking(false).unwrap();
+    wait_for(&server);
     let mut heard = vec![0; sent];
     server.read_exact(&mut heard).unwrap();
     assert!(heard.iter().all(|byte| *byte == b'z'));
@@ -102,4 +111,59 @@ fn a_helper_without_sessions_leaves_none() {
     let (end, mut scene) = Scene::new(&changes).replace(&changes);
     assert_eq!(end, End::Done);
     assert_eq!(scene.text(), "");
+}
+
+#[test]
+fn a_successor_goes_on_with_the_window_of_cps() {
+    let rate = "rate = { max = 2, wait = 3600 }, instances";
+    let changes = [("instances", rate), (CAT, &shell("echo served"))];
+    let mut scene = Scene::new(&changes);
+    assert_eq!(scene.text(), "served\n");
+    scene.until_idle();
+    let (_, scene) = scene.replace(&changes);
+    assert_eq!(scene.helper.state.rate_snapshot().count, 1);
+}
+
+#[test]
+fn a_client_that_is_about_to_name_its_service_is_passed_on_before_its_helper_leaves() {
+    let (listener, path) = target("last");
+    let task = format!("tcpmux = [{{ name = \"name\", socket = {path:?} }}]");
+    let mut scene = Scene::new(&[(TASK, &task)]);
+    let mut client = scene.connect();
+    client.write_all(b"na").unwrap();
+    scene.until(|helper| (status(helper).waiting > 0).then_some(()));
+    let rest = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        client.write_all(b"me\r\n").unwrap();
+        client
+    });
+    assert_eq!(scene.helper.terminate().unwrap(), End::Done);
+    assert!(listener.accept().is_ok());
+    drop(rest.join());
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_client_whose_backend_is_slow_has_its_session_before_its_helper_leaves() {
+    // Its backlog is full, and has room when the kernel asks again, after a second.
+    let backend = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+    backend.bind(&any.into()).unwrap();
+    backend.listen(0).unwrap();
+    let address = backend.local_addr().unwrap().as_socket().unwrap();
+    let first = TcpStream::connect(address).unwrap();
+    let port = address.port();
+    let task = format!(r#"redirect = {{ targets = [{{ host = "127.0.0.1", port = {port} }}] }}"#);
+    let mut scene = Scene::new(&[(TASK, &task)]);
+    let client = scene.connect();
+    scene.until(|helper| (status(helper).running == 1).then_some(()));
+    let second = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        drop((backend.accept().unwrap(), first));
+        TcpStream::from(backend.accept().unwrap().0)
+    });
+    assert_eq!(scene.helper.terminate().unwrap(), End::Abandoned);
+    let server = second.join().unwrap();
+    echo(&client, Some(&server), b"hello");
+    client.shutdown(Shutdown::Write).unwrap();
 }

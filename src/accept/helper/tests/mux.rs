@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::os::fd::AsFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::super::super::clock::Moment;
 use super::super::super::state::StateFile;
 use super::{CAT, LOGGED, PATIENCE, Scene, TASK, shell, status};
+use crate::journal::heard;
 use crate::sys::handover::{receive, send};
 
 /// A socket in the place of another helper's.
-fn target(name: &str) -> (UnixListener, PathBuf) {
+pub(super) fn target(name: &str) -> (UnixListener, PathBuf) {
     let path = std::env::temp_dir().join(format!("mux-{}-{name}", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).unwrap();
@@ -321,4 +322,18 @@ fn a_mapped_client_is_passed_as_what_its_socket_is() {
         assert_eq!(what, expected, "{unmap}");
         std::fs::remove_file(path).unwrap();
     }
+}
+
+#[test]
+fn a_service_that_can_not_be_reached_is_said_at_once() {
+    let (_, path) = target("other");
+    std::fs::remove_file(&path).unwrap();
+    // Of another kind than tcpmux connects to.
+    let _socket = UnixDatagram::bind(&path).unwrap();
+    let mut scene = tcpmux(&[("name", &path)]);
+    heard();
+    assert_eq!(scene.reply("name\r\n"), "-Service not available\r\n");
+    let said = heard();
+    assert!(said[0].contains("name can't be reached"), "{said:?}");
+    std::fs::remove_file(path).unwrap();
 }

@@ -117,6 +117,17 @@ fn a_reader_who_is_slow_stops_the_writer_and_costs_one_pipe() {
     });
     assert!(sent < text.len(), "nothing held it back");
     assert_eq!(scene.helper.kinds.redirect.descriptors(), 2 + 2);
+    // A session that ends gives its pipe back, with what is in it.
+    let (other, _far) = scene.relayed(&listener);
+    quiet = 0;
+    scene.until(|_| {
+        quiet = (&other).write(&text).map_or(quiet + 1, |_| 0);
+        (quiet == 20).then_some(())
+    });
+    assert_eq!(scene.helper.kinds.redirect.descriptors(), 2 * (2 + 2));
+    let peer = other.local_addr().unwrap().to_string();
+    scene.helper.kick(&peer, Moment::now().unwrap()).unwrap();
+    assert_eq!(scene.helper.kinds.redirect.descriptors(), 2 + 2);
     // The client goes, and what it has sent arrives all the same.
     drop(client);
     let heard = scene.receive(server).unwrap();
@@ -137,7 +148,75 @@ fn who_finds_no_pipe_is_served_as_well() {
     assert_eq!(scene.receive(server).unwrap(), b"");
     drop(client);
     scene.until_idle();
-    drop(lent);
+    let traffic = "TRAFFIC: test in=20971520(bytes) out=20971520(bytes)";
+    assert_eq!(scene.log()[1], traffic);
+    // One that is reset is gone for good, although its backend stays.
+    let (client, server) = scene.relayed(&listener);
+    scene.pass(&client, &server, b"up");
+    crate::sys::socket::reset(client);
+    scene.until_idle();
+    drop((server, lent));
+}
+
+/// Whether the kernel asks at this end of a connection, from one port to another, if the other end is there: its
+/// timer in /proc/net/tcp is that of keepalive then.
+fn is_asked(local: u16, remote: u16) -> bool {
+    let lists = ["tcp", "tcp6"].map(|list| std::fs::read_to_string(format!("/proc/net/{list}")));
+    let lists = lists.map(|list| list.unwrap_or_default()).concat();
+    let is_it = |line: &&str| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let ends = |word: Option<&str>, port: u16| {
+            word.is_some_and(|word| word.ends_with(&format!(":{port:04X}")))
+        };
+        ends(words.next(), local) && ends(words.next(), remote)
+    };
+    let row = lists.lines().find(is_it).unwrap();
+    row.split_ascii_whitespace()
+        .nth(5)
+        .unwrap()
+        .starts_with("02:")
+}
+
+#[test]
+fn a_side_that_has_sent_its_last_byte_is_asked_whether_it_is_there() {
+    let (listener, port) = backend();
+    let mut scene = scene(&[("127.0.0.1", port)]);
+    let own = scene.address.port();
+    let (client, server) = scene.relayed(&listener);
+    let theirs = client.local_addr().unwrap().port();
+    scene.pass(&client, &server, b"up");
+    assert!(!is_asked(own, theirs));
+    client.shutdown(Shutdown::Write).unwrap();
+    scene.until(|_| matches!((&server).read(&mut [0]), Ok(0)).then_some(()));
+    assert!(is_asked(own, theirs));
+
+    // The backend has, before its client has taken all.
+    let (client, mut server) = scene.relayed(&listener);
+    let ours = server.peer_addr().unwrap().port();
+    scene.pass(&client, &server, b"up");
+    let chunk = vec![b'x'; 1 << 20];
+    let mut quiet = 0;
+    scene.until(|_| {
+        quiet = server.write(&chunk).map_or(quiet + 1, |_| 0);
+        (quiet == 20).then_some(())
+    });
+    server.shutdown(Shutdown::Write).unwrap();
+    assert!(!is_asked(ours, port));
+    let (mut taken, mut client) = (vec![0; 1 << 20], client);
+    scene.until(|_| matches!(client.read(&mut taken), Ok(0)).then_some(()));
+    assert!(is_asked(ours, port));
+}
+
+#[test]
+fn an_address_that_can_not_be_reached_is_said_as_the_kernel_says_it() {
+    let mut scene = scene(&[("255.255.255.255", 9)]);
+    assert_eq!(scene.text(), "");
+    scene.until_idle();
+    let log = scene.log();
+    assert!(
+        log[1].contains("255.255.255.255: Network is unreachable"),
+        "{log:?}"
+    );
 }
 
 #[test]
@@ -261,6 +340,7 @@ fn an_idle_session_has_no_pipe() {
         scene.helper.kinds.redirect.descriptors(),
         2 * sessions.len() + 2
     );
+    assert_eq!(scene.helper.kinds.redirect.due(), None);
 }
 
 #[test]

@@ -302,6 +302,7 @@ fn clients_wait_no_longer_where_no_coordinator_is() {
     let now = Moment::now().unwrap();
     scene.helper.kinds.sensor.report(PEER, Some(near.into()));
     scene.sense(now);
+    caught.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!((&caught).read(&mut [0]).unwrap(), 0);
     let second = Duration::from_secs(1);
     assert_eq!(scene.helper.kinds.due(), Some(now.plus(second)));
@@ -345,6 +346,26 @@ fn a_coordinator_that_is_busy_is_tried_again_soon_and_not_for_ever() {
     fs::remove_file(path).unwrap();
 }
 
+impl Scene {
+    /// A client of this address comes; whether there is something to report.
+    fn hit(&mut self, peer: IpAddr) -> bool {
+        let local = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let _client = TcpStream::connect(local.local_addr().unwrap()).unwrap();
+        let (stream, _) = local.accept().unwrap();
+        let from = super::super::super::peer::Peer::Known((peer, 9).into());
+        let now = Moment::now().unwrap();
+        let _ = self.helper.meet(stream.into(), from, now);
+        !self.helper.kinds.sensor.is_idle()
+    }
+
+    /// How many clients the log calls banned.
+    fn banned(&self) -> usize {
+        let log = self.log();
+        let lines = log.iter().filter(|line| line.contains("process_sensor"));
+        lines.count()
+    }
+}
+
 #[test]
 fn a_client_of_a_sensor_is_reported_unless_it_is_banned_for_longer() {
     let task = sensor("{ minutes = 5 }", r#"["192.0.2.9/32"]"#);
@@ -354,20 +375,31 @@ fn a_client_of_a_sensor_is_reported_unless_it_is_banned_for_longer() {
         scratch("coordinator", port(&scene)),
     );
     let listener = listening(&door);
-    let local = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let hit = |scene: &mut Scene, peer: IpAddr| {
-        let _client = TcpStream::connect(local.local_addr().unwrap()).unwrap();
-        let (stream, _) = local.accept().unwrap();
-        let from = super::super::super::peer::Peer::Known((peer, 9).into());
-        let now = Moment::now().unwrap();
-        let _ = scene.helper.meet(stream.into(), from, now);
-        !scene.helper.kinds.sensor.is_idle()
-    };
-    assert!(!hit(&mut scene, peer(9)), "it is spared");
+    assert!(!scene.hit(peer(9)), "it is spared");
     table(&bans, peer(7), Until::Forever);
-    assert!(!hit(&mut scene, peer(7)), "it is banned for ever");
+    assert!(!scene.hit(peer(7)), "it is banned for ever");
     fs::remove_file(&bans).unwrap();
-    assert!(hit(&mut scene, peer(7)));
-    assert_eq!(heard(&enter(&listener)), Some(SensorReport(peer(7))));
+    assert!(scene.hit(peer(7)));
+    let client = enter(&listener);
+    assert_eq!(heard(&client), Some(SensorReport(peer(7))));
+    assert_eq!(scene.banned(), 1);
+    // A ban that lasts already is made longer, and not said again.
+    let soon = Moment::now().unwrap().plus(Duration::from_secs(10));
+    table(&bans, peer(5), Until::At(soon.0));
+    scene.hit(peer(5));
+    assert_eq!(heard(&client), Some(SensorReport(peer(5))));
+    assert_eq!(scene.banned(), 1);
+    fs::remove_file(&bans).unwrap();
     fs::remove_file(door).unwrap();
+}
+
+#[test]
+fn a_ban_for_ever_is_reported_once() {
+    let task = sensor("\"forever\"", "[]");
+    let mut scene = Scene::new(&[(TASK, &task)]);
+    let bans = scratch("bans", port(&scene));
+    table(&bans, peer(7), Until::Forever);
+    assert!(!scene.hit(peer(7)));
+    fs::remove_file(bans).unwrap();
+    assert!(scene.hit(peer(7)));
 }

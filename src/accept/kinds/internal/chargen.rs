@@ -49,7 +49,7 @@ impl Position {
     /// the line behind that.
     pub(super) fn datagram(&mut self) -> Vec<u8> {
         let mut datagram = Vec::with_capacity(DATAGRAM);
-        while datagram.len() + 2 < DATAGRAM {
+        while datagram.len() < DATAGRAM {
             let room = DATAGRAM - datagram.len() - 2;
             datagram.extend(self.rest().iter().take(WIDTH.min(room)));
             datagram.extend(b"\r\n");
@@ -73,6 +73,7 @@ mod tests {
         let mut bytes = Vec::new();
         while bytes.len() < count {
             let rest = position.rest();
+            assert!(!rest.is_empty(), "it has an end");
             let part = &rest[..rest.len().min(1000)];
             bytes.extend_from_slice(part);
             position.advance(part.len());

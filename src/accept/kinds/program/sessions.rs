@@ -148,6 +148,8 @@ mod tests {
     use std::process::Command;
     use std::time::Duration;
 
+    use crate::journal::heard;
+
     use super::*;
 
     fn session(state: &mut State, pid: u32, started: Moment) -> Session {
@@ -212,5 +214,17 @@ mod tests {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+    #[test]
+    fn what_a_successor_will_not_know_is_said_once() {
+        let mut sessions = Sessions::new(StateFile::create().unwrap());
+        let mut said = |written: io::Result<()>| {
+            heard();
+            sessions.note(written);
+            heard().len()
+        };
+        let failed = || Err(io::ErrorKind::StorageFull.into());
+        assert_eq!([said(failed()), said(failed())], [1, 0]);
+        assert_eq!([said(Ok(())), said(failed())], [0, 1]);
     }
 }

@@ -17,6 +17,9 @@ const ROUNDS: usize = 8;
 /// Bytes that are copied at once where no pipe can be had.
 const CHUNK: usize = 16 * 1024;
 
+/// splice(2) does not wait.
+const NOW: SpliceFFlags = SpliceFFlags::SPLICE_F_NONBLOCK;
+
 /// What a direction waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
@@ -80,7 +83,7 @@ impl Flow {
         let Some(pipe) = pipes.take() else {
             return self.copy(source, sink);
         };
-        match splice(source, None, &pipe.writer, None, SIZE, flags()) {
+        match splice(source, None, &pipe.writer, None, SIZE, NOW) {
             Ok(0) => {
                 pipes.put(pipe);
                 self.source_ended(sink);
@@ -107,7 +110,7 @@ impl Flow {
             self.wants = Wants::Source;
             return true;
         };
-        match splice(&pipe.reader, None, sink, None, left, flags()) {
+        match splice(&pipe.reader, None, sink, None, left, NOW) {
             Ok(count @ 1..) => {
                 self.moved += count as u64;
                 if count < left {
@@ -193,10 +196,6 @@ pub(super) fn ask_whether_there(source: &TcpStream) {
     let _ = setsockopt(source, sockopt::TcpKeepIdle, &60);
     let _ = setsockopt(source, sockopt::TcpKeepInterval, &15);
     let _ = setsockopt(source, sockopt::TcpKeepCount, &4);
-}
-
-fn flags() -> SpliceFFlags {
-    SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK
 }
 
 fn not_now(error: io::Error) -> io::Result<()> {

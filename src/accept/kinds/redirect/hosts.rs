@@ -21,6 +21,9 @@ const LIFETIME_OF_FAILURE: Duration = Duration::from_secs(5);
 /// How long a backend that failed comes after all others.
 const AVOIDED: Duration = Duration::from_secs(30);
 
+/// Bytes of the stack of a thread that looks a name up.
+const STACK: usize = 262_144;
+
 /// What a question for a backend's addresses leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lookup {
@@ -165,7 +168,7 @@ fn ask(shared: &Arc<Resolving>, target: &Target) -> io::Result<()> {
     let (shared, target) = (Arc::clone(shared), target.clone());
     thread::Builder::new()
         .name("hosts".into())
-        .stack_size(256 * 1024)
+        .stack_size(STACK)
         .spawn(move || {
             let answer = (shared.resolve)(&target);
             shared.answered.put((target, answer));
@@ -184,6 +187,8 @@ fn resolve(target: &Target) -> Result<Vec<SocketAddr>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     use super::*;
@@ -245,6 +250,24 @@ mod tests {
         hosts.failed(&bad, at(100));
         assert_eq!(hosts.find(&bad, KEY, at(104)), failed);
         assert_eq!(hosts.find(&bad, KEY, at(105)), Lookup::Later);
+    }
+
+    #[test]
+    fn the_last_good_answer_holds_while_the_resolver_fails() {
+        static ASKED: AtomicBool = AtomicBool::new(false);
+        let mut hosts = Hosts::with(|target| match ASKED.swap(true, Ordering::Relaxed) {
+            false => canned(target),
+            true => Err("no resolver".to_owned()),
+        })
+        .unwrap();
+        let good = target("good");
+        for now in [100, 200] {
+            assert_eq!(hosts.find(&good, KEY, at(now)), Lookup::Later);
+            wait(&hosts);
+            hosts.answers(at(now));
+            let known = Lookup::Known(vec!["192.0.2.1:80".parse().unwrap()]);
+            assert_eq!(hosts.find(&good, KEY, at(now + 1)), known);
+        }
     }
 
     #[test]

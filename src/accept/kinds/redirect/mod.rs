@@ -14,7 +14,6 @@ mod search;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpStream;
 use std::time::Duration;
 
 use nix::sys::epoll::EpollFlags;
@@ -73,9 +72,12 @@ impl Relays {
             return Served::Done;
         };
         cx.started(NO_PROCESS, &remote, user.as_ref());
-        let ready = self
-            .hosts(cx.reactor)
-            .and_then(|hosts| prepare(&client).map(|()| Search::new(route.clone(), hosts, cx.now)));
+        let ready = self.hosts(cx.reactor).and_then(|hosts| {
+            client.set_nonblocking(true)?;
+            // Bytes are passed on as they come.
+            client.set_nodelay(true)?;
+            Ok(Search::new(route.clone(), hosts, cx.now))
+        });
         let Ok(search) = ready else {
             drop(client);
             cx.ended(Ended::without_process(&remote, slot, Duration::ZERO));
@@ -316,12 +318,6 @@ impl Relays {
     pub(in crate::accept) fn take_all_pipes(&mut self) -> impl Sized + use<> {
         self.pipes.take_all()
     }
-}
-
-/// Makes a client's socket ready for bytes that are passed on as they come.
-fn prepare(client: &TcpStream) -> io::Result<()> {
-    client.set_nonblocking(true)?;
-    client.set_nodelay(true)
 }
 
 fn log_unreachable(remote: &Remote, host: &str, failure: &Failure, cx: &mut Cx<'_>) {

@@ -149,8 +149,11 @@ impl Coordinator {
         while self.sent < WINDOW
             && let Some(Waiting { peer, .. }) = self.reports.get(self.sent)
         {
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-            match send(socket, &SensorReport(*peer).encode(), flags) {
+            match send(
+                socket,
+                &SensorReport(*peer).encode(),
+                MsgFlags::MSG_NOSIGNAL,
+            ) {
                 Ok(_) => self.sent += 1,
                 Err(Errno::EAGAIN) => break,
                 Err(errno) => return Err(errno),
@@ -193,7 +196,7 @@ impl Coordinator {
         let since = *self.failing_since.get_or_insert(now);
         let failing = now.since(since);
         // connect(2) of a unix socket that may not wait, where the backlog is full.
-        let is_busy = errno == Errno::EAGAIN && failing < PATIENCE;
+        let is_busy = errno == Errno::EAGAIN;
         if is_busy && failing < RETRY {
             self.retry = Some(now.plus(BUSY));
             return;
@@ -221,7 +224,32 @@ impl Coordinator {
 mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
+    use crate::journal::heard;
+
     use super::*;
+
+    #[test]
+    fn peers_that_are_not_banned_are_said() {
+        let mut coordinator = Coordinator::at("/nonexistent".into());
+        let mut said = |answer: &[u8], reports: u8, lost| {
+            for number in 0..reports {
+                coordinator.report(IpAddr::V4([192, 0, 2, number].into()), None);
+            }
+            coordinator.sent = coordinator.reports.len();
+            coordinator.lost += lost;
+            heard();
+            coordinator.take(answer);
+            heard()
+        };
+        let done = ReportReply::Done.encode();
+        assert_eq!(said(&done, 1, 0), [""; 0]);
+        let failed = "192.0.2.0 could not be banned: there is no room";
+        assert_eq!(said(b"there is no room", 1, 0), [failed]);
+        // Of a flood, when it is over.
+        assert_eq!(said(&done, 2, 3), [""; 0]);
+        assert_eq!(said(&done, 0, 0), ["3 hits came too fast to be reported"]);
+        assert_eq!(said(&done, 1, 0), [""; 0]);
+    }
 
     #[test]
     fn a_flood_of_hits_is_bounded_and_counted() {
