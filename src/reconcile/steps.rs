@@ -189,7 +189,7 @@ fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Fa
         if again.is_empty() {
             break;
         }
-        thread::sleep(PAUSE * attempt * attempt);
+        thread::sleep(pause(attempt));
         // systemd refuses to start a socket while its helper runs, and one that it calls active.
         let loaded = systemd.units().unwrap_or_default();
         let is_closed = |unit: &str| troubles.get(unit) == Some(&Trouble::Closed);
@@ -219,6 +219,11 @@ fn start(systemd: &mut Systemd, units: &[&str], closed: &[&str], faults: &mut Fa
     restart(systemd, &waiting, faults);
     let silent = troubles.into_iter();
     faults.extend(silent.map(|(unit, trouble)| (unit, ActionError::Silent(trouble))));
+}
+
+/// The pause after so many attempts: each is longer than the one before.
+fn pause(attempts: u32) -> Duration {
+    PAUSE * attempts * attempts
 }
 
 /// Whether it may be over in a moment.

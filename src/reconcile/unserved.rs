@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How often at most.
+const LOOKS: u32 = 30;
+
 /// How long a registration takes at most where rpcbind answers.
 const REGISTRATION: Duration = Duration::from_millis(300);
 
@@ -85,6 +88,7 @@ pub(crate) fn unserved(
 ) -> Result<BTreeMap<String, Trouble>, String> {
     let begin = Instant::now();
     let mut unregistered: Option<BTreeSet<&str>> = None;
+    let mut looks = 0..LOOKS;
     loop {
         let loaded = systemd.units()?;
         let helpers = helpers(systemd, &loaded, units);
@@ -101,7 +105,7 @@ pub(crate) fn unserved(
         };
         let passed = begin.elapsed();
         let is_coming_back = helpers.values().any(Helper::is_coming_back);
-        if may_change(passed, is_coming_back, !unregistered.is_empty()) {
+        if may_change(passed, is_coming_back, !unregistered.is_empty()) && looks.next().is_some() {
             thread::sleep(PAUSE);
             continue;
         }
@@ -261,6 +265,20 @@ mod tests {
         assert_eq!(names, ["broken", "resets"]);
         assert!(told["broken"].contains("exit status 226"));
         assert!(told["resets"].contains("as x"));
+    }
+
+    #[test]
+    fn a_registration_that_has_begun_is_waited_for() {
+        let mut looks = 0;
+        let played = Played::new(move |call, units| {
+            looks += u32::from(call == "ListUnits");
+            if looks == 2 {
+                units.put(&rpc_unit("known"), "inactive", "dead");
+            }
+            "done"
+        });
+        played.put(&rpc_unit("known"), "activating", "start", |_| {});
+        assert!(troubles(&played, &["known"]).is_empty());
     }
 
     #[test]

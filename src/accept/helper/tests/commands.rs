@@ -47,12 +47,14 @@ fn a_rule_changes_what_the_server_gets() {
     let rule = format!("ALL: ALL: banners {}\n", banners.display());
     let mut scene = service(&rule, "echo served");
     assert_eq!(scene.text(), "welcome to ftpd\r\nserved\n");
-    // One that can't be read is said.
+    // One that can't be shown is said.
+    fs::write(banners.join("ftpd"), "x".repeat(70_000)).unwrap();
+    heard();
+    assert_eq!(service(&rule, "echo served").text(), "served\n");
+    assert!(is_said("it is too long"));
     fs::remove_file(banners.join("ftpd")).unwrap();
     fs::create_dir(banners.join("ftpd")).unwrap();
-    let mut scene = service(&rule, "echo served");
-    heard();
-    assert_eq!(scene.text(), "served\n");
+    assert_eq!(service(&rule, "echo served").text(), "served\n");
     assert!(is_said("ftpd: Is a directory"));
     fs::remove_dir_all(banners).unwrap();
 }

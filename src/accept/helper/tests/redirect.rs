@@ -162,7 +162,7 @@ fn who_finds_no_pipe_is_served_as_well() {
 /// timer in /proc/net/tcp is that of keepalive then.
 fn is_asked(local: u16, remote: u16) -> bool {
     let lists = ["tcp", "tcp6"].map(|list| std::fs::read_to_string(format!("/proc/net/{list}")));
-    let lists = lists.map(|list| list.unwrap_or_default()).concat();
+    let lists = lists.map(Result::unwrap_or_default).concat();
     let is_it = |line: &&str| {
         let mut words = line.split_ascii_whitespace().skip(1);
         let ends = |word: Option<&str>, port: u16| {

@@ -43,6 +43,9 @@ fn a_pause_is_told_and_who_comes_in_it_is_counted() {
         "{status:?}"
     );
     assert_eq!(status.counters.refused[&Cause::Pause], 1);
+    let due = scene.helper.pause.due().unwrap();
+    let status = scene.helper.status(due);
+    assert_eq!(status.paused_for, Some(1), "as long as it lasts");
 }
 
 #[test]

@@ -101,8 +101,11 @@ fn a_client_whose_name_does_not_come_gets_in_only_where_nothing_depends_on_it() 
 fn a_resolver_that_fails_is_no_statement_about_the_name() {
     let rules = ["", "ALL: .evil.example\n"];
     let mut scene = wrapped(rules, |_| NameAnswer::Undetermined);
+    heard();
     let client = scene.connect();
     assert_eq!(scene.receive(client).unwrap(), b"");
+    let said = heard();
+    assert!(said[0].contains("could not be found out"), "{said:?}");
     let mut scene = wrapped(rules, |_| NameAnswer::NoName);
     assert_eq!(scene.text(), "served\n");
 }
