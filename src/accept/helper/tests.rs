@@ -1,5 +1,6 @@
 //! A helper as a whole, with real sockets and servers; its turns are made by the test.
 
+mod bans;
 mod commands;
 mod ends;
 mod identify;
@@ -7,6 +8,7 @@ mod internal;
 mod leave;
 mod mux;
 mod redirect;
+mod redirect_ends;
 mod reload;
 mod requests;
 mod sensor;

@@ -9,7 +9,7 @@ use crate::journal::heard;
 use super::super::super::clock::Moment;
 use super::super::super::reactor::Events;
 use super::super::super::state::StateFile;
-use super::{LOGGED, Scene, TASK, scratch, sensor, status};
+use super::{LOGGED, Scene, TASK, bans, scratch, status};
 
 #[test]
 fn echo_sends_back_all_and_reads_no_more_than_goes_back() {
@@ -211,7 +211,7 @@ fn a_banned_sender_is_not_answered() {
     let (mut scene, port) = Scene::of_datagrams(&[(TASK, r#"internal = "echo""#)]);
     let path = scratch("bans", scene.address.port());
     let banned = std::net::IpAddr::from([127, 0, 0, 1]);
-    sensor::table(&path, banned, xinetd_core::bans::Until::Forever);
+    bans::table(&path, banned, xinetd_core::bans::Until::Forever);
     let banned = sender(port, b"hello");
     let other = UdpSocket::bind("127.0.0.2:0").unwrap();
     other.set_nonblocking(true).unwrap();
