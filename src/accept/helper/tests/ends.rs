@@ -3,8 +3,13 @@
 use std::net::IpAddr;
 use std::thread;
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::{SigSet, Signal, raise};
+use nix::unistd::Pid;
 use xinetd_core::policy::NameAnswer;
+
+use crate::journal::heard;
+use crate::sys::scheduling::Scheduling;
 
 use super::super::super::idle::Idle;
 use super::super::End;
@@ -225,4 +230,22 @@ fn a_helper_that_stops_waits_for_each_of_its_servers() {
     let log = scene.log();
     let exits = log.iter().filter(|line| line.starts_with("EXIT: "));
     assert_eq!(exits.count(), clients.len(), "{log:?}");
+}
+
+#[test]
+fn a_helper_puts_back_the_processors_that_another_process_has_taken_from_it() {
+    let this = Pid::from_raw(0);
+    let mut scene = Scene::new(&[]);
+    scene.helper.scheduling = Some(Scheduling::now().unwrap());
+    let all = sched_getaffinity(this).unwrap();
+    let mut few = CpuSet::new();
+    let has = |cpu: &usize| all.is_set(*cpu).unwrap_or_default();
+    few.set((0..CpuSet::count()).find(has).unwrap()).unwrap();
+    sched_setaffinity(this, &few).unwrap();
+    heard();
+    let due = scene.until(|helper| helper.report.due());
+    scene.helper.expire(due);
+    assert_eq!(sched_getaffinity(this).unwrap(), all);
+    let is_said = heard().iter().any(|line| line.ends_with("it is put back"));
+    assert_eq!(is_said, few != all, "a machine may have one processor");
 }

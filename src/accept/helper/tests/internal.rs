@@ -278,3 +278,19 @@ fn datagrams_that_find_no_place_to_wait_are_lost() {
     );
     assert!(scene.status().counters.all_refused() >= 256);
 }
+
+#[test]
+fn a_fault_of_the_network_is_said() {
+    let (mut scene, _) = Scene::of_datagrams(&[(TASK, r#"internal = "echo""#)]);
+    let socket = scene.helper.sockets.datagram(0).unwrap();
+    // No program has this port, as the kernel answers to a socket that is connected to it.
+    let closed = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    socket.connect(("::ffff:127.0.0.1", closed.port())).unwrap();
+    socket.send(b"hello").unwrap();
+    heard();
+    let said = scene.until(|_| heard().pop());
+    assert_eq!(said, "recvfrom failed: Connection refused (os error 111)");
+}
