@@ -260,7 +260,9 @@ mod tests {
         put(&played, "serves", "running", "1 running", 0);
         put(&played, "resets", "running", &format!("{TURNED_AWAY}x"), 0);
         played.put("off.service", "inactive", "dead", |_| {});
+        let begin = Instant::now();
         let told = troubles(&played, &["broken", "serves", "resets", "off", "gone"]);
+        assert!(begin.elapsed() < PATIENCE, "nothing is waited for");
         let names: Vec<_> = told.keys().map(String::as_str).collect();
         assert_eq!(names, ["broken", "resets"]);
         assert!(told["broken"].contains("exit status 226"));

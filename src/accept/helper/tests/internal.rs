@@ -260,6 +260,7 @@ fn datagrams_that_find_no_place_to_wait_are_lost() {
         scene.until(|helper| (helper.parked.len() == count).then_some(()));
     };
     taken(&mut scene, 256);
+    let _more = [sender(port, b"hello"), sender(port, b"hello")];
     for _ in 0..10 {
         let moment = Some(Duration::from_millis(1));
         scene.helper.turn(&mut Events::new(), moment).unwrap();
