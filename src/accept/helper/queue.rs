@@ -142,7 +142,7 @@ impl Helper {
 
     /// Connections have waited long enough.
     pub(super) fn expire_pending(&mut self, now: Moment) {
-        // One that waits for something else now has come too late for nothing yet.
+        // Those that go on to wait for something else have another deadline.
         for _ in 0..self.pending.len() {
             let Some(key) = self.pending.expired(now) else {
                 return;
