@@ -107,6 +107,21 @@ impl Startup {
         this
     }
 
+    /// That of a program which is told on its own command line what it serves: the main file, where it is
+    /// another one than [`MAIN`], and whether [`INETD`] is served too, which need not be there.
+    pub fn commanded(tree: &dyn FileTree, main: Option<PathBuf>, has_inetd: bool) -> Self {
+        let is_there = |path: &str| {
+            let found = tree.read(Path::new(path));
+            !found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        Self {
+            options: Options::read(tree),
+            main: main.unwrap_or_else(|| MAIN.into()),
+            inetd: (has_inetd && is_there(INETD)).then(|| INETD.into()),
+            ..Self::default()
+        }
+    }
+
     /// What /etc/xinetd-bridge.toml says.
     pub fn options(&self) -> &Options {
         &self.options

@@ -3,7 +3,7 @@
 use super::account::is_root;
 use super::eject::{Loss, Protections};
 use super::servable::{Door, Servable};
-use super::service::nice;
+use super::service::{nice, umask};
 use super::unit::{Directive, Plain, UnitFile, Value};
 use crate::bytes::ByteString;
 use crate::policy::PacketLists;
@@ -42,9 +42,9 @@ pub(super) fn service(service: &Service, servable: &Servable) -> Result<UnitFile
         literal("StandardError", "socket"),
     ];
     body.extend(account(servable)?);
-    body.extend(nice(service).map(|nice| Directive::new("Nice", nice)));
+    body.extend(nice(service).map(|nice| Directive::new("Nice", Value::Number(nice.into()))));
     body.extend([
-        Directive::new("UMask", Value::Octal(service.umask.unwrap_or(0o022))),
+        Directive::new("UMask", Value::Octal(umask(service))),
         literal("IgnoreSIGPIPE", "no"),
         // What a server leaves behind lives on, as with xinetd.
         literal("KillMode", "process"),

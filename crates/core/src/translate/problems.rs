@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::name::Native;
-use super::obstacle::place_of;
+use super::obstacle::{Obstacle, place_of};
 use super::report::{ServiceReport, Standing};
 use super::unit_name::UnitName;
 use crate::bytes::ByteString;
@@ -170,15 +170,20 @@ impl Problems {
     /// What is not served or not enforced, at its place.
     pub(super) fn report(&mut self, service: &Service, report: &ServiceReport) {
         if let Standing::NotServed(obstacles) = &report.standing {
-            for obstacle in obstacles {
-                self.add(Problem {
-                    severity: severity(service, Severity::Error),
-                    code: "not-served",
-                    place: obstacle.place.clone(),
-                    message: format!("{}: {}", service.id.to_text(), obstacle.reason),
-                    help: obstacle.reason.help().to_owned(),
-                });
-            }
+            self.not_served(service, obstacles);
+        }
+    }
+
+    /// What stands in the way of a service, each at its place.
+    pub(super) fn not_served(&mut self, service: &Service, obstacles: &[Obstacle]) {
+        for obstacle in obstacles {
+            self.add(Problem {
+                severity: severity(service, Severity::Error),
+                code: "not-served",
+                place: obstacle.place.clone(),
+                message: format!("{}: {}", service.id.to_text(), obstacle.reason),
+                help: obstacle.reason.help().to_owned(),
+            });
         }
     }
 }

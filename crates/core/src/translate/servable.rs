@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::account::{check, is_root, nobody};
 use super::obstacle::{Obstacle, Reason};
-use super::unit::Plain;
+use super::socket_plan::Zone;
 use crate::bans::BanOptions;
 use crate::config::Attribute;
 use crate::options::ServiceOptions;
@@ -34,7 +34,7 @@ pub(super) enum Door {
         port: Port,
         family: Family,
         /// The address and zone of `bind`.
-        bind: Option<(IpAddr, Option<Plain>)>,
+        bind: Option<(IpAddr, Option<Zone>)>,
     },
     /// The tcpmux service.
     Mux(Mux),
@@ -215,7 +215,7 @@ impl Obstacles<'_> {
     }
 
     /// The numeric address of `bind`.
-    fn bind(&mut self, bind: Option<&Bind>) -> Option<(IpAddr, Option<Plain>)> {
+    fn bind(&mut self, bind: Option<&Bind>) -> Option<(IpAddr, Option<Zone>)> {
         match bind? {
             Bind::Name(_) => {
                 self.add(Attribute::Bind, Reason::BindName);
@@ -223,10 +223,8 @@ impl Obstacles<'_> {
             }
             Bind::Address(address, None) => Some((*address, None)),
             Bind::Address(address, Some(zone)) => {
-                // systemd looks the name up when it binds, and takes what if_nametoindex(3) takes.
-                let is_name = |byte: &u8| byte.is_ascii_graphic() && !b"/:%".contains(byte);
-                let valid = zone.as_bytes().len() < 16 && zone.as_bytes().iter().all(is_name);
-                let zone = valid.then(|| Plain::new(zone.as_bytes())).flatten();
+                // It is looked up where the socket is bound.
+                let zone = Zone::new(zone.as_bytes());
                 if zone.is_none() {
                     self.add(Attribute::Bind, Reason::BindZone);
                 }

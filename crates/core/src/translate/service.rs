@@ -89,10 +89,9 @@ fn body(
         ),
         Directive::new("X-Account", account::words(&servable.credentials)),
     ];
-    body.extend(nice(service).map(|nice| Directive::new("Nice", nice)));
+    body.extend(nice(service).map(|nice| Directive::new("Nice", Value::Number(nice.into()))));
     body.extend([
-        // xinetd's own where the service has none (docs/xinetd-behaviour.md, section 2).
-        Directive::new("UMask", Value::Octal(service.umask.unwrap_or(0o022))),
+        Directive::new("UMask", Value::Octal(umask(service))),
         // systemd ignores SIGPIPE by default, and servers would inherit that.
         Directive::new("IgnoreSIGPIPE", Value::Literal("no")),
         // systemd opens it as root, also for a helper that may not. A credential would do the
@@ -120,11 +119,16 @@ fn body(
     body
 }
 
-/// `Nice=`, for a value that has an effect in xinetd: it is set after the change of user, so
-/// that a negative one needs root, and the kernel cuts it at 19 and -20.
-pub(super) fn nice(service: &Service) -> Option<Value> {
+/// The umask of a service: xinetd's own where it has none (docs/xinetd-behaviour.md, section 2).
+pub(super) fn umask(service: &Service) -> u16 {
+    service.umask.unwrap_or(0o022)
+}
+
+/// The nice value, where it has an effect in xinetd: it is set after the change of user, so that a
+/// negative one needs root, and the kernel cuts it at 19 and -20.
+pub(super) fn nice(service: &Service) -> Option<i32> {
     let nice = service.nice?;
     let credentials = service.credentials.as_ref();
     let is_root = credentials.is_some_and(|credentials| is_root(&credentials.user));
-    (is_root || nice >= 0).then(|| Value::Number(nice.clamp(-20, 19).into()))
+    (is_root || nice >= 0).then(|| nice.clamp(-20, 19))
 }

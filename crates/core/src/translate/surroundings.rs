@@ -44,6 +44,21 @@ impl Surroundings {
             startup,
         }
     }
+
+    /// A machine without systemd: no unit of others has the name of a service.
+    pub(super) fn without_systemd(startup: Startup) -> Self {
+        Self {
+            specs: SpecDirectory::usual(),
+            existing: ExistingUnits::default(),
+            daemon: Daemon::Other,
+            confinement: Confinement {
+                restricted: true,
+                commands: false,
+            },
+            bans: startup.options().bans().unwrap_or_default(),
+            startup,
+        }
+    }
 }
 
 /// The directory of the specs at run time, by a path that units can hold.

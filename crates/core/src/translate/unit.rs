@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::escape;
+use super::socket_plan::Zone;
 use super::unit_name::{RUNTIME_DIRECTORY, UnitName, rpc_unit};
 use crate::spec::MUX_DIRECTORY;
 
@@ -57,7 +58,7 @@ pub(super) enum Value {
     /// A file mode or mask.
     Octal(u16),
     /// An address to listen on, and its zone.
-    Listen(SocketAddr, Option<Plain>),
+    Listen(SocketAddr, Option<Zone>),
     /// Where the helper takes connections from tcpmux.
     MuxSocket(UnitName),
     /// The unit's directory below /run.
@@ -127,7 +128,7 @@ impl Display for Value {
             Self::Number(number) => number.fmt(f),
             Self::Octal(mode) => write!(f, "{mode:04o}"),
             // A zone stands behind the port (systemd.socket(5)).
-            Self::Listen(address, Some(zone)) => write!(f, "{address}%%{}", zone.0),
+            Self::Listen(address, Some(zone)) => write!(f, "{address}%%{zone}"),
             Self::Listen(address, None) => address.fmt(f),
             Self::MuxSocket(unit) => write!(f, "{MUX_DIRECTORY}/{}", unit.simple()),
             Self::RuntimeDirectory(unit) => write!(f, "{RUNTIME_DIRECTORY}/{}", unit.simple()),

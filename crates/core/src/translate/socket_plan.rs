@@ -1,0 +1,163 @@
+//! What a service's socket is, as plain data: the socket unit is written by it, and where there is no systemd
+//! the supervisor binds it.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::servable::{Door, Servable};
+use crate::service::{AccessRule, AccessRules, Family, Port, Service, SocketType};
+use crate::spec::Task;
+
+/// The socket of a service that has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketPlan {
+    /// Whether it takes datagrams; else it listens for connections.
+    pub is_datagram: bool,
+    /// What it is bound to.
+    pub address: BindAddress,
+    /// Whether it may be bound to an address that comes up later (ip(7), `IP_FREEBIND`).
+    pub free_bind: bool,
+    /// `TCP_NODELAY`.
+    pub no_delay: bool,
+    /// `SO_KEEPALIVE`.
+    pub keep_alive: bool,
+    /// The lists of addresses that the helper makes a filter of packets of.
+    pub packet_filter: PacketFilterLists,
+}
+
+/// What a socket is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BindAddress {
+    /// This port of all addresses of both families; of IPv4 alone on a machine without IPv6.
+    AnyFamily(u16),
+    /// An address of IPv4.
+    V4(Ipv4Addr, u16),
+    /// An address of IPv6.
+    V6 {
+        /// The address.
+        address: Ipv6Addr,
+        /// The port.
+        port: u16,
+        /// The interface of a link-local address.
+        zone: Option<Zone>,
+        /// Whether it has no clients of IPv4 (`IPV6_V6ONLY`).
+        is_only: bool,
+    },
+}
+
+/// The name of an interface, as if_nametoindex(3) takes it: no more than 15 visible characters of ASCII
+/// without `/`, `:` and `%`, and no backslash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone(String);
+
+impl Zone {
+    /// The name, if it is one.
+    pub(super) fn new(name: &[u8]) -> Option<Self> {
+        let is_name = |byte: &u8| byte.is_ascii_graphic() && !b"/:%".contains(byte);
+        // A line of a unit that ends in a backslash goes on in the next one.
+        let is_whole = !name.is_empty() && !name.ends_with(b"\\");
+        let fits = is_whole && name.len() < 16 && name.iter().all(is_name);
+        fits.then(|| Self(String::from_utf8_lossy(name).into_owned()))
+    }
+
+    /// The name as text.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for BindAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AnyFamily(port) => write!(f, "port {port}"),
+            Self::V4(address, port) => write!(f, "{address}:{port}"),
+            Self::V6 {
+                address,
+                port,
+                zone: Some(zone),
+                ..
+            } => write!(f, "[{address}%{zone}]:{port}"),
+            Self::V6 { address, port, .. } => write!(f, "[{address}]:{port}"),
+        }
+    }
+}
+
+/// The lists of a server that accepts by itself, as a filter of packets holds for them.
+///
+/// The filter is the socket's as long as that is open: other lists take another helper, and where none
+/// runs another socket, as a client that is dropped starts no helper.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PacketFilterLists {
+    /// `only_from`, where the service has it.
+    pub only_from: Option<String>,
+    /// `no_access`, where the service has it.
+    pub no_access: Option<String>,
+}
+
+impl PacketFilterLists {
+    fn of(service: &Service, task: &Task) -> Self {
+        if !matches!(task, Task::Wait(_)) || service.socket_type != SocketType::Stream {
+            return Self::default();
+        }
+        let text = |list: &[AccessRule]| {
+            let patterns: Vec<String> = list.iter().map(|rule| rule.pattern.to_string()).collect();
+            patterns.join(" ")
+        };
+        let AccessRules {
+            only_from,
+            no_access,
+        } = &service.access;
+        Self {
+            only_from: only_from.as_deref().map(text),
+            no_access: (!no_access.is_empty()).then(|| text(no_access)),
+        }
+    }
+}
+
+impl SocketPlan {
+    /// That of a service; none where tcpmux hands its clients on.
+    pub(super) fn of(service: &Service, servable: &Servable) -> Option<Self> {
+        let Door::Port {
+            port: Port(port),
+            family,
+            bind,
+        } = &servable.door
+        else {
+            return None;
+        };
+        let is_datagram = service.socket_type == SocketType::Dgram;
+        let address = match (bind, family) {
+            (Some((address, zone)), _) => match SocketAddr::new(*address, *port) {
+                SocketAddr::V4(address) => BindAddress::V4(*address.ip(), *port),
+                SocketAddr::V6(address) => BindAddress::V6 {
+                    address: *address.ip(),
+                    port: *port,
+                    zone: zone.clone(),
+                    is_only: *family == Family::V6Only,
+                },
+            },
+            (None, Family::V4) => BindAddress::V4(Ipv4Addr::UNSPECIFIED, *port),
+            (None, Family::Any) => BindAddress::AnyFamily(*port),
+            (None, Family::V6 | Family::V6Only) => BindAddress::V6 {
+                address: Ipv6Addr::UNSPECIFIED,
+                port: *port,
+                zone: None,
+                is_only: *family == Family::V6Only,
+            },
+        };
+        Some(Self {
+            is_datagram,
+            address,
+            free_bind: bind.is_some(),
+            no_delay: service.flags.nodelay && !is_datagram,
+            keep_alive: service.flags.keepalive && !is_datagram,
+            packet_filter: PacketFilterLists::of(service, &servable.task),
+        })
+    }
+}
