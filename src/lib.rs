@@ -12,5 +12,6 @@ mod installed;
 mod journal;
 mod protocol;
 pub mod reconcile;
+pub mod standalone;
 mod status;
 mod sys;

@@ -18,7 +18,7 @@ use crate::sys::credentials::{self, Account};
 
 /// Why a service has no account, or none as which it could be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unknown {
+pub(crate) enum Unknown {
     /// No name service knows this user.
     User(ByteString),
     /// `groups = yes` takes a user with a name, and none has this number.
@@ -96,7 +96,7 @@ impl Unknown {
 ///
 /// # Errors
 /// If a name service does not know one of them.
-pub(super) fn look_up(wanted: &Credentials) -> Result<Account, Unknown> {
+pub(crate) fn look_up(wanted: &Credentials) -> Result<Account, Unknown> {
     let Credentials {
         user,
         group,

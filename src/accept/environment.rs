@@ -8,9 +8,11 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use xinetd_core::bytes::ByteString;
 use xinetd_core::service::Environment;
 
+use crate::journal::Journal;
+
 use super::peer::Remote;
 
-/// What systemd tells services of its own doing; xinetd's environment has none of it.
+/// What systemd, or the supervisor in its place, tells services of its own doing; xinetd's environment has none of it.
 const PLUMBING: &[&str] = &[
     "CREDENTIALS_DIRECTORY",
     "FDSTORE",
@@ -37,6 +39,7 @@ const PLUMBING: &[&str] = &[
     "TRIGGER_TIMER_MONOTONIC_USEC",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
+    Journal::VARIABLE,
 ];
 
 /// What systemd sets because of `User=`; xinetd's children have what xinetd was started with.

@@ -4,7 +4,7 @@
 //! as its effective one. It goes when it has been idle for a while; systemd listens on.
 #![forbid(unsafe_code)]
 
-mod account;
+pub(crate) mod account;
 mod activation;
 pub(crate) mod ban_table;
 pub(crate) mod banner;
@@ -33,7 +33,7 @@ mod peer;
 mod pending;
 pub(crate) mod portmap;
 mod reactor;
-mod reload;
+pub(crate) mod reload;
 mod room;
 mod settings;
 mod slab;

@@ -50,7 +50,7 @@ fn await_file(file: &Path) {
 /// # Errors
 /// If there is none, or if the socket belongs to another process than the `helper`: the unit's user
 /// could have put it there.
-pub(super) fn request(directory: &Path, helper: i32, request: &[u8]) -> io::Result<String> {
+pub(crate) fn request(directory: &Path, helper: i32, request: &[u8]) -> io::Result<String> {
     let (_open, path) = short_control_socket(directory)?;
     let mut stream = connect(&path)?;
     let (pid, _) = peer(&stream)?;

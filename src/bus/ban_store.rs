@@ -25,20 +25,20 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Where everything lies.
 #[derive(Clone, Debug)]
-pub(super) struct Paths {
+pub(crate) struct Paths {
     /// The table.
-    pub(super) table: PathBuf,
+    pub(crate) table: PathBuf,
     /// What is kept across a boot.
-    pub(super) saved: PathBuf,
+    pub(crate) saved: PathBuf,
     /// The last reading of the clock before the machine was shut down.
-    pub(super) shutdown: PathBuf,
+    pub(crate) shutdown: PathBuf,
     /// [`options::FILE`].
-    pub(super) options: PathBuf,
+    pub(crate) options: PathBuf,
 }
 
 /// Why a peer can't be banned.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The peer is on the allow-list.
     Allowed,
     /// The list is full of what administrators have said.
@@ -59,7 +59,7 @@ impl std::fmt::Display for Refused {
 
 /// The bans that the socket and the bus share.
 #[derive(Debug)]
-pub(super) struct BanStore {
+pub(crate) struct BanStore {
     list: BanList,
     table: Table,
     table_path: PathBuf,
@@ -76,7 +76,7 @@ impl BanStore {
     ///
     /// # Errors
     /// If no table can be made.
-    pub(super) fn open(paths: &Paths, boot: BootId) -> io::Result<Self> {
+    pub(crate) fn open(paths: &Paths, boot: BootId) -> io::Result<Self> {
         let clocks = clocks(boot)?;
         let saved = saved::read(&paths.saved);
         let last_good = saved.as_ref().and_then(SavedBans::options);
@@ -124,7 +124,7 @@ impl BanStore {
     ///
     /// # Errors
     /// If it is not banned.
-    pub(super) fn hit(&mut self, peer: IpAddr, time: DenyTime, id: &str) -> Result<(), Refused> {
+    pub(crate) fn hit(&mut self, peer: IpAddr, time: DenyTime, id: &str) -> Result<(), Refused> {
         let now = self.now()?;
         let subject = self.list.subject(peer).ok_or(Refused::Allowed)?;
         let Some(until) = Until::after(time, now) else {
@@ -203,7 +203,7 @@ impl BanStore {
     ///
     /// # Errors
     /// As open(2).
-    pub(super) fn table(&mut self) -> io::Result<File> {
+    pub(crate) fn table(&mut self) -> io::Result<File> {
         self.last_use = Instant::now();
         File::open(&self.table_path)
     }
@@ -231,7 +231,7 @@ impl BanStore {
     /// Ends bans whose time is over. Where no peer is banned, and the file says so, the table goes:
     /// helpers that come later know that by themselves. As long as the file has other bans, the table
     /// keeps them from coming back.
-    pub(super) fn tidy(&mut self) {
+    pub(crate) fn tidy(&mut self) {
         let tidied = now(self.boot).map_err(Refused::Table).and_then(|now| {
             let change = self.list.expire(now.at);
             self.follow(&change)?;

@@ -7,7 +7,7 @@
 
 mod answers;
 mod authority;
-mod ban_store;
+pub(crate) mod ban_store;
 mod caller;
 pub(crate) mod client;
 mod error;
@@ -18,7 +18,7 @@ mod log_files;
 mod mains;
 mod manager;
 mod objects;
-mod open;
+pub(crate) mod open;
 mod places;
 mod questions;
 mod saved;

@@ -24,6 +24,11 @@ impl Stamp {
             time.second()
         ))
     }
+
+    /// The time alone.
+    pub(crate) fn without_colon(&self) -> &str {
+        self.0.trim_end_matches(": ")
+    }
 }
 
 /// The line of an event, its end included; none for what xinetd writes elsewhere or not at all:

@@ -18,6 +18,7 @@ mod heard;
 mod kind;
 mod line;
 mod logger;
+mod received;
 mod service;
 mod sink;
 mod table;
@@ -28,6 +29,7 @@ pub(crate) use examples::{Example, examples};
 pub(crate) use file::{Stamp, file_line};
 #[cfg(test)]
 pub(crate) use heard::heard;
+pub(crate) use received::Received;
 pub(crate) use service::ServiceLog;
 pub(crate) use sink::Journal;
 pub(crate) use table::{Event, Kind};

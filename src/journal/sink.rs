@@ -1,6 +1,7 @@
 //! The way to journald.
 
 use std::collections::VecDeque;
+use std::env;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroU64;
@@ -50,15 +51,20 @@ impl Journal {
     /// The socket of journald's native protocol.
     pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
 
+    /// The variable with the path of another socket of that protocol: where there is no systemd the supervisor
+    /// takes the entries.
+    pub(crate) const VARIABLE: &str = "XINETD_BRIDGE_LOG";
+
     /// How many bytes wait at most.
     pub(crate) const QUEUE: usize = 256 * 1024;
 
-    /// The machine's journal.
+    /// The machine's journal, or what the process was started with in its place.
     ///
     /// # Errors
     /// If there is no descriptor for a socket. It is no error if there is no journald.
     pub(crate) fn open() -> io::Result<Self> {
-        Self::at(Self::SOCKET.into(), Box::new(io::stderr()))
+        let path = env::var_os(Self::VARIABLE).map_or_else(|| Self::SOCKET.into(), PathBuf::from);
+        Self::at(path, Box::new(io::stderr()))
     }
 
     /// The journal behind the socket `path`; without it lines go to `fallback`.

@@ -42,6 +42,25 @@ pub(crate) fn receive_any(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
 ) -> io::Result<(usize, Vec<OwnedFd>)> {
+    receive_message(socket, bytes).map(|message| (message.length, message.descriptors))
+}
+
+/// A message as it has come.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// How many bytes it has.
+    pub(crate) length: usize,
+    /// The descriptors that came with it, close-on-exec.
+    pub(crate) descriptors: Vec<OwnedFd>,
+    /// The process that has sent it, as the kernel says where the socket asks for that (`SO_PASSCRED`).
+    pub(crate) sender: Option<i32>,
+}
+
+/// As [`receive_any`], and tells the sender.
+///
+/// # Errors
+/// As [`receive_any`].
+pub(crate) fn receive_message(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<Message> {
     // Not by nix, which says nothing of the descriptors that were passed where some could not be, so
     // that they stay open. The buffer is of words, as its headers must be aligned.
     let mut control = [0_u64; (CONTROL as usize).div_ceil(size_of::<u64>())];
@@ -59,30 +78,44 @@ pub(crate) fn receive_any(
     // SAFETY: the message leads to one part and one buffer, which are as large as it says and live on.
     let count = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
     let count = usize::try_from(Errno::result(count)?).map_err(io::Error::other)?;
-    let descriptors = take_rights(&message);
+    let (descriptors, sender) = take_control(&message);
     // All are owned by now, so that none is left open.
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    Ok((count, descriptors))
+    Ok(Message {
+        length: count,
+        descriptors,
+        sender,
+    })
 }
 
-/// The bytes of control messages that one message may have.
-// SAFETY: it computes from a number alone.
-const CONTROL: u32 = unsafe { libc::CMSG_SPACE(MOST * RawFd::BITS / 8) };
+/// The bytes of the credentials of a sender.
+const CREDENTIALS: u32 = 12;
 
-/// The descriptors in the control messages of a message that recvmsg(2) has just filled.
-fn take_rights(message: &libc::msghdr) -> Vec<OwnedFd> {
+/// The bytes of control messages that one message may have.
+// SAFETY: it computes from numbers alone.
+const CONTROL: u32 =
+    unsafe { libc::CMSG_SPACE(MOST * RawFd::BITS / 8) + libc::CMSG_SPACE(CREDENTIALS) };
+
+/// The descriptors in the control messages of a message that recvmsg(2) has just filled, and its sender.
+fn take_control(message: &libc::msghdr) -> (Vec<OwnedFd>, Option<i32>) {
     let mut descriptors = Vec::new();
+    let mut sender = None;
     // SAFETY: the kernel has written control messages of `msg_controllen` bytes there.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !next.is_null() {
         // SAFETY: it leads to a whole header inside of the buffer.
         let header = unsafe { &*next };
-        if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_RIGHTS {
-            // SAFETY: computes where the data begins, and how long the header is.
-            let (data, head) = unsafe { (libc::CMSG_DATA(next), libc::CMSG_LEN(0)) };
-            let length = header.cmsg_len.saturating_sub(head as usize);
+        // SAFETY: computes where the data begins, and how long the header is.
+        let (data, head) = unsafe { (libc::CMSG_DATA(next), libc::CMSG_LEN(0)) };
+        let length = header.cmsg_len.saturating_sub(head as usize);
+        let is = |kind| header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == kind;
+        if is(libc::SCM_CREDENTIALS) && length >= size_of::<libc::ucred>() {
+            // SAFETY: the data is a whole ucred; nothing says that it is aligned.
+            let credentials = unsafe { data.cast::<libc::ucred>().read_unaligned() };
+            sender = Some(credentials.pid);
+        } else if is(libc::SCM_RIGHTS) {
             for index in 0..length / size_of::<RawFd>() {
                 // SAFETY: the data has `length` bytes; nothing says that it is aligned.
                 let number = unsafe { data.cast::<RawFd>().add(index).read_unaligned() };
@@ -93,7 +126,7 @@ fn take_rights(message: &libc::msghdr) -> Vec<OwnedFd> {
         // SAFETY: both are as above; null behind the last one.
         next = unsafe { libc::CMSG_NXTHDR(message, next) };
     }
-    descriptors
+    (descriptors, sender)
 }
 
 /// Receives a connection that [`send`] has sent; never waits. The descriptor is close-on-exec.

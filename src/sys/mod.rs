@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod credentials;
+pub(crate) mod daemon;
 pub(crate) mod descriptor;
 pub(crate) mod fork;
 pub(crate) mod handover;
@@ -13,3 +14,4 @@ pub(crate) mod scheduling;
 pub(crate) mod signals;
 pub(crate) mod socket;
 pub(crate) mod spawn;
+pub(crate) mod start;

@@ -139,6 +139,16 @@ pub(crate) fn start_time(pid: i32) -> io::Result<u64> {
     start.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
+/// The process that has started it, or that it was left to: field 4 of /proc/PID/stat.
+///
+/// # Errors
+/// As [`start_time`].
+pub(crate) fn parent(pid: i32) -> io::Result<i32> {
+    let stat = fs::read(format!("/proc/{pid}/stat"))?;
+    let parent = field(&stat, 4).and_then(|text| text.parse().ok());
+    parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
 /// Whether the process is stopped, by a signal or a tracer: field 3 of /proc/PID/stat.
 ///
 /// # Errors

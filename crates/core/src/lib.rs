@@ -12,6 +12,7 @@ mod catch;
 pub mod config;
 pub mod installed;
 pub mod libwrap;
+pub mod nearest;
 pub mod options;
 pub mod parallel;
 pub mod policy;

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use super::databases::Databases;
 use super::lexer::Word;
-use super::report::{counted, nearest, quoted};
+use super::report::{counted, quoted};
 use super::statement::Statement;
 use super::table::{Class, Inheritance, Sections, TABLE};
 use super::values::{Given, Operator, Values};
 use crate::bytes::ByteString;
+use crate::nearest::nearest;
 use crate::problem::Remark;
 use crate::problem::{Place, Problem, Severity};
 use crate::service::Attribute;

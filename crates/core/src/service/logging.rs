@@ -75,6 +75,38 @@ pub enum Facility {
     Local7 = 23,
 }
 
+impl Facility {
+    /// Those that xinetd knows by name.
+    pub(crate) const NAMES: &[(&str, Self)] = &[
+        ("daemon", Self::Daemon),
+        ("auth", Self::Auth),
+        ("authpriv", Self::Authpriv),
+        ("user", Self::User),
+        ("mail", Self::Mail),
+        ("lpr", Self::Lpr),
+        ("news", Self::News),
+        ("uucp", Self::Uucp),
+        ("ftp", Self::Ftp),
+        ("local0", Self::Local0),
+        ("local1", Self::Local1),
+        ("local2", Self::Local2),
+        ("local3", Self::Local3),
+        ("local4", Self::Local4),
+        ("local5", Self::Local5),
+        ("local6", Self::Local6),
+        ("local7", Self::Local7),
+    ];
+
+    /// The one of this name, as xinetd's options have it; none if it knows none.
+    pub fn named(name: &str) -> Option<Self> {
+        let is_it = |(known, _): &&(&str, Self)| *known == name;
+        Self::NAMES
+            .iter()
+            .find(is_it)
+            .map(|(_, facility)| *facility)
+    }
+}
+
 /// syslog(3) levels, with their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

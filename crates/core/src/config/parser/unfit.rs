@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::super::configuration::Dropped;
 use super::super::lexer::{self, Line, Lines, Word, count};
-use super::super::report::{Spot, nearest, quoted};
+use super::super::report::{Spot, quoted};
 use super::{KEYWORDS, Reader, Scope};
 use crate::catch::fault;
+use crate::nearest::nearest;
 use crate::problem::Severity;
 
 /// Whether a line begins with `include` or `includedir` and sets no attribute of that name.

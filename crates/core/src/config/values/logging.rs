@@ -29,26 +29,6 @@ const SUCCESS: Words<u32> = &[
 
 const FAILURE: Words<u32> = &[("HOST", HOST), ("USERID", USERID), ("ATTEMPT", ATTEMPT)];
 
-const FACILITIES: Words<Facility> = &[
-    ("daemon", Facility::Daemon),
-    ("auth", Facility::Auth),
-    ("authpriv", Facility::Authpriv),
-    ("user", Facility::User),
-    ("mail", Facility::Mail),
-    ("lpr", Facility::Lpr),
-    ("news", Facility::News),
-    ("uucp", Facility::Uucp),
-    ("ftp", Facility::Ftp),
-    ("local0", Facility::Local0),
-    ("local1", Facility::Local1),
-    ("local2", Facility::Local2),
-    ("local3", Facility::Local3),
-    ("local4", Facility::Local4),
-    ("local5", Facility::Local5),
-    ("local6", Facility::Local6),
-    ("local7", Facility::Local7),
-];
-
 const LEVELS: Words<Level> = &[
     ("emerg", Level::Emerg),
     ("alert", Level::Alert),
@@ -162,8 +142,8 @@ fn file(given: &mut Given<'_>) -> ByteString {
 /// `SYSLOG facility [level]`.
 fn syslog(given: &Given<'_>) -> Parsed<LogTarget> {
     let word = given.word(1);
-    let facility =
-        meaning(word.bytes, FACILITIES).ok_or_else(|| unknown(given, &word, FACILITIES))?;
+    let facility = meaning(word.bytes, Facility::NAMES)
+        .ok_or_else(|| unknown(given, &word, Facility::NAMES))?;
     let level = match given.words.get(2) {
         Some(word) => meaning(word.bytes, LEVELS).ok_or_else(|| unknown(given, word, LEVELS))?,
         None => Level::Info,

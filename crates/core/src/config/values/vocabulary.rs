@@ -1,8 +1,9 @@
 //! Attributes whose values are words of a fixed set, which are compared without case.
 
 use super::super::lexer::Word;
-use super::super::report::{nearest, quoted};
+use super::super::report::quoted;
 use super::{Given, Operator, Parsed};
+use crate::nearest::nearest;
 use crate::problem::{Problem, Severity};
 
 /// Words of an attribute, each with its meaning.

@@ -1,0 +1,216 @@
+//! What services share, in the coordinator's place: log files and bans, for the helpers of this supervisor alone.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, connect, listen, recv,
+    socket,
+};
+use xinetd_core::bans::{BootId, TABLE};
+use xinetd_core::options;
+use xinetd_core::service::LogTarget;
+use xinetd_core::spec::{Spec, Task};
+
+use crate::bus::ban_store::{BanStore, Paths};
+use crate::bus::open;
+use crate::protocol::SOCKET;
+use crate::protocol::bans::{
+    NO_TABLE, PACKET, ReportReply, SensorReport, TABLE_PASSED, TABLE_REQUEST,
+};
+use crate::protocol::log_file::{Identity, LogFileReply, LogFileRequest, absolute};
+use crate::sys::handover;
+use crate::sys::socket::{accept, peer, send_now};
+
+/// The event of a helper that connects; numbers above are helpers.
+const LISTENER: u64 = 0;
+
+/// Helpers that are connected at once.
+const MOST: usize = 1024;
+
+/// The coordinator's place.
+pub(super) struct Coordinator {
+    listener: OwnedFd,
+    epoll: Epoll,
+    /// Each with the process that has connected.
+    clients: BTreeMap<u64, (OwnedFd, i32)>,
+    next: u64,
+    bans: BanStore,
+}
+
+impl Coordinator {
+    /// Takes the place.
+    ///
+    /// # Errors
+    /// In words, if another program has it, or its directory can't be written.
+    pub(super) fn open() -> Result<Self, String> {
+        let path = Path::new(SOCKET);
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let wrong = |error: io::Error| format!("{}: {error}", directory.display());
+        match DirBuilder::new().mode(0o755).create(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(wrong(error)),
+            _ => {}
+        }
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let make = || socket(AddressFamily::Unix, SockType::SeqPacket, flags, None);
+        let address = UnixAddr::new(path).map_err(|errno| wrong(errno.into()))?;
+        let probe = make().map_err(|errno| wrong(errno.into()))?;
+        if let Ok(()) | Err(Errno::EAGAIN) = connect(probe.as_raw_fd(), &address) {
+            return Err(format!(
+                "another coordinator or supervisor listens at {SOCKET}: stop it, as by `systemctl stop \
+                 xinetd-coordinator.socket`"
+            ));
+        }
+        let bans = bans(directory)?;
+        let listening = || -> io::Result<(OwnedFd, Epoll)> {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let listener = make()?;
+            bind(listener.as_raw_fd(), &address)?;
+            // Helpers run as any user; which process a helper is the kernel tells.
+            fs::set_permissions(path, Permissions::from_mode(0o666))?;
+            listen(&listener, Backlog::MAXCONN)?;
+            let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+            epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
+            Ok((listener, epoll))
+        };
+        let (listener, epoll) = listening().map_err(wrong)?;
+        Ok(Self {
+            listener,
+            epoll,
+            clients: BTreeMap::new(),
+            next: LISTENER + 1,
+            bans,
+        })
+    }
+
+    /// Answers what helpers ask for. `spec_of` knows the spec of the service whose helper a process is: no other
+    /// process is heard.
+    pub(super) fn serve<'a>(&mut self, spec_of: impl Fn(i32) -> Option<&'a Spec>) {
+        let mut events = [EpollEvent::empty(); 64];
+        let Ok(count) = self.epoll.wait(&mut events, EpollTimeout::ZERO) else {
+            return;
+        };
+        for event in events.iter().take(count) {
+            match event.data() {
+                LISTENER => self.enter(&spec_of),
+                key => {
+                    let client = self.clients.get(&key);
+                    let gone = client.is_none_or(|(socket, pid)| {
+                        let spec = spec_of(*pid);
+                        spec.is_none_or(|spec| answer(socket, spec, &mut self.bans).is_err())
+                    });
+                    if gone {
+                        self.clients.remove(&key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn enter<'a>(&mut self, spec_of: &impl Fn(i32) -> Option<&'a Spec>) {
+        while let Ok(socket) = accept(self.listener.as_fd()) {
+            let Ok((pid, _)) = peer(&socket) else {
+                continue;
+            };
+            if spec_of(pid).is_none() || self.clients.len() >= MOST {
+                continue;
+            }
+            let key = self.next;
+            self.next += 1;
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, key);
+            if self.epoll.add(&socket, event).is_ok() {
+                self.clients.insert(key, (socket, pid));
+            }
+        }
+    }
+
+    /// Clears away bans that are over.
+    pub(super) fn tidy(&mut self) {
+        self.bans.tidy();
+    }
+}
+
+impl AsFd for Coordinator {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        // What is left behind says that no process listens.
+        let _ = fs::remove_file(SOCKET);
+    }
+}
+
+/// The bans, which are kept for as long as the directory is: nothing is written to disks.
+fn bans(directory: &Path) -> Result<BanStore, String> {
+    const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+    let text = fs::read_to_string(BOOT).map_err(|error| format!("{BOOT}: {error}"))?;
+    let boot: BootId = text.trim().replace('-', "").parse()?;
+    let paths = Paths {
+        table: TABLE.into(),
+        saved: directory.join("bans.toml"),
+        shutdown: directory.join("shutdown.toml"),
+        options: options::FILE.into(),
+    };
+    BanStore::open(&paths, boot).map_err(|error| format!("{TABLE}: {error}"))
+}
+
+/// Answers one packet of a helper; an error where it has gone or makes no sense.
+fn answer(socket: &OwnedFd, spec: &Spec, bans: &mut BanStore) -> io::Result<()> {
+    let mut packet = [0; PACKET];
+    let length = match recv(socket.as_raw_fd(), &mut packet, MsgFlags::MSG_DONTWAIT) {
+        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(length) => length,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
+        Err(errno) => return Err(errno.into()),
+    };
+    let packet = &packet[..length];
+    if packet == TABLE_REQUEST.as_bytes() {
+        return match bans.table() {
+            Ok(table) => handover::send(socket.as_fd(), TABLE_PASSED, table.as_fd()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                send_now(socket.as_fd(), NO_TABLE.as_bytes()).map(drop)
+            }
+            Err(error) => LogFileReply::Refused(error.to_string()).send(socket.as_fd()),
+        };
+    }
+    if let Some(request) = LogFileRequest::decode(packet) {
+        let reply = log_file(spec, request).unwrap_or_else(LogFileReply::Refused);
+        return reply.send(socket.as_fd());
+    }
+    let (Some(SensorReport(peer)), Task::Sensor(sensor)) =
+        (SensorReport::decode(packet), &spec.task)
+    else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let reply = match bans.hit(peer, sensor.deny_time, &spec.id.to_text()) {
+        Ok(()) => ReportReply::Done,
+        Err(why) => ReportReply::Refused(why.to_string()),
+    };
+    send_now(socket.as_fd(), &reply.encode()).map(drop)
+}
+
+fn log_file(spec: &Spec, request: LogFileRequest) -> Result<LogFileReply, String> {
+    let LogTarget::File { path, .. } = &spec.logging.target else {
+        return Err("the service has no log file".to_owned());
+    };
+    let path = absolute(path);
+    let wrong = |error: io::Error| format!("{}: {error}", path.display());
+    let file = open::log_file(&path).map_err(wrong)?;
+    let found = file.metadata().map_err(wrong)?;
+    Ok(match request.held == Some(Identity::of(&found)) {
+        true => LogFileReply::Same,
+        false => LogFileReply::File(file),
+    })
+}

@@ -1,0 +1,54 @@
+//! SIGUSR1: the state of all services, where xinetd writes its own.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use jiff::Zoned;
+use xinetd_core::startup::MAIN;
+
+use super::options::Invocation;
+use super::service::Service;
+
+/// Where it goes.
+const FILE: &str = "/var/run/xinetd.dump";
+
+/// Appends the state; returns the file's name.
+///
+/// # Errors
+/// In words, if it can't be written.
+pub(super) fn write<'a>(
+    services: impl Iterator<Item = &'a Service>,
+    invocation: &Invocation,
+) -> Result<&'static str, String> {
+    let main = invocation.main.as_deref().unwrap_or(Path::new(MAIN));
+    let mut text = format!(
+        "INTERNAL STATE DUMP: xinetd-bridge {}\nCurrent time: {}\nconfig_file = {}\n\nServices:\n",
+        env!("CARGO_PKG_VERSION"),
+        Zoned::now().strftime("%a %b %e %H:%M:%S %Y"),
+        main.display(),
+    );
+    for service in services {
+        let socket = &service.planned().socket;
+        let protocol = if socket.is_datagram { "udp" } else { "tcp" };
+        let helper = service.helper().map(|pid| format!(", helper {pid}"));
+        text.push_str(&format!(
+            "service {}: {protocol}, {}{}, {}\n",
+            service.id(),
+            socket.address,
+            helper.unwrap_or_default(),
+            service.state()
+        ));
+    }
+    text.push_str("END OF DUMP\n\n");
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o644);
+    let opened = options
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(FILE);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written
+        .map(|()| FILE)
+        .map_err(|error| format!("the state dump {FILE}: {error}"))
+}

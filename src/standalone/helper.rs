@@ -1,0 +1,142 @@
+//! Starting the helper of a service, as its unit would.
+
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use xinetd_core::spec::Spec;
+use xinetd_core::translate::{PlannedService, helper};
+
+use super::life::WATCHDOG;
+use super::places::Places;
+use crate::journal::Journal;
+use crate::sys::process::Process;
+use crate::sys::start::Start;
+
+/// The variables that name the process that they are for.
+const OWN_PID: [&str; 2] = ["LISTEN_PID", "WATCHDOG_PID"];
+
+/// A descriptor that a helper has stored for its successor, and its name.
+pub(super) type Stored<'a> = (&'a str, BorrowedFd<'a>);
+
+/// Starts the helper of a service on its socket.
+///
+/// # Errors
+/// If there is no process or no directory for it, or its program can't be executed.
+pub(super) fn start(
+    planned: &PlannedService,
+    socket: BorrowedFd<'_>,
+    stored: Option<Stored<'_>>,
+    places: &Places,
+) -> io::Result<Process> {
+    let spec = spec_file(&planned.spec)?;
+    let mut names = vec!["listener"];
+    let mut passed = vec![socket];
+    if let Some((name, descriptor)) = stored {
+        names.push(name);
+        passed.push(descriptor);
+    }
+    let own = [
+        ("LISTEN_FDS", passed.len().to_string().into()),
+        ("LISTEN_FDNAMES", names.join(":").into()),
+        ("NOTIFY_SOCKET", places.notify().into_os_string()),
+        (
+            "RUNTIME_DIRECTORY",
+            places.runtime(&planned.unit)?.into_os_string(),
+        ),
+        ("WATCHDOG_USEC", WATCHDOG.as_micros().to_string().into()),
+        (Journal::VARIABLE, places.log().into_os_string()),
+    ];
+    let program = helper();
+    let start = Start {
+        program: CString::new(program.as_os_str().as_bytes())?,
+        words: [program.as_os_str(), OsStr::new(&planned.unit)]
+            .into_iter()
+            .map(|word| CString::new(word.as_bytes()))
+            .collect::<Result<_, _>>()?,
+        environment: environment(env::vars_os(), own)?,
+        own_pid: &OWN_PID,
+        input: spec.as_fd(),
+        passed,
+        umask: planned.umask,
+        nice: planned.nice,
+    };
+    start.run().map_err(|error| {
+        let program = program.display();
+        io::Error::other(format!("{program}: {error}"))
+    })
+}
+
+/// The environment of this program, which servers get from their helper as from xinetd, with what is for the
+/// helper itself.
+fn environment(
+    inherited: impl Iterator<Item = (OsString, OsString)>,
+    own: [(&str, OsString); 6],
+) -> io::Result<Vec<CString>> {
+    let is_own = |name: &OsStr| {
+        let mut names = own.iter().map(|(name, _)| *name).chain(OWN_PID);
+        names.any(|own| OsStr::new(own) == name)
+    };
+    let inherited: Vec<_> = inherited.filter(|(name, _)| !is_own(name)).collect();
+    let own = own.map(|(name, value)| (name.into(), value));
+    let variables = inherited.into_iter().chain(own);
+    let assign = |(name, value): (OsString, OsString)| {
+        let mut variable = name.into_vec();
+        variable.push(b'=');
+        variable.extend_from_slice(value.as_bytes());
+        CString::new(variable).map_err(io::Error::from)
+    };
+    variables.map(assign).collect()
+}
+
+/// The spec as a file in memory, from which the helper reads it: no file system has to be written for it.
+fn spec_file(spec: &Spec) -> io::Result<File> {
+    let text = text_of(spec)?;
+    let mut file = File::from(memfd_create(c"spec", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// The spec as helpers read it.
+///
+/// # Errors
+/// If a number in it is larger than TOML's.
+pub(super) fn text_of(spec: &Spec) -> io::Result<String> {
+    toml::to_string(spec).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_for_another_process_is_not_passed_on() {
+        let inherited = [
+            ("PATH", "/bin"),
+            ("LISTEN_PID", "1"),
+            ("NOTIFY_SOCKET", "/other"),
+        ];
+        let inherited = inherited.map(|(name, value)| (name.into(), value.into()));
+        let names = [
+            "LISTEN_FDS",
+            "LISTEN_FDNAMES",
+            "NOTIFY_SOCKET",
+            "RUNTIME_DIRECTORY",
+            "WATCHDOG_USEC",
+            "X",
+        ];
+        let own = names.map(|name| (name, OsString::from("own")));
+        let variables = environment(inherited.into_iter(), own).unwrap();
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|text| text.to_str().unwrap())
+            .collect();
+        assert_eq!(variables[..2], ["PATH=/bin", "LISTEN_FDS=own"]);
+        assert!(variables.contains(&"NOTIFY_SOCKET=own") && variables.len() == 7);
+    }
+}

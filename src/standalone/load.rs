@@ -1,0 +1,145 @@
+//! Reading the configuration, and which of its services this process can serve.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use log::Level;
+use nix::unistd::{Gid, Uid};
+use xinetd_core::config::{self, Databases, DiskTree, FileTree};
+use xinetd_core::problem::{Problem, Severity};
+use xinetd_core::service::LogTarget;
+use xinetd_core::spec::Task;
+use xinetd_core::startup::Startup;
+use xinetd_core::translate::{Plan, PlannedService};
+
+use super::options::Invocation;
+use crate::accept::account;
+
+/// What this process may do for services.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means {
+    /// Whether services are told of log files and bans.
+    pub(super) has_coordinator: bool,
+}
+
+/// The services that are served. Each that is not is named in the log, and why.
+///
+/// # Errors
+/// In words, if the main file can't be read: then nothing is known of any service.
+pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Vec<PlannedService>, String> {
+    let tree = DiskTree::new(None);
+    let startup = Startup::commanded(&tree, invocation.main.clone(), invocation.has_inetd);
+    let roots = startup.roots();
+    if let Err(error) = tree.read(roots.main)
+        && !roots.is_assumed(&tree)
+    {
+        return Err(format!("{} can't be read: {error}", roots.main.display()));
+    }
+    let databases = Databases::read(&tree);
+    let configuration = config::load(&tree, roots, &databases);
+    let plan = Plan::of(&configuration, startup);
+    configuration.problems.iter().for_each(say);
+    plan.problems.iter().for_each(say);
+    let dropped = configuration
+        .dropped
+        .iter()
+        .filter(|one| one.note.is_none());
+    for id in dropped.map(|one| &one.id).chain(&plan.unserved) {
+        log::error!("service {} is not served: see above", id.to_text());
+    }
+    let planned = plan.services.into_iter();
+    Ok(planned
+        .filter_map(|service| servable(service, means))
+        .collect())
+}
+
+fn say(problem: &Problem) {
+    let level = match problem.severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warn,
+        Severity::Note => Level::Debug,
+    };
+    let Problem {
+        place,
+        message,
+        help,
+        ..
+    } = problem;
+    log::log!(level, "{place}: {message}; {help}");
+}
+
+/// The service as it can be served here; none if it can't.
+fn servable(mut service: PlannedService, means: Means) -> Option<PlannedService> {
+    let hindrance = hindrance(&service, means);
+    let (id, place) = (service.id().to_text(), service.place().clone());
+    if let Some(why) = hindrance {
+        log::error!("{place}: service {id} is not served: {why}");
+        return None;
+    }
+    if !means.has_coordinator && matches!(service.spec.logging.target, LogTarget::File { .. }) {
+        log::warn!(
+            "{place}: service {id}: no log file can be opened for it; its lines go to the common log"
+        );
+        service.spec.logging.target = LogTarget::Unset;
+    }
+    Some(service)
+}
+
+/// Why a service can't be served, a sentence without a full stop.
+fn hindrance(service: &PlannedService, means: Means) -> Option<String> {
+    if let Some(program) = service.spec.task.program()
+        && let Err(why) = executable(program.path.as_path())
+    {
+        let path = program.path.to_text();
+        return Some(format!(
+            "the server {path} {why}; write the path of a program"
+        ));
+    }
+    if let Task::Sensor(_) = service.spec.task
+        && !means.has_coordinator
+    {
+        return Some(
+            "bans can't be kept, as its flag SENSOR wants; start xinetd as root".to_owned(),
+        );
+    }
+    if Uid::effective().is_root() {
+        return None;
+    }
+    match account::look_up(&service.spec.credentials) {
+        Ok(account) if account.uid != Uid::effective() => Some(format!(
+            "its user is {}, and xinetd runs as {}: start it as root, or write user = {1}",
+            account.uid,
+            Uid::effective()
+        )),
+        Ok(account) if account.gid != Gid::effective() => Some(format!(
+            "its group is {}, and xinetd runs with {}: start it as root, or write group = {1}",
+            account.gid,
+            Gid::effective()
+        )),
+        Ok(_) => None,
+        Err(unknown) => Some(unknown.to_string()),
+    }
+}
+
+/// Whether a server is one, as xinetd looks when it loads its files.
+fn executable(path: &Path) -> Result<(), String> {
+    let found = fs::metadata(path).map_err(|error| format!("can't be executed: {error}"))?;
+    match found.is_file() && found.permissions().mode() & 0o111 != 0 {
+        true => Ok(()),
+        false => Err("is no program that can be executed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_file_that_can_be_executed() {
+        assert_eq!(executable(Path::new("/bin/sh")), Ok(()));
+        assert!(executable(Path::new("/etc/passwd")).is_err());
+        assert!(executable(Path::new("/bin")).is_err());
+        assert!(executable(Path::new("/nonexistent")).is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! How a line looks in each of the places that the log may go to.
+
+use std::fmt::{Arguments, Write};
+
+use jiff::Zoned;
+use xinetd_core::service::Facility;
+use xinetd_core::visible::is_visible;
+
+use crate::journal::Stamp;
+
+/// The facility of what is no service's own.
+pub(super) const DAEMON: u8 = Facility::Daemon as u8;
+
+/// The bytes of a line at most, its end included: what a pipe takes as one piece (pipe(7), `PIPE_BUF`).
+const LONGEST: usize = 4096;
+
+/// One line of the log.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::standalone) struct Line<'a> {
+    /// Its facility, as a number of syslog(3).
+    pub(in crate::standalone) facility: u8,
+    /// Its level, as well.
+    pub(in crate::standalone) level: u8,
+    /// The process that it is of.
+    pub(in crate::standalone) pid: u32,
+    /// The text, without line breaks.
+    pub(in crate::standalone) text: &'a [u8],
+}
+
+impl Line<'_> {
+    /// For standard error and standard output.
+    pub(super) fn plain(&self) -> Vec<u8> {
+        limited(&format!("xinetd[{}]: ", self.pid), self.text)
+    }
+
+    /// For a file, as xinetd's option -filelog writes it (docs/xinetd-behaviour.md, section 5.1).
+    pub(super) fn stamped(&self, time: &Zoned) -> Vec<u8> {
+        let word = match self.level {
+            0 => "EMERGENCY",
+            1 => "ALERT",
+            2 => "CRITICAL",
+            3 => "ERROR",
+            4 => "WARNING",
+            5 => "NOTICE",
+            6 => "INFO",
+            _ => "DEBUG",
+        };
+        let stamp = Stamp::of(time);
+        let stamp = stamp.without_colon();
+        limited(
+            &format!("{stamp} xinetd[{}]: {word}: ", self.pid),
+            self.text,
+        )
+    }
+
+    /// For /dev/log, as syslog(3) writes it; `usual` is the facility in place of daemon.
+    pub(super) fn datagram(&self, usual: Facility, time: &Zoned) -> Vec<u8> {
+        let facility = match self.facility {
+            DAEMON => usual as u8,
+            other => other,
+        };
+        let priority = facility * 8 + self.level;
+        let time = time.strftime("%b %e %H:%M:%S");
+        let mut datagram = limited(
+            &format!("<{priority}>{time} xinetd[{}]: ", self.pid),
+            self.text,
+        );
+        datagram.pop();
+        datagram
+    }
+}
+
+fn limited(head: &str, text: &[u8]) -> Vec<u8> {
+    let room = LONGEST - 1 - head.len().min(LONGEST - 1);
+    let text = text.get(..room).unwrap_or(text);
+    [head.as_bytes(), text, b"\n"].concat()
+}
+
+/// A text of this program, which may have names of others in it, without what would end its line.
+pub(super) fn on_one_line(text: Arguments<'_>) -> String {
+    let mut line = String::new();
+    for letter in text.to_string().chars() {
+        match is_visible(letter) {
+            true => line.push(letter),
+            // A String takes all that is written to it.
+            false => {
+                let _ = write!(line, "{}", letter.escape_default());
+            }
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: Line<'_> = Line {
+        facility: DAEMON,
+        level: 6,
+        pid: 7,
+        text: b"START: x pid=9",
+    };
+
+    fn time() -> Zoned {
+        "2026-01-02T03:04:05+00:00[UTC]".parse().unwrap()
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn each_place_has_its_form() {
+        assert_eq!(text(LINE.plain()), "xinetd[7]: START: x pid=9\n");
+        assert_eq!(
+            text(LINE.stamped(&time())),
+            "26/1/2@03:04:05 xinetd[7]: INFO: START: x pid=9\n"
+        );
+        assert_eq!(
+            text(LINE.datagram(Facility::Daemon, &time())),
+            "<30>Jan  2 03:04:05 xinetd[7]: START: x pid=9"
+        );
+    }
+
+    #[test]
+    fn the_facility_of_the_command_line_is_for_what_has_no_other() {
+        let own = Line {
+            facility: Facility::Mail as u8,
+            ..LINE
+        };
+        let at = |line: &Line<'_>| text(line.datagram(Facility::Local0, &time()));
+        assert!(at(&LINE).starts_with("<134>"));
+        assert!(at(&own).starts_with("<22>"));
+    }
+
+    #[test]
+    fn a_line_is_one_line_that_a_pipe_takes_whole() {
+        assert_eq!(on_one_line(format_args!("a\nb")), "a\\nb");
+        let long = [b'x'; 9000];
+        let line = Line {
+            text: &long,
+            ..LINE
+        }
+        .plain();
+        assert!(line.len() == LONGEST && line.ends_with(b"x\n"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Where the lines of the supervisor and of its helpers go.
+
+mod format;
+mod sink;
+
+use std::io;
+use std::process;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use super::options::LogTo;
+use sink::Sink;
+
+pub(super) use format::Line;
+
+/// The log of the whole program, which the `log` crate writes to as well.
+#[derive(Debug)]
+pub(super) struct Logs(Mutex<Sink>);
+
+impl Logs {
+    /// Opens it; from now on messages of the `log` crate go there.
+    ///
+    /// # Errors
+    /// If its file can't be opened.
+    pub(super) fn start(to: &LogTo, is_debugging: bool) -> io::Result<&'static Self> {
+        let logs: &'static Self = Box::leak(Box::new(Self(Mutex::new(Sink::open(to)?))));
+        // Only a second one would fail, and the first is as good.
+        let _ = log::set_logger(logs);
+        log::set_max_level(match is_debugging {
+            true => LevelFilter::Debug,
+            false => LevelFilter::Info,
+        });
+        Ok(logs)
+    }
+
+    /// Writes a line. What can't be written at once is lost, and counted.
+    pub(super) fn write(&self, line: &Line<'_>) {
+        self.lock().write(line);
+    }
+
+    /// Opens a log file anew, as it may have been put aside.
+    pub(super) fn reopen(&self) {
+        let reopened = self.lock().reopen();
+        if let Err(error) = reopened {
+            log::error!("{error}; the log goes on in the file of before");
+        }
+    }
+
+    /// Whether its lines go to standard output or standard error.
+    pub(super) fn is_stream(&self) -> bool {
+        self.lock().is_stream()
+    }
+
+    /// Goes on with those that this process has now.
+    ///
+    /// # Errors
+    /// As dup(2).
+    pub(super) fn follow_streams(&self) -> io::Result<()> {
+        self.lock().follow_streams()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sink> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log for Logs {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let text = format::on_one_line(*record.args());
+            self.write(&Line {
+                facility: format::DAEMON,
+                level: number(record.level()),
+                pid: process::id(),
+                text: text.as_bytes(),
+            });
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// The level of syslog(3): xinetd tells what it does as notices.
+fn number(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 5,
+        Level::Debug | Level::Trace => 7,
+    }
+}

@@ -1,0 +1,227 @@
+//! The place that the lines go to. Nothing here waits: a reader that stalls must not hold the services up.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use jiff::Zoned;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use xinetd_core::service::Facility;
+
+use super::super::options::LogTo;
+use super::format::{DAEMON, Line};
+
+/// Where syslog listens (syslog(3)).
+const SYSLOG: &str = "/dev/log";
+
+/// The place, and what was lost on the way to it.
+#[derive(Debug)]
+pub(super) struct Sink {
+    place: Place,
+    lost: u64,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Standard output or standard error.
+    Stream(File, Stream),
+    File(PathBuf, File),
+    Syslog(UnixDatagram, Facility),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Output,
+    Error,
+}
+
+impl Sink {
+    /// Opens the place.
+    ///
+    /// # Errors
+    /// If a file can't be opened.
+    pub(super) fn open(to: &LogTo) -> io::Result<Self> {
+        let place = match to {
+            LogTo::Usual => syslog_or_stderr(Facility::Daemon)?,
+            LogTo::Syslog(facility) => syslog_or_stderr(*facility)?,
+            LogTo::Output => Place::Stream(copy(&io::stdout())?, Stream::Output),
+            LogTo::Error => Place::Stream(copy(&io::stderr())?, Stream::Error),
+            LogTo::File(path) => Place::File(path.clone(), append(path)?),
+        };
+        Ok(Self { place, lost: 0 })
+    }
+
+    /// Whether it is standard output or standard error.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.place, Place::Stream(..))
+    }
+
+    /// Goes on with the standard output or standard error that this process has now.
+    ///
+    /// # Errors
+    /// As dup(2).
+    pub(super) fn follow_streams(&mut self) -> io::Result<()> {
+        if let Place::Stream(file, stream) = &mut self.place {
+            *file = match stream {
+                Stream::Output => copy(&io::stdout())?,
+                Stream::Error => copy(&io::stderr())?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Opens a file anew.
+    ///
+    /// # Errors
+    /// If it can't be opened.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        if let Place::File(path, file) = &mut self.place {
+            *file = append(path)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a line, and before it how many were lost.
+    pub(super) fn write(&mut self, line: &Line<'_>) {
+        if self.lost > 0 {
+            let text = format!(
+                "{} lines were lost, as the log could not be written",
+                self.lost
+            );
+            let report = Line {
+                facility: DAEMON,
+                level: 4,
+                pid: std::process::id(),
+                text: text.as_bytes(),
+            };
+            if self.place.write(&report).is_err() {
+                self.lost += 1;
+                return;
+            }
+            self.lost = 0;
+        }
+        if self.place.write(line).is_err() {
+            self.lost += 1;
+        }
+    }
+}
+
+impl Place {
+    fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
+        match self {
+            Self::Stream(stream, _) => {
+                if !is_writable(stream) {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                stream.write_all(&line.plain())
+            }
+            Self::File(_, file) => file.write_all(&line.stamped(&Zoned::now())),
+            Self::Syslog(socket, facility) => {
+                let datagram = line.datagram(*facility, &Zoned::now());
+                match socket.send(&datagram) {
+                    Ok(_) => Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+                    // It was started anew, or later than this program.
+                    Err(_) => {
+                        socket.connect(SYSLOG)?;
+                        socket.send(&datagram).map(drop)
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn syslog_or_stderr(facility: Facility) -> io::Result<Place> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(SYSLOG) {
+        Ok(()) => Ok(Place::Syslog(socket, facility)),
+        Err(_) => Ok(Place::Stream(copy(&io::stderr())?, Stream::Error)),
+    }
+}
+
+fn copy(stream: &impl AsFd) -> io::Result<File> {
+    let copy: OwnedFd = stream.as_fd().try_clone_to_owned()?;
+    Ok(File::from(copy))
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    // The open of a FIFO without a reader must not wait.
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o644);
+    let opened = options
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path);
+    opened.map_err(|error| io::Error::other(format!("the log file {}: {error}", path.display())))
+}
+
+fn is_writable(stream: &File) -> bool {
+    let mut fds = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
+    let ready = poll(&mut fds, PollTimeout::ZERO).is_ok_and(|count| count > 0);
+    ready
+        && fds[0]
+            .revents()
+            .is_some_and(|events| events.contains(PollFlags::POLLOUT))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, pipe};
+
+    use super::*;
+
+    fn line(text: &'static [u8]) -> Line<'static> {
+        Line {
+            facility: DAEMON,
+            level: 5,
+            pid: 7,
+            text,
+        }
+    }
+
+    #[test]
+    fn a_reader_that_stalls_costs_lines_and_no_time() {
+        let (mut read, write) = pipe().unwrap();
+        let stream = File::from(OwnedFd::from(write));
+        let mut sink = Sink {
+            place: Place::Stream(stream, Stream::Error),
+            lost: 0,
+        };
+        let long = line(&[b'x'; 1000]);
+        while sink.lost < 3 {
+            sink.write(&long);
+        }
+        let mut taken = vec![0; 1 << 16];
+        let count = read.read(&mut taken).unwrap();
+        assert!(taken[..count].ends_with(b"x\n"), "whole lines");
+        sink.write(&line(b"again"));
+        drop(sink);
+        let mut rest = String::new();
+        read.read_to_string(&mut rest).unwrap();
+        assert!(
+            rest.contains("]: 3 lines were lost") && rest.ends_with("xinetd[7]: again\n"),
+            "{rest}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_put_aside_is_made_anew_at_a_reload() {
+        let path = std::env::temp_dir().join(format!("standalone-log-{}", std::process::id()));
+        let mut sink = Sink::open(&LogTo::File(path.clone())).unwrap();
+        sink.write(&line(b"one"));
+        let aside = path.with_extension("1");
+        std::fs::rename(&path, &aside).unwrap();
+        sink.write(&line(b"two"));
+        sink.reopen().unwrap();
+        sink.write(&line(b"three"));
+        let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(text(&aside).lines().count(), 2);
+        assert!(text(&path).ends_with("xinetd[7]: NOTICE: three\n"));
+        std::fs::remove_file(path).unwrap();
+        std::fs::remove_file(aside).unwrap();
+    }
+}

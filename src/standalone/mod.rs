@@ -1,0 +1,158 @@
+//! xinetd without systemd: a supervisor that plays the part of the socket units, with the same helper.
+//!
+//! It reads the configuration through the same library as the generator, binds what the socket units would
+//! ([`Plan`](xinetd_core::translate::Plan)), and has a helper ([`accept`](crate::accept)) for each service that is in
+//! use. It accepts no connection and decides about none: a helper can't tell it from systemd.
+#![forbid(unsafe_code)]
+
+mod bind;
+mod change;
+mod coordinator;
+mod dump;
+mod helper;
+mod life;
+mod load;
+mod log;
+mod notice;
+pub(crate) mod options;
+mod pid_file;
+mod places;
+mod processes;
+mod service;
+mod supervisor;
+mod takeover;
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use nix::unistd::{Uid, chdir};
+
+use ::log::{error, info, warn};
+
+use coordinator::Coordinator;
+use load::{Means, load};
+use log::Logs;
+use options::{Invocation, Request};
+use pid_file::PidFile;
+use places::Places;
+use service::Service;
+use supervisor::{Parts, Supervisor};
+
+use crate::sys::daemon::go_to_background;
+
+/// The whole program, with the options of xinetd(8).
+///
+/// Exits with 0 if it was told to end, or has gone to the background; with 1 if it can't serve, and says why.
+pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
+    let invocation = match options::parse(words) {
+        Ok(Request::Serve(invocation)) => invocation,
+        Ok(Request::Version) => {
+            return print(&format!("xinetd-bridge {}\n", env!("CARGO_PKG_VERSION")));
+        }
+        Ok(Request::Help) => return print(&options::usage()),
+        Err(wrong) => {
+            // There is no other place to say it.
+            let _ = writeln!(io::stderr(), "xinetd: {wrong}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let logs = match Logs::start(&invocation.log, invocation.is_debugging) {
+        Ok(logs) => logs,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "xinetd: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(invocation, logs) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
+    info!("xinetd-bridge {} started.", env!("CARGO_PKG_VERSION"));
+    invocation
+        .remarks
+        .iter()
+        .for_each(|remark| warn!("{remark}"));
+    if !invocation.is_foreground && logs.is_stream() {
+        warn!(
+            "in the background nothing can be written here: the messages after this are lost; write -filelog FILE, \
+             or -dontfork to stay"
+        );
+    }
+    let places = Places::find()?;
+    let coordinator = match Uid::effective().is_root() {
+        true => Coordinator::open()
+            .inspect_err(|error| error!("no log files of services and no bans: {error}"))
+            .ok(),
+        false => None,
+    };
+    takeover::take_over(&places);
+    let means = Means {
+        has_coordinator: coordinator.is_some(),
+    };
+    let planned = load(&invocation, means)?;
+    let now = Instant::now();
+    let services: Vec<_> = planned
+        .into_iter()
+        .map(|one| Service::new(one, now))
+        .collect();
+    let count = services
+        .iter()
+        .filter(|service| service.is_served())
+        .count();
+    if services.is_empty() && !invocation.stays {
+        return Err("No available services. Exiting".to_owned());
+    }
+    // Where xinetd is from then on; a file system that it was started on can be unmounted.
+    let _ = chdir("/");
+    if !invocation.is_foreground {
+        let gone = go_to_background().and_then(|()| logs.follow_streams());
+        gone.map_err(|error| format!("fork: {error}"))?;
+    }
+    let pid_file = invocation
+        .pid_file
+        .clone()
+        .map(PidFile::write)
+        .transpose()?;
+    let parts = Parts {
+        invocation,
+        logs,
+        places,
+        coordinator,
+        services,
+    };
+    let mut supervisor = Supervisor::new(parts).map_err(|error| error.to_string())?;
+    info!(
+        "Started working: {count} available service{}",
+        if count == 1 { "" } else { "s" }
+    );
+    let ran = supervisor.run().map_err(|error| error.to_string());
+    drop(pid_file);
+    ran
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_option_ends_it() {
+        let words = ["-dontfrok"].map(OsString::from);
+        assert_eq!(main(words.into_iter()), ExitCode::FAILURE);
+    }
+}

@@ -1,0 +1,180 @@
+//! The directories and sockets of the supervisor.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::unistd::{Uid, mkdtemp};
+use xinetd_core::translate::runtime_directory;
+
+/// The directory of root's supervisor: that of the helpers under systemd.
+const USUAL: &str = "/run/xinetd-bridge";
+
+/// Where other ones make a directory of their own, in this order.
+const OTHERS: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
+
+/// No service has a name that begins with a dot.
+const LOCK: &str = ".lock";
+const NOTIFY: &str = ".notify";
+const LOG: &str = ".log";
+
+/// A directory that is this process's alone, and the sockets in it.
+#[derive(Debug)]
+pub(super) struct Places {
+    base: PathBuf,
+    /// Whether it goes with this process.
+    is_temporary: bool,
+    /// Held for as long as the directory is used.
+    _lock: Option<Flock<File>>,
+}
+
+impl Places {
+    /// The usual directory; where that can't be had, or is another supervisor's, one of its own.
+    ///
+    /// # Errors
+    /// In words, if there is no directory that can be written.
+    pub(super) fn find() -> Result<Self, String> {
+        if Uid::effective().is_root()
+            && let Ok(lock) = take(Path::new(USUAL))
+        {
+            return Ok(Self {
+                base: USUAL.into(),
+                is_temporary: false,
+                _lock: Some(lock),
+            });
+        }
+        let made = OTHERS.iter().find_map(|place| {
+            let base = mkdtemp(&Path::new(place).join("xinetd-bridge-XXXXXX")).ok()?;
+            // Helpers reach the notify socket as the users of their services.
+            fs::set_permissions(&base, Permissions::from_mode(0o711)).ok()?;
+            Some(base)
+        });
+        let base = made.ok_or_else(|| {
+            let places = OTHERS.join(", ");
+            format!("there is no directory for its sockets: make one of {places} writable, as by a tmpfs")
+        })?;
+        Ok(Self {
+            base,
+            is_temporary: true,
+            _lock: None,
+        })
+    }
+
+    /// Whether it is the usual directory, in which a predecessor has left its helpers.
+    pub(super) fn is_usual(&self) -> bool {
+        !self.is_temporary
+    }
+
+    /// The directories of all services that ever had one.
+    pub(super) fn all_runtimes(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.base).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+
+    /// The directory of a service's helper, which is made where it is missing.
+    ///
+    /// # Errors
+    /// As mkdir(2), and if something else is there.
+    pub(super) fn runtime(&self, unit: &str) -> io::Result<PathBuf> {
+        let usual = runtime_directory(unit);
+        let path = self.base.join(usual.file_name().unwrap_or_default());
+        directory(&path)?;
+        Ok(path)
+    }
+
+    /// Where helpers tell how they are (sd_notify(3)).
+    pub(super) fn notify(&self) -> PathBuf {
+        self.base.join(NOTIFY)
+    }
+
+    /// Where they send their log entries.
+    pub(super) fn log(&self) -> PathBuf {
+        self.base.join(LOG)
+    }
+
+    /// The socket for what helpers tell. All may write to it, as helpers run as any user; the kernel names the
+    /// sender of each message.
+    ///
+    /// # Errors
+    /// As bind(2).
+    pub(super) fn open_notify(&self) -> io::Result<UnixDatagram> {
+        open(&self.notify(), 0o666)
+    }
+
+    /// The socket for their log entries, to which they connect before they become another user.
+    ///
+    /// # Errors
+    /// As bind(2).
+    pub(super) fn open_log(&self) -> io::Result<UnixDatagram> {
+        open(&self.log(), 0o600)
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        // What fails here is left behind, and does no harm.
+        let _ = fs::remove_file(self.notify());
+        let _ = fs::remove_file(self.log());
+        if self.is_temporary {
+            let _ = fs::remove_dir_all(&self.base);
+        }
+    }
+}
+
+/// Makes the directory, and has it for this process alone.
+fn take(base: &Path) -> io::Result<Flock<File>> {
+    directory(base)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(base.join(LOCK))?;
+    Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno.into())
+}
+
+/// Makes a directory that no other user can change.
+fn directory(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o711).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    let found = fs::symlink_metadata(path)?;
+    let is_own = found.is_dir() && found.uid() == Uid::effective().as_raw();
+    match is_own && found.mode() & 0o022 == 0 {
+        true => Ok(()),
+        false => Err(io::Error::other("another user can change it")),
+    }
+}
+
+fn open(path: &Path, mode: u32) -> io::Result<UnixDatagram> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = UnixDatagram::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    socket.set_nonblocking(true)?;
+    setsockopt(&socket, sockopt::PassCred, &true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_one_supervisors_alone_and_no_other_users() {
+        let base = std::env::temp_dir().join(format!("places-{}", std::process::id()));
+        let first = take(&base).unwrap();
+        assert!(take(&base).is_err(), "it is taken");
+        drop(first);
+        assert!(take(&base).is_ok());
+        fs::set_permissions(&base, Permissions::from_mode(0o777)).unwrap();
+        assert!(take(&base).is_err(), "others can change it");
+        fs::remove_dir_all(base).unwrap();
+    }
+}

@@ -1,0 +1,302 @@
+//! A service: its socket, its helper, and what that has left for its successor.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use xinetd_core::translate::PlannedService;
+
+use super::bind::bind;
+use super::helper;
+use super::life::{After, Due, Life, Phase};
+use super::notice::Notice;
+use super::places::Places;
+use super::processes::Farewell;
+use crate::sys::process::{Ended, Process};
+
+/// When a socket that could not be bound is tried again: after twice as long each time, up to the second.
+const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// A service.
+#[derive(Debug)]
+pub(super) struct Service {
+    planned: PlannedService,
+    socket: Result<OwnedFd, Unbound>,
+    life: Life,
+    helper: Option<Process>,
+    stored: Option<(String, OwnedFd)>,
+    status: String,
+    /// Whether the helper that runs makes room for another one.
+    makes_room: bool,
+    parting: Option<Parting>,
+}
+
+/// A socket that could not be bound.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unbound {
+    tries: u32,
+    next: Option<Instant>,
+}
+
+/// The end of a service's servers and helper.
+#[derive(Debug)]
+pub(super) struct Parting {
+    /// The servers'.
+    pub(super) farewell: Farewell,
+    /// What the service is then; none if it goes.
+    pub(super) successor: Option<PlannedService>,
+}
+
+impl Service {
+    /// The service, which tries to bind its socket.
+    pub(super) fn new(planned: PlannedService, now: Instant) -> Self {
+        let mut this = Self {
+            planned,
+            socket: Err(Unbound::default()),
+            life: Life::new(),
+            helper: None,
+            stored: None,
+            status: String::new(),
+            makes_room: false,
+            parting: None,
+        };
+        this.bind(now);
+        this
+    }
+
+    /// What it was made of.
+    pub(super) fn planned(&self) -> &PlannedService {
+        &self.planned
+    }
+
+    /// Its id, for the log.
+    pub(super) fn id(&self) -> String {
+        self.planned.id().to_text()
+    }
+
+    /// The number of its helper's process, where one runs.
+    pub(super) fn helper(&self) -> Option<i32> {
+        self.helper.as_ref().map(Process::pid)
+    }
+
+    /// Whether it is served, now or when a client comes.
+    pub(super) fn is_served(&self) -> bool {
+        self.socket.is_ok() && self.parting.is_none()
+    }
+
+    /// The socket, while the next client is to have a helper started.
+    pub(super) fn waits_for_client(&self) -> Option<BorrowedFd<'_>> {
+        let waits = self.life.phase() == Phase::Listening && self.parting.is_none();
+        self.socket.as_ref().ok().filter(|_| waits).map(AsFd::as_fd)
+    }
+
+    /// What it is doing, in words.
+    pub(super) fn state(&self) -> String {
+        let what = match (&self.socket, self.life.phase()) {
+            _ if self.parting.is_some() => "ends",
+            (Err(_), _) => "has no socket",
+            (Ok(_), Phase::Listening) => "listens",
+            (Ok(_), Phase::Starting { .. }) => "starts",
+            (Ok(_), Phase::Serving { .. }) => return format!("serves: {}", self.status),
+            (Ok(_), Phase::Stopping { .. }) => "becomes idle",
+            (Ok(_), Phase::Waiting { .. }) => "waits after a failure of its helper",
+        };
+        what.to_owned()
+    }
+
+    /// Binds the socket; where that fails it is tried again later.
+    fn bind(&mut self, now: Instant) {
+        let Err(before) = self.socket else { return };
+        let (id, address) = (self.id(), &self.planned.socket.address);
+        match bind(&self.planned.socket) {
+            Ok(socket) => {
+                match before.tries {
+                    0 => log::debug!("service {id} listens on {address}"),
+                    _ => log::info!("service {id} listens on {address} now"),
+                }
+                self.socket = Ok(socket);
+            }
+            Err(error) => {
+                if before.tries == 0 {
+                    let place = self.planned.place();
+                    log::error!(
+                        "{place}: service {id}: bind to {address} failed: {error}; it is tried again"
+                    );
+                }
+                let (first, longest) = REBIND;
+                let pause = first.saturating_mul(1 << before.tries.min(10)).min(longest);
+                self.socket = Err(Unbound {
+                    tries: before.tries.saturating_add(1),
+                    next: Some(now + pause),
+                });
+            }
+        }
+    }
+
+    /// Starts its helper.
+    pub(super) fn start(&mut self, places: &Places, now: Instant) {
+        let Ok(socket) = &self.socket else { return };
+        let stored = self
+            .stored
+            .as_ref()
+            .map(|(name, fd)| (name.as_str(), fd.as_fd()));
+        match helper::start(&self.planned, socket.as_fd(), stored, places) {
+            Ok(process) => {
+                log::debug!(
+                    "service {}: helper {} was started",
+                    self.id(),
+                    process.pid()
+                );
+                self.helper = Some(process);
+                self.life.started(now);
+            }
+            Err(error) => {
+                let pause = self.life.unstartable(now).as_secs();
+                log::error!(
+                    "service {}: no helper can be started: {error}; next try in {pause} s",
+                    self.id()
+                );
+            }
+        }
+    }
+
+    /// The helper has told something; `stored` came with it.
+    pub(super) fn hear(&mut self, notice: Notice, stored: Option<OwnedFd>, now: Instant) {
+        if let (Some(name), Some(descriptor)) = (notice.stores, stored) {
+            self.stored = Some((name, descriptor));
+        }
+        if let Some(status) = notice.status {
+            self.status = status;
+        }
+        if notice.is_ready {
+            self.life.ready(now);
+        }
+        if notice.is_alive {
+            self.life.alive(now);
+        }
+        if notice.is_stopping {
+            self.life.stopping(now);
+        }
+    }
+
+    /// How the helper has ended, if it has; it is reaped.
+    pub(super) fn reap(&self) -> Option<Ended> {
+        self.helper.as_ref()?.ended().ok().flatten()
+    }
+
+    /// The helper has ended so.
+    pub(super) fn ended(&mut self, how: Ended, now: Instant) {
+        let pid = self.helper.take().map_or(0, |process| process.pid());
+        self.status.clear();
+        let makes_room = std::mem::take(&mut self.makes_room);
+        match self.life.ended(how, now) {
+            After::Listen => {
+                log::debug!("service {}: helper {pid} has ended", self.id());
+                self.stored = None;
+            }
+            After::Restart(_) if self.parting.is_some() => {}
+            // It has left sessions behind, which the next one takes over.
+            After::Restart(_) if makes_room && how == Ended::Exited(1) => self.life.make_room(now),
+            After::Restart(pause) => {
+                let (id, pause) = (self.id(), pause.as_secs());
+                log::error!(
+                    "service {id}: helper {pid} {}; the next one starts in {pause} s",
+                    in_words(how)
+                );
+            }
+        }
+    }
+
+    /// Sends the helper a signal.
+    pub(super) fn signal(&mut self, signal: Signal, now: Instant) {
+        if let Some(process) = &self.helper {
+            // It may have ended just now.
+            let _ = process.kill(signal);
+            self.life.stopping(now);
+        }
+    }
+
+    /// Has another helper take over sessions and clients from the one that runs.
+    pub(super) fn respawn(&mut self, now: Instant) {
+        self.makes_room = true;
+        self.signal(Signal::SIGTERM, now);
+    }
+
+    /// It is made of this from now on.
+    pub(super) fn replan(&mut self, planned: PlannedService) {
+        self.planned = planned;
+    }
+
+    /// Closes the socket; the end of servers and helper has begun.
+    pub(super) fn part(&mut self, successor: Option<PlannedService>, now: Instant) {
+        self.socket = Err(Unbound::default());
+        self.parting = Some(Parting {
+            farewell: Farewell::new(now),
+            successor,
+        });
+    }
+
+    /// Whether its end has begun.
+    pub(super) fn is_parting(&self) -> bool {
+        self.parting.is_some()
+    }
+
+    /// Whether its helper was told to end, or does so by itself.
+    pub(super) fn is_stopping(&self) -> bool {
+        matches!(self.life.phase(), Phase::Stopping { .. })
+    }
+
+    /// The end that has begun.
+    pub(super) fn parting(&mut self) -> Option<&mut Parting> {
+        self.parting.as_mut()
+    }
+
+    /// What the service is now that its helper has gone: itself, its successor, or none.
+    pub(super) fn after_parting(self, now: Instant) -> Option<Self> {
+        match self.parting {
+            None => Some(self),
+            Some(Parting { successor, .. }) => successor.map(|planned| Self::new(planned, now)),
+        }
+    }
+
+    /// When there is something to do, if nothing happens until then.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let rebind = match &self.socket {
+            Err(unbound) if self.parting.is_none() => unbound.next,
+            _ => None,
+        };
+        self.life.due().into_iter().chain(rebind).min()
+    }
+
+    /// Does what is due.
+    pub(super) fn expire(&mut self, places: &Places, now: Instant) {
+        if let Err(unbound) = self.socket
+            && self.parting.is_none()
+            && unbound.next.is_some_and(|next| now >= next)
+        {
+            self.bind(now);
+        }
+        match self.life.expire(now) {
+            None => {}
+            Some(Due::Start) => self.start(places, now),
+            Some(Due::Kill(why)) => {
+                if let Some(process) = &self.helper {
+                    log::error!(
+                        "service {}: helper {} is killed: {why}",
+                        self.id(),
+                        process.pid()
+                    );
+                    let _ = process.kill(Signal::SIGKILL);
+                }
+            }
+        }
+    }
+}
+
+fn in_words(how: Ended) -> String {
+    match how {
+        Ended::Exited(status) => format!("has ended with status {status}"),
+        Ended::Killed(signal) => format!("was killed by signal {signal}"),
+        Ended::Unknown => "has ended".to_owned(),
+    }
+}

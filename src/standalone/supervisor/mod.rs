@@ -1,0 +1,367 @@
+//! The supervisor: it plays the part that systemd's socket and service units play elsewhere.
+
+mod end;
+mod reload;
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::coordinator::Coordinator;
+use super::log::{Line, Logs};
+use super::notice::Notice;
+use super::options::Invocation;
+use super::places::Places;
+use super::processes::Processes;
+use super::service::Service;
+use crate::journal::Received;
+use crate::sys::handover::{Message, receive_message};
+use crate::sys::process::Ended;
+use end::Ending;
+
+/// What an event belongs to; numbers from [`SERVICES`] on are services.
+const SIGNALS: u64 = 0;
+const NOTIFY: u64 = 1;
+const LOG: u64 = 2;
+const COORDINATOR: u64 = 3;
+const SERVICES: u64 = 16;
+
+/// The largest entry of a log: more than a helper writes.
+const LARGEST: usize = 64 * 1024;
+
+/// Messages that are taken before others have their turn.
+const BATCH: usize = 256;
+
+/// How often bans that are over are cleared away.
+const TIDY: Duration = Duration::from_secs(60);
+
+/// The supervisor.
+pub(super) struct Supervisor {
+    invocation: Invocation,
+    logs: &'static Logs,
+    places: Places,
+    coordinator: Option<Coordinator>,
+    epoll: Epoll,
+    signals: SignalFd,
+    notify: UnixDatagram,
+    log: UnixDatagram,
+    services: BTreeMap<u64, Service>,
+    /// The services whose sockets are watched.
+    watched: HashSet<u64>,
+    next_key: u64,
+    /// What ran below this process before its first helper: no server.
+    spared: HashSet<i32>,
+    ending: Option<Ending>,
+    /// When servers that are to end are looked for again.
+    next_round: Instant,
+    next_tidy: Instant,
+}
+
+/// What the supervisor is made of.
+pub(super) struct Parts {
+    pub(super) invocation: Invocation,
+    pub(super) logs: &'static Logs,
+    pub(super) places: Places,
+    pub(super) coordinator: Option<Coordinator>,
+    pub(super) services: Vec<Service>,
+}
+
+impl Supervisor {
+    /// Takes over signals and children.
+    ///
+    /// # Errors
+    /// If the kernel refuses a descriptor.
+    pub(super) fn new(parts: Parts) -> io::Result<Self> {
+        let own = i32::try_from(std::process::id()).unwrap_or_default();
+        set_child_subreaper(true)?;
+        let before = Processes::now().unwrap_or_default();
+        let spared = before
+            .below(&[own], &HashSet::new(), true)
+            .into_iter()
+            .collect();
+        let mut mask = SigSet::all();
+        // The faults of this program keep their action.
+        for fault in [
+            Signal::SIGSEGV,
+            Signal::SIGBUS,
+            Signal::SIGILL,
+            Signal::SIGFPE,
+        ] {
+            mask.remove(fault);
+        }
+        mask.thread_set_mask()?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals = SignalFd::with_flags(&mask, flags)?;
+        let notify = parts.places.open_notify()?;
+        let log = parts.places.open_log()?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let readable = |token| EpollEvent::new(EpollFlags::EPOLLIN, token);
+        epoll.add(&signals, readable(SIGNALS))?;
+        epoll.add(&notify, readable(NOTIFY))?;
+        epoll.add(&log, readable(LOG))?;
+        if let Some(coordinator) = &parts.coordinator {
+            epoll.add(coordinator, readable(COORDINATOR))?;
+        }
+        let mut this = Self {
+            invocation: parts.invocation,
+            logs: parts.logs,
+            places: parts.places,
+            coordinator: parts.coordinator,
+            epoll,
+            signals,
+            notify,
+            log,
+            services: BTreeMap::new(),
+            watched: HashSet::new(),
+            next_key: SERVICES,
+            spared,
+            ending: None,
+            next_round: Instant::now(),
+            next_tidy: Instant::now() + TIDY,
+        };
+        for service in parts.services {
+            this.add(service);
+        }
+        Ok(this)
+    }
+
+    /// Serves until the end.
+    ///
+    /// # Errors
+    /// If the kernel refuses to tell of events.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let mut events = [EpollEvent::empty(); 64];
+        loop {
+            let now = Instant::now();
+            if self.part(now) {
+                self.take_log();
+                return Ok(());
+            }
+            self.watch();
+            let count = match self.epoll.wait(&mut events, self.timeout(now)) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            };
+            let now = Instant::now();
+            // Before any deadline: where this process was stopped, what helpers told in time is still to be read.
+            self.hear(now);
+            for event in events.iter().take(count) {
+                match event.data() {
+                    SIGNALS => self.take_signals(now),
+                    NOTIFY => {}
+                    LOG => self.take_log(),
+                    COORDINATOR => self.coordinate(),
+                    key => self.client_waits(key, now),
+                }
+            }
+            self.expire(now);
+        }
+    }
+
+    fn add(&mut self, service: Service) {
+        let key = self.next_key;
+        self.next_key += 1;
+        self.services.insert(key, service);
+    }
+
+    /// Watches the sockets of those services that wait for a client, and no others.
+    fn watch(&mut self) {
+        for (&key, service) in &self.services {
+            let Some(socket) = service.waits_for_client() else {
+                continue;
+            };
+            if !self.watched.contains(&key) {
+                let event = EpollEvent::new(EpollFlags::EPOLLIN, key);
+                match self.epoll.add(socket, event) {
+                    Ok(()) => {
+                        self.watched.insert(key);
+                    }
+                    Err(errno) => log::error!("service {}: epoll: {errno}", service.id()),
+                }
+            }
+        }
+    }
+
+    /// A client waits; its socket is watched no more, as the helper takes it and those after it.
+    fn client_waits(&mut self, key: u64, now: Instant) {
+        if let Some(service) = self.services.get_mut(&key)
+            && let Some(socket) = service.waits_for_client()
+        {
+            // It was added.
+            let _ = self.epoll.delete(socket);
+            self.watched.remove(&key);
+            service.start(&self.places, now);
+        }
+    }
+
+    fn timeout(&self, now: Instant) -> EpollTimeout {
+        let services = self.services.values().filter_map(Service::due);
+        let round = self.is_ending_servers().then_some(self.next_round);
+        let tidy = self.coordinator.is_some().then_some(self.next_tidy);
+        match services.chain(round).chain(tidy).min() {
+            None => EpollTimeout::NONE,
+            // Never earlier than due: a part of a millisecond would make it turn in a circle.
+            Some(due) => {
+                let left = due.saturating_duration_since(now) + Duration::from_millis(1);
+                EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        for service in self.services.values_mut() {
+            service.expire(&self.places, now);
+        }
+        if now >= self.next_tidy {
+            self.next_tidy = now + TIDY;
+            if let Some(coordinator) = &mut self.coordinator {
+                coordinator.tidy();
+            }
+        }
+    }
+
+    fn take_signals(&mut self, now: Instant) {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            let number = i32::try_from(info.ssi_signo).unwrap_or_default();
+            let Ok(signal) = Signal::try_from(number) else {
+                continue;
+            };
+            match signal {
+                Signal::SIGCHLD => self.reap(now),
+                Signal::SIGHUP | Signal::SIGUSR2 => self.reload(now),
+                Signal::SIGUSR1 => self.dump(),
+                Signal::SIGABRT => self.check(),
+                Signal::SIGTERM => self.end(true, now),
+                Signal::SIGQUIT => self.end(false, now),
+                // Of a terminal; xinetd in the background ignores it.
+                Signal::SIGINT if self.invocation.is_foreground => self.end(true, now),
+                _ => {}
+            }
+        }
+        // The last one may have been lost in a burst of them, as each is queued once.
+        self.reap(now);
+    }
+
+    /// Takes note of ended helpers, and reaps all other children: those that servers have left behind.
+    fn reap(&mut self, now: Instant) {
+        let ended = self.services.iter();
+        let ended = ended.filter_map(|(&key, service)| Some((key, service.reap()?)));
+        for (key, how) in ended.collect::<Vec<_>>() {
+            self.helper_ended(key, how, now);
+        }
+        loop {
+            let (pid, how) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) => (pid, Ended::Exited(status)),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Ended::Killed(signal as i32)),
+                // It was killed by a signal that has no name, and is reaped.
+                Err(Errno::EINVAL) => continue,
+                Ok(_) | Err(_) => return,
+            };
+            if let Some(key) = self.service_of(pid) {
+                self.helper_ended(key, how, now);
+            }
+            self.spared.remove(&pid.as_raw());
+        }
+    }
+
+    fn helper_ended(&mut self, key: u64, how: Ended, now: Instant) {
+        // What it told last counts.
+        self.hear(now);
+        if let Some(service) = self.services.get_mut(&key) {
+            service.ended(how, now);
+        }
+    }
+
+    fn service_of(&self, helper: Pid) -> Option<u64> {
+        let mut services = self.services.iter();
+        let found = services.find(|(_, service)| service.helper() == Some(helper.as_raw()));
+        found.map(|(key, _)| *key)
+    }
+
+    /// Reads what helpers tell. Only a helper itself is heard (`NotifyAccess=main`).
+    fn hear(&mut self, now: Instant) {
+        let mut bytes = [0; 4096];
+        for _ in 0..BATCH {
+            let received = receive_message(self.notify.as_fd(), &mut bytes);
+            let Message {
+                length,
+                mut descriptors,
+                sender,
+            } = match received {
+                Ok(message) => message,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => continue,
+            };
+            let key = sender.and_then(|pid| self.service_of(Pid::from_raw(pid)));
+            if let Some(service) = key.and_then(|key| self.services.get_mut(&key)) {
+                let notice = Notice::parse(&bytes[..length]);
+                service.hear(notice, descriptors.pop(), now);
+            }
+        }
+    }
+
+    fn take_log(&mut self) {
+        let mut bytes = vec![0; LARGEST];
+        for _ in 0..BATCH {
+            match receive_message(self.log.as_fd(), &mut bytes) {
+                Ok(message) => {
+                    if let Some(entry) = Received::parse(&bytes[..message.length]) {
+                        self.logs.write(&Line {
+                            facility: entry.facility,
+                            level: entry.level,
+                            pid: entry.pid,
+                            text: entry.message,
+                        });
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn coordinate(&mut self) {
+        if let Some(coordinator) = &mut self.coordinator {
+            let services = &self.services;
+            coordinator.serve(|pid| {
+                let mut services = services.values();
+                let service = services.find(|service| service.helper() == Some(pid));
+                service.map(|service| &service.planned().spec)
+            });
+        }
+    }
+
+    /// Writes the state where xinetd does.
+    fn dump(&self) {
+        match super::dump::write(self.services.values(), &self.invocation) {
+            Ok(path) => log::info!("generated state dump in file {path}"),
+            Err(error) => log::error!("{error}"),
+        }
+    }
+
+    /// xinetd's consistency check: here, whether each service is served.
+    fn check(&self) {
+        let mut unserved = self
+            .services
+            .values()
+            .filter(|one| !one.is_served())
+            .peekable();
+        if unserved.peek().is_none() {
+            log::info!("Consistency check passed");
+        }
+        for service in unserved {
+            log::warn!("service {} {}", service.id(), service.state());
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! SIGHUP: the files are read anew. Services that have not changed keep their helpers and sessions.
+
+use std::time::Instant;
+
+use xinetd_core::translate::PlannedService;
+
+use super::super::change::{Change, Changes};
+use super::super::helper::text_of;
+use super::super::load::{Means, load};
+use super::super::service::Service;
+use super::Supervisor;
+use crate::accept::reload::request;
+use crate::status::{OK, RELOAD, STOP};
+
+impl Supervisor {
+    pub(super) fn reload(&mut self, now: Instant) {
+        if self.ending.is_some() {
+            return;
+        }
+        log::info!("Starting reconfiguration");
+        self.logs.reopen();
+        let means = Means {
+            has_coordinator: self.coordinator.is_some(),
+        };
+        let new = match load(&self.invocation, means) {
+            Ok(new) => new,
+            Err(error) => {
+                log::error!("{error}");
+                log::warn!("reconfiguration failed; all services go on as they are");
+                return;
+            }
+        };
+        let (before, after) = (self.services.len(), new.len());
+        let changes = Changes::between(self.services.values().map(Service::planned), new);
+        let dropped = changes.gone.len();
+        for unit in changes.gone {
+            if let Some(key) = self.key_of(&unit)
+                && !self.take_back(key, None)
+            {
+                self.retire(key, None, now);
+            }
+        }
+        let mut readjusted = 0;
+        for (planned, change) in changes.kept {
+            let Some(key) = self.key_of(&planned.unit) else {
+                continue;
+            };
+            if change != Change::None {
+                readjusted += 1;
+                log::info!("readjusting service {}", planned.id().to_text());
+            }
+            match change {
+                // One whose end has begun comes back after it.
+                _ if self.take_back(key, Some(&planned)) => {}
+                Change::None => {}
+                Change::Rebind => self.retire(key, Some(planned), now),
+                Change::Reload | Change::Respawn => {
+                    if let Some(service) = self.services.get_mut(&key) {
+                        service.replan(planned);
+                    }
+                    if (change == Change::Respawn || !self.respec(key))
+                        && let Some(service) = self.services.get_mut(&key)
+                    {
+                        service.respawn(now);
+                    }
+                }
+            }
+        }
+        let added = changes.new.len();
+        for planned in changes.new {
+            self.add(Service::new(planned, now));
+        }
+        log::info!(
+            "Reconfigured: new={added} old={} dropped={dropped} (services), of which changed={readjusted}",
+            before - dropped
+        );
+        if after == 0 && !self.invocation.stays {
+            log::error!("No available services. Exiting");
+            self.end(false, now);
+        }
+    }
+
+    fn key_of(&self, unit: &str) -> Option<u64> {
+        let mut services = self.services.iter();
+        let found = services.find(|(_, service)| service.planned().unit == unit);
+        found.map(|(key, _)| *key)
+    }
+
+    /// Has a service whose end has begun go on as this after it; false if it has not.
+    fn take_back(&mut self, key: u64, planned: Option<&PlannedService>) -> bool {
+        let service = self.services.get_mut(&key);
+        let Some(parting) = service.and_then(Service::parting) else {
+            return false;
+        };
+        parting.successor = planned.cloned();
+        true
+    }
+
+    /// Ends a service, its sessions included, and has it begin anew as `successor`.
+    fn retire(&mut self, key: u64, successor: Option<PlannedService>, now: Instant) {
+        self.stop_accepting(key);
+        if let Some(service) = self.services.get_mut(&key) {
+            if successor.is_none() {
+                log::info!("service {} deactivated", service.id());
+            }
+            service.part(successor, now);
+        }
+    }
+
+    /// Has a service's socket closed, here and in its helper.
+    pub(super) fn stop_accepting(&mut self, key: u64) {
+        let Some(service) = self.services.get(&key) else {
+            return;
+        };
+        if let Some(socket) = service.waits_for_client()
+            && self.watched.remove(&key)
+        {
+            // It was added.
+            let _ = self.epoll.delete(socket);
+        }
+        // Where it does not answer, its end comes all the same.
+        if let Err(error) = self.ask(key, STOP.as_bytes()) {
+            log::debug!("the helper does not stop to accept: {error}");
+        }
+    }
+
+    /// Has the helper of a service take its new spec; false if it does not.
+    fn respec(&self, key: u64) -> bool {
+        let Some(service) = self.services.get(&key).filter(|one| one.helper().is_some()) else {
+            return true;
+        };
+        let spec = text_of(&service.planned().spec).map_err(|error| error.to_string());
+        let answer = spec.and_then(|spec| self.ask(key, [RELOAD, &spec].concat().as_bytes()));
+        if let Err(error) = &answer {
+            log::debug!(
+                "service {}: another helper is started, as {error}",
+                service.id()
+            );
+        }
+        answer.is_ok()
+    }
+
+    /// Asks the helper of a service, if one runs.
+    fn ask(&self, key: u64, what: &[u8]) -> Result<(), String> {
+        let service = self.services.get(&key);
+        let Some((service, pid)) = service.and_then(|service| Some((service, service.helper()?)))
+        else {
+            return Ok(());
+        };
+        let directory = self.places.runtime(&service.planned().unit);
+        let answer = directory.and_then(|directory| request(&directory, pid, what));
+        match answer {
+            Ok(answer) if answer == OK => Ok(()),
+            Ok(answer) => Err(answer),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
