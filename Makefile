@@ -1,11 +1,12 @@
-# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it, `make packages` packs it. docs/fuzzing.md
-# says what `make fuzz`, `make sanitize` and `make audit` do.
+# xinetd-bridge: `make demo` shows it, `make check` tests it, `make install` installs it, `make install-standalone` installs
+# what needs no systemd, `make packages` packs it. docs/fuzzing.md says what `make fuzz`, `make sanitize` and `make audit` do.
 
 prefix ?= /usr
 DESTDIR ?=
 CARGO ?= cargo
 
 bindir = $(prefix)/bin
+sbindir = $(prefix)/sbin
 libexecdir = $(prefix)/libexec/xinetd-bridge
 systemddir = $(prefix)/lib/systemd
 unitdir = $(systemddir)/system
@@ -40,7 +41,7 @@ places = DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unit
 FUZZ_TIME ?= 600
 FUZZ_TARGETS ?=
 
-.PHONY: all build install install-built uninstall packages release check fuzz sanitize audit demo bench clean
+.PHONY: all build install install-built install-standalone uninstall packages release check fuzz sanitize audit demo bench clean
 
 all: build
 
@@ -53,6 +54,10 @@ install: build
 # Installs what has been built.
 install-built:
 	$(places) packaging/install '$(RELEASE)'
+
+# The program for machines and containers without systemd, and nothing of systemd's.
+install-standalone: build
+	$(places) sbindir='$(sbindir)' packaging/install-standalone '$(RELEASE)'
 
 uninstall:
 	$(places) packaging/uninstall

@@ -45,6 +45,8 @@ pub(super) struct Parting {
     pub(super) farewell: Farewell,
     /// What the service is then; none if it goes.
     pub(super) successor: Option<PlannedService>,
+    /// Whether the helper was told to end.
+    is_told: bool,
 }
 
 impl Service {
@@ -233,6 +235,7 @@ impl Service {
         self.parting = Some(Parting {
             farewell: Farewell::new(now),
             successor,
+            is_told: false,
         });
     }
 
@@ -241,9 +244,13 @@ impl Service {
         self.parting.is_some()
     }
 
-    /// Whether its helper was told to end, or does so by itself.
-    pub(super) fn is_stopping(&self) -> bool {
-        matches!(self.life.phase(), Phase::Stopping { .. })
+    /// Has the helper of a service whose end has begun end too.
+    pub(super) fn end_helper(&mut self, now: Instant) {
+        if let Some(parting) = &mut self.parting
+            && !std::mem::replace(&mut parting.is_told, true)
+        {
+            self.signal(Signal::SIGTERM, now);
+        }
     }
 
     /// The end that has begun.

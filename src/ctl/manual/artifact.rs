@@ -17,6 +17,9 @@ pub(in crate::ctl) enum Artifact {
     /// The manual page on what is typed in place of xinetd's commands.
     #[value(name = "xinetd.service.8")]
     Service,
+    /// The manual page of the program that serves without systemd.
+    #[value(name = "xinetd.8")]
+    Standalone,
     /// The journal's catalog.
     #[value(name = "xinetd-bridge.catalog")]
     Catalog,

@@ -28,6 +28,9 @@ const LOG: &str = include_str!("../../../docs/man/xinetd.log.5.in");
 /// xinetd.service(8), with a line for the options of xinetd.
 const SERVICE: &str = include_str!("../../../docs/man/xinetd.service.8.in");
 
+/// xinetd(8), with a line for the options of the program that serves without systemd.
+const STANDALONE: &str = include_str!("../../../docs/man/xinetd.8.in");
+
 /// Prints it.
 pub(super) fn print(artifact: Artifact, out: &mut dyn Write) -> io::Result<()> {
     let shell = match artifact {
@@ -35,6 +38,7 @@ pub(super) fn print(artifact: Artifact, out: &mut dyn Write) -> io::Result<()> {
         Artifact::Configuration => return fill(CONFIGURATION, out),
         Artifact::Log => return fill(LOG, out),
         Artifact::Service => return fill(SERVICE, out),
+        Artifact::Standalone => return fill(STANDALONE, out),
         Artifact::Catalog => return catalog::all(out),
         Artifact::Bash => Shell::Bash,
         Artifact::Zsh => Shell::Zsh,
@@ -54,6 +58,7 @@ fn fill(page: &str, out: &mut dyn Write) -> io::Result<()> {
             "@attributes of defaults@" => attributes::of_defaults(out)?,
             "@attributes in defaults@" => attributes::in_defaults(out)?,
             "@events@" => events::all(out)?,
+            "@standalone options@" => options::of_standalone(out)?,
             "@options@" => options::all(out)?,
             line => writeln!(out, "{line}")?,
         }

@@ -1,15 +1,25 @@
-//! The options of xinetd(8) in xinetd.service(8), from the table by which they are read.
+//! The options of xinetd(8), from the tables by which they are read: what becomes of them under systemd, and what the
+//! program does that serves without it.
 
 use std::io::{self, Write};
 
-use clap_mangen::roff::{bold, italic, roman};
-use xinetd_core::startup::{Effect, OptionRow, TABLE};
+use clap_mangen::roff::{Inline, bold, italic, roman};
+use xinetd_core::startup::{Argument, Effect, OptionRow, TABLE};
 
 use super::roff::{item, write};
+use crate::standalone::options::OPTIONS;
 
 /// All of them, each with what becomes of it.
 pub(super) fn all(out: &mut dyn Write) -> io::Result<()> {
     TABLE.iter().try_for_each(|row| option(row, out))
+}
+
+/// Those of the program that serves without systemd.
+pub(super) fn of_standalone(out: &mut dyn Write) -> io::Result<()> {
+    OPTIONS.iter().try_for_each(|row| {
+        let term = term(row.name, row.argument);
+        write(out, |roff| item(roff, term, row.text))
+    })
 }
 
 fn option(row: &OptionRow, out: &mut dyn Write) -> io::Result<()> {
@@ -22,10 +32,15 @@ fn option(row: &OptionRow, out: &mut dyn Write) -> io::Result<()> {
             instead,
         } => format!("Not done: {consequence}. Instead: {instead}."),
     };
-    let argument = row.argument.map(|argument| italic(argument.word()));
-    let mut term = vec![bold(row.name)];
-    if let Some(argument) = argument {
-        term.extend([roman(" "), argument]);
-    }
+    let term = term(row.name, row.argument.map(Argument::word));
     write(out, |roff| item(roff, term, &text))
+}
+
+/// An option as it is written.
+fn term(name: &'static str, argument: Option<&'static str>) -> Vec<Inline> {
+    let mut term = vec![bold(name)];
+    if let Some(argument) = argument {
+        term.extend([roman(" "), italic(argument)]);
+    }
+    term
 }

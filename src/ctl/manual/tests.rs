@@ -212,3 +212,13 @@ fn every_option_of_xinetd_is_in_the_page_of_its_service() {
         assert!(page.contains(&term), "{}", row.name);
     }
 }
+
+#[test]
+fn every_option_of_the_program_without_systemd_is_in_its_page() {
+    let page = plain(&printed(Artifact::Standalone));
+    for row in crate::standalone::options::OPTIONS {
+        let argument = row.argument.map(|argument| format!(" {argument}"));
+        let term = format!("\n.TP\n{}{}\n", row.name, argument.unwrap_or_default());
+        assert!(page.contains(&term), "{}", row.name);
+    }
+}

@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use nix::sys::signal::Signal;
-
 use super::super::processes::{Farewell, Processes, ROUND};
 use super::super::service::Service;
 use super::Supervisor;
@@ -31,7 +29,7 @@ impl Supervisor {
             if let Some(service) = self.services.get_mut(&key) {
                 service.part(None, now);
                 if !with_servers {
-                    service.signal(Signal::SIGTERM, now);
+                    service.end_helper(now);
                 }
             }
         }
@@ -88,8 +86,8 @@ impl Supervisor {
             };
             let servers = processes.below(&[helper], &HashSet::new(), false);
             parting.farewell.round(&servers, now);
-            if servers.is_empty() && !service.is_stopping() {
-                service.signal(Signal::SIGTERM, now);
+            if servers.is_empty() {
+                service.end_helper(now);
             }
         }
         // What servers and dead helpers have left behind is this process's own child.

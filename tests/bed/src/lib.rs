@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod bare;
 mod client;
 mod container;
 mod corpus;
@@ -19,6 +20,7 @@ mod tree;
 use std::io::{self, Write};
 
 pub use backend::{Backend, allow_descriptors};
+pub use bare::{Bare, Running};
 pub use client::{Close, Heard, Peer};
 pub use container::Container;
 pub use corpus::{Corpus, File, enabled};

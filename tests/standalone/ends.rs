@@ -1,0 +1,109 @@
+//! The end, and what process 1 owes its container.
+
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use testbed::{Bare, Close, Result, equal};
+
+use super::Scenario;
+use super::machine::{cat, client, serving};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("term_ends_all_sessions", term),
+    ("quit_leaves_the_servers", quit),
+    ("orphans_leave_no_zombies", orphans),
+    ("the_state_is_written_down", dump),
+];
+
+/// One of the servers does not listen to SIGTERM, and one has left a process in the background.
+fn term() -> Result<()> {
+    let bare = Bare::new()?;
+    let deaf = "#!/usr/bin/perl\n$SIG{TERM} = 'IGNORE'; $| = 1; while (<STDIN>) { print }\n";
+    bare.write("/usr/local/bin/deaf", deaf, 0o755)?;
+    let leaves = "#!/bin/sh\n(setsid sleep 1000 </dev/null >/dev/null 2>&1 &)\nexec cat\n";
+    bare.write("/usr/local/bin/leaves", leaves, 0o755)?;
+    let files = [
+        cat("echo", 7000, ""),
+        cat("deaf", 7001, "").replace("/bin/cat", "/usr/local/bin/deaf"),
+        cat("leaves", 7002, "").replace("/bin/cat", "/usr/local/bin/leaves"),
+    ];
+    bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
+    let running =
+        bare.start("sleep 1001 & xinetd -dontfork; echo ended with $?; exec sleep infinity")?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    let mut sessions = Vec::new();
+    for _ in 0..50 {
+        sessions.push(client(7000)?);
+    }
+    sessions.push(client(7002)?);
+    let mut deaf = testbed::Peer::connect(super::machine::at(7001), None)?
+        .map_err(|close| format!("{close:?}"))?;
+    deaf.echo(b"a line\n")?;
+    running.sh("pgrep -f 'slee[p] 1000'")?;
+    let begin = Instant::now();
+    running.sh("kill -TERM $(pidof xinetd)")?;
+    for session in sessions {
+        equal("a session", session.read_to_end()?.close, Close::Fin)?;
+    }
+    equal("those that listen", begin.elapsed().as_secs() < 4, true)?;
+    equal("the deaf one", deaf.read_to_end()?.close, Close::Fin)?;
+    running.wait_for("ended with 0")?;
+    running.sh("! pgrep -f 'slee[p] 1000' && ! pidof xinetd-accept && ! pgrep -x cat")?;
+    // What was started before it is not its own.
+    running.sh("pgrep -f 'slee[p] 1001'").map(drop)
+}
+
+fn quit() -> Result<()> {
+    let bare = Bare::new()?;
+    bare.write("/etc/xinetd.conf", cat("echo", 7000, ""), 0o644)?;
+    let running = bare
+        .start("xinetd -dontfork -pidfile /run/x.pid; echo ended with $?; exec sleep infinity")?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    let mut session = client(7000)?;
+    running.sh("kill -QUIT $(cat /run/x.pid)")?;
+    running.wait_for("ended with 0")?;
+    session.echo(b"goes on")?;
+    running.sh("! pidof xinetd-accept && ! test -e /run/x.pid")?;
+    equal("the port", client(7000).is_err(), true)
+}
+
+/// Servers leave a hundred processes to process 1 that end at once.
+fn orphans() -> Result<()> {
+    let bare = Bare::new()?;
+    let script = "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9 10; do (sh -c true &); done\nexec cat\n";
+    bare.write("/usr/local/bin/leaves", script, 0o755)?;
+    let leaves = cat("leaves", 7000, "").replace("/bin/cat", "/usr/local/bin/leaves");
+    bare.write("/etc/xinetd.conf", leaves, 0o644)?;
+    let running = bare.start("exec xinetd -dontfork")?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    for _ in 0..10 {
+        client(7000)?;
+    }
+    running.wait_until("no zombie is left", || {
+        running.sh("! ps -eo stat= | grep -q Z").is_ok()
+    })
+}
+
+fn dump() -> Result<()> {
+    let (_bare, running) = serving(
+        &[cat("echo", 7000, ""), cat("idle", 7001, "")].concat(),
+        "-dontfork",
+    )?;
+    let _session = client(7000)?;
+    running.wait_until("the session in the dump", || {
+        let dumped = running.signal(Signal::SIGUSR1).is_ok();
+        dumped
+            && running
+                .read("/run/xinetd.dump")
+                .contains("serves: 1 running")
+    })?;
+    let text = running.read("/run/xinetd.dump");
+    equal(
+        "the other one",
+        text.contains("service idle: tcp, port 7001, listens\n"),
+        true,
+    )
+}

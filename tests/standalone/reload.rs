@@ -1,0 +1,124 @@
+//! SIGHUP.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use testbed::{Close, Peer, Result, equal};
+
+use super::Scenario;
+use super::machine::{DEFAULTS, at, cat, client, serving};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("a_reload_changes_what_has_changed", changes),
+    ("a_reload_without_a_main_file_changes_nothing", without_main),
+    ("a_hundred_reloads_refuse_no_client", under_load),
+];
+
+fn changes() -> Result<()> {
+    let before = [
+        DEFAULTS.to_owned(),
+        cat("same", 7000, ""),
+        cat("limited", 7001, ""),
+        cat("masked", 7002, ""),
+        cat("bound", 7003, ""),
+        cat("gone", 7004, ""),
+    ];
+    let (bare, running) = serving(&before.concat(), "-dontfork")?;
+    let mut sessions = Vec::new();
+    for port in 7000..=7004 {
+        sessions.push(client(port)?);
+    }
+    let helper = || running.sh("pgrep -f 'xinetd-accept sam[e]'");
+    let first = helper()?;
+    let after = [
+        DEFAULTS.to_owned(),
+        cat("same", 7000, ""),
+        cat("limited", 7001, "instances = 1"),
+        cat("masked", 7002, "umask = 077"),
+        cat("bound", 7003, "bind = 127.0.0.1"),
+        cat("new", 7005, ""),
+    ];
+    bare.write("/etc/xinetd.conf", after.concat(), 0o644)?;
+    running.signal(Signal::SIGHUP)?;
+    running.wait_for("Reconfigured: new=1 old=4 dropped=1 (services), of which changed=3")?;
+    for session in &mut sessions[..3] {
+        session.echo(b"goes on")?;
+    }
+    for session in sessions.drain(3..) {
+        equal(
+            "a session that ends",
+            session.read_to_end()?.close,
+            Close::Fin,
+        )?;
+    }
+    client(7000)?;
+    equal("the helper of what has not changed", helper()?, first)?;
+    let second = Peer::hear(at(7001), None)?;
+    equal(
+        "a client beyond the new limit",
+        second.bytes.is_empty(),
+        true,
+    )?;
+    running.wait_until("the new umask", || client(7002).is_ok())?;
+    let masks = "for pid in $(pgrep -x cat); do grep Umask /proc/$pid/status; done | sort -u";
+    let _session = client(7002)?;
+    equal("the new umask", running.sh(masks)?.contains("0077"), true)?;
+    running.wait_until("the new address", || client(7003).is_ok())?;
+    client(7005)?;
+    equal("what is gone", client(7004).is_err(), true)?;
+    for session in &mut sessions {
+        session.echo(b"goes on")?;
+    }
+    Ok(())
+}
+
+fn without_main() -> Result<()> {
+    let (_bare, running) = serving(&cat("echo", 7000, ""), "-dontfork")?;
+    let mut session = client(7000)?;
+    running.sh("mv /etc/xinetd.conf /etc/aside; mkdir /etc/xinetd.conf")?;
+    running.signal(Signal::SIGUSR2)?;
+    running.wait_for("reconfiguration failed; all services go on as they are")?;
+    session.echo(b"goes on")?;
+    client(7000).map(drop)
+}
+
+/// Each reload has the helper take another limit, and each fourth one another umask, which takes another helper.
+fn under_load() -> Result<()> {
+    let files = |number: u32| {
+        let more = format!("instances = {}\n umask = 0{}", 100 + number, number / 4 % 8);
+        cat("echo", 7000, &more)
+    };
+    let (bare, running) = serving(&files(0), "-dontfork")?;
+    let mut session = client(7000)?;
+    let over = AtomicBool::new(false);
+    let enter = || running.enter_network();
+    let clients = thread::scope(|scope| {
+        let clients = scope.spawn(|| {
+            enter()?;
+            let mut served = 0;
+            while !over.load(Ordering::Relaxed) {
+                client(7000).map_err(|error| format!("client {served}: {error}"))?;
+                served += 1;
+            }
+            Ok::<u32, String>(served)
+        });
+        let reloads = || {
+            for number in 1..=100 {
+                bare.write("/etc/xinetd.conf", files(number), 0o644)?;
+                running.signal(Signal::SIGHUP)?;
+                thread::sleep(Duration::from_millis(20));
+            }
+            Ok::<(), String>(())
+        };
+        let reloaded = reloads();
+        over.store(true, Ordering::Relaxed);
+        reloaded?;
+        clients
+            .join()
+            .map_err(|_| "the clients panicked".to_owned())?
+    })?;
+    equal("many clients", clients > 100, true)?;
+    session.echo(b"goes on")
+}

@@ -1,0 +1,250 @@
+//! What is served, and what a server finds.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use testbed::{Close, Peer, Result, equal};
+
+use super::Scenario;
+use super::machine::{DEFAULTS, at, cat, client, serving};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("internal_services_and_datagrams", kinds),
+    (
+        "what_is_not_served_is_named_and_the_rest_is_served",
+        unserved,
+    ),
+    ("a_server_finds_what_it_finds_under_xinetd", server),
+    ("limits_and_lists_hold", limits),
+    ("a_log_file_of_a_service", log_file),
+    ("a_sensor_bans", sensor),
+    ("a_helper_that_is_killed", killed_helper),
+    ("a_supervisor_that_is_killed", killed_supervisor),
+    ("a_port_that_is_taken_is_served_later", taken),
+];
+
+fn kinds() -> Result<()> {
+    let internal = |id: &str, kind: &str, protocol: &str, wait: &str, port: u16| {
+        format!(
+            "service echo\n{{\n id = {id}\n type = INTERNAL UNLISTED\n socket_type = {kind}\n protocol = {protocol}\n \
+             wait = {wait}\n port = {port}\n}}\n"
+        )
+    };
+    // One server takes all datagrams that come.
+    let server = "#!/bin/sh\nexec perl -e 'my $from = recv(STDIN, my $m, 99, 0); send(STDOUT, \"got $m\", 0, $from)'\n";
+    let waiting = "service perl\n{\n type = UNLISTED\n socket_type = dgram\n protocol = udp\n wait = yes\n user = nobody\n \
+                   server = /usr/local/bin/datagram\n port = 7002\n}\n";
+    let files = [
+        internal("stream", "stream", "tcp", "no", 7000),
+        internal("dgram", "dgram", "udp", "yes", 7001),
+        waiting.to_owned(),
+    ];
+    let bare = testbed::Bare::new()?;
+    bare.write("/usr/local/bin/datagram", server, 0o755)?;
+    bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
+    let running = bare.start("exec xinetd -dontfork")?;
+    running.wait_for("Started working: 3 available services")?;
+    running.enter_network()?;
+    client(7000)?;
+    for (port, expected) in [(7001, "hello"), (7002, "got hello"), (7002, "got hello")] {
+        let socket = UdpSocket::bind(at(0)).map_err(|error| error.to_string())?;
+        let ask = || -> std::io::Result<String> {
+            socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+            socket.send_to(b"hello", at(port))?;
+            let mut answer = [0; 99];
+            let (count, _) = socket.recv_from(&mut answer)?;
+            Ok(String::from_utf8_lossy(&answer[..count]).into_owned())
+        };
+        let answer = ask().map_err(|error| format!("port {port}: {error}"))?;
+        equal("answer", answer, expected.to_owned())?;
+    }
+    Ok(())
+}
+
+fn unserved() -> Result<()> {
+    let missing = cat("missing", 7001, "").replace("/bin/cat", "/usr/sbin/in.missing");
+    let broken = cat("broken", 7002, "instances = many");
+    let rpc = "service rpc\n{\n type = RPC UNLISTED\n rpc_version = 1\n rpc_number = 300000\n socket_type = stream\n \
+               protocol = tcp\n wait = no\n user = nobody\n server = /bin/cat\n}\n";
+    let mux = "service mux\n{\n type = TCPMUX UNLISTED\n socket_type = stream\n protocol = tcp\n wait = no\n \
+               user = nobody\n server = /bin/cat\n}\n";
+    let files = [&cat("good", 7000, ""), &missing, &broken, rpc, mux]
+        .map(str::to_owned)
+        .concat();
+    let (_bare, running) = serving(&files, "-dontfork")?;
+    client(7000)?;
+    for named in [
+        "service missing is not served: the server /usr/sbin/in.missing can't be executed",
+        "service broken is not served",
+        "rpc: without systemd no RPC service is registered",
+        "mux: tcpmux hands clients on to units of systemd",
+        "Started working: 1 available service\n",
+    ] {
+        running.wait_for(named)?;
+    }
+    Ok(())
+}
+
+fn server() -> Result<()> {
+    let script = "#!/bin/sh\nenv | sort; umask; nice; id -un; ls /proc/self/fd | wc -l; ps -o sid= -p $$ | tr -d ' '; echo $$\n";
+    let more = "umask = 077\n nice = 3\n env = OWN=1";
+    let tell = cat("tell", 7000, more).replace("/bin/cat", "/usr/local/bin/tell");
+    let bare = testbed::Bare::new()?;
+    bare.write("/usr/local/bin/tell", script, 0o755)?;
+    bare.write("/etc/xinetd.conf", tell, 0o644)?;
+    let running = bare.start("export FLAG=secret; exec xinetd -dontfork")?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    let heard = Peer::hear(at(7000), None)?.text();
+    let mut lines: Vec<&str> = heard.lines().collect();
+    let own: Vec<&str> = lines.drain(lines.len().saturating_sub(6)..).collect();
+    equal(
+        "umask, nice value and user",
+        own[..3].to_vec(),
+        vec!["0077", "3", "nobody"],
+    )?;
+    // 0, 1 and 2, and the folder that ls reads.
+    equal("descriptors", own[3], "4")?;
+    equal("its own session", own[4], own[5])?;
+    let names = lines
+        .iter()
+        .filter_map(|line| Some(line.split_once('=')?.0));
+    let names: Vec<&str> = names
+        .filter(|name| !matches!(*name, "_" | "SHLVL" | "OLDPWD"))
+        .collect();
+    let wanted = [
+        "FLAG",
+        "OWN",
+        "PATH",
+        "PWD",
+        "REMOTE_ADDR",
+        "REMOTE_HOST",
+        "REMOTE_PORT",
+    ];
+    equal("variables", names, wanted.to_vec())
+}
+
+fn limits() -> Result<()> {
+    let files = [
+        DEFAULTS.to_owned(),
+        cat("few", 7000, "per_source = 1\n banner_fail = /etc/full"),
+        cat("closed", 7001, "only_from = 192.0.2.0/24"),
+    ];
+    let bare = testbed::Bare::new()?;
+    bare.write("/etc/full", "full\n", 0o644)?;
+    bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
+    let running = bare.start("exec xinetd -dontfork")?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    let _first = client(7000)?;
+    equal(
+        "the second",
+        Peer::hear(at(7000), None)?.text(),
+        "full\n".to_owned(),
+    )?;
+    running.wait_for("FAIL: few per_source_limit from=::ffff:127.0.0.1")?;
+    let closed = Peer::hear(at(7001), None)?;
+    equal("a client that is not listed", closed.bytes.is_empty(), true)?;
+    running.wait_for("FAIL: closed address from=::ffff:127.0.0.1")
+}
+
+fn log_file() -> Result<()> {
+    let more = "log_type = FILE /var/log/own.log\n log_on_success = PID HOST";
+    let (_bare, running) = serving(&cat("own", 7000, more), "-dontfork")?;
+    client(7000)?;
+    let has = |path: &str| running.read(path).contains(": START: own pid=");
+    running.wait_until("the line in the file", || has("/var/log/own.log"))?;
+    running.sh("mv /var/log/own.log /var/log/own.log.1")?;
+    // A renamed file is noticed within a second of the next line.
+    running.wait_until("the line in the new file", || {
+        client(7000).is_ok() && has("/var/log/own.log")
+    })
+}
+
+fn sensor() -> Result<()> {
+    let trap = "service trap\n{\n type = UNLISTED\n socket_type = stream\n protocol = tcp\n wait = no\n user = nobody\n \
+                server = /bin/cat\n port = 7001\n flags = SENSOR\n deny_time = 60\n}\n";
+    let files = [DEFAULTS, &cat("good", 7000, ""), trap].concat();
+    let (bare, running) = serving(&files, "-dontfork")?;
+    running.sh("ip address add 192.0.2.1/32 dev lo && ip address add 192.0.2.2/32 dev lo")?;
+    let from = |last: u8| Some((std::net::Ipv4Addr::new(192, 0, 2, last), 0).into());
+    let connect = |port: u16, last: u8| Peer::connect(at(port), from(last));
+    let mut before = connect(7000, 1)?.map_err(|close| format!("{close:?}"))?;
+    before.echo(b"before")?;
+    drop(connect(7001, 1)?);
+    running.wait_until("the ban", || match connect(7000, 1) {
+        Ok(Ok(mut peer)) => peer.echo(b"x").is_err(),
+        Ok(Err(close)) => close == Close::Reset,
+        Err(_) => false,
+    })?;
+    before.echo(b"sessions go on")?;
+    let mut other = connect(7000, 2)?.map_err(|close| format!("{close:?}"))?;
+    other.echo(b"another address")?;
+    drop(bare);
+    Ok(())
+}
+
+/// Its sessions go on, and its successor counts them.
+fn killed_helper() -> Result<()> {
+    let files = [DEFAULTS.to_owned(), cat("echo", 7000, "instances = 2")].concat();
+    let (_bare, running) = serving(&files, "-dontfork")?;
+    let mut session = client(7000)?;
+    running.sh("kill -KILL $(pidof xinetd-accept)")?;
+    running.wait_for("was killed by signal 9; the next one starts in 1 s")?;
+    session.echo(b"goes on")?;
+    let _second = client(7000)?;
+    session.echo(b"goes on")?;
+    let third = Peer::hear(at(7000), None)?;
+    equal("the third", third.bytes.is_empty(), true)?;
+    running.wait_for("FAIL: echo service_limit")?;
+    drop(session);
+    running.wait_until("room for one more", || client(7000).is_ok())
+}
+
+/// Its helpers go on serving, and the next one takes over.
+fn killed_supervisor() -> Result<()> {
+    let bare = testbed::Bare::new()?;
+    bare.write("/etc/xinetd.conf", cat("echo", 7000, ""), 0o644)?;
+    let running = bare.start("xinetd -pidfile /run/x.pid -filelog /x.log; exec sleep infinity")?;
+    running.wait_until("the pid file", || {
+        running.read("/run/x.pid").ends_with('\n')
+    })?;
+    running.enter_network()?;
+    let mut session = client(7000)?;
+    running.sh("kill -KILL $(cat /run/x.pid)")?;
+    session.echo(b"goes on")?;
+    client(7000)?;
+    running.sh("xinetd -pidfile /run/x.pid -filelog /x.log")?;
+    running.wait_until("the next one serves", || client(7000).is_ok())?;
+    session.echo(b"goes on")?;
+    let log = running.read("/x.log");
+    equal(
+        "it is said",
+        log.contains("the last supervisor was killed: its 1 helpers have ended"),
+        true,
+    )
+}
+
+fn taken() -> Result<()> {
+    let bare = testbed::Bare::new()?;
+    let files = [cat("echo", 7000, ""), cat("other", 7001, "")].concat();
+    bare.write("/etc/xinetd.conf", files, 0o644)?;
+    let hold = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Listen => 1, LocalPort => 7000) or die; sleep 999";
+    bare.write("/hold.pl", hold, 0o644)?;
+    let running = bare.start(
+        "perl /hold.pl & while ! grep -q :1B58 /proc/net/tcp; do sleep 0.01; done; exec xinetd -dontfork",
+    )?;
+    running.wait_for("service echo: bind to port 7000 failed: Address already in use")?;
+    running.wait_for("Started working: 1 available service\n")?;
+    running.enter_network()?;
+    client(7001)?;
+    running.sh("kill $(pidof perl)")?;
+    running.wait_for("service echo listens on port 7000 now")?;
+    client(7000)?;
+    // It has become the parent of a process that it did not start.
+    running.signal(Signal::SIGCHLD)?;
+    running.wait_until("no zombie", || {
+        running.sh("! ps -eo stat= | grep -q Z").is_ok()
+    })
+}
