@@ -151,7 +151,7 @@ pub(super) fn assume(account: &Account) -> Result<(), Unknown> {
     if own.is_none() && !account.uid.is_root() {
         log::warn!(
             "there is no user {HELPER_USER}, so that a server can stop the helper that started it; \
-             run systemd-sysusers, then systemctl restart this unit"
+             run systemd-sysusers, or `useradd --system {HELPER_USER}` without systemd, and start this service anew"
         );
     }
     credentials::assume(account, own.unwrap_or(account.uid)).map_err(|error| {

@@ -223,3 +223,35 @@ fn uninstall_removes_all_but_the_configuration() {
     assert_eq!(files(root), kept);
     assert_eq!(fs::read_to_string(&conf).unwrap(), "# mine\n");
 }
+
+#[test]
+fn what_needs_no_systemd_is_installed_without_anything_of_systemds() {
+    let scratch = Scratch::new("standalone");
+    let root = &scratch.0;
+    fs::create_dir_all(root.join("etc")).unwrap();
+    fs::write(root.join("etc/xinetd.conf"), "# mine\n").unwrap();
+    make("install-standalone", root).unwrap();
+    let installed = files(root);
+    let programs: Vec<_> = installed
+        .iter()
+        .filter(|file| !file.starts_with("usr/share/"))
+        .map(String::as_str)
+        .collect();
+    let wanted = [
+        "etc/init.d/xinetd",
+        "etc/xinetd.conf",
+        "usr/libexec/xinetd-bridge/xinetd-accept",
+        "usr/sbin/xinetd",
+    ];
+    assert_eq!(programs, wanted);
+    assert!(root.join("etc/xinetd.d").is_dir());
+    let conf = fs::read_to_string(root.join("etc/xinetd.conf")).unwrap();
+    assert_eq!(conf, "# mine\n");
+    let script = fs::read_to_string(root.join("etc/init.d/xinetd")).unwrap();
+    assert!(script.contains("\nprogram=/usr/sbin/xinetd\n"), "{script}");
+    for page in files(&root.join("usr/share/man")) {
+        let path = root.join("usr/share/man").join(&page);
+        assert_eq!(faults_of_page(&path), "", "{page}");
+    }
+    assert_eq!(page_of(root, "xinetd"), "man8/xinetd.8");
+}

@@ -1,10 +1,16 @@
 //! What systemd is told (sd_notify(3)). Nothing here fails: without systemd it says nothing.
 
+use std::env;
 use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+
+use crate::sys::socket::send_now;
 
 use super::super::activation::STATE_NAME;
 use super::super::clock::Moment;
@@ -76,11 +82,11 @@ impl Notifier {
         if let (Some(interval), Some(next)) = (self.watchdog, self.next_watchdog)
             && now >= next
         {
-            notify(&[NotifyState::Watchdog]);
+            notify_now(&[NotifyState::Watchdog]);
             self.next_watchdog = Some(now.plus(interval));
         }
         if self.status_due.is_some_and(|due| now >= due) {
-            notify(&[NotifyState::Status(&status())]);
+            notify_now(&[NotifyState::Status(&status())]);
             self.status_due = None;
             self.last_status = now;
         }
@@ -92,9 +98,36 @@ fn notify(message: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(message);
 }
 
+/// The same of what may get lost: where the service manager is stopped and its queue full, no client waits for it.
+fn notify_now(message: &[NotifyState<'_>]) {
+    let Some(path) = env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    let text: String = message.iter().map(|line| format!("{line}\n")).collect();
+    // As for notify.
+    let _ = send_to(Path::new(&path), text.as_bytes());
+}
+
+fn send_to(path: &Path, message: &[u8]) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    socket.connect(path)?;
+    send_now(socket.as_fd(), message).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_manager_that_does_not_read_holds_nothing_up() {
+        let path = env::temp_dir().join(format!("notify-{}", std::process::id()));
+        let _manager = UnixDatagram::bind(&path).unwrap();
+        let mut tries = 0..10_000;
+        let full = tries.find_map(|_| send_to(&path, b"STATUS=x\n").err());
+        let full = full.map(|error| error.kind());
+        assert_eq!(full, Some(io::ErrorKind::WouldBlock));
+        std::fs::remove_file(path).unwrap();
+    }
 
     #[test]
     fn the_status_is_told_once_a_second_at_most() {
