@@ -9,7 +9,6 @@ use crate::{Scenario, inside};
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("services_listen_after_the_installation", installation),
     ("an_image_serves_from_its_first_boot_on", image),
-    ("the_package_passes_its_own_test", own_test),
 ];
 
 /// What says that the package is whole and at work.
@@ -39,11 +38,4 @@ fn image(suite: Suite) -> Result<()> {
     })?;
     inside(&machine, || machine.serves())?;
     machine.container.sh(WELL).map(drop)
-}
-
-fn own_test(suite: Suite) -> Result<()> {
-    let machine = Machine::with_bridge(suite)?;
-    let test = include_str!("../../packaging/debian/tests/serves");
-    machine.container.write("/root/serves", test, 0o755)?;
-    machine.container.sh("/root/serves 2>&1").map(drop)
 }

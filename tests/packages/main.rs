@@ -6,6 +6,7 @@
 mod debs;
 mod install;
 mod machine;
+mod managed;
 mod power;
 mod real;
 mod removal;
@@ -35,9 +36,15 @@ fn main() {
         removal::SCENARIOS,
         power::SCENARIOS,
     ];
+    let groups = groups.concat();
     let mut trials = Vec::new();
-    for suite in [Suite::Bookworm, Suite::Trixie] {
-        for &(name, scenario) in groups.iter().copied().flatten() {
+    for (suite, scenarios) in [
+        (Suite::Bookworm, groups.as_slice()),
+        (Suite::Trixie, groups.as_slice()),
+        (Suite::ManagedBookworm, managed::SCENARIOS),
+        (Suite::ManagedTrixie, managed::SCENARIOS),
+    ] {
+        for &(name, scenario) in scenarios {
             let play = move || scenario(suite).map_err(Failed::from);
             let trial = Trial::test(format!("{}::{name}", suite.name()), play);
             trials.push(trial.with_ignored_flag(missing.is_some()));

@@ -27,7 +27,7 @@ pub use corpus::{Corpus, File, enabled};
 pub use journal::Line;
 pub use oracle::{Oracle, Release};
 pub use resolver::{Question, Record, Reply, Resolver};
-pub use root::{Suite, missing};
+pub use root::{Suite, cache, missing};
 pub use tree::{compile, make, run, without_reconcile, write};
 
 /// What goes wrong on the test bed: a sentence, for the test's output.

@@ -31,6 +31,10 @@ pub enum Suite {
     RpmBookworm,
     /// Debian 13 with rpm and dnf.
     RpmTrixie,
+    /// Debian 12 with what manages the configuration of machines, and what runs the tests of packages.
+    ManagedBookworm,
+    /// The same of Debian 13.
+    ManagedTrixie,
 }
 
 impl Suite {
@@ -46,6 +50,8 @@ impl Suite {
             Self::Bench => "bench",
             Self::RpmBookworm => "rpm-252",
             Self::RpmTrixie => "rpm-257",
+            Self::ManagedBookworm => "managed-252",
+            Self::ManagedTrixie => "managed-257",
         }
     }
 
@@ -55,8 +61,9 @@ impl Suite {
             | Self::Software
             | Self::Conformance
             | Self::Bench
-            | Self::RpmBookworm => "bookworm".into(),
-            Self::Trixie | Self::Broker | Self::RpmTrixie => "trixie".into(),
+            | Self::RpmBookworm
+            | Self::ManagedBookworm => "bookworm".into(),
+            Self::Trixie | Self::Broker | Self::RpmTrixie | Self::ManagedTrixie => "trixie".into(),
             Self::Testing => {
                 std::env::var("XINETD_BRIDGE_TESTING").unwrap_or_else(|_| "testing".into())
             }
@@ -93,6 +100,10 @@ impl Suite {
             Self::RpmBookworm | Self::RpmTrixie => {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,rpm,dnf,createrepo-c"
             }
+            Self::ManagedBookworm | Self::ManagedTrixie => {
+                "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,ansible-core,python3-apt,\
+                 puppet-agent,puppet-module-puppetlabs-xinetd,autopkgtest"
+            }
         }
     }
 
@@ -113,7 +124,9 @@ impl Suite {
             | Self::Software
             | Self::Conformance
             | Self::RpmBookworm
-            | Self::RpmTrixie => None,
+            | Self::RpmTrixie
+            | Self::ManagedBookworm
+            | Self::ManagedTrixie => None,
         }
     }
 
@@ -121,7 +134,11 @@ impl Suite {
     fn archive(self) -> Option<&'static str> {
         match self {
             // What installs and removes it in a container that runs.
-            Self::Bookworm | Self::Trixie | Self::Testing => Some("xinetd"),
+            Self::Bookworm
+            | Self::Trixie
+            | Self::Testing
+            | Self::ManagedBookworm
+            | Self::ManagedTrixie => Some("xinetd"),
             Self::Broker
             | Self::Software
             | Self::Conformance
@@ -202,7 +219,7 @@ impl Suite {
 }
 
 /// The folder for roots and running containers, outside the repository.
-pub(crate) fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     std::env::var_os("XINETD_BRIDGE_CACHE")
         .map_or_else(|| "/var/cache/xinetd-bridge".into(), PathBuf::from)
 }
