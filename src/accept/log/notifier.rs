@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -100,12 +100,16 @@ fn notify(message: &[NotifyState<'_>]) {
 
 /// The same of what may get lost: where the service manager is stopped and its queue full, no client waits for it.
 fn notify_now(message: &[NotifyState<'_>]) {
-    let Some(path) = env::var_os("NOTIFY_SOCKET") else {
+    let Some(path) = env::var_os("NOTIFY_SOCKET").map(PathBuf::from) else {
         return;
     };
+    // Of the other kinds of addresses the manager of a machine has none (sd_notify(3)).
+    if !path.is_absolute() {
+        return notify(message);
+    }
     let text: String = message.iter().map(|line| format!("{line}\n")).collect();
     // As for notify.
-    let _ = send_to(Path::new(&path), text.as_bytes());
+    let _ = send_to(&path, text.as_bytes());
 }
 
 fn send_to(path: &Path, message: &[u8]) -> io::Result<()> {
