@@ -17,6 +17,9 @@ pub(crate) const OLD: &str = "0.0.1-1";
 /// The version after it.
 pub(crate) const NEW: &str = "0.0.2-1";
 
+/// A version before both, whose specs have another format: see [`put_other_format_into`].
+pub(crate) const OTHER_FORMAT: &str = "0.0.0-1";
+
 /// Packages of others: the name and what they depend on.
 const DEPENDENTS: [(&str, &str); 2] = [
     ("like-tang-xinetd", "xinetd"),
@@ -40,6 +43,46 @@ pub(crate) fn transitional(version: &str) -> String {
 pub(crate) fn dependent(name: &str) -> String {
     format!("{FOLDER}/{name}.deb")
 }
+
+/// Puts the version whose specs have another format into the tree of a machine: built of the same sources, with the
+/// number of the format changed, by the first scenario that asks.
+pub(crate) fn put_other_format_into(tree: &Path) -> Result<()> {
+    static BUILT: OnceLock<Result<()>> = OnceLock::new();
+    // Outside the repository, as the libraries take a minute, and are the same the next time.
+    let folder = testbed::cache().join("other-format");
+    let build = || {
+        run(Command::new("flock")
+            .arg(testbed::cache().join("other-format.lock"))
+            .args(["sh", "-c", BUILD_OTHER_FORMAT, "sh"])
+            .arg(&folder)
+            .arg(OTHER_FORMAT)
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .env_remove("CARGO_MANIFEST_DIR"))
+    };
+    BUILT.get_or_init(build).clone()?;
+    let built = folder.join(format!("xinetd-bridge_{OTHER_FORMAT}.deb"));
+    let into = tree.join(&FOLDER[1..]);
+    run(Command::new("cp").args([&built, &into]))
+}
+
+/// Builds xinetd-bridge of the sources here with another format of specs: in the folder $1, in the version $2. How fast
+/// its programs are does not matter.
+const BUILD_OTHER_FORMAT: &str = r#"
+    set -e
+    rm -rf "$1/source" "$1/packages"
+    mkdir -p "$1/source" "$1/target"
+    tar --create --exclude-vcs --exclude=./target . | tar --extract --directory "$1/source"
+    ln -s ../target "$1/source/target"
+    cd "$1/source"
+    spec=crates/core/src/spec.rs
+    format=$(sed -n 's/.* FORMAT: u32 = \([0-9]*\);$/\1/p' "$spec")
+    sed -i "s/ FORMAT: u32 = $format;/ FORMAT: u32 = $((format - 1));/" "$spec"
+    export CARGO_TARGET_DIR="$1/target" CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 CARGO_INCREMENTAL=1
+    make --silent build
+    PREBUILT=yes VERSION="$2" packaging/debian-build "$1/packages"
+    mv "$1"/packages/xinetd-bridge_"$2"_*.deb "$1/xinetd-bridge_$2.deb"
+"#;
 
 impl Debs {
     /// Those of this run; built by the first scenario that asks.
