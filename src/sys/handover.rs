@@ -159,8 +159,14 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpListener};
     use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
     use super::*;
+
+    /// How long something waits that must not.
+    const LONG: Duration = Duration::from_secs(5);
 
     #[test]
     fn a_connection_arrives_with_all_that_it_still_holds() {
@@ -169,16 +175,33 @@ mod tests {
         client.write_all(b"said before").unwrap();
         let (stream, _) = listener.accept().unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_read_timeout(Some(LONG)).unwrap();
+        let begin = Instant::now();
         let nothing = receive(theirs.as_fd()).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        assert!(begin.elapsed() < LONG, "it waits");
         send(ours.as_fd(), b'x', stream.as_fd()).unwrap();
         drop((stream, ours));
         let (what, mut stream) = receive(theirs.as_fd()).unwrap();
         let mut said = [0; 11];
         stream.read_exact(&mut said).unwrap();
         assert_eq!((what, &said), (b'x', b"said before"));
+        let flags = fcntl(&stream, FcntlArg::F_GETFD).unwrap();
+        assert_eq!(flags, FdFlag::FD_CLOEXEC.bits(), "no server gets it");
         drop(stream);
         assert_eq!(client.read(&mut [0]).unwrap(), 0, "a process still has it");
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_holds_no_sender_up() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        ours.set_write_timeout(Some(LONG)).unwrap();
+        let file = File::open("/dev/null").unwrap();
+        let begin = Instant::now();
+        let mut errors = (0..10_000).map(|_| send(ours.as_fd(), b'x', file.as_fd()).err());
+        let full = errors.find_map(|error| error).unwrap();
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        assert!(begin.elapsed() < LONG, "it waits");
     }
 
     /// How many of this process's descriptors lead to `path`.

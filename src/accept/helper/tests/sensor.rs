@@ -165,7 +165,7 @@ fn rest(client: &OwnedFd) -> usize {
     let mut packet = [0; PACKET];
     let read = || recv(client.as_raw_fd(), &mut packet, MsgFlags::MSG_DONTWAIT);
     std::iter::repeat_with(read)
-        .take_while(Result::is_ok)
+        .take_while(|read| read.is_ok_and(|length| length > 0))
         .count()
 }
 
