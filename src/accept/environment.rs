@@ -101,7 +101,7 @@ fn name(variable: &[u8]) -> &[u8] {
 
 /// `REMOTE_HOST` as xinetd sets it, and the plain address and port.
 pub(super) fn remote(remote: &Remote) -> Vec<CString> {
-    let mut variables = vec![variable("REMOTE_HOST", &remote.host)];
+    let mut variables = vec![variable("REMOTE_HOST", remote.host())];
     if remote.is_known() {
         variables.push(variable("REMOTE_ADDR", remote.ip().to_canonical()));
         variables.push(variable("REMOTE_PORT", remote.address().port()));

@@ -1,5 +1,6 @@
 //! The client at the other end of a connection.
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use nix::net::if_::if_indextoname;
@@ -19,11 +20,11 @@ pub(super) enum Peer {
 const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The other end of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Remote {
     peer: Peer,
-    /// Its address as text, as xinetd writes it: with the zone of a link-local address.
-    pub(super) host: String,
+    /// Its address as text, once it is asked for: of most clients of a service without log lines it never is.
+    host: OnceCell<String>,
 }
 
 impl Peer {
@@ -47,12 +48,10 @@ impl Peer {
 impl Remote {
     /// This peer.
     pub(super) fn new(peer: Peer) -> Self {
-        let host = match peer {
-            // xinetd's words for the client of a server that accepts by itself.
-            Peer::Unknown => "<no address>".to_owned(),
-            Peer::Known(address) => host(address),
-        };
-        Self { peer, host }
+        Self {
+            peer,
+            host: OnceCell::new(),
+        }
     }
 
     /// The peer with this address.
@@ -75,10 +74,19 @@ impl Remote {
         self.address().ip()
     }
 
+    /// Its address as text, as xinetd writes it: with the zone of a link-local address.
+    pub(super) fn host(&self) -> &str {
+        self.host.get_or_init(|| match self.peer {
+            // xinetd's words for the client of a server that accepts by itself.
+            Peer::Unknown => "<no address>".to_owned(),
+            Peer::Known(address) => host(address),
+        })
+    }
+
     /// For the log.
     pub(super) fn as_peer(&self) -> journal::Peer<'_> {
         journal::Peer {
-            host: &self.host,
+            host: self.host(),
             address: self.ip(),
             port: self.address().port(),
         }
@@ -118,13 +126,13 @@ mod tests {
     #[test]
     fn a_link_local_peer_has_its_zone() {
         let address = |scope| SocketAddrV6::new("fe80::7".parse().unwrap(), 9, 0, scope).into();
-        assert_eq!(Remote::at(address(1)).host, "fe80::7%lo");
+        assert_eq!(Remote::at(address(1)).host(), "fe80::7%lo");
         assert_eq!(
-            Remote::at(address(u32::MAX)).host,
+            Remote::at(address(u32::MAX)).host(),
             format!("fe80::7%{}", u32::MAX)
         );
         let global = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 9, 0, 1).into();
-        assert_eq!(Remote::at(global).host, "::1");
+        assert_eq!(Remote::at(global).host(), "::1");
     }
 
     #[test]

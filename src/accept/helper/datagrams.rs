@@ -55,7 +55,7 @@ impl Helper {
         {
             if self.report.admits_remark(now) {
                 // Fedora's words.
-                let (host, port) = (&remote.host, peer.port());
+                let (host, port) = (remote.host(), peer.port());
                 log::warn!("Possible Denial of Service attack from {host} {port}");
             }
             return;

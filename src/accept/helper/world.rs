@@ -98,12 +98,12 @@ impl RuleFiles for Rules<'_> {
     fn ends(&self) -> Ends {
         let local = (self.local)();
         let server = match local.map(Remote::at) {
-            Some(local) => Endpoint::new(local.address(), &local.host),
+            Some(local) => Endpoint::new(local.address(), local.host()),
             None => Endpoint::unknown(NameAnswer::NotAsked),
         };
         Ends {
             client: match self.remote.is_known() {
-                true => Endpoint::new(self.remote.address(), &self.remote.host),
+                true => Endpoint::new(self.remote.address(), self.remote.host()),
                 false => Endpoint::unknown(NameAnswer::NoName),
             },
             server,
