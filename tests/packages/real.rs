@@ -12,6 +12,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("it_takes_the_place_of_xinetd", in_its_place),
     ("the_transitional_package_keeps_sessions", transition),
     ("xinetd_that_was_removed_can_be_purged", removed_before),
+    ("xinetd_that_was_disabled_stays_so", disabled),
     ("xinetd_comes_back", comes_back),
 ];
 
@@ -110,6 +111,17 @@ fn removed_before(suite: Suite) -> Result<()> {
     inside(&machine, || machine.serves())
 }
 
+fn disabled(suite: Suite) -> Result<()> {
+    let machine = with_real(suite)?;
+    machine.container.sh("systemctl disable --now xinetd")?;
+    let said = machine.apt(&format!("install {}", debs::bridge(OLD)))?;
+    let remark = "xinetd was disabled, and stays so";
+    equal(remark, said.contains(remark), true)?;
+    machine.serves_nothing()?;
+    machine.container.sh("systemctl enable --now xinetd")?;
+    inside(&machine, || machine.serves())
+}
+
 fn comes_back(suite: Suite) -> Result<()> {
     let machine = Machine::with_bridge(suite)?;
     inside(&machine, || Sessions::open().map(drop))?;
@@ -120,7 +132,10 @@ fn comes_back(suite: Suite) -> Result<()> {
         "xinetd:ii xinetd-bridge:rc",
     )?;
     inside(&machine, || machine.serves())?;
-    machine.container.sh("pgrep -x xinetd")?;
+    // Nothing of the bridge's starts it where it is disabled.
+    machine
+        .container
+        .sh("pgrep -x xinetd && ! ls /etc/systemd/system/*.wants/xinetd.service")?;
     // Its purge takes nothing away that is xinetd's by now.
     machine.apt("purge xinetd-bridge")?;
     machine.container.sh("dpkg --verify xinetd; test -e /etc/xinetd.conf; test -e /etc/default/xinetd; systemctl is-enabled xinetd")?;

@@ -211,7 +211,10 @@ impl Helper {
             Awaiting::Drain(_) | Awaiting::Farewell => {
                 if self.report.admits_remark(now) {
                     let id = self.settings.spec.id.to_text();
-                    log::info!("{id}: {} does not read its banner", connection.remote.host());
+                    log::info!(
+                        "{id}: {} does not read its banner",
+                        connection.remote.host()
+                    );
                 }
                 self.abandon(connection, awaiting);
                 Served::Done
