@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::net::if_::if_nametoindex;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use xinetd_core::translate::{BindAddress, SocketPlan, Zone};
 
@@ -12,11 +13,39 @@ use xinetd_core::translate::{BindAddress, SocketPlan, Zone};
 /// loses clients in bursts.
 const BACKLOG: i32 = i32::MAX;
 
+/// Has this process open as many files as it may: one for each service, and more for those that are in use.
+pub(super) fn raise_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(errno) = raised {
+        log::warn!("the limit of descriptors can't be raised: {errno}");
+    }
+}
+
 /// Makes the socket of a plan.
 ///
 /// # Errors
-/// As socket(2), bind(2) and listen(2), and if there is no interface of that name.
+/// As socket(2), bind(2) and listen(2), if there is no interface of that name, and if sockets have half of the
+/// descriptors that this process may open.
 pub(super) fn bind(plan: &SocketPlan) -> io::Result<OwnedFd> {
+    let socket = bound(plan)?;
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    match is_within_half(socket.as_raw_fd(), limit) {
+        true => Ok(socket),
+        false => Err(io::Error::other(format!(
+            "half of the {limit} descriptors are for sockets, and all of those are taken; raise the limit, as by \
+             `ulimit -n`"
+        ))),
+    }
+}
+
+/// Whether the half of the descriptors is left that services in use need: for the process of each helper, and for
+/// what it has stored. The lowest free number is taken, so that a number tells how many there are.
+fn is_within_half(number: RawFd, limit: u64) -> bool {
+    u64::try_from(number).is_ok_and(|number| number < limit / 2)
+}
+
+fn bound(plan: &SocketPlan) -> io::Result<OwnedFd> {
     match &plan.address {
         BindAddress::AnyFamily(port) => {
             let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port));

@@ -94,6 +94,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
              or -dontfork to stay"
         );
     }
+    bind::raise_limit();
     let places = Places::find()?;
     let coordinator = match Uid::effective().is_root() {
         true => Coordinator::open()

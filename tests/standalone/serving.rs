@@ -22,6 +22,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_helper_that_is_killed", killed_helper),
     ("a_supervisor_that_is_killed", killed_supervisor),
     ("a_port_that_is_taken_is_served_later", taken),
+    ("more_services_than_descriptors", few_descriptors),
 ];
 
 fn kinds() -> Result<()> {
@@ -247,4 +248,21 @@ fn taken() -> Result<()> {
     running.wait_until("no zombie", || {
         running.sh("! ps -eo stat= | grep -q Z").is_ok()
     })
+}
+
+/// Those that have a socket are served, as helpers need descriptors too.
+fn few_descriptors() -> Result<()> {
+    let bare = testbed::Bare::new()?;
+    let services = (7000..7050).map(|port| cat(&format!("cat{port}"), port, ""));
+    bare.write("/etc/xinetd.conf", services.collect::<String>(), 0o644)?;
+    let running = bare.start("ulimit -n 64; exec xinetd -dontfork")?;
+    running.wait_for(
+        "service cat7049: bind to port 7049 failed: half of the 64 descriptors are for sockets",
+    )?;
+    running.wait_for("Started working: ")?;
+    running.enter_network()?;
+    for port in 7000..7010 {
+        client(port)?;
+    }
+    Ok(())
 }
