@@ -150,7 +150,7 @@ pub(super) const CHANGED: &str =
     "it has changed since the last reload, and until the next one it is served as it was before";
 
 /// What is said of a unit that no service of the files has.
-pub(super) const LEFT: &str = "is served until the next daemon-reload, as the files were at the last one; now they do not have \
+pub(super) const LEFT: &str = "stays until the next daemon-reload, as the files were at the last one; now they do not have \
      it, or have errors in it";
 
 /// Whether the units of a service that there are differ from those of its files. What can't be read,

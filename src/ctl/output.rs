@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use nix::unistd::Uid;
 use serde::Serialize;
 
 /// One column less than a terminal has for certain: some wrap at the last.
@@ -54,6 +55,17 @@ impl Failure {
     /// Something that could not be done.
     pub(super) fn undone(message: impl Into<String>) -> Self {
         Self::Said(1, message.into())
+    }
+}
+
+/// The next step where a file may not be changed, to stand behind the error.
+pub(super) fn next_step(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if Uid::effective().is_root() => {
+            "; lsattr says whether the file is immutable"
+        }
+        io::ErrorKind::PermissionDenied => "; run it as root",
+        _ => "",
     }
 }
 

@@ -88,7 +88,7 @@ impl fmt::Display for Why {
     /// Words that follow on the name of the unit and what was done.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Gone => "no service of the files has it any more",
+            Self::Gone => "no service that can be served has it any more",
             Self::Disabled => "it is switched off now",
             Self::Enabled => "it is switched on now",
             Self::New => "it is new",

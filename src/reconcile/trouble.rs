@@ -174,7 +174,7 @@ impl fmt::Display for Trouble {
                 "its helper can't be started ({result}), and clients wait; \
                  `journalctl -u {unit}.service` says why"
             ),
-            Self::Unexecutable { why } => write!(f, "the last client was reset, as {why}"),
+            Self::Unexecutable { why } => write!(f, "the last client was turned away, as {why}"),
             Self::Unregistered => f.write_str(
                 "rpcbind does not answer, so that its clients do not find it; \
                  `systemctl start rpcbind.socket` has it registered",

@@ -87,14 +87,11 @@ fn unapplied_files(bed: &Bed) -> Result<()> {
     for command in &commands[..2] {
         contains(
             &said(bed, command)?,
-            "unapplied.socket is served until the next daemon-reload",
+            "unapplied.socket stays until the next daemon-reload",
         )?;
     }
     let gone = said(bed, commands[2])?;
-    contains(
-        &gone,
-        "unapplied.socket is served until the next daemon-reload",
-    )?;
+    contains(&gone, "unapplied.socket stays until the next daemon-reload")?;
     contains(&gone, "exit status 2")?;
     bed.container.sh("xinetdctl reload || test $? -eq 1")?;
     let list = said(bed, "xinetdctl list")?;

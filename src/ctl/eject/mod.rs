@@ -14,7 +14,7 @@ use xinetd_core::problem::{printable, wrap};
 use xinetd_core::translate::{Ejection, Form};
 
 use super::machine::is_here;
-use super::output::{BAD, Done, Failure, HEAD, Output};
+use super::output::{BAD, Done, Failure, HEAD, Output, next_step};
 use super::reload;
 use super::switch::edits::{Edit, Edits};
 use super::switch::file::{lock, replace};
@@ -152,11 +152,8 @@ fn paths(ejection: &Ejection) -> impl Iterator<Item = &Path> {
 fn place(root: PathBuf, ejections: &[Ejection], edits: &Edits<'_>) -> Result<(), Failure> {
     let undone = |path: &Path, error: io::Error| {
         let path = printable(&path.to_string_lossy());
-        let help = match error.kind() {
-            io::ErrorKind::PermissionDenied => "; run it as root",
-            _ => "",
-        };
-        Failure::undone(format!("nothing was done: {path}: {error}{help}"))
+        let step = next_step(&error);
+        Failure::undone(format!("nothing was done: {path}: {error}{step}"))
     };
     let mut placing = Placing::below(root);
     for ejection in ejections {

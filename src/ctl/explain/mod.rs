@@ -197,7 +197,8 @@ fn print(
         let word = out.paint(style, format_args!("{:8}", step.result.word()));
         let mut lines = fold(&printable(&step.detail), WIDTH - DETAIL);
         if let Some(Rule { place, text }) = &step.rule {
-            let text = text.as_deref().unwrap_or_default();
+            // Tabs would be spelled out.
+            let text = text.as_deref().unwrap_or_default().replace('\t', " ");
             let line = format!("{}:{}: {text}", place.file.display(), place.line);
             let line = printable(line.trim_end_matches(": "));
             lines.extend(

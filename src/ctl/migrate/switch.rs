@@ -14,7 +14,7 @@ use super::ports::{await_real, has_all, listening};
 use super::survey::Survey;
 use super::systemctl::systemctl;
 use crate::bus::systemd::{JobVerb, Systemd};
-use crate::ctl::output::Failure;
+use crate::ctl::output::{Failure, next_step};
 use crate::ctl::reload;
 use crate::reconcile::{PortNumber, Trouble, troubles};
 use crate::sys::process::Process;
@@ -116,7 +116,7 @@ pub(super) fn is_back(survey: &Survey) -> Result<bool, String> {
 pub(super) fn over(survey: &Survey) -> Result<Switched, String> {
     let mut systemd = Systemd::connect()?;
     let kept: Vec<String> = survey.kept().into_iter().map(str::to_owned).collect();
-    write_drop_in().map_err(|error| format!("{DROP_IN}: {error}; run it as root"))?;
+    write_drop_in().map_err(|error| format!("{DROP_IN}: {error}{}", next_step(&error)))?;
     let prepared = boot("disable", false).and_then(|()| settle(&mut systemd));
     if let Err(why) = prepared {
         let undo = undo(&[restore_boot(survey), remove_drop_in()]);

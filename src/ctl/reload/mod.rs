@@ -252,7 +252,7 @@ mod tests {
         let done = |unit: &str| reconcile::Done {
             unit: unit.into(),
             step: "stop".into(),
-            why: "no service of the files has it any more".into(),
+            why: "no service that can be served has it any more".into(),
             error: None,
         };
         let told = of_errors(vec![done("a"), done("b")], &["a".to_owned()]);

@@ -10,7 +10,7 @@ use nix::unistd::Uid;
 use xinetd_core::installed::{SEEN, STAMP};
 use xinetd_core::translate::SpecDirectory;
 
-use super::super::output::Failure;
+use super::super::output::{Failure, next_step};
 use crate::bus::systemd::{JobVerb, Systemd};
 use crate::reconcile::{self, LAST};
 
@@ -21,7 +21,7 @@ const RECONCILE: &str = "xinetd-reconcile.service";
 pub(in crate::ctl) fn forget_last() -> Result<(), Failure> {
     match fs::remove_file(LAST) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            let why = format!("{LAST}: {error}; run it as root");
+            let why = format!("{LAST}: {error}{}", next_step(&error));
             Err(Failure::undone(why))
         }
         _ => Ok(()),

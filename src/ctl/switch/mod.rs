@@ -14,7 +14,7 @@ use xinetd_core::translate::{Native, Standing};
 
 use super::eject::WayBack;
 use super::machine::{Machine, is_here};
-use super::output::{Done, Failure, Output};
+use super::output::{Done, Failure, Output, next_step};
 use super::reload;
 use super::row::row;
 use super::view::ServiceArgs;
@@ -50,11 +50,8 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     for (on_disk, edit) in &edits.files {
         file::replace(on_disk, &edit.old, &edit.new).map_err(|error| {
             let path = printable(&edit.path.to_string_lossy());
-            let help = match error.kind() {
-                std::io::ErrorKind::PermissionDenied => "; run it as root",
-                _ => "",
-            };
-            Failure::undone(format!("{path} is as it was: {error}{help}"))
+            let step = next_step(&error);
+            Failure::undone(format!("{path} is as it was: {error}{step}"))
         })?;
     }
     drop(lock);
