@@ -14,6 +14,9 @@ use xinetd_core::translate::runtime_directory;
 /// The directory of root's supervisor: that of the helpers under systemd.
 const USUAL: &str = "/run/xinetd-bridge";
 
+/// Whether systemd runs here: then helpers of its units may use that directory.
+const SYSTEMD: &str = "/run/systemd/system";
+
 /// Where other ones make a directory of their own, in this order.
 const OTHERS: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
 
@@ -39,6 +42,7 @@ impl Places {
     /// In words, if there is no directory that can be written.
     pub(super) fn find() -> Result<Self, String> {
         if Uid::effective().is_root()
+            && !Path::new(SYSTEMD).exists()
             && let Ok(lock) = take(Path::new(USUAL))
         {
             return Ok(Self {

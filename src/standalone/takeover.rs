@@ -16,12 +16,9 @@ use crate::sys::socket::peer_process;
 /// How long they may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether systemd runs here: then helpers may be those of its units.
-const SYSTEMD: &str = "/run/systemd/system";
-
 /// Has them end; their sessions go on, as those of a killed xinetd do.
 pub(super) fn take_over(places: &Places) {
-    if !places.is_usual() || Path::new(SYSTEMD).exists() {
+    if !places.is_usual() {
         return;
     }
     let runtimes = places.all_runtimes();

@@ -1,6 +1,7 @@
 //! Whole services through the translation. The trees in tests/golden show the files as they are.
 
 mod mux_and_redirect;
+mod plan;
 mod rpc;
 mod sandbox;
 mod told;

@@ -1,0 +1,90 @@
+//! What is served where there is no systemd.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::*;
+use crate::bytes::ByteString;
+
+fn plan(services: Vec<Service>) -> Plan {
+    let configuration = Configuration {
+        services,
+        dropped: Vec::new(),
+        problems: Vec::new(),
+        sources: Sources::default(),
+    };
+    let startup = Startup::commanded(&MemoryTree::default(), None, false);
+    Plan::of(&configuration, startup)
+}
+
+fn socket(service: Service) -> SocketPlan {
+    plan(vec![service]).services.remove(0).socket
+}
+
+#[test]
+fn a_socket_is_what_the_unit_says() {
+    let any = socket(listening(Family::Any, None));
+    assert_eq!(any.address, BindAddress::AnyFamily(79));
+    assert!(!any.free_bind && !any.is_datagram && !any.no_delay && !any.keep_alive);
+    let four = Bind::Address(Ipv4Addr::LOCALHOST.into(), None);
+    let four = socket(listening(Family::V4, Some(four)));
+    assert_eq!(four.address, BindAddress::V4(Ipv4Addr::LOCALHOST, 79));
+    assert!(four.free_bind, "the address may come up later");
+    let link = Bind::Address("fe80::1".parse().unwrap(), Some("eth0".into()));
+    let link = socket(listening(Family::V6, Some(link)));
+    assert_eq!(link.address.to_string(), "[fe80::1%eth0]:79");
+    let only = socket(listening(Family::V6Only, None));
+    let expected = BindAddress::V6 {
+        address: Ipv6Addr::UNSPECIFIED,
+        port: 79,
+        zone: None,
+        is_only: true,
+    };
+    assert_eq!(only.address, expected);
+    let mut flags = service("foo");
+    flags.flags.nodelay = true;
+    flags.flags.keepalive = true;
+    let flags = socket(flags);
+    assert!(flags.no_delay && flags.keep_alive);
+}
+
+#[test]
+fn a_service_is_what_the_unit_and_the_spec_say() {
+    let mut foo = service("foo");
+    foo.umask = Some(0o077);
+    foo.nice = Some(40);
+    let mut off = service("off");
+    off.enabled = false;
+    let plan = plan(vec![foo, off]);
+    assert_eq!(plan.services.len(), 1, "the other one is switched off");
+    let foo = &plan.services[0];
+    assert_eq!(
+        (foo.unit.as_str(), foo.umask, foo.nice),
+        ("foo", 0o077, Some(19))
+    );
+    assert_eq!(foo.id().to_text(), "foo");
+    assert!(matches!(foo.spec.task, Task::Execute(_)) && foo.spec.unmap);
+    assert!(plan.problems.is_empty() && plan.unserved.is_empty());
+}
+
+#[test]
+fn what_needs_systemd_is_named_with_the_way_out() {
+    let mut mux = service("mux");
+    mux.reach = Reach::Mux(Mux::Server);
+    let mut rpc = service("rpc");
+    let Reach::Listen(listen) = rpc.reach.clone() else {
+        panic!("it listens");
+    };
+    let program = RpcProgram {
+        number: 300_000,
+        versions: RpcRange { first: 1, last: 1 },
+    };
+    rpc.reach = Reach::Rpc(program, listen);
+    let plan = plan(vec![service("good"), mux, rpc]);
+    assert_eq!(plan.services.len(), 1);
+    let unserved: Vec<_> = plan.unserved.iter().map(ByteString::to_text).collect();
+    assert_eq!(unserved, ["mux", "rpc"]);
+    let said = plan.problems.iter().map(|one| (one.severity, one.code));
+    let expected = (Severity::Error, "not-served");
+    assert_eq!(said.collect::<Vec<_>>(), [expected; 2]);
+    assert!(plan.problems.iter().all(|one| one.help.contains("systemd")));
+}
