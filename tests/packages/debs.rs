@@ -44,6 +44,26 @@ pub(crate) fn dependent(name: &str) -> String {
     format!("{FOLDER}/{name}.deb")
 }
 
+/// Fails unless the same programs give the same packages, whatever the folder, the time and the umask.
+pub(crate) fn are_reproducible() -> Result<()> {
+    Debs::get()?;
+    run(Command::new("sh")
+        .args(["-c", BUILD_TWICE])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")))
+}
+
+/// Packs the programs of target/release twice, and compares the packages.
+const BUILD_TWICE: &str = r#"
+    set -e
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    PREBUILT=yes packaging/debian-build "$work/one"
+    umask 027
+    TZ=Asia/Tokyo SOURCE_DATE_EPOCH=1 PREBUILT=yes packaging/debian-build "$work/two"
+    cd "$work/one"
+    for deb in *.deb; do cmp "$deb" "../two/$deb"; done
+"#;
+
 /// Puts the version whose specs have another format into the tree of a machine: built of the same sources, with the
 /// number of the format changed, by the first scenario that asks.
 pub(crate) fn put_other_format_into(tree: &Path) -> Result<()> {

@@ -50,6 +50,9 @@ fn main() {
             trials.push(trial.with_ignored_flag(missing.is_some()));
         }
     }
+    let reproducible = || debs::are_reproducible().map_err(Failed::from);
+    let trial = Trial::test("the_same_programs_give_the_same_packages", reproducible);
+    trials.push(trial.with_ignored_flag(missing.is_some()));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
