@@ -87,7 +87,7 @@ impl Farewell {
         }
     }
 
-    /// What is to be sent to whom now.
+    /// The signals that are to be sent now.
     fn signals(&mut self, servers: &[i32], now: Instant) -> Vec<(i32, Signal)> {
         if now.duration_since(self.begun) >= GRACE {
             return servers.iter().map(|pid| (*pid, Signal::SIGKILL)).collect();
