@@ -35,7 +35,7 @@ impl Stamp {
 /// its own messages, and what `log_on_success` and `log_on_failure` do not ask for.
 pub(crate) fn file_line(service: &ServiceLog, event: &Event<'_>, stamp: &Stamp) -> Option<Vec<u8>> {
     let unasked = matches!(event, Event::Fail { .. }) && service.refusals_unasked();
-    if event.kind().level().is_some() || unasked || !service.wants(event) {
+    if event.kind().level().is_some() || unasked || !service.wants(event.kind()) {
         return None;
     }
     // A line can't be forged by what is in it.

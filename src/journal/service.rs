@@ -6,7 +6,7 @@ use xinetd_core::service::{Facility, FailureFlags, Level, LogTarget, SuccessFlag
 use xinetd_core::spec::Spec;
 
 use super::entry::Entry;
-use super::table::{Event, Kind};
+use super::table::Kind;
 
 /// The part of a service that its log entries depend on.
 #[derive(Clone, Debug)]
@@ -91,14 +91,14 @@ impl ServiceLog {
         }
     }
 
-    /// Whether an event is logged at all: a start if `log_on_success` has any word, an exit if it
+    /// Whether events of this kind are logged at all: a start if `log_on_success` has any word, an exit if it
     /// has EXIT or DURATION, the traffic if it has TRAFFIC, everything else always (docs/xinetd-behaviour.md,
     /// section 5.2; that refusals are logged where `log_on_failure` is empty is a deviation).
-    pub(crate) fn wants(&self, event: &Event<'_>) -> bool {
-        match event {
-            Event::Start { .. } => self.success != SuccessFlags::default(),
-            Event::Exit { .. } => self.success.exit || self.success.duration,
-            Event::Traffic { .. } => self.success.traffic,
+    pub(crate) fn wants(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Start => self.success != SuccessFlags::default(),
+            Kind::Exit => self.success.exit || self.success.duration,
+            Kind::Traffic => self.success.traffic,
             _ => true,
         }
     }
@@ -137,26 +137,7 @@ fn common_fields(id: &ByteString, place: &Place) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use xinetd_core::policy::{Reason, Refusal};
-
-    use crate::journal::Peer;
-
     use super::*;
-
-    const PEER: Peer<'_> = Peer {
-        host: "::1",
-        address: std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
-        port: 1,
-    };
-    const START: Event<'_> = Event::Start { pid: 1, peer: PEER };
-    const EXIT: Event<'_> = Event::Exit {
-        pid: 1,
-        peer: PEER,
-        ending: None,
-        duration: Duration::ZERO,
-    };
 
     fn log(change: impl FnOnce(&mut Spec)) -> ServiceLog {
         let mut spec = Spec::example();
@@ -168,7 +149,7 @@ mod tests {
     fn starts_and_exits_are_logged_as_log_on_success_says() {
         let wants = |change: fn(&mut SuccessFlags)| {
             let log = log(|spec| change(&mut spec.logging.success));
-            (log.wants(&START), log.wants(&EXIT))
+            (log.wants(Kind::Start), log.wants(Kind::Exit))
         };
         assert_eq!(wants(|_| {}), (false, false));
         assert_eq!(wants(|flags| flags.pid = true), (true, false));
@@ -179,15 +160,10 @@ mod tests {
 
     #[test]
     fn refusals_are_always_logged_but_rationed_where_nobody_asked() {
-        let refusal = Refusal::by(Reason::Time);
-        let fail = Event::Fail {
-            refusal: &refusal,
-            peer: PEER,
-        };
         let unasked = log(|_| {});
-        assert!(unasked.wants(&fail) && unasked.refusals_unasked());
+        assert!(unasked.wants(Kind::Fail) && unasked.refusals_unasked());
         let asked = log(|spec| spec.logging.failure.attempt = true);
-        assert!(asked.wants(&fail) && !asked.refusals_unasked());
+        assert!(asked.wants(Kind::Fail) && !asked.refusals_unasked());
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Journal {
 
     /// Logs an event of a service, if the service [wants](ServiceLog::wants) it.
     pub(crate) fn write(&self, service: &ServiceLog, event: &Event<'_>) {
-        if service.wants(event) {
+        if service.wants(event.kind()) {
             self.submit(|entry| fields::encode(entry, service, event, &self.sender));
         }
     }

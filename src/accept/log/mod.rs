@@ -17,7 +17,7 @@ use nix::sys::epoll::EpollFlags;
 use xinetd_core::policy::{LineBudget, Refusal};
 use xinetd_core::spec::Spec;
 
-use crate::journal::{Event, Journal, ServiceLog};
+use crate::journal::{Event, Journal, Kind, ServiceLog};
 
 use super::clock::{Moment, earliest};
 use super::peer::Remote;
@@ -71,6 +71,11 @@ impl Log {
     pub(super) fn follow(&mut self, spec: &Spec) {
         self.service = ServiceLog::new(spec);
         self.file.follow(spec);
+    }
+
+    /// Whether events of this kind have a line: where they have none, the client's address need not become text.
+    fn wants(&self, kind: Kind) -> bool {
+        self.service.wants(kind)
     }
 
     /// Writes an event to the journal, and has its line wait for the log file.

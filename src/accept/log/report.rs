@@ -8,7 +8,7 @@ use xinetd_core::admission::{NoUser, UserAnswer};
 use xinetd_core::bytes::ByteString;
 use xinetd_core::policy::Refusal;
 
-use crate::journal::{Ending, Event};
+use crate::journal::{Ending, Event, Kind};
 use crate::status::{Cause, Counters, UNEXECUTABLE};
 
 use super::super::clock::{Moment, earliest};
@@ -77,8 +77,10 @@ impl Report {
         self.counters.serve();
         self.exec_failure = None;
         self.notifier.status_changed();
-        let peer = remote.as_peer();
-        self.log.record(&Event::Start { pid, peer });
+        if self.log.wants(Kind::Start) {
+            let peer = remote.as_peer();
+            self.log.record(&Event::Start { pid, peer });
+        }
     }
 
     /// Logs what the client's machine has said of its user.
@@ -109,12 +111,14 @@ impl Report {
     ) {
         self.counters.end(duration);
         self.notifier.status_changed();
-        self.log.record(&Event::Exit {
-            pid,
-            peer: remote.as_peer(),
-            ending,
-            duration,
-        });
+        if self.log.wants(Kind::Exit) {
+            self.log.record(&Event::Exit {
+                pid,
+                peer: remote.as_peer(),
+                ending,
+                duration,
+            });
+        }
     }
 
     /// A client was refused.
