@@ -19,14 +19,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 1500;
 
 /// The mark of the generator that all is written.
-pub(super) struct Stamp {
+pub(super) struct ReloadStamp {
     /// Where the generator leaves it.
     new: PathBuf,
     /// Where it is from the moment when this program has seen it.
     seen: PathBuf,
 }
 
-impl Stamp {
+impl ReloadStamp {
     /// That of the services of this machine.
     pub(super) fn usual() -> Self {
         Self::within(SpecDirectory::usual().path())
@@ -82,10 +82,10 @@ mod tests {
     use super::*;
 
     /// A directory of its own, in which the generator has not been at work yet.
-    fn stamp(name: &str) -> (PathBuf, Stamp) {
+    fn stamp(name: &str) -> (PathBuf, ReloadStamp) {
         let directory = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
-        let stamp = Stamp::within(&directory);
+        let stamp = ReloadStamp::within(&directory);
         (directory, stamp)
     }
 

@@ -42,7 +42,7 @@ use crate::installed::is_ejected;
 use crate::journal::Journal;
 
 use action::{Action, ActionError, Operation, Outcome};
-use generated::Stamp;
+use generated::ReloadStamp;
 use live::Live;
 use plan::plan;
 use problems::Problems;
@@ -83,7 +83,7 @@ pub fn main() -> ExitCode {
 
 /// Whether all was done.
 fn run(journal: &Journal) -> Result<bool, String> {
-    let stamp = Stamp::usual();
+    let stamp = ReloadStamp::usual();
     let files = DiskTree::new(None);
     let mut systemd = Systemd::connect()?;
     until_over(|is_first| {
@@ -148,7 +148,7 @@ impl Run {
 }
 
 /// Does what is to be done after one reload.
-fn follow(systemd: &mut Systemd, files: &dyn FileTree, stamp: &Stamp) -> Result<Run, String> {
+fn follow(systemd: &mut Systemd, files: &dyn FileTree, stamp: &ReloadStamp) -> Result<Run, String> {
     let wanted = stamp.wanted()?;
     let path = Path::new(APPLIED);
     let mut before = Record::read(path);

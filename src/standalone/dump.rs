@@ -9,7 +9,7 @@ use jiff::Zoned;
 use xinetd_core::startup::MAIN;
 
 use super::options::Invocation;
-use super::service::Service;
+use super::service::Supervised;
 
 /// Where it goes.
 const FILE: &str = "/var/run/xinetd.dump";
@@ -19,7 +19,7 @@ const FILE: &str = "/var/run/xinetd.dump";
 /// # Errors
 /// In words, if it can't be written.
 pub(super) fn write<'a>(
-    services: impl Iterator<Item = &'a Service>,
+    services: impl Iterator<Item = &'a Supervised>,
     invocation: &Invocation,
 ) -> Result<&'static str, String> {
     let main = invocation.main.as_deref().unwrap_or(Path::new(MAIN));

@@ -35,10 +35,10 @@ use ::log::{error, info, warn};
 use coordinator::Coordinator;
 use load::{Means, load};
 use log::Logs;
-use options::{Invocation, Request};
+use options::{CommandLine, Invocation};
 use pid_file::PidFile;
 use places::Places;
-use service::Service;
+use service::Supervised;
 use supervisor::{Parts, Supervisor};
 
 use crate::sys::daemon::go_to_background;
@@ -48,11 +48,11 @@ use crate::sys::daemon::go_to_background;
 /// Exits with 0 if it was told to end, or has gone to the background; with 1 if it can't serve, and says why.
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     let invocation = match options::parse(words) {
-        Ok(Request::Serve(invocation)) => invocation,
-        Ok(Request::Version) => {
+        Ok(CommandLine::Serve(invocation)) => invocation,
+        Ok(CommandLine::Version) => {
             return print(&format!("xinetd-bridge {}\n", env!("CARGO_PKG_VERSION")));
         }
-        Ok(Request::Help) => return print(&options::usage()),
+        Ok(CommandLine::Help) => return print(&options::usage()),
         Err(wrong) => {
             // There is no other place to say it.
             let _ = writeln!(io::stderr(), "xinetd: {wrong}");
@@ -110,7 +110,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     let now = Instant::now();
     let services: Vec<_> = planned
         .into_iter()
-        .map(|one| Service::new(one, now))
+        .map(|one| Supervised::new(one, now))
         .collect();
     let count = services
         .iter()

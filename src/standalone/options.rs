@@ -1,5 +1,8 @@
 //! The command line: the options of xinetd(8) as one table, of which parser, usage text and manual page are made.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +13,7 @@ use xinetd_core::service::Facility;
 
 /// What the program is to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Request {
+pub(super) enum CommandLine {
     /// Serve.
     Serve(Invocation),
     /// Print the version.
@@ -65,11 +68,11 @@ pub(crate) struct OptionRow {
     pub(crate) argument: Option<&'static str>,
     /// What it does, as sentences.
     pub(crate) text: &'static str,
-    effect: Effect,
+    effect: OptionEffect,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Effect {
+enum OptionEffect {
     Flag(fn(&mut Invocation)),
     Argument(fn(&mut Invocation, &OsStr) -> Result<(), String>),
     /// None here; with what it is told, where that matters.
@@ -85,7 +88,7 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         argument: Some("FILE"),
         text: "The configuration begins with this file in place of /etc/xinetd.conf. A relative path is one below \
                the directory where the program is started.",
-        effect: Effect::Argument(|invocation, file| {
+        effect: OptionEffect::Argument(|invocation, file| {
             invocation.main = Some(absolute(file)?);
             Ok(())
         }),
@@ -94,14 +97,14 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         name: "-inetd_compat",
         argument: None,
         text: "/etc/inetd.conf is served too, if it is there.",
-        effect: Effect::Flag(|invocation| invocation.has_inetd = true),
+        effect: OptionEffect::Flag(|invocation| invocation.has_inetd = true),
     },
     OptionRow {
         name: "-filelog",
         argument: Some("FILE"),
         text: "The log goes to this file, which is opened anew at each reload. /dev/stderr is standard error; \
                /dev/stdout and - are standard output.",
-        effect: Effect::Argument(|invocation, file| {
+        effect: OptionEffect::Argument(|invocation, file| {
             set_log(
                 invocation,
                 match file.as_bytes() {
@@ -118,7 +121,7 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         text: "The log goes to syslog, with this facility for all that is not of a service with another one: \
                daemon, auth, authpriv, user, mail, lpr, news, uucp, ftp, or local0 to local7. Where there is \
                no /dev/log it goes to standard error.",
-        effect: Effect::Argument(|invocation, facility| {
+        effect: OptionEffect::Argument(|invocation, facility| {
             let named = Facility::named(&facility.to_string_lossy());
             if named.is_none() {
                 let word = facility.to_string_lossy();
@@ -133,7 +136,7 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         name: "-pidfile",
         argument: Some("FILE"),
         text: "The number of the process is written to this file, which is removed at the end.",
-        effect: Effect::Argument(|invocation, file| {
+        effect: OptionEffect::Argument(|invocation, file| {
             invocation.pid_file = Some(absolute(file)?);
             Ok(())
         }),
@@ -142,7 +145,7 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         name: "-dontfork",
         argument: None,
         text: "It stays in the foreground, as containers and supervisors want it, and goes on without services.",
-        effect: Effect::Flag(|invocation| {
+        effect: OptionEffect::Flag(|invocation| {
             invocation.is_foreground = true;
             invocation.stays = true;
         }),
@@ -151,14 +154,14 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         name: "-stayalive",
         argument: None,
         text: "It goes on when there is no service to serve, and waits for a reload.",
-        effect: Effect::Flag(|invocation| invocation.stays = true),
+        effect: OptionEffect::Flag(|invocation| invocation.stays = true),
     },
     OptionRow {
         name: "-d",
         argument: None,
         text: "It stays in the foreground, logs to standard error, and tells of each service what it listens on and \
                what becomes of its helper.",
-        effect: Effect::Flag(|invocation| {
+        effect: OptionEffect::Flag(|invocation| {
             invocation.is_foreground = true;
             invocation.is_debugging = true;
         }),
@@ -167,20 +170,20 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         name: "-version",
         argument: None,
         text: "The version is printed, and nothing else done.",
-        effect: Effect::Version,
+        effect: OptionEffect::Version,
     },
     OptionRow {
         name: "-help",
         argument: None,
         text: "The options are printed, and nothing else done.",
-        effect: Effect::Help,
+        effect: OptionEffect::Help,
     },
     OptionRow {
         name: "-limit",
         argument: Some("NUMBER"),
         text: "Not done: no limit is common to all services. instances holds for each of them, in defaults for all \
                that have none.",
-        effect: Effect::None(Some(
+        effect: OptionEffect::None(Some(
             "no limit is common to all services; set instances in defaults or in the services",
         )),
     },
@@ -188,45 +191,45 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
         name: "-cc",
         argument: Some("SECONDS"),
         text: "Nothing: a service whose socket or helper fails is tried again without being asked for.",
-        effect: Effect::None(None),
+        effect: OptionEffect::None(None),
     },
     OptionRow {
         name: "-loop",
         argument: Some("RATE"),
         text: "Nothing, as in xinetd 2.3: cps limits the rate of each service.",
-        effect: Effect::None(Some("cps limits the rate of each service")),
+        effect: OptionEffect::None(Some("cps limits the rate of each service")),
     },
     OptionRow {
         name: "-reuse",
         argument: None,
         text: "Nothing: SO_REUSEADDR is set on each socket.",
-        effect: Effect::None(None),
+        effect: OptionEffect::None(None),
     },
     OptionRow {
         name: "-logprocs",
         argument: Some("NUMBER"),
         text: "Nothing, as in xinetd.",
-        effect: Effect::None(None),
+        effect: OptionEffect::None(None),
     },
     OptionRow {
         name: "-shutdownprocs",
         argument: Some("NUMBER"),
         text: "Nothing, as in xinetd.",
-        effect: Effect::None(None),
+        effect: OptionEffect::None(None),
     },
     OptionRow {
         name: "-inetd_ipv6",
         argument: None,
         text: "Nothing, as in xinetd: Debian's init script adds it.",
-        effect: Effect::None(None),
+        effect: OptionEffect::None(None),
     },
 ];
 
 /// Why a command line is none.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong(String);
+pub(super) struct UsageError(String);
 
-impl fmt::Display for Wrong {
+impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -236,32 +239,32 @@ impl fmt::Display for Wrong {
 ///
 /// # Errors
 /// If a word is no option, or an argument is missing or wrong.
-pub(super) fn parse(words: impl Iterator<Item = OsString>) -> Result<Request, Wrong> {
+pub(super) fn parse(words: impl Iterator<Item = OsString>) -> Result<CommandLine, UsageError> {
     let mut invocation = Invocation::default();
     let mut words = words;
     while let Some(word) = words.next() {
-        let row = find(&word).ok_or_else(|| Wrong(unknown(&word)))?;
+        let row = find(&word).ok_or_else(|| UsageError(unknown(&word)))?;
         let argument = row.argument.map(|name| argument(row, name, words.next()));
         let argument = argument.transpose()?;
         match (row.effect, argument) {
-            (Effect::Version, _) => return Ok(Request::Version),
-            (Effect::Help, _) => return Ok(Request::Help),
-            (Effect::Flag(set), _) => set(&mut invocation),
-            (Effect::Argument(set), Some(argument)) => {
-                let wrong = |why| Wrong(format!("{} {}: {why}", row.name, shown(&argument)));
+            (OptionEffect::Version, _) => return Ok(CommandLine::Version),
+            (OptionEffect::Help, _) => return Ok(CommandLine::Help),
+            (OptionEffect::Flag(set), _) => set(&mut invocation),
+            (OptionEffect::Argument(set), Some(argument)) => {
+                let wrong = |why| UsageError(format!("{} {}: {why}", row.name, shown(&argument)));
                 set(&mut invocation, &argument).map_err(wrong)?;
             }
-            (Effect::None(Some(consequence)), _) => {
+            (OptionEffect::None(Some(consequence)), _) => {
                 let remark = format!("{} has no effect: {consequence}", row.name);
                 invocation.remarks.push(remark);
             }
-            (Effect::None(None) | Effect::Argument(_), _) => {}
+            (OptionEffect::None(None) | OptionEffect::Argument(_), _) => {}
         }
     }
     if invocation.is_debugging && invocation.log == LogTo::Usual {
         invocation.log = LogTo::Error;
     }
-    Ok(Request::Serve(invocation))
+    Ok(CommandLine::Serve(invocation))
 }
 
 /// The usage text.
@@ -288,12 +291,12 @@ fn find(word: &OsStr) -> Option<&'static OptionRow> {
     OPTIONS.iter().find(is_it)
 }
 
-fn argument(row: &OptionRow, name: &str, word: Option<OsString>) -> Result<OsString, Wrong> {
+fn argument(row: &OptionRow, name: &str, word: Option<OsString>) -> Result<OsString, UsageError> {
     let word = word.filter(|word| !word.is_empty());
-    let word = word.ok_or_else(|| Wrong(format!("{} needs {name} behind it", row.name)))?;
+    let word = word.ok_or_else(|| UsageError(format!("{} needs {name} behind it", row.name)))?;
     let is_number = matches!(name, "NUMBER" | "SECONDS" | "RATE");
     if is_number && !word.as_bytes().iter().all(u8::is_ascii_digit) {
-        return Err(Wrong(format!(
+        return Err(UsageError(format!(
             "{} {}: this is no number",
             row.name,
             shown(&word)
@@ -326,100 +329,4 @@ fn set_log(invocation: &mut Invocation, log: LogTo) -> Result<(), String> {
     }
     invocation.log = log;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use xinetd_core::startup;
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<Request, Wrong> {
-        super::parse(line.split_whitespace().map(OsString::from))
-    }
-
-    fn serve(line: &str) -> Invocation {
-        match parse(line) {
-            Ok(Request::Serve(invocation)) => invocation,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    fn wrong(line: &str) -> String {
-        parse(line).expect_err(line).to_string()
-    }
-
-    #[test]
-    fn the_lines_of_images_are_understood() {
-        let plain = serve("-dontfork");
-        assert!(plain.is_foreground && plain.stays && plain.log == LogTo::Usual);
-        let long =
-            serve("-dontfork -stayalive -filelog /var/log/x -pidfile /run/x.pid -cc 60 -reuse");
-        assert_eq!(long.log, LogTo::File("/var/log/x".into()));
-        assert_eq!(long.pid_file.as_deref(), Some(Path::new("/run/x.pid")));
-        let relative = serve("-filelog - -dontfork -f service.conf -inetd_compat");
-        assert_eq!(relative.log, LogTo::Output);
-        assert!(relative.has_inetd);
-        let here = std::env::current_dir().unwrap();
-        assert_eq!(relative.main, Some(here.join("service.conf")));
-        assert_eq!(serve("-syslog local0").log, LogTo::Syslog(Facility::Local0));
-        let debug = serve("-d");
-        assert!(debug.is_foreground && !debug.stays && debug.log == LogTo::Error);
-        assert_eq!(serve("-d -filelog /x").log, LogTo::File("/x".into()));
-        let daemon = serve("");
-        assert!(!daemon.is_foreground && !daemon.stays);
-        assert_eq!(serve("-f /a -f /b").main.as_deref(), Some(Path::new("/b")));
-        assert_eq!(parse("-version"), Ok(Request::Version));
-        assert_eq!(parse("--help"), Ok(Request::Help));
-    }
-
-    #[test]
-    fn what_has_no_effect_is_said() {
-        assert!(serve("-limit 20").remarks[0].starts_with("-limit has no effect"));
-        assert!(serve("-syslog locale0").remarks[0].contains("no such facility"));
-        assert_eq!(
-            serve("-logprocs 3 -shutdownprocs 3 -inetd_ipv6").remarks,
-            [""; 0]
-        );
-    }
-
-    #[test]
-    fn what_is_no_option_is_an_error_that_names_the_nearest() {
-        assert_eq!(
-            wrong("-dontfrok"),
-            "there is no option -dontfrok; did you mean -dontfork?"
-        );
-        assert_eq!(
-            wrong("--pid-file /x"),
-            "there is no option --pid-file; did you mean -pidfile?"
-        );
-        assert_eq!(
-            wrong("serve"),
-            "there is no option serve; -help prints all of them"
-        );
-        assert_eq!(wrong("-f"), "-f needs FILE behind it");
-        assert_eq!(wrong("-limit many"), "-limit many: this is no number");
-        assert!(wrong("-filelog /a -syslog mail").contains("exclude each other"));
-    }
-
-    #[test]
-    fn each_option_of_xinetd_is_known() {
-        for row in startup::TABLE {
-            let own = OPTIONS.iter().find(|own| own.name == row.name);
-            assert_eq!(
-                own.map(|own| own.argument.is_some()),
-                Some(row.argument.is_some()),
-                "{}",
-                row.name
-            );
-        }
-        let usage = usage();
-        assert!(
-            OPTIONS
-                .iter()
-                .all(|row| usage.contains(&format!("\n  {}", row.name)))
-        );
-    }
 }

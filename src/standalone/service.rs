@@ -17,9 +17,9 @@ use crate::sys::process::{Ended, Process};
 /// When a socket that could not be bound is tried again: after twice as long each time, up to the second.
 const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// A service.
+/// A service, with its socket and its helper.
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct Supervised {
     planned: PlannedService,
     socket: Result<OwnedFd, Unbound>,
     life: Life,
@@ -49,7 +49,7 @@ pub(super) struct Parting {
     is_told: bool,
 }
 
-impl Service {
+impl Supervised {
     /// The service, which tries to bind its socket.
     pub(super) fn new(planned: PlannedService, now: Instant) -> Self {
         let mut this = Self {

@@ -10,7 +10,8 @@ use crate::sys::process::Process;
 use super::super::clock::Moment;
 use super::super::peer::Remote;
 use super::super::slab::{Key, Slab};
-use super::{Cx, Servers};
+use super::context::Cx;
+use super::program::Servers;
 
 /// A session without a process.
 pub(super) trait OwnSession {

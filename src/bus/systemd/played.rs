@@ -17,7 +17,7 @@ use super::direct::{MANAGER, MANAGER_PATH, Systemd};
 
 /// What the played systemd does at a call, such as `StartUnit a.socket replace`. Of a job it says the result,
 /// such as `done`; nothing where it refuses to begin one.
-type Reaction = Box<dyn FnMut(&str, &mut Units) -> &'static str + Send>;
+type Reaction = Box<dyn FnMut(&str, &mut PlayedUnits) -> &'static str + Send>;
 
 /// A unit in memory.
 #[derive(Debug, Default)]
@@ -47,9 +47,9 @@ impl Unit {
 
 /// All units in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Units(BTreeMap<String, Unit>);
+pub(crate) struct PlayedUnits(BTreeMap<String, Unit>);
 
-impl Units {
+impl PlayedUnits {
     /// A unit has these states from now on: `ActiveState` and `SubState`.
     pub(crate) fn put(&mut self, name: &str, active: &str, sub: &str) -> &mut Unit {
         let unit = self.0.entry(name.to_owned()).or_default();
@@ -59,7 +59,7 @@ impl Units {
 }
 
 struct Stage {
-    units: Units,
+    units: PlayedUnits,
     /// The calls so far, but for those that only look.
     calls: Vec<String>,
     jobs: u32,
@@ -72,10 +72,10 @@ pub(crate) struct Played(Arc<Mutex<Stage>>);
 impl Played {
     /// One that has no units, and reacts so.
     pub(crate) fn new(
-        reaction: impl FnMut(&str, &mut Units) -> &'static str + Send + 'static,
+        reaction: impl FnMut(&str, &mut PlayedUnits) -> &'static str + Send + 'static,
     ) -> Self {
         Self(Arc::new(Mutex::new(Stage {
-            units: Units::default(),
+            units: PlayedUnits::default(),
             calls: Vec::new(),
             jobs: 0,
             reaction: Box::new(reaction),
@@ -91,7 +91,7 @@ impl Played {
         self.0.lock().unwrap()
     }
 
-    /// As [`Units::put`]; the properties are set by `with`.
+    /// As [`PlayedUnits::put`]; the properties are set by `with`.
     pub(crate) fn put(&self, name: &str, active: &str, sub: &str, with: impl FnOnce(&mut Unit)) {
         with(self.stage().units.put(name, active, sub));
     }
@@ -116,7 +116,7 @@ impl Played {
 }
 
 /// What systemd does of which all goes well, and of helpers that have sessions.
-pub(crate) fn obey(call: &str, units: &mut Units) -> &'static str {
+pub(crate) fn obey(call: &str, units: &mut PlayedUnits) -> &'static str {
     let words: Vec<&str> = call.split(' ').collect();
     if let [method, unit, ..] = words[..] {
         let (active, sub) = match (method, unit.ends_with(".socket")) {

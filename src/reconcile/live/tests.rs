@@ -1,7 +1,7 @@
 //! What is seen of a systemd that the test plays.
 
 use super::*;
-use crate::bus::systemd::played::{Played, Units};
+use crate::bus::systemd::played::{Played, PlayedUnits};
 
 /// The property `Listen` of a socket.
 fn listen(addresses: &[&str]) -> Vec<(String, String)> {
@@ -150,7 +150,7 @@ fn services_are_left_to_real_xinetd_unless_they_were_started() {
 }
 
 /// A systemd that does this when it is asked for its units for the second time.
-fn changing(change: fn(&mut Units)) -> Played {
+fn changing(change: fn(&mut PlayedUnits)) -> Played {
     let mut looks = 0;
     Played::new(move |call, units| {
         looks += u32::from(call == "ListUnits");

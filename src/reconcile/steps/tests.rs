@@ -1,7 +1,7 @@
 //! Steps, and what a systemd that the test plays is told for them.
 
 use super::*;
-use crate::bus::systemd::played::{Played, Units, obey};
+use crate::bus::systemd::played::{Played, PlayedUnits, obey};
 
 /// The `Listen` of a socket that has no address, and so all of them.
 fn nowhere() -> Vec<(String, String)> {
@@ -171,7 +171,7 @@ fn starts(played: &Played) -> usize {
 #[test]
 fn a_socket_that_does_not_open_is_tried_again_as_long_as_that_may_help() {
     let mut left = 2;
-    let played = Played::new(move |call, units: &mut Units| {
+    let played = Played::new(move |call, units: &mut PlayedUnits| {
         if call.starts_with("StartUnit late") && left > 0 {
             left -= 1;
             units.put("late.socket", "failed", "failed");

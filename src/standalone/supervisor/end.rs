@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::super::processes::{Farewell, Processes, ROUND};
-use super::super::service::Service;
+use super::super::service::Supervised;
 use super::Supervisor;
 
 /// The end of the supervisor.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct Shutdown {
     /// The end of all servers; none where they go on without it (SIGQUIT).
     farewell: Option<Farewell>,
 }
@@ -33,7 +33,7 @@ impl Supervisor {
                 }
             }
         }
-        self.ending = Some(Ending {
+        self.ending = Some(Shutdown {
             farewell: with_servers.then(|| Farewell::new(now)),
         });
     }
@@ -41,8 +41,8 @@ impl Supervisor {
     /// Whether there are servers that are to end.
     pub(super) fn is_ending_servers(&self) -> bool {
         match &self.ending {
-            Some(Ending { farewell }) => farewell.is_some(),
-            None => self.services.values().any(Service::is_parting),
+            Some(Shutdown { farewell }) => farewell.is_some(),
+            None => self.services.values().any(Supervised::is_parting),
         }
     }
 
@@ -54,7 +54,7 @@ impl Supervisor {
         }
         let keys: Vec<u64> = self.services.keys().copied().collect();
         for key in keys {
-            let is_over = |service: &Service| service.is_parting() && service.helper().is_none();
+            let is_over = |service: &Supervised| service.is_parting() && service.helper().is_none();
             if self.services.get(&key).is_some_and(is_over) {
                 self.watched.remove(&key);
                 let after = self
@@ -68,7 +68,7 @@ impl Supervisor {
         }
         match &self.ending {
             None => false,
-            Some(Ending { farewell }) => farewell.is_none() && self.services.is_empty(),
+            Some(Shutdown { farewell }) => farewell.is_none() && self.services.is_empty(),
         }
     }
 
@@ -76,7 +76,11 @@ impl Supervisor {
     fn end_servers(&mut self, now: Instant) {
         // Without /proc no server is found: those go with their helpers' sessions, or with process 1.
         let processes = Processes::now().unwrap_or_default();
-        let helpers: HashSet<i32> = self.services.values().filter_map(Service::helper).collect();
+        let helpers: HashSet<i32> = self
+            .services
+            .values()
+            .filter_map(Supervised::helper)
+            .collect();
         for service in self.services.values_mut() {
             let Some(helper) = service.helper() else {
                 continue;

@@ -23,11 +23,11 @@ use super::notice::Notice;
 use super::options::Invocation;
 use super::places::Places;
 use super::processes::Processes;
-use super::service::Service;
+use super::service::Supervised;
 use crate::journal::Received;
 use crate::sys::handover::{Message, receive_message};
 use crate::sys::process::Ended;
-use end::Ending;
+use end::Shutdown;
 
 /// What an event belongs to; numbers from [`SERVICES`] on are services.
 const SIGNALS: u64 = 0;
@@ -55,13 +55,13 @@ pub(super) struct Supervisor {
     signals: SignalFd,
     notify: UnixDatagram,
     log: UnixDatagram,
-    services: BTreeMap<u64, Service>,
+    services: BTreeMap<u64, Supervised>,
     /// The services whose sockets are watched.
     watched: HashSet<u64>,
     next_key: u64,
     /// What ran below this process before its first helper: no server.
     spared: HashSet<i32>,
-    ending: Option<Ending>,
+    ending: Option<Shutdown>,
     /// When servers that are to end are looked for again.
     next_round: Instant,
     next_tidy: Instant,
@@ -73,7 +73,7 @@ pub(super) struct Parts {
     pub(super) logs: &'static Logs,
     pub(super) places: Places,
     pub(super) coordinator: Option<Coordinator>,
-    pub(super) services: Vec<Service>,
+    pub(super) services: Vec<Supervised>,
 }
 
 impl Supervisor {
@@ -169,7 +169,7 @@ impl Supervisor {
         }
     }
 
-    fn add(&mut self, service: Service) {
+    fn add(&mut self, service: Supervised) {
         let key = self.next_key;
         self.next_key += 1;
         self.services.insert(key, service);
@@ -206,7 +206,7 @@ impl Supervisor {
     }
 
     fn timeout(&self, now: Instant) -> EpollTimeout {
-        let services = self.services.values().filter_map(Service::due);
+        let services = self.services.values().filter_map(Supervised::due);
         let round = self.is_ending_servers().then_some(self.next_round);
         let tidy = self.coordinator.is_some().then_some(self.next_tidy);
         match services.chain(round).chain(tidy).min() {

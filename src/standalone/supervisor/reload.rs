@@ -7,7 +7,7 @@ use xinetd_core::translate::PlannedService;
 use super::super::change::{Change, Changes};
 use super::super::helper::text_of;
 use super::super::load::{Means, load};
-use super::super::service::Service;
+use super::super::service::Supervised;
 use super::Supervisor;
 use crate::accept::reload::request;
 use crate::status::{OK, RELOAD, STOP};
@@ -31,7 +31,7 @@ impl Supervisor {
             }
         };
         let (before, after) = (self.services.len(), new.len());
-        let changes = Changes::between(self.services.values().map(Service::planned), new);
+        let changes = Changes::between(self.services.values().map(Supervised::planned), new);
         let dropped = changes.gone.len();
         for unit in changes.gone {
             if let Some(key) = self.key_of(&unit)
@@ -68,7 +68,7 @@ impl Supervisor {
         }
         let added = changes.new.len();
         for planned in changes.new {
-            self.add(Service::new(planned, now));
+            self.add(Supervised::new(planned, now));
         }
         log::info!(
             "Reconfigured: new={added} old={} dropped={dropped} (services), of which changed={readjusted}",
@@ -89,7 +89,7 @@ impl Supervisor {
     /// Has a service whose end has begun go on as this after it; false if it has not.
     fn take_back(&mut self, key: u64, planned: Option<&PlannedService>) -> bool {
         let service = self.services.get_mut(&key);
-        let Some(parting) = service.and_then(Service::parting) else {
+        let Some(parting) = service.and_then(Supervised::parting) else {
             return false;
         };
         parting.successor = planned.cloned();

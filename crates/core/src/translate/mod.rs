@@ -27,6 +27,7 @@ mod surroundings;
 mod unit;
 mod unit_name;
 mod unit_section;
+mod zone;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +43,8 @@ pub use report::{AttributeReport, Fate, ServiceReport, Standing};
 pub use sandbox::Confinement;
 pub use services::translate;
 pub use socket::PACKET_LISTS;
-pub use socket_plan::{BindAddress, PacketFilterLists, SocketPlan, Zone};
+pub use socket_plan::{BindAddress, PacketFilterLists, SocketPlan};
 pub use surroundings::{SpecDirectory, Surroundings};
 pub use unit::helper;
 pub use unit_name::{rpc_unit, runtime_directory};
+pub use zone::Zone;

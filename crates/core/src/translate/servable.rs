@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::account::{check, is_root, nobody};
 use super::obstacle::{Obstacle, Reason};
-use super::socket_plan::Zone;
+use super::zone::Zone;
 use crate::bans::BanOptions;
 use crate::config::Attribute;
 use crate::options::ServiceOptions;

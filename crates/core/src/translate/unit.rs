@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::escape;
-use super::socket_plan::Zone;
 use super::unit_name::{RUNTIME_DIRECTORY, UnitName, rpc_unit};
+use super::zone::Zone;
 use crate::spec::MUX_DIRECTORY;
 
 /// Where the packages put the helper.

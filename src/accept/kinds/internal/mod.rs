@@ -27,8 +27,9 @@ use super::super::pending::Connection;
 use super::super::reactor::Owner;
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
+use super::context::{Cx, Ended, NO_PROCESS, Served};
 use super::detach::{OwnSession, detach};
-use super::{Cx, Ended, NO_PROCESS, Served, Servers};
+use super::program::Servers;
 
 use datagram::Answers;
 use talk::Talk;

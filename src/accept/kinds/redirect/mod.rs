@@ -28,8 +28,9 @@ use super::super::pending::Connection;
 use super::super::reactor::{Owner, Reactor};
 use super::super::slab::{Key, Slab};
 use super::super::socket::Socket;
+use super::context::{Cx, Ended, NO_PROCESS, Served};
 use super::detach::detach;
-use super::{Cx, Ended, NO_PROCESS, Served, Servers};
+use super::program::Servers;
 
 use hosts::Hosts;
 use link::Link;
