@@ -63,10 +63,6 @@ pub(super) fn among(
     for unit in units {
         match live.get(unit).socket {
             Socket::On(Seen::No) => drop(closed.insert((*unit).to_owned(), Trouble::Closed)),
-            // A daemon-reload that could not write its units has left it active, without addresses.
-            Socket::On(Seen::Hidden) if !installed::is_written(unit) => {
-                drop(closed.insert((*unit).to_owned(), Trouble::Unapplied));
-            }
             Socket::On(Seen::Yes | Seen::Hidden) => {}
             Socket::Off | Socket::Unmet | Socket::Failed => silent.push(*unit),
         }
