@@ -75,7 +75,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "T24",
-        "../crates/core/src/bans/tests.rs",
+        "../crates/core/src/bans/tests/table.rs",
         "a_full_list_fills_no_bucket",
     ),
     (

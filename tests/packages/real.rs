@@ -132,10 +132,12 @@ fn comes_back(suite: Suite) -> Result<()> {
         "xinetd:ii xinetd-bridge:rc",
     )?;
     inside(&machine, || machine.serves())?;
-    // Nothing of the bridge's starts it where it is disabled.
-    machine
-        .container
-        .sh("pgrep -x xinetd && ! ls /etc/systemd/system/*.wants/xinetd.service")?;
+    machine.container.sh("pgrep -x xinetd")?;
+    // Nothing that the bridge has left starts it where it is disabled.
+    machine.container.sh(
+        "systemctl disable xinetd && ! systemctl show --value --property=Wants multi-user.target | grep -w xinetd.service && \
+         systemctl enable xinetd",
+    )?;
     // Its purge takes nothing away that is xinetd's by now.
     machine.apt("purge xinetd-bridge")?;
     machine.container.sh("dpkg --verify xinetd; test -e /etc/xinetd.conf; test -e /etc/default/xinetd; systemctl is-enabled xinetd")?;
