@@ -12,6 +12,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("term_ends_all_sessions", term),
     ("quit_leaves_the_servers", quit),
     ("orphans_leave_no_zombies", orphans),
+    (
+        "it_hears_of_its_children_whatever_its_parent_ignores",
+        ignored,
+    ),
     ("the_state_is_written_down", dump),
 ];
 
@@ -85,6 +89,22 @@ fn orphans() -> Result<()> {
     running.wait_until("no zombie is left", || {
         running.sh("! ps -eo stat= | grep -q Z").is_ok()
     })
+}
+
+/// The kernel reaps the children of a process that ignores SIGCHLD, and exec keeps what is ignored.
+fn ignored() -> Result<()> {
+    let bare = Bare::new()?;
+    bare.write("/etc/xinetd.conf", cat("echo", 7000, ""), 0o644)?;
+    let running = bare.start("exec env --ignore-signal=CHLD,HUP xinetd -dontfork")?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    let mut session = client(7000)?;
+    running.sh("pkill -KILL -f 'xinetd-accept ech[o]'")?;
+    running.wait_for("was killed by signal 9; the next one starts")?;
+    running.wait_until("the next helper", || client(7000).is_ok())?;
+    session.echo(b"goes on")?;
+    running.signal(Signal::SIGHUP)?;
+    running.wait_for("Reconfigured: ")
 }
 
 fn dump() -> Result<()> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -27,6 +27,7 @@ use super::service::Supervised;
 use crate::journal::Received;
 use crate::sys::handover::{Message, receive_message};
 use crate::sys::process::Ended;
+use crate::sys::signals::block_all;
 use end::Shutdown;
 
 /// What an event belongs to; numbers from [`SERVICES`] on are services.
@@ -82,23 +83,16 @@ impl Supervisor {
     /// # Errors
     /// If the kernel refuses a descriptor.
     pub(super) fn new(parts: Parts) -> io::Result<Self> {
-        let own = i32::try_from(std::process::id()).unwrap_or_default();
+        let own = Pid::this().as_raw();
         set_child_subreaper(true)?;
         let before = Processes::now().unwrap_or_default();
         let spared = before
             .below(&[own], &HashSet::new(), true)
             .into_iter()
             .collect();
-        let mut mask = SigSet::all();
-        // The faults of this program keep their action.
-        for fault in [
-            Signal::SIGSEGV,
-            Signal::SIGBUS,
-            Signal::SIGILL,
-            Signal::SIGFPE,
-        ] {
-            mask.remove(fault);
-        }
+        let mut mask = block_all()?;
+        // It asks for xinetd's consistency check.
+        mask.add(Signal::SIGABRT);
         mask.thread_set_mask()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let signals = SignalFd::with_flags(&mask, flags)?;
@@ -268,7 +262,7 @@ impl Supervisor {
                 Err(Errno::EINVAL) => continue,
                 Ok(_) | Err(_) => return,
             };
-            if let Some(key) = self.service_of(pid) {
+            if let Some((key, _)) = with_helper(&self.services, pid.as_raw()) {
                 self.helper_ended(key, how, now);
             }
             self.spared.remove(&pid.as_raw());
@@ -281,12 +275,6 @@ impl Supervisor {
         if let Some(service) = self.services.get_mut(&key) {
             service.ended(how, now);
         }
-    }
-
-    fn service_of(&self, helper: Pid) -> Option<u64> {
-        let mut services = self.services.iter();
-        let found = services.find(|(_, service)| service.helper() == Some(helper.as_raw()));
-        found.map(|(key, _)| *key)
     }
 
     /// Reads what helpers tell. Only a helper itself is heard (`NotifyAccess=main`).
@@ -303,7 +291,8 @@ impl Supervisor {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => continue,
             };
-            let key = sender.and_then(|pid| self.service_of(Pid::from_raw(pid)));
+            let found = sender.and_then(|pid| with_helper(&self.services, pid));
+            let key = found.map(|(key, _)| key);
             if let Some(service) = key.and_then(|key| self.services.get_mut(&key)) {
                 let notice = Notice::parse(&bytes[..length]);
                 service.hear(notice, descriptors.pop(), now);
@@ -334,11 +323,7 @@ impl Supervisor {
     fn coordinate(&mut self) {
         if let Some(coordinator) = &mut self.coordinator {
             let services = &self.services;
-            coordinator.serve(|pid| {
-                let mut services = services.values();
-                let service = services.find(|service| service.helper() == Some(pid));
-                service.map(|service| &service.planned().spec)
-            });
+            coordinator.serve(|pid| Some(&with_helper(services, pid)?.1.planned().spec));
         }
     }
 
@@ -364,4 +349,11 @@ impl Supervisor {
             log::warn!("service {} {}", service.id(), service.state());
         }
     }
+}
+
+/// The service whose helper this process is, and its key.
+fn with_helper(services: &BTreeMap<u64, Supervised>, pid: i32) -> Option<(u64, &Supervised)> {
+    let mut services = services.iter();
+    let found = services.find(|(_, service)| service.helper() == Some(pid));
+    found.map(|(key, service)| (*key, service))
 }
