@@ -18,6 +18,7 @@ use std::time::Duration;
 use xinetd_core::spec::MAX_SPEC;
 
 use crate::status::{KICK, RELOAD, REOPEN, STATUS, STOP, short_control_socket};
+use crate::sys::file::remove_stale;
 use crate::sys::socket::{peer, send_now};
 
 use super::clock::Moment;
@@ -76,10 +77,7 @@ impl Control {
     /// If there can't be a socket.
     pub(super) fn listen(directory: &Path) -> io::Result<Self> {
         let (_open, path) = short_control_socket(directory)?;
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_stale(&path)?;
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         listener.set_nonblocking(true)?;

@@ -1,5 +1,6 @@
 //! The thread that answers what helpers ask for.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::Receiver;
@@ -33,7 +34,11 @@ pub(super) fn serve(
             };
             match (refused, asked.wants) {
                 (Some(why), _) => refuse(&asked.socket, why),
-                (None, Request::Table) => pass_table(&asked.socket, shared),
+                // A helper that has gone needs none.
+                (None, Request::Table) => {
+                    let table = shared.lock().table();
+                    let _ = pass_table(&asked.socket, table);
+                }
                 (None, Request::LogFile(wants)) => log_files.ask(PendingRequest {
                     caller: asked.caller,
                     wants,
@@ -44,14 +49,16 @@ pub(super) fn serve(
     }
 }
 
-fn pass_table(socket: &OwnedFd, shared: &Shared) {
-    let table = shared.lock().table();
-    // A helper that has gone needs none.
-    let _ = match table {
+/// Passes the table of bans to a helper, or says that there is none.
+///
+/// # Errors
+/// If the helper has gone.
+pub(crate) fn pass_table(socket: &OwnedFd, table: io::Result<File>) -> io::Result<()> {
+    match table {
         Ok(file) => handover::send(socket.as_fd(), TABLE_PASSED, file.as_fd()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             send_now(socket.as_fd(), NO_TABLE.as_bytes()).map(drop)
         }
         Err(error) => LogFileReply::Refused(error.to_string()).send(socket.as_fd()),
-    };
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use xinetd_core::service::LogTarget;
+use xinetd_core::spec::Spec;
 
 use crate::installed;
 use crate::protocol::log_file::{Identity, LogFileReply, LogFileRequest, absolute};
@@ -115,13 +117,21 @@ fn has_new(seen: &HashMap<PathBuf, Identity>, drop_ins: &[Vec<u8>]) -> bool {
 }
 
 fn find(unit: &str, question: LogFileRequest) -> Result<LogFileReply, String> {
-    let spec = installed::spec(unit)?;
+    answer(&installed::spec(unit)?, question)
+}
+
+/// The log file of the service with this spec, unless its helper holds that already.
+///
+/// # Errors
+/// In words, if it has none, or it can't be opened.
+pub(crate) fn answer(spec: &Spec, question: LogFileRequest) -> Result<LogFileReply, String> {
     let LogTarget::File { path, .. } = &spec.logging.target else {
-        return Err(format!("{unit} has no log file"));
+        return Err(format!("{} has no log file", spec.id.to_text()));
     };
     let path = absolute(path);
-    let file = open::log_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let found = file.metadata().map_err(|error| error.to_string())?;
+    let wrong = |error: io::Error| format!("{}: {error}", path.display());
+    let file = open::log_file(&path).map_err(wrong)?;
+    let found = file.metadata().map_err(wrong)?;
     Ok(match question.held == Some(Identity::of(&found)) {
         true => LogFileReply::Same,
         false => LogFileReply::File(file),

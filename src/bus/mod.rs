@@ -5,7 +5,7 @@
 //! The bans do not need it to be there: helpers read its table.
 #![forbid(unsafe_code)]
 
-mod answers;
+pub(crate) mod answers;
 mod authority;
 pub(crate) mod ban_store;
 mod caller;
@@ -14,11 +14,11 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod helper;
-mod log_files;
+pub(crate) mod log_files;
 mod mains;
 mod manager;
 mod objects;
-pub(crate) mod open;
+mod open;
 mod places;
 mod questions;
 mod saved;

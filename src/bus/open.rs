@@ -33,7 +33,7 @@ const OTHERS: [&str; 6] = [
 ///
 /// # Errors
 /// As open(2), and if there is something else or a trap.
-pub(crate) fn log_file(path: &Path) -> io::Result<File> {
+pub(super) fn log_file(path: &Path) -> io::Result<File> {
     if let Some(other) = OTHERS.iter().find(|other| path.starts_with(other)) {
         return Err(io::Error::other(format!(
             "log files do not lie below {other}: write another path"

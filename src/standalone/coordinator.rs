@@ -15,17 +15,15 @@ use nix::sys::socket::{
 };
 use xinetd_core::bans::{BootId, TABLE};
 use xinetd_core::options;
-use xinetd_core::service::LogTarget;
 use xinetd_core::spec::{Spec, Task};
 
+use crate::bus::answers::pass_table;
 use crate::bus::ban_store::{BanStore, Paths};
-use crate::bus::open;
+use crate::bus::log_files;
 use crate::protocol::SOCKET;
-use crate::protocol::bans::{
-    NO_TABLE, PACKET, ReportReply, SensorReport, TABLE_PASSED, TABLE_REQUEST,
-};
-use crate::protocol::log_file::{Identity, LogFileReply, LogFileRequest, absolute};
-use crate::sys::handover;
+use crate::protocol::bans::{PACKET, ReportReply, SensorReport, TABLE_REQUEST};
+use crate::protocol::log_file::{LogFileReply, LogFileRequest};
+use crate::sys::file::remove_stale;
 use crate::sys::socket::{accept, peer, send_now};
 
 /// The event of a helper that connects; numbers above are helpers.
@@ -69,10 +67,7 @@ impl Coordinator {
         }
         let bans = bans(directory)?;
         let listening = || -> io::Result<(OwnedFd, Epoll)> {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            remove_stale(path)?;
             let listener = make()?;
             bind(listener.as_raw_fd(), &address)?;
             // Helpers run as any user; which process a helper is the kernel tells.
@@ -177,16 +172,10 @@ fn answer(socket: &OwnedFd, spec: &Spec, bans: &mut BanStore) -> io::Result<()> 
     };
     let packet = &packet[..length];
     if packet == TABLE_REQUEST.as_bytes() {
-        return match bans.table() {
-            Ok(table) => handover::send(socket.as_fd(), TABLE_PASSED, table.as_fd()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                send_now(socket.as_fd(), NO_TABLE.as_bytes()).map(drop)
-            }
-            Err(error) => LogFileReply::Refused(error.to_string()).send(socket.as_fd()),
-        };
+        return pass_table(socket, bans.table());
     }
     if let Some(request) = LogFileRequest::decode(packet) {
-        let reply = log_file(spec, request).unwrap_or_else(LogFileReply::Refused);
+        let reply = log_files::answer(spec, request).unwrap_or_else(LogFileReply::Refused);
         return reply.send(socket.as_fd());
     }
     let (Some(SensorReport(peer)), Task::Sensor(sensor)) =
@@ -199,18 +188,4 @@ fn answer(socket: &OwnedFd, spec: &Spec, bans: &mut BanStore) -> io::Result<()> 
         Err(why) => ReportReply::Refused(why.to_string()),
     };
     send_now(socket.as_fd(), &reply.encode()).map(drop)
-}
-
-fn log_file(spec: &Spec, request: LogFileRequest) -> Result<LogFileReply, String> {
-    let LogTarget::File { path, .. } = &spec.logging.target else {
-        return Err("the service has no log file".to_owned());
-    };
-    let path = absolute(path);
-    let wrong = |error: io::Error| format!("{}: {error}", path.display());
-    let file = open::log_file(&path).map_err(wrong)?;
-    let found = file.metadata().map_err(wrong)?;
-    Ok(match request.held == Some(Identity::of(&found)) {
-        true => LogFileReply::Same,
-        false => LogFileReply::File(file),
-    })
 }

@@ -144,10 +144,7 @@ impl Life {
     }
 
     fn fail(&mut self, now: Instant) -> Duration {
-        let (first, longest) = RESTART;
-        let pause = first
-            .saturating_mul(1 << self.failures.min(10))
-            .min(longest);
+        let pause = pause(RESTART, self.failures);
         self.failures = self.failures.saturating_add(1);
         self.phase = Phase::Waiting { until: now + pause };
         pause
@@ -190,6 +187,11 @@ impl Life {
         };
         Some(due)
     }
+}
+
+/// The pause after so many failures before this one: the first of the two, twice as long each time, up to the second.
+pub(super) fn pause((first, longest): (Duration, Duration), failures: u32) -> Duration {
+    first.saturating_mul(1 << failures.min(10)).min(longest)
 }
 
 #[cfg(test)]

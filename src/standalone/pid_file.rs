@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process;
 
+use crate::sys::file::remove_stale;
+
 /// The file, which goes with this value.
 #[derive(Debug)]
 pub(super) struct PidFile(PathBuf);
@@ -17,10 +19,7 @@ impl PidFile {
     /// In words, if it can't be written.
     pub(super) fn write(path: PathBuf) -> Result<Self, String> {
         let write = || -> io::Result<()> {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            remove_stale(&path)?;
             let mut options = OpenOptions::new();
             let mut file = options
                 .write(true)

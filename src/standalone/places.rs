@@ -11,6 +11,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::{Uid, mkdtemp};
 use xinetd_core::translate::runtime_directory;
 
+use crate::sys::file::remove_stale;
+
 /// The directory of root's supervisor: that of the helpers under systemd.
 const USUAL: &str = "/run/xinetd-bridge";
 
@@ -54,8 +56,12 @@ impl Places {
         let made = OTHERS.iter().find_map(|place| {
             let base = mkdtemp(&Path::new(place).join("xinetd-bridge-XXXXXX")).ok()?;
             // Helpers reach the notify socket as the users of their services.
-            fs::set_permissions(&base, Permissions::from_mode(0o711)).ok()?;
-            Some(base)
+            let opened = fs::set_permissions(&base, Permissions::from_mode(0o711));
+            if opened.is_err() {
+                // It is empty.
+                let _ = fs::remove_dir(&base);
+            }
+            opened.ok().map(|()| base)
         });
         let base = made.ok_or_else(|| {
             let places = OTHERS.join(", ");
@@ -155,10 +161,7 @@ fn directory(path: &Path) -> io::Result<()> {
 }
 
 fn open(path: &Path, mode: u32) -> io::Result<UnixDatagram> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_stale(path)?;
     let socket = UnixDatagram::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     socket.set_nonblocking(true)?;

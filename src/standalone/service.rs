@@ -8,7 +8,7 @@ use xinetd_core::translate::PlannedService;
 
 use super::bind::bind;
 use super::helper;
-use super::life::{After, Due, Life, Phase};
+use super::life::{After, Due, Life, Phase, pause};
 use super::notice::Notice;
 use super::places::Places;
 use super::processes::Farewell;
@@ -125,11 +125,9 @@ impl Supervised {
                         "{place}: service {id}: bind to {address} failed: {error}; it is tried again"
                     );
                 }
-                let (first, longest) = REBIND;
-                let pause = first.saturating_mul(1 << before.tries.min(10)).min(longest);
                 self.socket = Err(Unbound {
                     tries: before.tries.saturating_add(1),
-                    next: Some(now + pause),
+                    next: Some(now + pause(REBIND, before.tries)),
                 });
             }
         }

@@ -1,6 +1,7 @@
 //! Helpers whose supervisor was killed: they go on serving, and hold the ports that the next one wants.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -49,7 +50,7 @@ pub(super) fn take_over(places: &Places) {
 fn helper_of(runtime: &Path) -> Option<Process> {
     let (_open, path) = short_control_socket(runtime).ok()?;
     let stream = UnixStream::connect(path).ok()?;
-    let process = peer_process(std::os::fd::AsFd::as_fd(&stream)).ok()?;
+    let process = peer_process(stream.as_fd()).ok()?;
     let program = fs::read_link(format!("/proc/{}/exe", process.pid())).ok()?;
     let own = helper();
     (program.file_name() == own.file_name()).then_some(process)

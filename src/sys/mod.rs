@@ -6,6 +6,7 @@
 pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod descriptor;
+pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod handover;
 pub(crate) mod memory_file;

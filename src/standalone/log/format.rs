@@ -1,10 +1,7 @@
 //! How a line looks in each of the places that the log may go to.
 
-use std::fmt::{Arguments, Write};
-
 use jiff::Zoned;
 use xinetd_core::service::Facility;
-use xinetd_core::visible::is_visible;
 
 use crate::journal::Stamp;
 
@@ -76,23 +73,10 @@ fn limited(head: &str, text: &[u8]) -> Vec<u8> {
     [head.as_bytes(), text, b"\n"].concat()
 }
 
-/// A text of this program, which may have names of others in it, without what would end its line.
-pub(super) fn on_one_line(text: Arguments<'_>) -> String {
-    let mut line = String::new();
-    for letter in text.to_string().chars() {
-        match is_visible(letter) {
-            true => line.push(letter),
-            // A String takes all that is written to it.
-            false => {
-                let _ = write!(line, "{}", letter.escape_default());
-            }
-        }
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
+    use xinetd_core::problem::printable;
+
     use super::*;
 
     const LINE: Line<'_> = Line {
@@ -136,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_that_a_pipe_takes_whole() {
-        assert_eq!(on_one_line(format_args!("a\nb")), "a\\nb");
+        assert_eq!(printable("a\nb"), "a\\nb");
         let long = [b'x'; 9000];
         let line = Line {
             text: &long,

@@ -8,6 +8,7 @@ use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use xinetd_core::problem::printable;
 
 use super::options::LogTo;
 use sink::Sink;
@@ -72,7 +73,8 @@ impl Log for Logs {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let text = format::on_one_line(*record.args());
+            // It may have names of others in it, and must not end the line.
+            let text = printable(&record.args().to_string());
             self.write(&Line {
                 facility: format::DAEMON,
                 level: number(record.level()),

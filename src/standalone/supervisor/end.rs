@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
+use nix::unistd::Pid;
+
 use super::super::processes::{Farewell, Processes, ROUND};
 use super::super::service::Supervised;
 use super::Supervisor;
@@ -98,7 +100,7 @@ impl Supervisor {
         if let Some(ending) = &mut self.ending
             && let Some(farewell) = &mut ending.farewell
         {
-            let own = i32::try_from(std::process::id()).unwrap_or_default();
+            let own = Pid::this().as_raw();
             let spared: HashSet<i32> = self.spared.union(&helpers).copied().collect();
             let left = processes.below(&[own], &spared, true);
             farewell.round(&left, now);

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::container::{overlay, remove};
+use crate::leader::{enter_network, first_child};
 use crate::root::cache;
 use crate::{Result, Suite, context, leftover, tree};
 
@@ -115,12 +115,9 @@ impl Bare {
             .stderr(errors)
             .spawn();
         let mut unshare = context(unshare, "unshare")?;
-        let children = format!("/proc/{0}/task/{0}/children", unshare.id());
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end && matches!(unshare.try_wait(), Ok(None)) {
-            let first = fs::read_to_string(&children).unwrap_or_default();
-            let first = first.split_whitespace().next();
-            if let Some(leader) = first.and_then(|pid| pid.parse().ok()) {
+            if let Some(leader) = first_child(&unshare) {
                 return Ok(Running {
                     tree: self.tree(),
                     console,
@@ -241,9 +238,7 @@ impl Running {
     /// # Errors
     /// What kept it out.
     pub fn enter_network(&self) -> Result<()> {
-        let path = format!("/proc/{}/ns/net", self.leader);
-        let namespace = context(File::open(&path), &path)?;
-        context(setns(namespace, CloneFlags::CLONE_NEWNET), "setns")
+        enter_network(self.leader)
     }
 }
 

@@ -8,8 +8,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, setns};
 
+use crate::leader::{enter_network, first_child};
 use crate::root::cache;
 use crate::{Result, Suite, context, group, leftover, tree};
 
@@ -25,7 +25,7 @@ pub struct Container {
     /// What its root can't do.
     dropped: Option<&'static str>,
     /// Its PID 1, as this machine numbers it.
-    leader: u32,
+    leader: i32,
 }
 
 impl Container {
@@ -243,9 +243,7 @@ impl Container {
     /// # Errors
     /// What kept it out.
     pub fn enter_network(&self) -> Result<()> {
-        let path = format!("/proc/{}/ns/net", self.leader);
-        let namespace = context(File::open(&path), &path)?;
-        context(setns(namespace, CloneFlags::CLONE_NEWNET), "setns")
+        enter_network(self.leader)
     }
 }
 
@@ -268,7 +266,7 @@ impl Drop for Container {
     }
 }
 
-fn start(dir: &Path, dropped: Option<&str>) -> Result<(Child, u32)> {
+fn start(dir: &Path, dropped: Option<&str>) -> Result<(Child, i32)> {
     let console = context(File::create(dir.join("console")), "console")?;
     let errors = context(console.try_clone(), "console")?;
     // It moves itself into its groups before it becomes systemd-nspawn.
@@ -291,16 +289,10 @@ fn start(dir: &Path, dropped: Option<&str>) -> Result<(Child, u32)> {
         .stderr(errors)
         .spawn();
     let mut nspawn = context(nspawn, "systemd-nspawn")?;
-    let children = format!("/proc/{0}/task/{0}/children", nspawn.id());
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end && matches!(nspawn.try_wait(), Ok(None)) {
-        let first = fs::read_to_string(&children).unwrap_or_default();
-        let first = first
-            .split_whitespace()
-            .next()
-            .and_then(|pid| pid.parse::<u32>().ok());
         // PID 1 takes requests when it has made this socket.
-        if let Some(leader) = first
+        if let Some(leader) = first_child(&nspawn)
             && Path::new(&format!("/proc/{leader}/root/run/systemd/private")).exists()
         {
             return Ok((nspawn, leader));

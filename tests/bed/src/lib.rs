@@ -11,6 +11,7 @@ mod container;
 mod corpus;
 mod group;
 mod journal;
+mod leader;
 mod leftover;
 mod oracle;
 mod resolver;

@@ -1,4 +1,4 @@
-//! Clients of whom something could not be found out.
+//! What the rules make of a client whose name or user could not be found out.
 
 use proptest::prelude::*;
 
