@@ -73,7 +73,9 @@ pub(crate) fn receive_message(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::R
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
+    // A size_t with glibc, a socklen_t with musl.
+    let size = u16::try_from(size_of_val(&control)).map_err(io::Error::other)?;
+    message.msg_controllen = size.into();
     let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
     // SAFETY: the message leads to one part and one buffer, which are as large as it says and live on.
     let count = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
@@ -109,7 +111,8 @@ fn take_control(message: &libc::msghdr) -> (Vec<OwnedFd>, Option<i32>) {
         let header = unsafe { &*next };
         // SAFETY: computes where the data begins, and how long the header is.
         let (data, head) = unsafe { (libc::CMSG_DATA(next), libc::CMSG_LEN(0)) };
-        let length = header.cmsg_len.saturating_sub(head as usize);
+        #[allow(clippy::unnecessary_cast, reason = "it is a socklen_t with musl")]
+        let length = (header.cmsg_len as usize).saturating_sub(head as usize);
         let is = |kind| header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == kind;
         if is(libc::SCM_CREDENTIALS) && length >= size_of::<libc::ucred>() {
             // SAFETY: the data is a whole ucred; nothing says that it is aligned.

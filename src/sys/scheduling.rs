@@ -26,7 +26,8 @@ impl Scheduling {
     /// As sched_getaffinity(2), on machines with more processors than a mask has bits.
     pub(crate) fn now() -> io::Result<Self> {
         // SAFETY: no pointers.
-        let policy = Errno::result(unsafe { libc::sched_getscheduler(0) })?;
+        let policy = Errno::result(unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) })?;
+        let policy = libc::c_int::try_from(policy).map_err(io::Error::other)?;
         let policy = policy & !libc::SCHED_RESET_ON_FORK;
         // SAFETY: no pointers; only arguments that are not ours could fail.
         let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
@@ -66,17 +67,23 @@ impl Scheduling {
     fn restore_priority(&self, now: libc::c_int) -> io::Result<()> {
         if now != self.policy {
             // Of the other policies, which only root sets, each has a priority that is not ours.
-            let none = libc::sched_param { sched_priority: 0 };
             // Any process of the user can set this flag, and root alone can take it back. It does no
             // harm: children are scheduled as if the policy had never been changed.
-            let policy = self.policy | libc::SCHED_RESET_ON_FORK;
-            // SAFETY: `none` outlives the call.
-            Errno::result(unsafe { libc::sched_setscheduler(0, policy, &raw const none) })?;
+            set_policy(self.policy | libc::SCHED_RESET_ON_FORK)?;
         }
         // SAFETY: no pointers.
         Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, self.nice) })?;
         Ok(())
     }
+}
+
+/// Has the kernel schedule this process by a policy that knows no priorities.
+fn set_policy(policy: libc::c_int) -> io::Result<()> {
+    let none: libc::c_int = 0;
+    // SAFETY: the kernel reads one number there, and `none` outlives the call. musl has no function for it.
+    let set = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const none) };
+    Errno::result(set)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -92,10 +99,7 @@ mod tests {
         assert!(!own.restore().unwrap());
         // SAFETY: no pointers.
         Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) }).unwrap();
-        let none = libc::sched_param { sched_priority: 0 };
-        // SAFETY: `none` outlives the call.
-        let idle = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const none) };
-        Errno::result(idle).unwrap();
+        set_policy(libc::SCHED_IDLE).unwrap();
         assert!(own.restore().unwrap());
         assert_eq!(Scheduling::now().unwrap(), before);
     }

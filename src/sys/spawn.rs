@@ -9,6 +9,7 @@
 //! and its execve the child can be stopped by any process of the service's user, and vfork(2)
 //! would have the helper wait for as long. It has the child go on instead.
 
+mod clone;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Uid;
 
 use super::process::Process;
+use clone::{Written, clone};
 
 /// The child needs a few hundred bytes of it; untouched pages cost nothing.
 const STACK_SIZE: usize = 64 * 1024;
@@ -209,19 +211,12 @@ fn clone_into(order: &mut Order, stack: &mut [u8]) -> Result<Process, Errno> {
     let pid = unsafe {
         let end = stack.as_mut_ptr().add(stack.len());
         let top = end.sub(end as usize % 16);
-        libc::clone(
-            run_child,
-            top.cast(),
-            flags,
-            ptr::from_mut(order).cast(),
-            &raw mut pidfd,
-            ptr::null_mut::<c_void>(),
-            memory.as_ptr(),
-        )
-    };
-    if pid < 0 {
-        return Err(Errno::last());
-    }
+        let written = Written {
+            pidfd: &raw mut pidfd,
+            child: memory.as_ptr(),
+        };
+        clone(run_child, top, flags, ptr::from_mut(order).cast(), written)
+    }?;
     // SAFETY: the kernel has just made this descriptor for us; nothing else owns it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let process = Process::new(pid, pidfd);
