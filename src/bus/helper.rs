@@ -13,7 +13,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::status::{Counters, MAX_STATUS, control_socket, counters_file};
@@ -69,7 +71,12 @@ pub(super) fn ask<'a>(
 
 /// What the last helper of a unit has left.
 pub(super) fn counters(directory: &Path) -> Option<Counters> {
-    let file = open(&counters_file(directory), libc::O_NONBLOCK).ok()?;
+    // No link.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW)
+        .open(counters_file(directory))
+        .ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
@@ -78,17 +85,12 @@ pub(super) fn counters(directory: &Path) -> Option<Counters> {
     toml::from_str(&text).ok()
 }
 
-/// Opens a file, and no link.
-fn open(path: &Path, flags: i32) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags | libc::O_NOFOLLOW)
-        .open(path)
-}
-
 fn begin(directory: &Path, request: &str) -> io::Result<StatusQuery> {
     // A link could lead to any other socket of the machine, and root would speak to it.
-    let socket = open(&control_socket(directory), libc::O_PATH)?;
+    // Not by std, which takes O_PATH away where the C library is musl.
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let socket = nix::fcntl::open(&control_socket(directory), flags, Mode::empty())?;
+    let socket = File::from(socket);
     if !socket.metadata()?.file_type().is_socket() {
         return Err(ErrorKind::InvalidInput.into());
     }
