@@ -53,8 +53,7 @@ pub(crate) use history::{Done, LAST, read_done};
 pub(crate) use real::listed;
 pub(crate) use real::{PortNumber, Real};
 pub(crate) use trouble::Trouble;
-pub(crate) use troubles::troubles;
-pub(crate) use unserved::unserved;
+pub(crate) use troubles::{troubles, troubles_of};
 
 /// How long this program stays when it is done: journald looks for the unit of a sender when it reads the
 /// line, and finds none for a process that has gone by then.

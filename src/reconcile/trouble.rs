@@ -82,6 +82,14 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// Whether the administrator wants it so.
+    pub(crate) fn is_intended(&self) -> bool {
+        matches!(
+            self,
+            Self::Stopped { .. } | Self::AllStopped | Self::AllMasked | Self::LeftToReal
+        )
+    }
+
     /// Whether the socket listens all the same: then systemd can't tell, and no step of a reload mends it.
     pub(crate) fn listens(&self) -> bool {
         matches!(

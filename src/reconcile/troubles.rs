@@ -17,10 +17,17 @@ use crate::installed::is_ejected;
 /// # Errors
 /// In words, if systemd or the kernel does not tell.
 pub(crate) fn troubles(units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
-    of(&Systemd::connect()?, units)
+    troubles_of(&Systemd::connect()?, units)
 }
 
-fn of(systemd: &Systemd, units: &BTreeSet<&str>) -> Result<BTreeMap<String, Trouble>, String> {
+/// The same, by a connection that there is.
+///
+/// # Errors
+/// As [`troubles`].
+pub(crate) fn troubles_of(
+    systemd: &Systemd,
+    units: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Trouble>, String> {
     let mut troubles = among(systemd, units)?;
     let is_left = |(unit, trouble): (&String, &Trouble)| {
         matches!(trouble, Trouble::Stopped { .. }) && !is_ejected(unit)
@@ -90,7 +97,7 @@ mod tests {
         played.put("b.socket", "failed", "failed", |_| {});
         let told = |target: &str| {
             played.put(TARGET, target, "", |_| {});
-            of(&played.connect(), &BTreeSet::from(["a", "b"])).unwrap()
+            troubles_of(&played.connect(), &BTreeSet::from(["a", "b"])).unwrap()
         };
         let failed = Trouble::Failed {
             unit: "b".to_owned(),
@@ -124,7 +131,8 @@ mod tests {
         played.put("closed.socket", "active", "listening", |unit| {
             unit.set("Listen", vec![("Stream", "127.0.0.1:1")]);
         });
-        let troubles = of(&played.connect(), &BTreeSet::from(["stuck", "closed"])).unwrap();
+        let troubles =
+            troubles_of(&played.connect(), &BTreeSet::from(["stuck", "closed"])).unwrap();
         assert_eq!(troubles["stuck"], Trouble::Stuck);
         let first = &troubles["closed"];
         assert_eq!(*first, Trouble::Closed, "the first to be mended");

@@ -82,7 +82,7 @@ fn may_change(passed: Duration, is_coming_back: bool, registers: bool) -> bool {
 ///
 /// # Errors
 /// In words, if systemd does not tell.
-pub(crate) fn unserved(
+pub(super) fn unserved(
     systemd: &Systemd,
     units: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Trouble>, String> {

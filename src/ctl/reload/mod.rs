@@ -4,6 +4,7 @@ mod endangered;
 mod reconciled;
 mod words;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -17,7 +18,7 @@ use super::layout::fold;
 use super::output::{BAD, Done, Failure, Output, WIDTH};
 use crate::bus::systemd::Systemd;
 use crate::installed;
-use crate::reconcile;
+use crate::reconcile::{self, Trouble};
 
 use endangered::{endangered, left_out, listening};
 pub(super) use reconciled::{
@@ -31,11 +32,11 @@ use words::{print_refusal, sessions, told};
 /// Services that have not changed are not touched, sessions live on, and limits of running services
 /// change at once. Services with errors are left out, and named. If one of them listens now, nothing is
 /// applied: it is said which sockets would be closed, and how many sessions would end. Lines of the files
-/// that are ignored are told, too, drop-ins that a running helper does not have yet, and services whose
-/// sockets listen and whose helpers or servers can't be started.
+/// that are ignored are told, too, drop-ins that a running helper does not have yet, and services that are
+/// switched on and not served.
 ///
-/// Exit status: 0 if all was done, 1 if something could not be done, a service that listens can't serve or
-/// there are errors in the files, 2 if nothing was applied for such errors.
+/// Exit status: 0 if all was done, 1 if something could not be done, a service that is switched on is not
+/// served (other than by the administrator's own `systemctl stop`) or there are errors in the files, 2 if nothing was applied for such errors.
 #[derive(Debug, Default, Args)]
 pub(super) struct ReloadArgs {
     /// Apply the files although services that listen now have errors there: their sockets are closed and
@@ -60,7 +61,7 @@ struct ReloadReport {
     /// The ids of services that are not served, for errors in the files.
     left_out: Vec<String>,
     done: Vec<reconcile::Done>,
-    /// Services whose sockets listen, and whose clients get nothing.
+    /// Services that are switched on and not served, and that no step of `done` is about.
     unserved: Vec<Unserved>,
     /// What `check` says of errors, and of lines that are ignored.
     problems: Vec<Problem>,
@@ -68,7 +69,7 @@ struct ReloadReport {
     drop_ins: Vec<Newer>,
 }
 
-/// A service whose socket listens in vain.
+/// A service that is switched on and not served.
 #[derive(Debug, Serialize)]
 struct Unserved {
     unit: String,
@@ -76,17 +77,31 @@ struct Unserved {
     reason: String,
 }
 
-/// The services that are switched on, listen and do not serve; nothing where systemd does not tell.
-fn unserved(systemd: &Systemd) -> Vec<Unserved> {
+/// The services that are switched on and not served, though no step of this reload has said so; nothing where
+/// systemd does not tell.
+fn unserved(systemd: &Systemd, done: &[reconcile::Done]) -> Vec<Unserved> {
     let mut units = installed::units().unwrap_or_default();
     units.retain(|unit| installed::is_enabled(unit));
     let units = units.iter().map(String::as_str).collect();
-    let troubles = reconcile::unserved(systemd, &units).unwrap_or_default();
-    let unserved = troubles.into_iter().map(|(unit, trouble)| Unserved {
+    unsaid(
+        reconcile::troubles_of(systemd, &units).unwrap_or_default(),
+        done,
+    )
+}
+
+/// Those of the troubles that the administrator does not want, and that no step has met.
+fn unsaid(troubles: BTreeMap<String, Trouble>, done: &[reconcile::Done]) -> Vec<Unserved> {
+    let has_failed = |unit: &str| {
+        let mut done = done.iter().filter(|done| done.unit == unit);
+        done.any(|done| done.error.is_some())
+    };
+    let unsaid = troubles.into_iter();
+    let unsaid = unsaid.filter(|(unit, trouble)| !trouble.is_intended() && !has_failed(unit));
+    let unsaid = unsaid.map(|(unit, trouble)| Unserved {
         unit,
         reason: trouble.to_string(),
     });
-    unserved.collect()
+    unsaid.collect()
 }
 
 /// Runs it.
@@ -129,7 +144,7 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
     let left_out = left_out(&checks);
     let is_complete = done.iter().all(|done| done.error.is_none());
     let has_errors = check::Counts::of(&checks).errors > 0;
-    let unserved = unserved(&systemd);
+    let unserved = unserved(&systemd, &done);
     let is_served = unserved.is_empty();
     // A hint, without which all else has been done.
     let drop_ins = drop_ins::newer(&systemd).unwrap_or_default();
@@ -258,6 +273,28 @@ mod tests {
         let told = of_errors(vec![done("a"), done("b")], &["a".to_owned()]);
         assert_eq!(told[0].why, "its file has errors now");
         assert_eq!(told[1], done("b"));
+    }
+
+    #[test]
+    fn what_is_down_is_told_once_and_never_for_the_administrators_own_stop() {
+        let stopped = |unit: &str| Trouble::Stopped { unit: unit.into() };
+        let failed = |unit: &str| Trouble::Failed { unit: unit.into() };
+        let troubles = BTreeMap::from([
+            ("down".to_owned(), failed("down")),
+            ("stopped".to_owned(), stopped("stopped")),
+            ("tried".to_owned(), failed("tried")),
+            ("kept".to_owned(), failed("kept")),
+        ]);
+        let done = |unit: &str, error: Option<&str>| reconcile::Done {
+            unit: unit.into(),
+            step: "start".into(),
+            why: String::new(),
+            error: error.map(Into::into),
+        };
+        let done = [done("tried", Some("no")), done("kept", None)];
+        let unsaid = unsaid(troubles, &done).into_iter();
+        let units: Vec<String> = unsaid.map(|one| one.unit).collect();
+        assert_eq!(units, ["down", "kept"]);
     }
 
     #[test]
