@@ -31,6 +31,8 @@ export XINETD_BRIDGE_UNITDIR = $(unitdir)
 
 RELEASE = target/release
 
+IMAGE = localhost/xinetd-bridge
+
 # What packaging/install and packaging/uninstall are told.
 places = DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unitdir='$(unitdir)' \
 	generatordir='$(generatordir)' catalogdir='$(catalogdir)' dbusdir='$(dbusdir)' \
@@ -41,7 +43,7 @@ places = DESTDIR='$(DESTDIR)' bindir='$(bindir)' libexecdir='$(libexecdir)' unit
 FUZZ_TIME ?= 600
 FUZZ_TARGETS ?=
 
-.PHONY: all build install install-built install-standalone uninstall packages release check fuzz sanitize audit demo bench clean
+.PHONY: all build install install-built install-standalone install-standalone-built static image uninstall packages release check fuzz sanitize audit demo bench clean
 
 all: build
 
@@ -57,7 +59,18 @@ install-built:
 
 # The program for machines and containers without systemd, and nothing of systemd's.
 install-standalone: build
+	$(MAKE) install-standalone-built
+
+install-standalone-built:
 	$(places) sbindir='$(sbindir)' packaging/install-standalone '$(RELEASE)'
+
+# The same with programs that need no library, for images of any distribution: into the tree target/static.
+static:
+	packaging/static
+
+# A container image of them, under this name.
+image:
+	packaging/image '$(IMAGE)'
 
 uninstall:
 	$(places) packaging/uninstall

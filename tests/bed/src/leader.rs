@@ -18,7 +18,7 @@ pub(crate) fn first_child(maker: &Child) -> Option<i32> {
 ///
 /// # Errors
 /// What kept it out.
-pub(crate) fn enter_network(leader: i32) -> Result<()> {
+pub fn enter_network(leader: i32) -> Result<()> {
     let path = format!("/proc/{leader}/ns/net");
     let namespace = context(File::open(&path), &path)?;
     context(setns(namespace, CloneFlags::CLONE_NEWNET), "setns")

@@ -26,6 +26,7 @@ pub use client::{Close, Heard, Peer};
 pub use container::Container;
 pub use corpus::{Corpus, File, enabled};
 pub use journal::Line;
+pub use leader::enter_network;
 pub use oracle::{Oracle, Release};
 pub use resolver::{Question, Record, Reply, Resolver};
 pub use root::{Suite, cache, missing};

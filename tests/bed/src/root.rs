@@ -35,6 +35,8 @@ pub enum Suite {
     ManagedBookworm,
     /// The same of Debian 13.
     ManagedTrixie,
+    /// Debian 12, with no more than a container image of it has.
+    Plain,
 }
 
 impl Suite {
@@ -52,6 +54,7 @@ impl Suite {
             Self::RpmTrixie => "rpm-257",
             Self::ManagedBookworm => "managed-252",
             Self::ManagedTrixie => "managed-257",
+            Self::Plain => "plain",
         }
     }
 
@@ -62,7 +65,8 @@ impl Suite {
             | Self::Conformance
             | Self::Bench
             | Self::RpmBookworm
-            | Self::ManagedBookworm => "bookworm".into(),
+            | Self::ManagedBookworm
+            | Self::Plain => "bookworm".into(),
             Self::Trixie | Self::Broker | Self::RpmTrixie | Self::ManagedTrixie => "trixie".into(),
             Self::Testing => {
                 std::env::var("XINETD_BRIDGE_TESTING").unwrap_or_else(|_| "testing".into())
@@ -104,6 +108,7 @@ impl Suite {
                 "systemd,systemd-sysv,dbus,iproute2,procps,netbase,tzdata,ansible-core,python3-apt,\
                  puppet-agent,puppet-module-puppetlabs-xinetd,autopkgtest"
             }
+            Self::Plain => "netbase",
         }
     }
 
@@ -126,7 +131,8 @@ impl Suite {
             | Self::RpmBookworm
             | Self::RpmTrixie
             | Self::ManagedBookworm
-            | Self::ManagedTrixie => None,
+            | Self::ManagedTrixie
+            | Self::Plain => None,
         }
     }
 
@@ -144,13 +150,17 @@ impl Suite {
             | Self::Conformance
             | Self::Bench
             | Self::RpmBookworm
-            | Self::RpmTrixie => None,
+            | Self::RpmTrixie
+            | Self::Plain => None,
         }
     }
 
     /// The pristine root of the suite, made if it is absent. That of Debian testing stays what it was on the day
     /// when it was made, until it is removed.
-    pub(crate) fn root(self) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// What kept it from being made.
+    pub fn root(self) -> Result<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.packages().hash(&mut hasher);
         if self == Self::Testing {
