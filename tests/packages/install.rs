@@ -1,6 +1,6 @@
 //! Installation where there was no xinetd.
 
-use testbed::{Result, Suite, equal};
+use testbed::{Result, Suite, equal, write};
 
 use crate::debs::{self, OLD};
 use crate::machine::{Machine, in_tree};
@@ -8,6 +8,7 @@ use crate::{Scenario, inside};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("services_listen_after_the_installation", installation),
+    ("an_installation_names_what_is_on_and_not_served", named),
     ("an_image_serves_from_its_first_boot_on", image),
 ];
 
@@ -30,6 +31,24 @@ fn installation(suite: Suite) -> Result<()> {
         "dpkg --list xinetd-bridge xinetd openbsd-inetd 2>/dev/null | awk '/^ii/ { print $2 }'",
     )?;
     equal("what is installed", installed.trim(), "xinetd-bridge")
+}
+
+fn named(suite: Suite) -> Result<()> {
+    let missing = "service missing\n{\n type = UNLISTED\n socket_type = stream\n protocol = tcp\n wait = no\n \
+                   user = nobody\n server = /usr/sbin/in.missing\n port = 7499\n}\n";
+    let machine = Machine::boot(suite, |tree| {
+        write(tree, "/etc/xinetd.d/missing", missing, 0o644)
+    })?;
+    let said = machine.apt(&format!("install {}", debs::bridge(OLD)))?;
+    let named: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("in.missing"))
+        .collect();
+    match named[..] {
+        [line] if line.starts_with("missing: ") => {}
+        _ => return Err(format!("the service is not named once:\n{said}")),
+    }
+    inside(&machine, || machine.serves())
 }
 
 fn image(suite: Suite) -> Result<()> {

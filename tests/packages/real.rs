@@ -78,11 +78,13 @@ fn transition(suite: Suite) -> Result<()> {
     inside(&machine, || {
         let mut session = connect(CAT)?;
         session.echo(b"before")?;
-        machine.apt(&format!(
+        let said = machine.apt(&format!(
             "install {} {}",
             debs::bridge(OLD),
             debs::transitional(OLD)
         ))?;
+        equal("complaint", said.contains("dpkg-query: "), false)?;
+        machine.container.sh("! ls /etc/init.d/xinetd*")?;
         session.echo(b"after")
     })?;
     equal(
