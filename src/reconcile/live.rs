@@ -113,12 +113,17 @@ impl Live {
             .filter(|(_, loaded)| runs(loaded))
             .collect();
         let wanted = addresses(systemd, active.iter().map(|(_, loaded)| *loaded));
-        let active = active.iter().map(|(unit, _)| *unit);
-        let seen = wanted.iter().map(|wanted| match wanted {
-            Some(wanted) => sockets.has(wanted),
-            None => Seen::Hidden,
+        let seen = active.iter().zip(&wanted);
+        let seen = seen.map(|((unit, loaded), wanted)| {
+            let seen = match wanted {
+                // A daemon-reload that has found no file of it has closed it.
+                _ if !loaded.has_file => Seen::No,
+                Some(wanted) => sockets.has(wanted),
+                None => Seen::Hidden,
+            };
+            (*unit, seen)
         });
-        let seen: HashMap<&str, Seen> = active.zip(seen).collect();
+        let seen: HashMap<&str, Seen> = seen.collect();
         let idle: Vec<(&str, &Loaded)> = units
             .iter()
             .filter(|unit| !seen.contains_key(*unit) && known.contains(*unit))

@@ -146,6 +146,10 @@ fn alone(suite: Suite) -> Vec<Alone> {
                 own::taken_at_boot,
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
+            (
+                "a_service_without_room_for_its_units_is_down",
+                own::full_run,
+            ),
             ("the_commands_of_the_readme_work", readme::commands_work),
             ("calls_do_what_the_page_says", commands::matrix),
             ("one_unit_is_for_all_services", commands::unit),

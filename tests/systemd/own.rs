@@ -132,3 +132,26 @@ pub(crate) fn hidden(suite: Suite) -> Result<()> {
     )?;
     inside(&container, || serves(TAKEN + 1))
 }
+
+/// A daemon-reload that finds no room for the units of a service closes its socket, which systemd still calls active.
+pub(crate) fn full_run(suite: Suite) -> Result<()> {
+    let container = Container::boot(suite, prepare)?;
+    let last = PORTS.end - 1;
+    inside(&container, || serves(last))?;
+    // Their files stand before those of the others.
+    let more: String = (0..20)
+        .map(|number| entry(&format!("more-{number}"), TAKEN + number, CAT))
+        .collect();
+    container.write("/etc/xinetd.d/before", more, 0o644)?;
+    // The directory of the units is not full, but can't have more files than there are.
+    container.sh("mount -o remount,nr_inodes=$(df --output=iused /run | tail -n 1 | tr -d ' ') /run; systemctl daemon-reload")?;
+    let said = container.sh(&format!("xinetdctl list | grep '^own-{last} '"))?;
+    contains(&said, "down")?;
+    contains(&said, "systemd has closed its socket")?;
+    let said = container.sh("xinetdctl reload 2>&1 && echo done || true")?;
+    equal("the reload fails", said.contains("done"), false)?;
+    container.sh("mount -o remount,nr_inodes=100000 /run; xinetdctl reload")?;
+    inside(&container, || {
+        [last, TAKEN].into_iter().try_for_each(serves)
+    })
+}

@@ -45,6 +45,8 @@ pub(crate) struct Systemd {
 /// A unit that systemd has in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Loaded {
+    /// Whether it has a file: a unit that runs stays in memory without one.
+    pub(crate) has_file: bool,
     /// `ActiveState`, such as `active`.
     pub(crate) active: String,
     /// `SubState`, such as `auto-restart`.
@@ -112,6 +114,7 @@ impl Systemd {
         let rows = block_on(ask).map_err(unreachable)?;
         let loaded = |row: UnitRow| {
             let loaded = Loaded {
+                has_file: row.2 != "not-found",
                 active: row.3,
                 sub: row.4,
                 has_job: row.7 != 0,

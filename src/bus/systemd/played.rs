@@ -22,6 +22,7 @@ type Reaction = Box<dyn FnMut(&str, &mut PlayedUnits) -> &'static str + Send>;
 /// A unit in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Unit {
+    is_lost: bool,
     active: String,
     sub: String,
     has_job: bool,
@@ -29,6 +30,12 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
+    /// Its file is found no more.
+    pub(crate) fn lose(&mut self) -> &mut Self {
+        self.is_lost = true;
+        self
+    }
+
     /// A job for it waits or runs, or does not any more.
     pub(crate) fn has_job(&mut self, has_job: bool) -> &mut Self {
         self.has_job = has_job;
@@ -211,7 +218,7 @@ impl Stage {
             (
                 name.clone(),
                 String::new(),
-                "loaded".to_owned(),
+                if unit.is_lost { "not-found" } else { "loaded" }.to_owned(),
                 unit.active.clone(),
                 unit.sub.clone(),
                 String::new(),

@@ -37,7 +37,12 @@ fn a_socket_is_open_only_where_systemd_has_its_descriptors() {
     put("again", "reloading", Some(&[]));
     put("failed", "failed", Some(&[]));
     put("off", "inactive", Some(&[]));
-    let units = ["open", "hidden", "closed", "again", "failed", "off", "gone"];
+    played.put("lost.socket", "active", "listening", |unit| {
+        unit.lose().set("Listen", listen(&[]));
+    });
+    let units = [
+        "open", "hidden", "closed", "again", "failed", "off", "gone", "lost",
+    ];
     let live = look(&played, &units, &units);
     let sockets = units.map(|unit| live.get(unit).socket);
     let expected = [
@@ -48,6 +53,7 @@ fn a_socket_is_open_only_where_systemd_has_its_descriptors() {
         Socket::Failed,
         Socket::Off,
         Socket::Off,
+        Socket::On(Seen::No),
     ];
     assert_eq!(sockets, expected);
 }
