@@ -77,12 +77,12 @@ impl Unknown {
     pub(super) fn help(&self) -> &'static str {
         match self {
             Self::User(_) | Self::Number(_) | Self::Group(_) | Self::Unanswered(..) => {
-                "add it, or change the line and run systemctl daemon-reload"
+                "add it, or change the line and run xinetdctl reload"
             }
             Self::Unfiltered(_) => {
                 "services must have CAP_NET_ADMIN for it on this machine; without the lists it is served"
             }
-            Self::Reserved => "write another user and run systemctl daemon-reload",
+            Self::Reserved => "write another user and run xinetdctl reload",
             Self::Denied(..) => {
                 "the helper needs CAP_SETUID and CAP_SETGID, in a user namespace that has both ids: \
                  look for CapabilityBoundingSet= and PrivateUsers= in drop-ins"

@@ -138,6 +138,9 @@ fn contents(mut file: File) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// How a spec of this program's version is had.
+const ANEW: &str = "run systemctl daemon-reload, or start xinetd again where there is no systemd";
+
 /// The spec that a text holds.
 ///
 /// # Errors
@@ -153,11 +156,11 @@ pub(super) fn parse(text: &[u8]) -> Result<Spec, String> {
             .count()
             + 1;
         let message = error.message();
-        format!("the spec, line {line}: {message}; run systemctl daemon-reload")
+        format!("the spec, line {line}: {message}; {ANEW}")
     })?;
     if spec.format != Spec::FORMAT {
         return Err(format!(
-            "the spec has format {}, this program reads {}; run systemctl daemon-reload",
+            "the spec has format {}, this program reads {}; {ANEW}",
             spec.format,
             Spec::FORMAT
         ));
