@@ -3,9 +3,9 @@
 //!
 //! A request is a word and what belongs to it, up to the end of the stream: a new spec, or whose
 //! session is to end. The answer is `ok` or an error in words; to `status` it is a
-//! [`Status`](crate::status::Status). Only root is heard. Every process can connect to the socket, as the
-//! coordinator has no rights over the files of others: a client that is not root is sent away at once,
-//! and the helper waits for none.
+//! [`Status`](crate::status::Status). Only root is heard, and the user of a supervisor that is not root: all its
+//! helpers and servers have that user too. Every process can connect to the socket, as the coordinator has no rights
+//! over the files of others: a client of another user is sent away at once, and the helper waits for none.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
@@ -30,7 +30,7 @@ const TIME: Duration = Duration::from_secs(5);
 /// How many clients are heard at once.
 const CLIENTS: usize = 16;
 
-/// What root wants.
+/// What is wanted of the helper.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
     /// This spec from now on.
@@ -49,6 +49,8 @@ pub(super) enum Request {
 #[derive(Debug)]
 pub(super) struct Control {
     listener: UnixListener,
+    /// The user that is heard beside root.
+    owner: u32,
     clients: Slab<ControlClient>,
 }
 
@@ -71,11 +73,11 @@ pub(super) enum Progress {
 }
 
 impl Control {
-    /// Listens in a `directory`, in place of a predecessor.
+    /// Listens in a `directory`, in place of a predecessor; `owner` is heard as root is.
     ///
     /// # Errors
     /// If there can't be a socket.
-    pub(super) fn listen(directory: &Path) -> io::Result<Self> {
+    pub(super) fn listen(directory: &Path, owner: u32) -> io::Result<Self> {
         let (_open, path) = short_control_socket(directory)?;
         remove_stale(&path)?;
         let listener = UnixListener::bind(&path)?;
@@ -83,6 +85,7 @@ impl Control {
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener,
+            owner,
             clients: Slab::default(),
         })
     }
@@ -92,11 +95,12 @@ impl Control {
         &self.listener
     }
 
-    /// Takes a client; if it is root's, it is to be watched for reading.
+    /// Takes a client; if it is one that is heard, it is to be watched for reading.
     pub(super) fn accept(&mut self, now: Moment) -> Option<(Key, &UnixStream)> {
         let (stream, _) = self.listener.accept().ok()?;
         let (_, user) = peer(&stream).ok()?;
-        let is_heard = user == 0 && self.clients.len() < CLIENTS;
+        let is_known = user == 0 || user == self.owner;
+        let is_heard = is_known && self.clients.len() < CLIENTS;
         if !is_heard || stream.set_nonblocking(true).is_err() {
             return None;
         }
@@ -204,7 +208,7 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         let path = control_socket(&directory);
         fs::write(&path, "of a predecessor").unwrap();
-        (Control::listen(&directory).unwrap(), path)
+        (Control::listen(&directory, 0).unwrap(), path)
     }
 
     fn connect(path: &Path) -> UnixStream {

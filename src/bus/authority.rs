@@ -1,10 +1,7 @@
 //! What callers may change or see: root everything, others what polkit allows.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
-use ipnet::IpNet;
-use xinetd_core::problem::printable;
 use zbus::message::Header;
 use zbus::names::BusName;
 use zbus::wire::Variant;
@@ -80,69 +77,5 @@ pub(super) async fn check(
     match asked.await {
         Ok((true, ..)) => Ok(()),
         _ => Err(denied()),
-    }
-}
-
-/// The longest text of an address: an IPv6 address with a v4-mapped end, and a prefix.
-const LONGEST: usize = 64;
-
-/// The address of a peer as people write it, which may have the prefix of a ban behind it.
-///
-/// # Errors
-/// [`Error::InvalidAddress`].
-pub(super) fn address(text: &str) -> Result<IpAddr, Error> {
-    let wrong = |why| {
-        let shown: String = printable(text).chars().take(LONGEST).collect();
-        Error::InvalidAddress(format!("{shown} {why}"))
-    };
-    if text.len() > LONGEST {
-        return Err(wrong("... is no address"));
-    }
-    let alone = text.parse::<IpAddr>().map(IpNet::from);
-    match alone.ok().or_else(|| text.parse().ok()) {
-        Some(net) if net.prefix_len() < 32 => {
-            Err(wrong("is a network: a ban is for one peer; see no_access"))
-        }
-        Some(net) if net.addr().to_canonical().is_unspecified() => {
-            Err(wrong("is no peer's address"))
-        }
-        Some(net) => Ok(net.addr()),
-        None => Err(wrong("is no address")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peer_is_an_address_and_never_a_network_of_many() {
-        for good in [
-            "192.0.2.7",
-            "192.0.2.7/32",
-            "2001:db8::/64",
-            "::ffff:192.0.2.7",
-        ] {
-            assert!(address(good).is_ok(), "{good}");
-        }
-        for wrong in [
-            "192.0.2.0/24",
-            "10/8",
-            "",
-            "0.0.0.0",
-            "::",
-            "0.0.0.0/32",
-            "::/64",
-            "::ffff:0.0.0.0",
-            "host",
-            "192.0.2.7 ",
-            "192.0.2.7\n",
-        ] {
-            assert!(address(wrong).is_err(), "{wrong}");
-        }
-        let Err(Error::InvalidAddress(said)) = address(&"\u{1b}[2J".repeat(1 << 20)) else {
-            panic!("an address");
-        };
-        assert!(said.len() < 256 && !said.contains('\u{1b}'), "{said}");
     }
 }

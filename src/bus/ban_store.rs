@@ -194,7 +194,7 @@ impl BanStore {
     }
 
     /// Why the file of options can't be read, in words; none if what it says is in force.
-    pub(super) fn problem(&mut self) -> Result<Option<String>, Refused> {
+    pub(crate) fn problem(&mut self) -> Result<Option<String>, Refused> {
         self.now()?;
         Ok(self.settings.problem().map(str::to_owned))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use xinetd_core::bans::{Ban, Clocks, Origin, Until};
 use zbus::wire::Type;
 use zbus::{Connection, OwnedObjectPath, fdo, proxy};
 use zruntime::block_on;
@@ -33,6 +34,28 @@ pub(crate) struct BanRow {
     pub(crate) origin: String,
     /// The id of the sensor, if it is known.
     pub(crate) sensor: String,
+}
+
+impl BanRow {
+    /// The row of a ban, whose times are for these clocks.
+    pub(super) fn of(ban: &Ban, clocks: Clocks) -> Self {
+        let until = match ban.until {
+            Until::At(end) => clocks.wall_seconds(end),
+            Until::Forever => FOREVER,
+        };
+        let (origin, sensor) = match &ban.origin {
+            Origin::Sensor(id) => ("sensor", id.clone().unwrap_or_default()),
+            Origin::Administrator => ("administrator", String::new()),
+        };
+        Self {
+            peer: ban.subject.to_string(),
+            since: clocks.wall_seconds(ban.since),
+            last: clocks.wall_seconds(ban.last),
+            until,
+            origin: origin.to_owned(),
+            sensor,
+        }
+    }
 }
 
 /// A service and what it is doing.
@@ -125,7 +148,7 @@ trait Service {
 }
 
 /// The bans, as far as the caller may see them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bans {
     /// What is wrong in /etc/xinetd-bridge.toml, so that bans go by what it said before.
     pub(crate) problem: Option<String>,

@@ -3,6 +3,7 @@
 use zbus::DBusError;
 
 use super::ban_store::Refused;
+use super::banning::BanError;
 
 /// Errors of the bus interface, in `org.xinetd.Bridge1.Error`.
 #[derive(Debug, DBusError)]
@@ -36,6 +37,16 @@ impl From<Refused> for Error {
             Refused::Allowed => Self::Protected(text),
             Refused::Full => Self::Full(text),
             Refused::Table(_) => Self::Failed(text),
+        }
+    }
+}
+
+impl From<BanError> for Error {
+    fn from(error: BanError) -> Self {
+        match error {
+            BanError::InvalidAddress(why) => Self::InvalidAddress(why),
+            BanError::NotBanned(why) => Self::NotBanned(why),
+            BanError::Refused(refused) => refused.into(),
         }
     }
 }

@@ -9,11 +9,11 @@ use xinetd_core::bans::{AllowList, Ipv6Prefix, Subject};
 use crate::protocol::bans::{PACKET, ReportReply, SensorReport};
 use crate::protocol::log_file::{LogFileReply, LogFileRequest};
 
-use super::{authority, service};
+use super::{banning, service};
 
 /// The argument of AddBan and RemoveBan: one peer, which is not all of them.
 pub(crate) fn address(text: &str) {
-    let Ok(address) = authority::address(text) else {
+    let Ok(address) = banning::address(text) else {
         return;
     };
     assert!(!address.to_canonical().is_unspecified());
@@ -22,7 +22,7 @@ pub(crate) fn address(text: &str) {
         return;
     }
     let subject = subject.to_string();
-    let again = authority::address(&subject);
+    let again = banning::address(&subject);
     assert!(again.is_ok(), "what the list shows of {text} is not taken");
     let again = again.map(|address| Subject::of(address, Ipv6Prefix::DEFAULT).to_string());
     assert_eq!(again.ok(), Some(subject));

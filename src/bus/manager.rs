@@ -5,7 +5,6 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use xinetd_core::bans::{Ban, Clocks, Origin, Until};
 use zbus::message::Header;
 use zbus::{Connection, OwnedObjectPath, connection, fdo, interface};
 use zruntime::block_on;
@@ -14,7 +13,8 @@ use crate::status::BOUNDS;
 
 use super::authority::{self, Action};
 use super::ban_store::Refused;
-use super::client::{BanRow, FOREVER, MANAGER, NAME, ServiceRow};
+use super::banning;
+use super::client::{BanRow, MANAGER, NAME, ServiceRow};
 use super::error::Error;
 use super::shared::Shared;
 use super::{service, services};
@@ -132,10 +132,7 @@ impl Manager {
         let silent = self.0.services.reopen(connection).await?;
         match silent.is_empty() {
             true => Ok(()),
-            false => Err(Error::Failed(format!(
-                "no answer from {}: they write to the files of before until they notice",
-                silent.join(", ")
-            ))),
+            false => Err(Error::Failed(services::not_reopened(&silent))),
         }
     }
 
@@ -163,8 +160,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<BanRow>, Error> {
         authority::check(Action::Inspect, connection, &header).await?;
-        let (bans, clocks) = self.0.lock().bans()?;
-        Ok(bans.iter().map(|ban| row(ban, clocks)).collect())
+        Ok(banning::list(&mut self.0.lock())?)
     }
 
     /// Bans a peer for so many seconds; 0 is for ever. Tells whom the ban hits.
@@ -176,11 +172,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<String, Error> {
         authority::check(Action::Manage, connection, &header).await?;
-        let peer = authority::address(&peer)?;
-        let time = (seconds > 0).then(|| Duration::from_secs(seconds));
-        let subject = self.0.change(|store| store.add(peer, time))?;
-        log::info!("{subject} was banned by an administrator");
-        Ok(subject.to_string())
+        Ok(self.0.change(|store| banning::add(store, &peer, seconds))?)
     }
 
     /// Ends the ban that hits a peer.
@@ -191,14 +183,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
         authority::check(Action::Manage, connection, &header).await?;
-        let address = authority::address(&peer)?;
-        match self.0.change(|store| store.remove(address))? {
-            true => {
-                log::info!("the ban of {address} was removed by an administrator");
-                Ok(())
-            }
-            false => Err(Error::NotBanned(format!("{address} is not banned"))),
-        }
+        Ok(self.0.change(|store| banning::remove(store, &peer))?)
     }
 
     /// Ends all bans. Tells how many there were.
@@ -208,27 +193,6 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<u32, Error> {
         authority::check(Action::Manage, connection, &header).await?;
-        let count = self.0.change(super::ban_store::BanStore::flush)?;
-        log::info!("all bans were removed by an administrator: {count}");
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
-    }
-}
-
-fn row(ban: &Ban, clocks: Clocks) -> BanRow {
-    let until = match ban.until {
-        Until::At(end) => clocks.wall_seconds(end),
-        Until::Forever => FOREVER,
-    };
-    let (origin, sensor) = match &ban.origin {
-        Origin::Sensor(id) => ("sensor", id.clone().unwrap_or_default()),
-        Origin::Administrator => ("administrator", String::new()),
-    };
-    BanRow {
-        peer: ban.subject.to_string(),
-        since: clocks.wall_seconds(ban.since),
-        last: clocks.wall_seconds(ban.last),
-        until,
-        origin: origin.to_owned(),
-        sensor,
+        Ok(self.0.change(banning::flush)?)
     }
 }

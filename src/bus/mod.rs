@@ -8,6 +8,7 @@
 pub(crate) mod answers;
 mod authority;
 pub(crate) mod ban_store;
+pub(crate) mod banning;
 mod caller;
 pub(crate) mod client;
 mod error;
@@ -24,7 +25,7 @@ mod questions;
 mod saved;
 mod saver;
 mod service;
-mod services;
+pub(crate) mod services;
 mod settings;
 mod shared;
 mod socket;

@@ -1,20 +1,15 @@
 //! The objects of services on the bus, one for each.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use xinetd_core::problem::printable;
 use zbus::message::Header;
 use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
-
-use crate::status::{KICK, OK};
 
 use super::authority::{self, Action};
 use super::client::{MANAGER, ServiceRow, SessionInfo};
 use super::error::Error;
-use super::helper;
-use super::services::{Active, BridgeService};
+use super::services::{self, Active, BridgeService};
 use super::shared::Shared;
 
 /// Makes and removes objects, so that there is one for each service.
@@ -46,11 +41,6 @@ pub(super) async fn follow(server: &ObjectServer, shared: &Arc<Shared>) -> zbus:
         shared.objects.lock().insert(service.unit.clone(), service);
     }
     Ok(())
-}
-
-/// The beginning of a text that strangers may have written, for people.
-fn beginning(text: &str) -> String {
-    printable(text).chars().take(100).collect()
 }
 
 /// The object of a unit: letters and digits stand for themselves, all else as `_` and two
@@ -177,27 +167,13 @@ impl Object {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Error> {
         authority::check(Action::Manage, connection, &header).await?;
-        // It is a line of what the helper is told.
-        if whom.parse::<i32>().is_err() && whom.parse::<SocketAddr>().is_err() {
-            let why = "is neither a process nor an address with a port";
-            return Err(Error::NoSession(format!("{} {why}", beginning(&whom))));
-        }
         let directory = self.service.runtime.clone();
-        let request = format!("{KICK}{whom}");
-        let asked = zruntime::unblock(move || {
-            let mut answers = helper::ask([directory.as_path()].into_iter(), &request);
-            answers.pop().flatten()
-        });
-        match asked.await.as_deref() {
-            Some(OK) => {
-                let id = &self.service.id;
-                log::info!("the session of {whom} with {id} was ended by an administrator");
-                Ok(())
-            }
-            // Where a server has put a socket in the place of its helper's, that is the server's word.
-            Some(why) => Err(Error::NoSession(beginning(why))),
-            None => Err(Error::NoSession("the service has no sessions".to_owned())),
-        }
+        let asked = whom.clone();
+        let kicked = zruntime::unblock(move || services::kick(&directory, &asked)).await;
+        kicked.map_err(Error::NoSession)?;
+        let id = &self.service.id;
+        log::info!("the session of {whom} with {id} was ended by an administrator");
+        Ok(())
     }
 }
 

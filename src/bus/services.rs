@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use zbus::Connection;
 use zruntime::lock::Mutex as TurnMutex;
 
 use crate::installed;
-use crate::status::{OK, REOPEN, STATUS, SessionRow, Status};
+use crate::status::{KICK, OK, REOPEN, STATUS, SessionRow, Status};
 
 use super::client::ServiceRow;
 use super::{helper, systemd};
@@ -25,26 +26,37 @@ const LONGEST_NAME: usize = 255;
 /// How long an answer counts: a caller that reads all properties of an object asks once.
 const FRESH: Duration = Duration::from_millis(200);
 
-/// A service for which the generator has written units, or `xinetdctl eject`.
+/// A service for which the generator has written units, or `xinetdctl eject`, or which the supervisor serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BridgeService {
+pub(crate) struct BridgeService {
     /// Its id.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Its units, without suffix.
-    pub(super) unit: String,
+    pub(crate) unit: String,
     /// Where it stands: file, line and column, or where it was ejected to.
-    pub(super) source: String,
+    pub(crate) source: String,
     /// The RuntimeDirectory of its helper.
-    pub(super) runtime: PathBuf,
+    pub(crate) runtime: PathBuf,
 }
 
 /// A service, and what it is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Active {
+pub(crate) struct Active {
     /// For lists.
-    pub(super) row: ServiceRow,
+    pub(crate) row: ServiceRow,
     /// Its sessions.
-    pub(super) sessions: Vec<SessionRow>,
+    pub(crate) sessions: Vec<SessionRow>,
+}
+
+/// What the service manager tells of a service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Managed<'a> {
+    /// Which one it is.
+    pub(crate) service: &'a BridgeService,
+    /// The state of its socket: `active` or `failed`, or another one, or none, where it does not listen.
+    pub(crate) socket: Option<&'a str>,
+    /// Whether its helper runs.
+    pub(crate) runs: bool,
 }
 
 /// What is known of the services, and since when.
@@ -173,26 +185,55 @@ impl Services {
         let services = self.all();
         let units = systemd::states(connection, &["*.service"]).await?;
         Ok(zruntime::unblock(move || {
-            let running: Vec<_> = running(&services, &units);
-            let directories = running.iter().map(|service| service.runtime.as_path());
-            let answers = helper::ask(directories, REOPEN);
-            let pairs = running.iter().zip(answers);
-            pairs
-                .filter(|(_, answer)| answer.as_deref() != Some(OK))
-                .map(|(service, _)| service.unit.clone())
-                .collect()
+            let running = services.iter().filter(|service| runs(service, &units));
+            reopen_logs(&running.collect::<Vec<_>>())
         })
         .await)
     }
 }
 
-/// The services whose helpers run.
-fn running<'a>(
-    services: &'a [BridgeService],
-    units: &HashMap<String, String>,
-) -> Vec<&'a BridgeService> {
-    let all = services.iter();
-    all.filter(|service| runs(service, units)).collect()
+/// Has the helpers of these services, which run, open their log files anew; the units of those that do not answer.
+pub(crate) fn reopen_logs(running: &[&BridgeService]) -> Vec<String> {
+    let directories = running.iter().map(|service| service.runtime.as_path());
+    let answers = helper::ask(directories, REOPEN);
+    let pairs = running.iter().zip(answers);
+    pairs
+        .filter(|(_, answer)| answer.as_deref() != Some(OK))
+        .map(|(service, _)| service.unit.clone())
+        .collect()
+}
+
+/// What is said where helpers did not open their log files anew.
+pub(crate) fn not_reopened(silent: &[String]) -> String {
+    format!(
+        "no answer from {}: they write to the files of before until they notice",
+        silent.join(", ")
+    )
+}
+
+/// Ends the session of a server's process, or those of a client's address and port, with the helper that has this
+/// RuntimeDirectory.
+///
+/// # Errors
+/// In words, if there is none.
+pub(crate) fn kick(runtime: &Path, whom: &str) -> Result<(), String> {
+    // It is a line of what the helper is told.
+    if whom.parse::<i32>().is_err() && whom.parse::<SocketAddr>().is_err() {
+        let why = "is neither a process nor an address with a port";
+        return Err(format!("{} {why}", beginning(whom)));
+    }
+    let mut answers = helper::ask([runtime].into_iter(), &format!("{KICK}{whom}"));
+    match answers.pop().flatten().as_deref() {
+        Some(OK) => Ok(()),
+        // Where a server has put a socket in the place of its helper's, that is the server's word.
+        Some(why) => Err(beginning(why)),
+        None => Err("the service has no sessions".to_owned()),
+    }
+}
+
+/// The beginning of a text that strangers may have written, for people.
+fn beginning(text: &str) -> String {
+    printable(text).chars().take(100).collect()
 }
 
 fn runs(service: &BridgeService, units: &HashMap<String, String>) -> bool {
@@ -208,7 +249,7 @@ fn runs(service: &BridgeService, units: &HashMap<String, String>) -> bool {
 ///
 /// # Errors
 /// In words, if there is none, or several have the id.
-pub(super) fn find<'a>(
+pub(crate) fn find<'a>(
     services: &'a [BridgeService],
     name: &str,
 ) -> Result<&'a BridgeService, String> {
@@ -259,27 +300,33 @@ fn read() -> Vec<BridgeService> {
     services.collect()
 }
 
-/// Asks the helpers that run.
 fn ask(services: &[BridgeService], units: &HashMap<String, String>) -> Vec<Active> {
-    let state = |service: &BridgeService, suffix: &str| {
-        let state = units.get(&format!("{}{suffix}", service.unit));
-        state.map(String::as_str)
-    };
-    let running = running(services, units);
-    let directories = running.iter().map(|service| service.runtime.as_path());
+    let managed = services.iter().map(|service| Managed {
+        service,
+        socket: units
+            .get(&format!("{}.socket", service.unit))
+            .map(String::as_str),
+        runs: runs(service, units),
+    });
+    ask_helpers(&managed.collect::<Vec<_>>())
+}
+
+/// Asks the helpers that run what each service is doing.
+pub(crate) fn ask_helpers(services: &[Managed<'_>]) -> Vec<Active> {
+    let running = services.iter().filter(|managed| managed.runs);
+    let directories = running.map(|managed| managed.service.runtime.as_path());
     let mut answers = helper::ask(directories, STATUS).into_iter();
     services
         .iter()
-        .map(|service| {
-            let runs = runs(service, units);
-            let answer = runs.then(|| answers.next().flatten()).flatten();
+        .map(|managed| {
+            let answer = managed.runs.then(|| answers.next().flatten()).flatten();
             let status = answer.and_then(|text| Status::parse(&text).ok());
-            let word = word(state(service, ".socket"), runs, status.as_ref());
+            let word = word(managed.socket, managed.runs, status.as_ref());
             let status = status.unwrap_or_else(|| Status {
-                counters: helper::counters(&service.runtime).unwrap_or_default(),
+                counters: helper::counters(&managed.service.runtime).unwrap_or_default(),
                 ..Status::default()
             });
-            active(service, word, status)
+            active(managed.service, word, status)
         })
         .collect()
 }

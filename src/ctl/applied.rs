@@ -1,18 +1,20 @@
 //! Where what runs is not what the files say: systemd goes by the units of the last reload.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use xinetd_core::problem::{Place, Problem, Severity, printable};
 use xinetd_core::translate::{
-    GeneratedFile, ServiceReport, SpecDirectory, Standing, TranslatedService,
+    GeneratedFile, PlannedService, ServiceReport, SpecDirectory, Standing, TranslatedService,
 };
 
 use super::machine::{Machine, is_here, unit_of};
 use super::output::Failure;
 use crate::installed;
+use crate::protocol::administration::{Supervised, digest};
 
 /// How the units of the last reload differ from what the files say now; nothing where systemd does not
 /// run these files.
@@ -33,15 +35,71 @@ pub(super) struct Left {
     pub(super) unit: String,
     /// The file that it was made of.
     pub(super) source: PathBuf,
+    /// Whether a supervisor has it, and not systemd.
+    pub(super) is_supervised: bool,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (socket, reload) = match self.is_supervised {
+            true => ("", "reload"),
+            false => (".socket", "daemon-reload"),
+        };
+        write!(
+            f,
+            "{}{socket} stays until the next {reload}, as the files were at the last one; now they do not have it, or \
+             have errors in it",
+            self.unit
+        )
+    }
 }
 
 impl Unapplied {
     /// Compares the files below a root, or the machine's own, with the units of the last reload.
     pub(super) fn look(root: Option<&Path>, machine: &Machine) -> Self {
-        match is_here(root) {
-            true => Self::of(&machine.translated, machine.unreadable().next().is_none()),
-            false => Self::default(),
+        let is_complete = machine.unreadable().next().is_none();
+        match &machine.supervised {
+            Some(told) => {
+                Self::of_supervisor(&machine.translated, &machine.planned, told, is_complete)
+            }
+            None if is_here(root) => Self::of(&machine.translated, is_complete),
+            None => Self::default(),
         }
+    }
+
+    /// Compares what a supervisor would serve of these services, which are all that the files have if they are
+    /// `complete`, with what it serves.
+    pub(super) fn of_supervisor(
+        services: &[TranslatedService],
+        planned: &[PlannedService],
+        supervised: &Supervised,
+        complete: bool,
+    ) -> Self {
+        let units = services
+            .iter()
+            .filter_map(|service| match &service.report.standing {
+                Standing::Served { unit, .. } => Some(unit.as_str()),
+                Standing::Native { .. } | Standing::NotServed(_) => None,
+            });
+        let units: BTreeSet<&str> = units.collect();
+        let planned = planned.iter().map(|one| (one.unit.as_str(), digest(one)));
+        let planned: HashMap<&str, u64> = planned.collect();
+        let mut this = Self::default();
+        for service in &supervised.services {
+            let unit = service.unit.clone();
+            if planned.get(unit.as_str()) == Some(&service.digest) {
+                this.same.insert(unit);
+            } else if units.contains(unit.as_str()) {
+                this.changed.insert(unit);
+            } else if complete {
+                this.left.push(Left {
+                    source: service.file.clone().into(),
+                    is_supervised: true,
+                    unit,
+                });
+            }
+        }
+        this
     }
 
     /// The same of these services, which are all that the files have if they are `complete`.
@@ -78,6 +136,7 @@ impl Unapplied {
         let left = left.map(|unit| Left {
             source: source(&directory.join(format!("{unit}.socket"))).unwrap_or_default(),
             unit,
+            is_supervised: false,
         });
         this.left = left.collect();
         this
@@ -104,8 +163,8 @@ impl Unapplied {
             left.find(|left| left.unit.strip_prefix("xinetd-").unwrap_or(&left.unit) == wanted);
         match (failure, left) {
             (Failure::Said(status, why), Some(left)) => {
-                let unit = printable(&left.unit);
-                Failure::Said(status, format!("{why}\n{unit}.socket {LEFT}"))
+                let left = printable(&left.to_string());
+                Failure::Said(status, format!("{why}\n{left}"))
             }
             (failure, _) => failure,
         }
@@ -139,7 +198,7 @@ impl Unapplied {
                 column: 1,
                 length: 0,
             };
-            note(place, format!("{}.socket {LEFT}", left.unit))
+            note(place, left.to_string())
         });
         changed.chain(left).collect()
     }
@@ -148,10 +207,6 @@ impl Unapplied {
 /// What is said of a service that is another one now.
 pub(super) const CHANGED: &str =
     "it has changed since the last reload, and until the next one it is served as it was before";
-
-/// What is said of a unit that no service of the files has.
-pub(super) const LEFT: &str = "stays until the next daemon-reload, as the files were at the last one; now they do not have \
-     it, or have errors in it";
 
 /// Whether the units of a service that there are differ from those of its files. What can't be read,
 /// such as a spec by another user than root, is taken for the same.

@@ -16,7 +16,7 @@ use super::status::{KickArgs, StatusArgs};
 use super::top::TopArgs;
 use super::view::{ServiceArgs, View};
 
-/// Looks after services that are configured for xinetd and served through systemd.
+/// Looks after services that are configured for xinetd and served through systemd, or by xinetd where there is none.
 #[derive(Debug, Parser)]
 #[command(
     name = "xinetdctl",
@@ -84,7 +84,7 @@ pub(super) enum Command {
     Top(TopArgs),
     /// Print the counters in the OpenMetrics text format.
     ///
-    /// Exit status: 0, or 1 if the coordinator can't be asked.
+    /// Exit status: 0, or 1 if the coordinator can't be asked, or xinetd where there is no systemd.
     Metrics,
     Kick(KickArgs),
     /// Have all services that run write to their log files by name again.
@@ -92,7 +92,8 @@ pub(super) enum Command {
     /// For the postrotate of logrotate: when it returns, nothing more goes to a file that has been
     /// renamed. Without it that is noticed within about a second of the next line.
     ///
-    /// Exit status: 0, or 1 if the coordinator can't be asked or a service does not answer.
+    /// Exit status: 0, or 1 if the coordinator can't be asked, or xinetd where there is no systemd, or a service
+    /// does not answer.
     ReopenLogs,
     #[command(subcommand)]
     Bans(BansCommand),

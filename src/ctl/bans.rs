@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use xinetd_core::options::FILE;
 use xinetd_core::problem::printable;
 
+use super::manager;
 use super::output::{BAD, Done, Failure, Output};
 use super::time::span;
-use crate::bus::client::{self, BanRow, Bans, FOREVER};
+use crate::bus::client::{BanRow, Bans, FOREVER};
 
 /// Show and change the list of banned peers.
 ///
@@ -62,9 +63,10 @@ pub(super) struct Form {
 /// Runs a command.
 pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
     let undone = |error: String| Failure::undone(error);
+    let manager = manager::of_this_machine();
     match command {
         BansCommand::List { form } => {
-            let bans = client::list_bans().map_err(undone)?;
+            let bans = manager.list_bans().map_err(undone)?;
             match form.json {
                 true => out.json(&json_list(&bans))?,
                 false => {
@@ -82,20 +84,22 @@ pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
             time,
             form,
         } => {
-            let peer = client::add_ban(address, time.unwrap_or(0)).map_err(undone)?;
+            let peer = manager
+                .add_ban(address, time.unwrap_or(0))
+                .map_err(undone)?;
             match form.json {
                 true => out.json(&json!({ "format": 1, "added": peer }))?,
                 false => writeln!(out, "{peer} is banned")?,
             }
         }
         BansCommand::Remove { address, form } => {
-            client::remove_ban(address).map_err(undone)?;
+            manager.remove_ban(address).map_err(undone)?;
             if form.json {
                 out.json(&json!({ "format": 1, "removed": 1 }))?;
             }
         }
         BansCommand::Flush { form } => {
-            let count = client::flush_bans().map_err(undone)?;
+            let count = manager.flush_bans().map_err(undone)?;
             match form.json {
                 true => out.json(&json!({ "format": 1, "removed": count }))?,
                 false => writeln!(out, "bans removed: {count}")?,
@@ -150,7 +154,7 @@ fn json_list(bans: &Bans) -> Value {
     json!({ "format": 1, "bans": rows, "problem": bans.problem })
 }
 
-/// An address or a network, in the words of the caller: the coordinator says whether it may be one.
+/// An address or a network, in the words of the caller: the service manager says whether it may be one.
 fn peer(text: &str) -> Result<String, String> {
     match text.parse::<IpAddr>().is_ok() || text.parse::<IpNet>().is_ok() {
         true => Ok(text.to_owned()),

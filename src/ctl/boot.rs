@@ -27,6 +27,8 @@ pub(super) enum Boot {
     Masked,
     /// Not the bridge, as real xinetd starts at boot.
     Real,
+    /// The supervisor, when it starts: there is no systemd.
+    Supervised,
 }
 
 impl Boot {
@@ -47,18 +49,26 @@ impl Boot {
         }
     }
 
-    /// What follows on the socket of a service that is switched on.
-    pub(super) fn words(self) -> &'static str {
-        match self {
+    /// What serves a service that is switched on, by its unit without suffix.
+    pub(super) fn server_of(self, unit: &str) -> String {
+        let when = match self {
             Self::Starts => "started at boot",
             Self::Disabled | Self::Masked | Self::Real => "not started at boot",
-        }
+            Self::Supervised => return "served by xinetd, without systemd".to_owned(),
+        };
+        format!("served by {unit}.socket, {when}")
+    }
+
+    /// How a service that is switched off is served once, without a change of its file, by its unit without suffix;
+    /// none where there is no way.
+    pub(super) fn once(self, unit: &str) -> Option<String> {
+        (self != Self::Supervised).then(|| format!("`systemctl start {unit}.socket` serves it"))
     }
 
     /// The note that no service starts at boot; of real xinetd another one tells.
     pub(super) fn problem(self) -> Option<Problem> {
         let (unit, why, help) = match self {
-            Self::Starts | Self::Real => return None,
+            Self::Starts | Self::Real | Self::Supervised => return None,
             Self::Disabled => (
                 UNIT,
                 "xinetd.service is disabled",
@@ -104,6 +114,7 @@ mod tests {
         assert_eq!(Boot::Starts.problem(), None);
         let note = Boot::Disabled.problem().unwrap();
         assert!(note.help.contains("systemctl enable xinetd"), "{note:?}");
-        assert_eq!(Boot::Disabled.words(), "not started at boot");
+        let words = Boot::Disabled.server_of("foo");
+        assert_eq!(words, "served by foo.socket, not started at boot");
     }
 }

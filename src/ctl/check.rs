@@ -13,8 +13,9 @@ use xinetd_core::translate::{ServiceReport, Standing};
 use super::applied::Unapplied;
 use super::boot::Boot;
 use super::listening::{enabled_unit, missing_servers, silent};
-use super::machine::{Reading, is_id, unit_of};
-use crate::reconcile::Real;
+use super::machine::{Reading, is_id, supervised, unit_of};
+use super::real;
+use crate::protocol::administration::Supervised;
 
 /// What there is to say about one main file and all that it includes.
 #[derive(Debug)]
@@ -117,18 +118,18 @@ fn is_wanted(service: &ServiceReport, wanted: &str) -> bool {
 
 /// Checks /etc/xinetd.conf of the root, or each of `files` in its place.
 pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
-    let is_machine = root.is_none();
+    let host = Host::of(root.as_deref());
     let tree = DiskTree::new(root);
     let databases = Databases::read(&tree);
     if files.is_empty() {
-        return vec![check(&tree, &tree, None, &databases, is_machine)];
+        return vec![check(&tree, &tree, None, &databases, &host)];
     }
     let in_place = |file: &PathBuf| {
         let with_main = WithMain {
             tree: &tree,
             main: file,
         };
-        check(&with_main, &tree, Some(file), &databases, is_machine)
+        check(&with_main, &tree, Some(file), &databases, &host)
     };
     files.iter().map(in_place).collect()
 }
@@ -166,21 +167,43 @@ pub(super) fn ask_systemd(checks: &mut [Check]) {
     }
 }
 
-/// Checks `tree`, or what begins with the file `main` of it, and the banners that lie in `disk`;
-/// `is_machine` is whether the servers are looked for, as the tree is this machine's own.
+/// Whose files are checked.
+enum Host {
+    /// Another machine's, which lie below another root.
+    Other,
+    /// This machine's, of which a supervisor serves this, where there is one.
+    Own(Option<Supervised>),
+}
+
+impl Host {
+    fn of(root: Option<&Path>) -> Self {
+        match root {
+            None => Self::Own(supervised(None)),
+            Some(_) => Self::Other,
+        }
+    }
+}
+
+/// Checks `tree`, or what begins with the file `main` of it, and the banners that lie in `disk`. Servers are looked
+/// for where the tree is this machine's own.
 fn check(
     tree: &dyn FileTree,
     disk: &DiskTree,
     main: Option<&Path>,
     databases: &Databases,
-    is_machine: bool,
+    host: &Host,
 ) -> Check {
+    let supervised = match host {
+        Host::Own(supervised) => supervised.as_ref(),
+        Host::Other => None,
+    };
     let Reading {
         startup,
         mut configuration,
         translation,
         boot,
-    } = Reading::of(tree, main, databases);
+        planned,
+    } = Reading::of(tree, main, databases, supervised);
     for (place, text) in startup.sources() {
         configuration
             .sources
@@ -199,16 +222,21 @@ fn check(
         databases,
     ));
     let mut unapplied = Unapplied::default();
-    if is_machine {
+    if let Host::Own(_) = host {
         problems.extend(missing_servers(
             &configuration.services,
             &translation.services,
             databases,
         ));
-        let real = Real::look();
+        let real = real::look();
         problems.extend(real.map(|real| real.problem(&configuration.services)));
         let is_complete = problems.iter().all(|problem| problem.code != NO_PERMISSION);
-        unapplied = Unapplied::of(&translation.services, is_complete);
+        unapplied = match supervised {
+            None => Unapplied::of(&translation.services, is_complete),
+            Some(told) => {
+                Unapplied::of_supervisor(&translation.services, &planned, told, is_complete)
+            }
+        };
     }
     let standings = translation.services.iter();
     let mut standings = standings.map(|service| &service.report.standing);
@@ -337,7 +365,7 @@ pub(super) mod tests {
                 .file("/etc/xinetd.conf", words.join(&b' '))
                 .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
             let disk = DiskTree::new(None);
-            let checks = [check(&tree, &disk, None, &Databases::default(), false)];
+            let checks = [check(&tree, &disk, None, &Databases::default(), &Host::Other)];
             let (mut text, mut json) = (Vec::new(), Vec::new());
             super::super::text::print(&checks, Fates::Printed, &mut text).unwrap();
             super::super::json::print(&checks, &mut json).unwrap();

@@ -101,7 +101,7 @@ fn start(out: &mut Output<'_>) -> Done {
 /// Whether systemd's generated units are what the files say now.
 fn is_current() -> bool {
     let tree = DiskTree::new(None);
-    let reading = Reading::of(&tree, None, &Databases::read(&tree));
+    let reading = Reading::of(&tree, None, &Databases::read(&tree), None);
     let specs = SpecDirectory::usual();
     let directory = specs.path().parent();
     directory.is_some_and(|directory| is_written(&reading.translation, directory))

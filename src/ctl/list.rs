@@ -6,11 +6,12 @@ use serde::Serialize;
 use xinetd_core::problem::printable;
 use xinetd_core::service::{Internal, Reach, Serving};
 
-use super::applied::{CHANGED, LEFT, Left, Unapplied};
+use super::applied::{CHANGED, Left, Unapplied};
 use super::boot::Boot;
 use super::layout::{fold, head, tail, width};
 use super::listening::{Listening, enabled_unit, served_unit};
 use super::machine::{Found, Machine};
+use super::manager;
 use super::output::{BAD, DIM, Done, GOOD, HEAD, Output, WIDTH};
 use super::real;
 use super::row::{ListRow, dropped_row, row};
@@ -52,10 +53,10 @@ pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
             format: 1,
             services,
             left: left.map(|left| left.unit.clone()).collect(),
-            starts_at_boot: machine.boot == Boot::Starts,
+            starts_at_boot: matches!(machine.boot, Boot::Starts | Boot::Supervised),
         })?;
     } else {
-        print(&services, out)?;
+        print(&services, machine.suffix(), out)?;
         print_unapplied(&services, unapplied.left(), out)?;
         if let Some(problem) = machine.assumption() {
             let line = machine.configuration.sources.line(&problem.place);
@@ -76,7 +77,7 @@ fn print_unapplied(rows: &[ListRow], left: &[Left], out: &mut Output<'_>) -> std
     let changed = rows.iter().filter(|row| row.applied == Some(false));
     let changed = changed.map(|row| printable(&format!("{}: {CHANGED}", row.id)));
     let left = left.iter();
-    let left = left.map(|left| printable(&format!("{}.socket {LEFT}", left.unit)));
+    let left = left.map(|left| printable(&left.to_string()));
     for line in changed.chain(left) {
         let lines = fold(&line, out.room(WIDTH));
         writeln!(out, "{}", out.paint(BAD, lines.join("\n    ")))?;
@@ -92,11 +93,9 @@ fn with_listening(row: ListRow, enabled: Option<&str>, listening: &Listening) ->
         let Some((unit, listens)) = unit.zip(listens.filter(|listens| *listens)) else {
             return row;
         };
-        let by_hand =
-            format!("its socket was started by hand; `systemctl stop {unit}.socket` closes it");
         return ListRow {
             listening: Some(listens),
-            reason: Some(by_hand),
+            reason: Some(manager::of_this_machine().why_listening(unit)),
             ..row
         };
     };
@@ -125,13 +124,14 @@ fn is_tcpmux(found: &Found<'_>) -> bool {
     found.service.enabled && matches!(found.service.serving, Serving::Internal(Internal::Tcpmux))
 }
 
-fn print(rows: &[ListRow], out: &mut Output<'_>) -> std::io::Result<()> {
+/// `suffix` stands behind the name of a unit.
+fn print(rows: &[ListRow], suffix: &str, out: &mut Output<'_>) -> std::io::Result<()> {
     const TITLES: [&str; 4] = ["ID", "LISTENS", "STATE", "UNIT"];
     let cells: Vec<[String; 4]> = rows
         .iter()
         .map(|row| {
             let listens = row.listens.as_deref().unwrap_or("-");
-            let unit = row.unit.as_ref().map(|unit| format!("{unit}.socket"));
+            let unit = row.unit.as_ref().map(|unit| format!("{unit}{suffix}"));
             [
                 printable(&row.id),
                 printable(listens),
@@ -224,6 +224,7 @@ mod tests {
         let left = [Left {
             unit: "gone".into(),
             source: "/etc/xinetd.d/gone".into(),
+            is_supervised: false,
         }];
         let mut text = Vec::new();
         let screen = Screen {
@@ -231,7 +232,7 @@ mod tests {
             ..Screen::default()
         };
         let mut out = Output::new(&mut text, screen);
-        print(&rows, &mut out).unwrap();
+        print(&rows, ".socket", &mut out).unwrap();
         print_unapplied(&rows, &left, &mut out).unwrap();
         assert_eq!(out.finish(Ok(0)), 0);
         String::from_utf8(text).unwrap()
@@ -261,7 +262,8 @@ mod tests {
     #[test]
     fn what_runs_otherwise_than_the_files_say_stands_below() {
         let piped = printed(false);
-        let expected = format!("a-service-with-a-long-name: {CHANGED}\ngone.socket {LEFT}\n");
-        assert!(piped.ends_with(&expected), "{piped}");
+        let expected =
+            format!("a-service-with-a-long-name: {CHANGED}\ngone.socket stays until the next ");
+        assert!(piped.contains(&expected), "{piped}");
     }
 }

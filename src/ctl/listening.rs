@@ -9,29 +9,31 @@ use xinetd_core::service::{Service, Serving};
 use xinetd_core::translate::{Native, ServiceReport, Standing, TranslatedService};
 
 use super::executable::hindrance;
-use super::machine::is_here;
+use super::machine::is_own;
+use super::manager;
 use crate::installed;
-use crate::reconcile::{Trouble, is_executable, troubles};
+use crate::reconcile::{Trouble, is_executable};
 
 /// Which sockets do not listen, though their services are switched on.
 #[derive(Debug, Default)]
 pub(super) struct Listening(Option<BTreeMap<String, Trouble>>);
 
 impl Listening {
-    /// Asks systemd about these units without suffix.
+    /// Asks the service manager about these units without suffix.
     ///
-    /// Nothing is known where systemd does not run, and of the files below another root.
+    /// Nothing is known where there is none, or this user may not ask it, and of the files below another root.
     pub(super) fn look<'a>(root: Option<&Path>, units: impl IntoIterator<Item = &'a str>) -> Self {
-        if !is_here(root) {
+        if !is_own(root) {
             return Self::default();
         }
         let units: BTreeSet<&str> = units.into_iter().collect();
-        Self(troubles(&units).ok())
+        Self(manager::of_this_machine().troubles(&units).ok())
     }
 
-    /// Asks about those of the units that the generator has switched on.
+    /// Asks about those of the units, which the service manager has, that are switched on.
     pub(super) fn look_at_enabled<'a>(units: impl IntoIterator<Item = &'a str>) -> Self {
-        let units = units.into_iter().filter(|unit| installed::is_enabled(unit));
+        let manager = manager::of_this_machine();
+        let units = units.into_iter().filter(|unit| manager.is_enabled(unit));
         Self::look(None, units)
     }
 
@@ -93,7 +95,7 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }
             Trouble::Shared { .. } => (Severity::Warning, "stop one of the two"),
-            Trouble::Stuck => (Severity::Warning, ""),
+            Trouble::Stuck | Trouble::Supervised { .. } => (Severity::Warning, ""),
             Trouble::TurnedAway { .. } => (
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",

@@ -12,20 +12,32 @@ use xinetd_core::service::Service;
 use xinetd_core::spec::Spec;
 use xinetd_core::startup::Startup;
 use xinetd_core::translate::{
-    Native, SpecDirectory, Standing, Surroundings, TranslatedService, Translation, translate,
+    Native, Plan, PlannedService, SpecDirectory, Standing, Surroundings, TranslatedService,
+    Translation, translate,
 };
 
 use super::boot::Boot;
 use super::listening::enabled_unit;
+use super::manager;
 use super::output::Failure;
+use crate::protocol::administration::Supervised;
+use crate::standalone::client as supervisor;
 
 /// Whether systemd runs the files below this root, or the machine's own.
 pub(super) fn is_here(root: Option<&Path>) -> bool {
-    root.is_none_or(|root| root == Path::new("/")) && Path::new(BOOTED).exists()
+    is_own(root) && manager::is_systemd()
 }
 
-/// There while systemd runs the machine (sd_booted(3)).
-const BOOTED: &str = "/run/systemd/system";
+/// Whether the files below this root are the machine's own.
+pub(super) fn is_own(root: Option<&Path>) -> bool {
+    root.is_none_or(|root| root == Path::new("/"))
+}
+
+/// What a supervisor serves of the files below this root; none where there is none, or this user may not ask it.
+pub(super) fn supervised(root: Option<&Path>) -> Option<Supervised> {
+    let asks = is_own(root) && !manager::is_systemd();
+    asks.then(|| supervisor::supervised().ok()).flatten()
+}
 
 /// All that is read of a tree.
 #[derive(Debug)]
@@ -34,12 +46,23 @@ pub(super) struct Reading {
     pub(super) configuration: Configuration,
     pub(super) translation: Translation,
     pub(super) boot: Boot,
+    /// What a supervisor would serve of it, where there is one.
+    pub(super) planned: Vec<PlannedService>,
 }
 
 impl Reading {
-    /// Reads the tree, with the file `main` in the place of its own first one where there is such a file.
-    pub(super) fn of(tree: &dyn FileTree, main: Option<&Path>, databases: &Databases) -> Self {
-        let startup = Startup::read(tree);
+    /// Reads the tree, with the file `main` in the place of its own first one where there is such a file; by what a
+    /// supervisor was told, where one serves it.
+    pub(super) fn of(
+        tree: &dyn FileTree,
+        main: Option<&Path>,
+        databases: &Databases,
+        supervised: Option<&Supervised>,
+    ) -> Self {
+        let startup = match supervised {
+            None => Startup::read(tree),
+            Some(told) => Startup::commanded(tree, told.main.clone(), told.has_inetd),
+        };
         let own = startup.roots();
         // Beside an inetd.conf the first file may be missing, but not one that was asked for.
         let is_absent = |main: &Path| {
@@ -51,13 +74,28 @@ impl Reading {
             inetd: own.inetd.filter(|_| !main.is_some_and(is_absent)),
         };
         let configuration = config::load(tree, roots, databases);
-        let surroundings = Surroundings::read(tree, SpecDirectory::usual(), startup);
+        let (surroundings, boot) = match supervised {
+            None => {
+                let boot = Boot::read(tree, &startup);
+                let specs = SpecDirectory::usual();
+                (Surroundings::read(tree, specs, startup), boot)
+            }
+            Some(_) => (Surroundings::without_systemd(startup), Boot::Supervised),
+        };
         let translation = translate(&configuration, &surroundings);
+        let planned = match supervised {
+            None => Vec::new(),
+            Some(told) => {
+                let plan = Plan::of(&configuration, surroundings.startup.clone());
+                supervisor::planned(plan, told)
+            }
+        };
         Self {
-            boot: Boot::read(tree, &surroundings.startup),
+            boot,
             startup: surroundings.startup,
             configuration,
             translation,
+            planned,
         }
     }
 }
@@ -71,6 +109,10 @@ pub(super) struct Machine {
     pub(super) translated: Vec<TranslatedService>,
     /// What starts those that are switched on.
     pub(super) boot: Boot,
+    /// What a supervisor serves of it, where there is one.
+    pub(super) supervised: Option<Supervised>,
+    /// What that would serve after a reload.
+    pub(super) planned: Vec<PlannedService>,
 }
 
 /// A service, and what becomes of it.
@@ -85,12 +127,18 @@ pub(super) struct Found<'a> {
 impl Machine {
     /// Reads the files below a root, or the machine's own.
     pub(super) fn read(root: Option<PathBuf>) -> Result<Self, Failure> {
-        Self::of(&DiskTree::new(root))
+        let supervised = supervised(root.as_deref());
+        Self::with(&DiskTree::new(root), supervised)
     }
 
-    /// Reads the files of a tree.
+    /// Reads the files of a tree that no supervisor serves.
     pub(super) fn of(tree: &dyn FileTree) -> Result<Self, Failure> {
-        let reading = Reading::of(tree, None, &Databases::read(tree));
+        Self::with(tree, None)
+    }
+
+    fn with(tree: &dyn FileTree, supervised: Option<Supervised>) -> Result<Self, Failure> {
+        let databases = Databases::read(tree);
+        let reading = Reading::of(tree, None, &databases, supervised.as_ref());
         let roots = reading.startup.roots();
         if roots.inetd.is_none()
             && !roots.is_assumed(tree)
@@ -109,7 +157,17 @@ impl Machine {
             startup: reading.startup,
             configuration: reading.configuration,
             translated: reading.translation.services,
+            supervised,
+            planned: reading.planned,
         })
+    }
+
+    /// What stands behind the name of a unit where its socket is meant.
+    pub(super) fn suffix(&self) -> &'static str {
+        match self.supervised {
+            Some(_) => "",
+            None => ".socket",
+        }
     }
 
     /// What is worth a word wherever services are shown: that the first file is not there.

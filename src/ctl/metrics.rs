@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::listening::Listening;
+use super::manager;
 use super::output::{Done, Failure, Output};
-use crate::bus::client::{self, ServiceRow};
-use crate::installed;
+use crate::bus::client::ServiceRow;
 
 /// A number of each service: its name, its kind, what it is, and how to get it.
 type Simple = (
@@ -17,9 +17,10 @@ type Simple = (
 
 /// Prints them.
 pub(super) fn run(out: &mut Output<'_>) -> Done {
-    let (rows, bounds) = client::list_services().map_err(Failure::undone)?;
+    let manager = manager::of_this_machine();
+    let (rows, bounds) = manager.list_services().map_err(Failure::undone)?;
     let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
-    let up = |row: &ServiceRow| match installed::is_enabled(&row.unit) {
+    let up = |row: &ServiceRow| match manager.is_enabled(&row.unit) {
         true => listening.listens(&row.unit),
         false => None,
     };

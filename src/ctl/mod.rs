@@ -20,6 +20,7 @@ mod layout;
 mod list;
 mod listening;
 mod machine;
+mod manager;
 mod manual;
 mod metrics;
 mod migrate;

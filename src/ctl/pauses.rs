@@ -1,23 +1,23 @@
-//! Which services cps has paused, as the coordinator knows it.
+//! Which services cps has paused, as the service manager knows it.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::machine::is_here;
-use crate::bus::client;
+use super::machine::is_own;
+use super::manager;
 
 /// The services that are paused: units without suffix, and the seconds that are left.
 #[derive(Debug, Default)]
 pub(super) struct Pauses(HashMap<String, u64>);
 
 impl Pauses {
-    /// Asks the coordinator; nothing is known where it can't be asked, and of the files below another
+    /// Asks the service manager; nothing is known where it can't be asked, and of the files below another
     /// root than the machine's.
     pub(super) fn look(root: Option<&Path>) -> Self {
-        let rows = match is_here(root) {
-            true => client::list_services().map_or_else(|_| Vec::new(), |(rows, _)| rows),
-            false => Vec::new(),
-        };
+        let listed = is_own(root).then(|| manager::of_this_machine().list_services());
+        let rows = listed
+            .and_then(Result::ok)
+            .map_or_else(Vec::new, |(rows, _)| rows);
         let paused = rows.into_iter().filter(|row| row.state == "paused");
         Self(paused.map(|row| (row.unit, row.pause)).collect())
     }

@@ -8,6 +8,7 @@ use xinetd_core::service::Service;
 use xinetd_core::startup::{REAL_CODE, Startup};
 
 use super::machine::{Machine, Reading};
+use super::manager;
 use super::output::Output;
 use crate::reconcile::Real;
 
@@ -19,9 +20,17 @@ fn at_boot(startup: &Startup) -> impl Iterator<Item = Problem> {
         .cloned()
 }
 
-/// That it runs, on this machine, and what it has of these services.
+/// Real xinetd, where it runs on this machine: a supervisor has its name.
+pub(super) fn look() -> Option<Real> {
+    match manager::is_supervisor() {
+        true => None,
+        false => Real::look(),
+    }
+}
+
+/// That it runs, and what it has of these services.
 fn running(services: &[Service]) -> Option<Problem> {
-    Real::look().map(|real| real.problem(services))
+    look().map(|real| real.problem(services))
 }
 
 /// Prints both; that it runs, where the services are those of this machine.
@@ -32,10 +41,13 @@ pub(super) fn print(machine: &Machine, is_here: bool, out: &mut Output<'_>) -> i
 
 /// The same, of this machine, whose files are not read yet.
 pub(super) fn print_here(out: &mut Output<'_>) -> io::Result<()> {
+    if manager::is_supervisor() {
+        return Ok(());
+    }
     let tree = DiskTree::new(None);
     let startup = Startup::read(&tree);
     let running = Real::look().and_then(|_| {
-        let reading = Reading::of(&tree, None, &Databases::read(&tree));
+        let reading = Reading::of(&tree, None, &Databases::read(&tree), None);
         running(&reading.configuration.services)
     });
     print_all(at_boot(&startup).chain(running), out)

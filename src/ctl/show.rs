@@ -109,10 +109,7 @@ pub(super) fn heading(found: &Found<'_>, out: &mut Output<'_>) -> io::Result<()>
             unit,
             enabled: true,
             ..
-        } => {
-            let words = found.boot.words();
-            (GOOD, format!("served by {unit}.socket, {words}"))
-        }
+        } => (GOOD, found.boot.server_of(unit)),
         Standing::Served { unit, .. } => (DIM, format!("switched off{}", by_whom(found, unit))),
         Standing::Native { path, native, .. } => {
             let path = path.display();
@@ -155,7 +152,10 @@ fn by_whom(found: &Found<'_>, unit: &str) -> String {
     });
     let place = switch.map(|line| format!(" by {} in {}", line.attribute.name(), at(&line.place)));
     let place = place.unwrap_or_default();
-    format!("{place}; `systemctl start {unit}.socket` serves it until the next boot")
+    match found.boot.once(unit) {
+        Some(once) => format!("{place}; {once} until the next boot"),
+        None => place,
+    }
 }
 
 fn print(value: &Meant<'_>, out: &mut Output<'_>) -> io::Result<()> {

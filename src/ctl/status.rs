@@ -11,10 +11,11 @@ use xinetd_core::problem::printable;
 use super::layout::{fold, head, width};
 use super::listening::Listening;
 use super::machine::not_running;
+use super::manager;
 use super::output::{BAD, DIM, Done, Failure, GOOD, HEAD, Output, WIDTH};
 use super::real;
 use super::time::span;
-use crate::bus::client::{self, Failed, ServiceRow, SessionInfo, Sessions};
+use crate::bus::client::{Failed, ServiceRow, SessionInfo, Sessions};
 use crate::reconcile::Trouble;
 
 /// Print what the services are doing: sessions, pauses, and what was counted since the machine was
@@ -24,7 +25,8 @@ use crate::reconcile::Trouble;
 /// tripped, `down` for a service that is switched on and does not serve its clients, with the reason below,
 /// `stopped` or `failed` for another one that does not, and `silent` where the helper does not answer.
 ///
-/// Exit status: 0, 1 if the coordinator can't be asked, 2 if there is no such service.
+/// Exit status: 0, 1 if the coordinator can't be asked, or xinetd where there is no systemd, 2 if there is no such
+/// service.
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     /// The id or a unit of a service, whose sessions are printed too.
@@ -77,7 +79,8 @@ struct ServiceStatus<'a> {
 
 /// Runs `status`.
 pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
-    let (rows, _) = client::list_services().map_err(Failure::undone)?;
+    let manager = manager::of_this_machine();
+    let (rows, _) = manager.list_services().map_err(Failure::undone)?;
     let Some(name) = &arguments.id else {
         let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
         match arguments.json {
@@ -90,7 +93,8 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
         }
         return Ok(0);
     };
-    let (unit, sessions) = client::list_sessions(name).map_err(|error| failure(name, error))?;
+    let sessions = manager.list_sessions(name);
+    let (unit, sessions) = sessions.map_err(|error| failure(name, error))?;
     let Some(row) = rows.iter().find(|row| row.unit == unit) else {
         return Err(Failure::undone(format!("{} is gone", printable(&unit))));
     };
@@ -100,14 +104,17 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
             let sessions = sessions.as_deref().ok();
             json(std::iter::once((row, Some(sessions))), &listening, out)?;
         }
-        false => detail(row, &sessions, listening.trouble(&unit), out)?,
+        false => {
+            let socket = format!("{unit}{}", manager.suffix());
+            detail(row, &socket, &sessions, listening.trouble(&unit), out)?;
+        }
     }
     Ok(0)
 }
 
 /// Runs `kick`.
 pub(super) fn kick(arguments: &KickArgs) -> Done {
-    let kicked = client::kick(&arguments.id, &arguments.whom);
+    let kicked = manager::of_this_machine().kick(&arguments.id, &arguments.whom);
     kicked.map_err(|error| failure(&arguments.id, error))?;
     Ok(0)
 }
@@ -220,9 +227,10 @@ fn style(state: &str) -> anstyle::Style {
     }
 }
 
-/// One service with its sessions.
+/// One service with its sessions; `socket` is the name of its socket.
 fn detail(
     row: &ServiceRow,
+    socket: &str,
     sessions: &Sessions,
     trouble: Option<&Trouble>,
     out: &mut Output<'_>,
@@ -235,7 +243,7 @@ fn detail(
         0 => String::new(),
         left => format!(", for {} more", span(left)),
     };
-    writeln!(out, "  {}.socket: {state}{pause}", printable(&row.unit))?;
+    writeln!(out, "  {}: {state}{pause}", printable(socket))?;
     if let Some(trouble) = trouble {
         let text = printable(&format!("it is down: {trouble}"));
         for line in fold(&text, WIDTH - 2) {
@@ -361,7 +369,7 @@ mod tests {
             age: 61,
         };
         let sessions = vec![session(4711, "192.0.2.7:40000"), session(0, "0.0.0.0:0")];
-        let text = printed(|out| detail(&row(), &Ok(sessions), None, out));
+        let text = printed(|out| detail(&row(), "telnet.socket", &Ok(sessions), None, out));
         let wanted = "\
 telnet (/etc/xinetd.d/telnet:1:9)
   telnet.socket: paused, for 7s more
@@ -375,7 +383,7 @@ telnet (/etc/xinetd.d/telnet:1:9)
 ";
         assert_eq!(text, wanted);
         let denied = Err("only root may see them".to_owned());
-        let text = printed(|out| detail(&row(), &denied, None, out));
+        let text = printed(|out| detail(&row(), "telnet.socket", &denied, None, out));
         assert!(
             text.ends_with("  the sessions are not shown: only root may see them\n"),
             "{text}"

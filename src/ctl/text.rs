@@ -88,14 +88,15 @@ fn print_service(service: &ServiceReport, boot: Boot, out: &mut dyn Write) -> io
             unit,
             enabled: true,
             ..
-        } => format!("served by {unit}.socket, {}", boot.words()),
+        } => boot.server_of(unit),
         Standing::Served {
             unit,
             enabled: false,
             ..
-        } => {
-            format!("switched off; `systemctl start {unit}.socket` serves it")
-        }
+        } => match boot.once(unit) {
+            Some(once) => format!("switched off; {once}"),
+            None => "switched off".to_owned(),
+        },
         Standing::Native { unit, path, native } => {
             let path = path.display();
             match native {

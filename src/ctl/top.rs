@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::listening::Listening;
+use super::manager;
 use super::output::{DIM, Done, Failure, Output};
 use super::status;
-use crate::bus::client::{self, ServiceRow};
+use crate::bus::client::ServiceRow;
 
 /// How many services there is room for in 24 lines.
 const ROWS: usize = 20;
 
 /// Show the busiest services, again and again.
 ///
-/// Exit status: 0, or 1 if the coordinator can't be asked.
+/// Exit status: 0, or 1 if the coordinator can't be asked, or xinetd where there is no systemd.
 #[derive(Debug, Args)]
 pub(super) struct TopArgs {
     /// How often, in seconds.
@@ -34,7 +35,8 @@ pub(super) fn run(arguments: &TopArgs, out: &mut Output<'_>) -> Done {
     let mut before: Option<(Instant, HashMap<String, Totals>)> = None;
     let mut left = arguments.count;
     while left != Some(0) {
-        let (mut rows, _) = client::list_services().map_err(Failure::undone)?;
+        let listed = manager::of_this_machine().list_services();
+        let (mut rows, _) = listed.map_err(Failure::undone)?;
         let now = Instant::now();
         let totals: HashMap<_, _> = rows
             .iter()

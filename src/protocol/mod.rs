@@ -1,6 +1,8 @@
-//! What helpers and the coordinator say to each other over the coordinator's socket.
+//! What helpers and the coordinator say to each other over the coordinator's socket, and `xinetdctl` and the
+//! supervisor over that of the supervisor.
 #![forbid(unsafe_code)]
 
+pub(crate) mod administration;
 pub(crate) mod bans;
 pub(crate) mod log_file;
 

@@ -18,7 +18,7 @@ pub(super) struct Action {
 /// What can be done, in the order in which it is: a port has to be free before another service
 /// takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     /// The socket and the service are stopped; sessions end.
     Stop,
     /// The socket is closed and opened anew; sessions live on. Where the filter alone is another one and a
@@ -36,7 +36,7 @@ pub(super) enum Operation {
 
 /// Why it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(crate) enum Why {
     /// There are no such units any more.
     Gone,
     /// It is switched off now.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::action::Outcome;
+use super::action::{Operation, Outcome, Why};
 use super::record::write;
 
 /// What is kept of what was done, if it was not more at once.
@@ -28,6 +28,18 @@ pub(crate) struct Done {
     /// Why it was not done after all.
     #[serde(default)]
     pub(crate) error: Option<String>,
+}
+
+impl Done {
+    /// What was done with a unit, for this reason.
+    pub(crate) fn new(unit: String, step: Operation, why: Why, error: Option<String>) -> Self {
+        Self {
+            unit,
+            step: step.to_string(),
+            why: why.to_string(),
+            error,
+        }
+    }
 }
 
 /// A file of them.
@@ -66,11 +78,9 @@ pub(super) fn write_done(path: &Path, new: &[Outcome]) -> Result<(), String> {
 
 /// What was noted before, as far as there is room for it, and what is new.
 fn behind(mut done: Vec<Done>, new: &[Outcome]) -> Vec<Done> {
-    done.extend(new.iter().map(|Outcome { action, fault }| Done {
-        unit: action.unit.clone(),
-        step: action.step.to_string(),
-        why: action.why.to_string(),
-        error: fault.as_ref().map(ToString::to_string),
+    done.extend(new.iter().map(|Outcome { action, fault }| {
+        let error = fault.as_ref().map(ToString::to_string);
+        Done::new(action.unit.clone(), action.step, action.why, error)
     }));
     let surplus = done.len().saturating_sub(MOST_DONE.max(new.len()));
     done.drain(..surplus);

@@ -41,13 +41,14 @@ use crate::bus::systemd::Systemd;
 use crate::installed::is_ejected;
 use crate::journal::Journal;
 
-use action::{Action, ActionError, Operation, Outcome};
+use action::{Action, ActionError, Outcome};
 use generated::ReloadStamp;
 use live::Live;
 use plan::plan;
 use problems::Problems;
 use record::{Record, settle};
 
+pub(crate) use action::{Operation, Why};
 pub(crate) use cause::is_executable;
 pub(crate) use history::{Done, LAST, read_done};
 pub(crate) use real::listed;
@@ -269,7 +270,7 @@ mod tests {
             action: Action {
                 unit: "a".to_owned(),
                 step,
-                why: action::Why::New,
+                why: Why::New,
             },
             fault,
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::live::TARGET;
 use crate::installed::is_ejected;
+use crate::status::{TURNED_AWAY, UNEXECUTABLE};
 
 /// What the generator writes for the server (systemd.unit(5)).
 pub(super) const EXECUTABLE: &str = "ConditionFileIsExecutable";
@@ -79,6 +80,13 @@ pub(crate) enum Trouble {
     },
     /// It listens, and rpcbind does not know it.
     Unregistered,
+    /// The supervisor says so, where there is no systemd.
+    Supervised {
+        /// In its words.
+        why: String,
+        /// Whether the socket listens all the same.
+        listens: bool,
+    },
 }
 
 impl Trouble {
@@ -99,7 +107,15 @@ impl Trouble {
                 | Self::Unstartable { .. }
                 | Self::Unexecutable { .. }
                 | Self::Unregistered
+                | Self::Supervised { listens: true, .. }
         )
+    }
+
+    /// What the status text of a helper that serves says of it.
+    pub(crate) fn of_status(text: &str) -> Option<Self> {
+        let after = |begin| text.strip_prefix(begin).map(str::to_owned);
+        let turned_away = after(TURNED_AWAY).map(|why| Self::TurnedAway { why });
+        turned_away.or_else(|| after(UNEXECUTABLE).map(|why| Self::Unexecutable { why }))
     }
 }
 
@@ -187,6 +203,7 @@ impl fmt::Display for Trouble {
                 "rpcbind does not answer, so that its clients do not find it; \
                  `systemctl start rpcbind.socket` has it registered",
             ),
+            Self::Supervised { why, .. } => f.write_str(why),
         }
     }
 }

@@ -9,7 +9,6 @@ use xinetd_core::translate::rpc_unit;
 use super::cause::shared;
 use super::trouble::Trouble;
 use crate::bus::systemd::{Loaded, Property, Systemd};
-use crate::status::{TURNED_AWAY, UNEXECUTABLE};
 
 /// How long a helper that is started anew, or a registration that has begun, is waited for: a helper that
 /// fails takes a second for it.
@@ -57,10 +56,7 @@ impl Helper {
     /// Why clients get nothing. One that was ready before it failed comes back.
     fn trouble(&self, unit: &str) -> Option<Trouble> {
         if self.active == "active" {
-            let after = |begin| self.text.strip_prefix(begin).map(str::to_owned);
-            let turned_away = after(TURNED_AWAY).map(|why| Trouble::TurnedAway { why });
-            let unexecutable = || after(UNEXECUTABLE).map(|why| Trouble::Unexecutable { why });
-            return turned_away.or_else(unexecutable);
+            return Trouble::of_status(&self.text);
         }
         let has_failed = self.has_ended() && self.result != "success" && self.text.is_empty();
         has_failed.then(|| Trouble::Unstartable {
@@ -166,6 +162,7 @@ fn helpers<'a>(
 mod tests {
     use super::*;
     use crate::bus::systemd::played::Played;
+    use crate::status::{TURNED_AWAY, UNEXECUTABLE};
 
     fn helper(sub: &str, result: &str, status: i32, text: &str) -> Helper {
         Helper {

@@ -128,6 +128,11 @@ impl Coordinator {
         }
     }
 
+    /// The bans.
+    pub(super) fn bans(&mut self) -> &mut BanStore {
+        &mut self.bans
+    }
+
     /// Clears away bans that are over.
     pub(super) fn tidy(&mut self) {
         self.bans.tidy();

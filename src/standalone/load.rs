@@ -23,11 +23,29 @@ pub(super) struct Means {
     pub(super) has_coordinator: bool,
 }
 
+/// What the files have.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The services that are served.
+    pub(super) services: Vec<PlannedService>,
+    /// Those that are all right by themselves, and can't be served by this process or on this machine.
+    pub(super) hindered: Vec<Hindered>,
+}
+
+/// A service that can't be served here.
+#[derive(Debug)]
+pub(super) struct Hindered {
+    /// What it would be made of.
+    pub(super) planned: PlannedService,
+    /// What keeps it from being served, a sentence without a full stop.
+    pub(super) why: String,
+}
+
 /// The services that are served. Each that is not is named in the log, and why.
 ///
 /// # Errors
 /// In words, if the main file can't be read: then nothing is known of any service.
-pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Vec<PlannedService>, String> {
+pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Loaded, String> {
     let tree = DiskTree::new(None);
     let startup = Startup::commanded(&tree, invocation.main.clone(), invocation.has_inetd);
     let roots = startup.roots();
@@ -48,10 +66,17 @@ pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Vec<PlannedS
     for id in dropped.map(|one| &one.id).chain(&plan.unserved) {
         log::error!("service {} is not served: see above", id.to_text());
     }
-    let planned = plan.services.into_iter();
-    Ok(planned
-        .filter_map(|service| servable(service, means))
-        .collect())
+    let mut loaded = Loaded {
+        services: Vec::new(),
+        hindered: Vec::new(),
+    };
+    for planned in plan.services {
+        match servable(planned, means) {
+            Ok(service) => loaded.services.push(service),
+            Err(hindered) => loaded.hindered.push(*hindered),
+        }
+    }
+    Ok(loaded)
 }
 
 fn say(problem: &Problem) {
@@ -69,21 +94,32 @@ fn say(problem: &Problem) {
     log::log!(level, "{place}: {message}; {help}");
 }
 
-/// The service as it can be served here; none if it can't.
-fn servable(mut service: PlannedService, means: Means) -> Option<PlannedService> {
+/// The service as it can be served here.
+fn servable(service: PlannedService, means: Means) -> Result<PlannedService, Box<Hindered>> {
     let hindrance = hindrance(&service, means);
     let (id, place) = (service.id().to_text(), service.place().clone());
     if let Some(why) = hindrance {
         log::error!("{place}: service {id} is not served: {why}");
-        return None;
+        let planned = service;
+        return Err(Box::new(Hindered { planned, why }));
     }
-    if !means.has_coordinator && matches!(service.spec.logging.target, LogTarget::File { .. }) {
+    if means.has_coordinator {
+        return Ok(service);
+    }
+    if matches!(service.spec.logging.target, LogTarget::File { .. }) {
         log::warn!(
             "{place}: service {id}: no log file can be opened for it; its lines go to the common log"
         );
+    }
+    Ok(without_log_file(service))
+}
+
+/// The service as it is where no log file can be opened for it: its lines go to the common log.
+pub(super) fn without_log_file(mut service: PlannedService) -> PlannedService {
+    if matches!(service.spec.logging.target, LogTarget::File { .. }) {
         service.spec.logging.target = LogTarget::Unset;
     }
-    Some(service)
+    service
 }
 
 /// Why a service can't be served, a sentence without a full stop.

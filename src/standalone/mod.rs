@@ -5,8 +5,10 @@
 //! use. It accepts no connection and decides about none: a helper can't tell it from systemd.
 #![forbid(unsafe_code)]
 
+mod administration;
 mod bind;
 mod change;
+pub(crate) mod client;
 mod coordinator;
 mod dump;
 mod helper;
@@ -33,7 +35,7 @@ use nix::unistd::{Uid, chdir};
 use ::log::{error, info, warn};
 
 use coordinator::Coordinator;
-use load::{Means, load};
+use load::{Loaded, Means, load};
 use log::Logs;
 use options::{CommandLine, Invocation};
 use pid_file::PidFile;
@@ -106,9 +108,9 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     let means = Means {
         has_coordinator: coordinator.is_some(),
     };
-    let planned = load(&invocation, means)?;
+    let Loaded { services, hindered } = load(&invocation, means)?;
     let now = Instant::now();
-    let services: Vec<_> = planned
+    let services: Vec<_> = services
         .into_iter()
         .map(|one| Supervised::new(one, now))
         .collect();
@@ -136,6 +138,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         places,
         coordinator,
         services,
+        hindered,
     };
     let mut supervisor = Supervisor::new(parts).map_err(|error| error.to_string())?;
     info!(

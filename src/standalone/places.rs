@@ -2,12 +2,15 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, setsockopt, socket, sockopt,
+};
 use nix::unistd::{Uid, mkdtemp};
 use xinetd_core::translate::runtime_directory;
 
@@ -22,10 +25,14 @@ const SYSTEMD: &str = "/run/systemd/system";
 /// Where other ones make a directory of their own, in this order.
 const OTHERS: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
 
+/// How the name of such a directory begins.
+const OTHER: &str = "xinetd-bridge-";
+
 /// No service has a name that begins with a dot.
 const LOCK: &str = ".lock";
 const NOTIFY: &str = ".notify";
 const LOG: &str = ".log";
+const CONTROL: &str = ".control";
 
 /// A directory that is this process's alone, and the sockets in it.
 #[derive(Debug)]
@@ -54,7 +61,7 @@ impl Places {
             });
         }
         let made = OTHERS.iter().find_map(|place| {
-            let base = mkdtemp(&Path::new(place).join("xinetd-bridge-XXXXXX")).ok()?;
+            let base = mkdtemp(&Path::new(place).join(format!("{OTHER}XXXXXX"))).ok()?;
             // Helpers reach the notify socket as the users of their services.
             let opened = fs::set_permissions(&base, Permissions::from_mode(0o711));
             if opened.is_err() {
@@ -90,10 +97,15 @@ impl Places {
     /// # Errors
     /// As mkdir(2), and if something else is there.
     pub(super) fn runtime(&self, unit: &str) -> io::Result<PathBuf> {
-        let usual = runtime_directory(unit);
-        let path = self.base.join(usual.file_name().unwrap_or_default());
+        let path = self.runtime_path(unit);
         directory(&path)?;
         Ok(path)
+    }
+
+    /// Its path.
+    pub(super) fn runtime_path(&self, unit: &str) -> PathBuf {
+        let usual = runtime_directory(unit);
+        self.base.join(usual.file_name().unwrap_or_default())
     }
 
     /// Where helpers tell how they are (sd_notify(3)).
@@ -122,6 +134,58 @@ impl Places {
     pub(super) fn open_log(&self) -> io::Result<UnixDatagram> {
         open(&self.log(), 0o600)
     }
+
+    /// The socket for requests of the administrator: the kernel lets in none but root and the user of this process.
+    ///
+    /// # Errors
+    /// As bind(2).
+    pub(super) fn open_control(&self) -> io::Result<OwnedFd> {
+        let path = self.base.join(CONTROL);
+        remove_stale(&path)?;
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+        bind(listener.as_raw_fd(), &UnixAddr::new(&path)?)?;
+        // Before it listens, so that nothing comes earlier.
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        listen(&listener, Backlog::new(QUEUE)?)?;
+        Ok(listener)
+    }
+}
+
+/// How many administrators wait until the supervisor hears of them.
+const QUEUE: i32 = 32;
+
+/// Where supervisors listen for requests, as far as this user may believe that they are such: root's first, then those
+/// of this user, and for root those of others too.
+pub(super) fn control_sockets() -> Vec<PathBuf> {
+    let own = Uid::effective().as_raw();
+    let others = OTHERS.iter().flat_map(|place| {
+        let entries = fs::read_dir(place).into_iter().flatten().flatten();
+        entries.filter(|entry| {
+            entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(OTHER.as_bytes())
+        })
+    });
+    let directories = [PathBuf::from(USUAL)]
+        .into_iter()
+        .chain(others.map(|entry| entry.path()));
+    let mut found: Vec<(u32, PathBuf)> = directories
+        .filter_map(|base| {
+            let directory = fs::symlink_metadata(&base).ok()?;
+            let owner = directory.uid();
+            let is_trusted = own == 0 || owner == 0 || owner == own;
+            let is_its_own = directory.is_dir() && directory.mode() & 0o022 == 0;
+            let path = base.join(CONTROL);
+            let socket = fs::symlink_metadata(&path).ok()?;
+            let is_socket = socket.file_type().is_socket() && socket.uid() == owner;
+            (is_trusted && is_its_own && is_socket).then_some((owner, path))
+        })
+        .collect();
+    // Stable: the usual directory stays before others of root.
+    found.sort_by_key(|(owner, _)| (*owner != 0, *owner != own));
+    found.into_iter().map(|(_, path)| path).collect()
 }
 
 impl Drop for Places {
@@ -129,6 +193,7 @@ impl Drop for Places {
         // What fails here is left behind, and does no harm.
         let _ = fs::remove_file(self.notify());
         let _ = fs::remove_file(self.log());
+        let _ = fs::remove_file(self.base.join(CONTROL));
         if self.is_temporary {
             let _ = fs::remove_dir_all(&self.base);
         }

@@ -12,6 +12,7 @@ use super::life::{After, Due, Life, Phase, pause};
 use super::notice::Notice;
 use super::places::Places;
 use super::processes::Farewell;
+use crate::reconcile::Trouble;
 use crate::sys::process::{Ended, Process};
 
 /// When a socket that could not be bound is tried again: after twice as long each time, up to the second.
@@ -32,10 +33,11 @@ pub(super) struct Supervised {
 }
 
 /// A socket that could not be bound.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Unbound {
     tries: u32,
     next: Option<Instant>,
+    why: String,
 }
 
 /// The end of a service's servers and helper.
@@ -92,6 +94,28 @@ impl Supervised {
         self.socket.as_ref().ok().filter(|_| waits).map(AsFd::as_fd)
     }
 
+    /// Whether its end has begun, and no service comes after it.
+    pub(super) fn is_going(&self) -> bool {
+        let parting = self.parting.as_ref();
+        parting.is_some_and(|parting| parting.successor.is_none())
+    }
+
+    /// Why its clients get nothing, in words, if that is so.
+    pub(super) fn trouble(&self) -> Option<String> {
+        match (&self.socket, self.life.phase()) {
+            _ if self.parting.is_some() => None,
+            (Err(unbound), _) => Some(format!("{}; it is tried again", unbound.why)),
+            (Ok(_), Phase::Waiting { .. }) => Some(
+                "its helper has failed, and clients wait for the next one; the log of xinetd says why"
+                    .to_owned(),
+            ),
+            (Ok(_), Phase::Serving { .. }) => {
+                Trouble::of_status(&self.status).map(|trouble| trouble.to_string())
+            }
+            (Ok(_), _) => None,
+        }
+    }
+
     /// What it is doing, in words.
     pub(super) fn state(&self) -> String {
         let what = match (&self.socket, self.life.phase()) {
@@ -108,26 +132,27 @@ impl Supervised {
 
     /// Binds the socket; where that fails it is tried again later.
     fn bind(&mut self, now: Instant) {
-        let Err(before) = self.socket else { return };
+        let Err(before) = &self.socket else { return };
+        let tries = before.tries;
         let (id, address) = (self.id(), &self.planned.socket.address);
         match bind(&self.planned.socket) {
             Ok(socket) => {
-                match before.tries {
+                match tries {
                     0 => log::debug!("service {id} listens on {address}"),
                     _ => log::info!("service {id} listens on {address} now"),
                 }
                 self.socket = Ok(socket);
             }
             Err(error) => {
-                if before.tries == 0 {
+                let why = format!("bind to {address} failed: {error}");
+                if tries == 0 {
                     let place = self.planned.place();
-                    log::error!(
-                        "{place}: service {id}: bind to {address} failed: {error}; it is tried again"
-                    );
+                    log::error!("{place}: service {id}: {why}; it is tried again");
                 }
                 self.socket = Err(Unbound {
-                    tries: before.tries.saturating_add(1),
-                    next: Some(now + pause(REBIND, before.tries)),
+                    tries: tries.saturating_add(1),
+                    next: Some(now + pause(REBIND, tries)),
+                    why,
                 });
             }
         }
@@ -275,7 +300,7 @@ impl Supervised {
 
     /// Does what is due.
     pub(super) fn expire(&mut self, places: &Places, now: Instant) {
-        if let Err(unbound) = self.socket
+        if let Err(unbound) = &self.socket
             && self.parting.is_none()
             && unbound.next.is_some_and(|next| now >= next)
         {

@@ -240,6 +240,7 @@ fn what_needs_no_systemd_is_installed_without_anything_of_systemds() {
     let wanted = [
         "etc/init.d/xinetd",
         "etc/xinetd.conf",
+        "usr/bin/xinetdctl",
         "usr/libexec/xinetd-bridge/xinetd-accept",
         "usr/sbin/xinetd",
     ];

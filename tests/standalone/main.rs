@@ -1,5 +1,6 @@
 //! The program that serves without systemd, as images start it: in namespaces of its own, with nothing of systemd's.
 
+mod commands;
 mod ends;
 mod machine;
 mod reload;
@@ -27,6 +28,7 @@ fn main() {
         serving::SCENARIOS,
         reload::SCENARIOS,
         ends::SCENARIOS,
+        commands::SCENARIOS,
     ];
     let trials = all.iter().copied().flatten().map(|&(name, scenario)| {
         let trial = Trial::test(name, move || run(scenario));

@@ -46,7 +46,7 @@ pub(super) struct MigrateArgs {
 /// Runs it.
 pub(super) fn run(arguments: &MigrateArgs, out: &mut Output<'_>) -> Done {
     let tree = DiskTree::new(None);
-    let reading = Reading::of(&tree, None, &Databases::read(&tree));
+    let reading = Reading::of(&tree, None, &Databases::read(&tree), None);
     let survey = Survey::of(&reading);
     match arguments.back {
         true => back(arguments, &survey, out),

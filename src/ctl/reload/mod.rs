@@ -1,26 +1,25 @@
 //! `xinetdctl reload`: what SIGHUP is for xinetd.
 
+mod applier;
 mod endangered;
 mod reconciled;
 mod words;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use clap::Args;
-use nix::unistd::Uid;
 use serde::Serialize;
 use xinetd_core::problem::{Problem, printable};
 
 use super::check;
-use super::drop_ins::{self, Newer};
+use super::drop_ins::Newer;
 use super::layout::fold;
+use super::manager;
 use super::output::{BAD, Done, Failure, Output, WIDTH};
-use crate::bus::systemd::Systemd;
-use crate::installed;
-use crate::reconcile::{self, Trouble};
+use crate::reconcile;
 
-use endangered::{endangered, left_out, listening};
+use applier::Unserved;
+use endangered::{endangered, left_out};
 pub(super) use reconciled::{
     at_rest, follow, forget_last, last, make_anew, reconcile_again, settle,
 };
@@ -69,50 +68,20 @@ struct ReloadReport {
     drop_ins: Vec<Newer>,
 }
 
-/// A service that is switched on and not served.
-#[derive(Debug, Serialize)]
-struct Unserved {
-    unit: String,
-    /// Why, in words.
-    reason: String,
-}
-
-/// The services that are switched on and not served, though no step of this reload has said so; nothing where
-/// systemd does not tell.
-fn unserved(systemd: &Systemd, done: &[reconcile::Done]) -> Vec<Unserved> {
-    let mut units = installed::units().unwrap_or_default();
-    units.retain(|unit| installed::is_enabled(unit));
-    let units = units.iter().map(String::as_str).collect();
-    unsaid(
-        reconcile::troubles_of(systemd, &units).unwrap_or_default(),
-        done,
-    )
-}
-
-/// Those of the troubles that the administrator does not want, and that no step has met.
-fn unsaid(troubles: BTreeMap<String, Trouble>, done: &[reconcile::Done]) -> Vec<Unserved> {
-    let has_failed = |unit: &str| {
-        let mut done = done.iter().filter(|done| done.unit == unit);
-        done.any(|done| done.error.is_some())
-    };
-    let unsaid = troubles.into_iter();
-    let unsaid = unsaid.filter(|(unit, trouble)| !trouble.is_intended() && !has_failed(unit));
-    let unsaid = unsaid.map(|(unit, trouble)| Unserved {
-        unit,
-        reason: trouble.to_string(),
+/// Those of the services that no step has failed for.
+fn unsaid(mut unserved: Vec<Unserved>, done: &[reconcile::Done]) -> Vec<Unserved> {
+    unserved.retain(|service| {
+        let mut done = done.iter().filter(|done| done.unit == service.unit);
+        done.all(|done| done.error.is_none())
     });
-    unsaid.collect()
+    unserved
 }
 
 /// Runs it.
 pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
-    if !Uid::effective().is_root() {
-        let why = "root alone may reload; run the command as root";
-        return Err(Failure::undone(why));
-    }
+    let mut applier = applier::of_this_machine()?;
     let checks = check::run(None, &[]);
-    let mut systemd = Systemd::connect().map_err(Failure::undone)?;
-    let served = listening(&systemd)?;
+    let served = applier.listening()?;
     let endangered = endangered(&checks, &served);
     if !arguments.json {
         print_problems(&checks, out)?;
@@ -129,25 +98,21 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
                 problems: told(&checks).cloned().collect(),
                 drop_ins: Vec::new(),
             })?,
-            false => print_refusal(&endangered, &sessions(), out)?,
+            false => {
+                let suffix = manager::of_this_machine().suffix();
+                print_refusal(&endangered, suffix, &sessions(), out)?;
+            }
         }
         return Ok(REFUSED);
     }
     let endangered: Vec<_> = endangered.iter().map(|one| one.unit.clone()).collect();
-    forget_last()?;
-    make_anew(&systemd)?;
-    let complete = follow(&mut systemd);
-    let done = of_errors(last()?, &endangered);
-    if done.iter().all(|done| done.error.is_none()) {
-        complete?;
-    }
+    let done = of_errors(applier.apply()?, &endangered);
     let left_out = left_out(&checks);
     let is_complete = done.iter().all(|done| done.error.is_none());
     let has_errors = check::Counts::of(&checks).errors > 0;
-    let unserved = unserved(&systemd, &done);
+    let unserved = unsaid(applier.unserved(), &done);
     let is_served = unserved.is_empty();
-    // A hint, without which all else has been done.
-    let drop_ins = drop_ins::newer(&systemd).unwrap_or_default();
+    let drop_ins = applier.drop_ins();
     let answer = ReloadReport {
         format: 1,
         applied: true,
@@ -276,15 +241,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_down_is_told_once_and_never_for_the_administrators_own_stop() {
-        let stopped = |unit: &str| Trouble::Stopped { unit: unit.into() };
-        let failed = |unit: &str| Trouble::Failed { unit: unit.into() };
-        let troubles = BTreeMap::from([
-            ("down".to_owned(), failed("down")),
-            ("stopped".to_owned(), stopped("stopped")),
-            ("tried".to_owned(), failed("tried")),
-            ("kept".to_owned(), failed("kept")),
-        ]);
+    fn what_is_down_is_told_once() {
+        let unserved = ["down", "tried", "kept"].map(|unit| Unserved {
+            unit: unit.into(),
+            reason: "why".into(),
+        });
         let done = |unit: &str, error: Option<&str>| reconcile::Done {
             unit: unit.into(),
             step: "start".into(),
@@ -292,7 +253,7 @@ mod tests {
             error: error.map(Into::into),
         };
         let done = [done("tried", Some("no")), done("kept", None)];
-        let unsaid = unsaid(troubles, &done).into_iter();
+        let unsaid = unsaid(unserved.into(), &done).into_iter();
         let units: Vec<String> = unsaid.map(|one| one.unit).collect();
         assert_eq!(units, ["down", "kept"]);
     }

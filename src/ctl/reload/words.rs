@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use xinetd_core::problem::{Problem, Severity, printable};
 
 use super::super::check::{self, Check};
+use super::super::manager;
 use super::super::output::{BAD, Output};
 use super::endangered::Served;
-use crate::bus::client;
 
 /// The codes of lines that xinetd and the bridge ignore: what they were to restrict is not restricted.
 const IGNORED: [&str; 7] = [
@@ -56,17 +56,19 @@ pub(in crate::ctl) fn print_problems(checks: &[Check], out: &mut Output<'_>) -> 
     Ok(())
 }
 
-/// How many sessions each unit has, as far as the coordinator knows.
+/// How many sessions each unit has, as far as the service manager knows.
 pub(super) fn sessions() -> HashMap<String, u64> {
-    let rows = client::list_services().map_or_else(|_| Vec::new(), |(rows, _)| rows);
+    let listed = manager::of_this_machine().list_services();
+    let rows = listed.map_or_else(|_| Vec::new(), |(rows, _)| rows);
     rows.into_iter()
         .map(|row| (row.unit, row.running))
         .collect()
 }
 
-/// Says what would be stopped, and how it can be done all the same.
+/// Says what would be stopped, and how it can be done all the same; `suffix` stands behind the name of a unit.
 pub(super) fn print_refusal(
     endangered: &[&Served],
+    suffix: &str,
     sessions: &HashMap<String, u64>,
     out: &mut Output<'_>,
 ) -> io::Result<()> {
@@ -79,7 +81,7 @@ pub(super) fn print_refusal(
             Some(number) => format!(", and {number} sessions would end"),
         };
         let line = format!(
-            "  {unit}.socket of {} would be closed{sessions}",
+            "  {unit}{suffix} of {} would be closed{sessions}",
             file.display()
         );
         writeln!(out, "{}", printable(&line))?;
@@ -110,7 +112,8 @@ mod tests {
         let sessions = HashMap::from([("a".to_owned(), 2), ("b".to_owned(), 0)]);
         let mut text = Vec::new();
         let mut out = Output::new(&mut text, Screen::default());
-        print_refusal(&all.iter().collect::<Vec<_>>(), &sessions, &mut out).unwrap();
+        let all: Vec<_> = all.iter().collect();
+        print_refusal(&all, ".socket", &sessions, &mut out).unwrap();
         out.flush().unwrap();
         drop(out);
         let expected = "\

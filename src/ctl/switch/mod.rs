@@ -13,12 +13,14 @@ use xinetd_core::problem::{Place, printable};
 use xinetd_core::translate::{Native, Standing};
 
 use super::eject::WayBack;
-use super::machine::{Machine, is_here};
+use super::machine::{Machine, is_here, is_own};
+use super::manager;
 use super::output::{Done, Failure, Output, next_step};
 use super::reload;
 use super::row::row;
 use super::view::ServiceArgs;
 use crate::bus::systemd::{Verb, apply};
+use crate::standalone::client as supervisor;
 
 use edits::Edits;
 
@@ -55,11 +57,16 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
         })?;
     }
     drop(lock);
-    let (units, unserved) = units(&outcome, &arguments.id);
+    let supervises = is_own(root.as_deref()) && manager::is_supervisor();
+    let suffix = if supervises { "" } else { ".socket" };
+    let (units, unserved) = units(&outcome, &arguments.id, suffix);
     let verb = if enabled { Verb::Start } else { Verb::Stop };
-    let applied = match is_here(root.as_deref()) {
-        true => Some(apply(verb, &units).inspect(|()| reload::settle())),
-        false => None,
+    let applied = if is_here(root.as_deref()) {
+        Some(apply(verb, &units).inspect(|()| reload::settle()))
+    } else if supervises {
+        Some(supervisor::reload().map(drop))
+    } else {
+        None
     };
     let files = edits.files.values();
     let answer = SwitchReport {
@@ -75,7 +82,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
         false => print(&answer, applied.as_ref(), out)?,
     }
     if let Some(Err(why)) = applied {
-        if !Uid::effective().is_root() {
+        if manager::is_systemd() && !Uid::effective().is_root() {
             let why = "root alone may have systemd start and stop sockets; run the command as root";
             return Err(Failure::undone(why));
         }
@@ -146,14 +153,14 @@ fn places(machine: &Machine, wanted: &str, enabled: bool) -> Result<Vec<Place>, 
     Ok(places)
 }
 
-/// The sockets of the services with the id, and why some have none.
-fn units(machine: &Machine, wanted: &str) -> (Vec<String>, Option<String>) {
+/// The sockets of the services with the id, and why some have none; `suffix` stands behind the name of a unit.
+fn units(machine: &Machine, wanted: &str, suffix: &str) -> (Vec<String>, Option<String>) {
     let found = machine.find(wanted).unwrap_or_default();
     let mut units = Vec::new();
     let mut unserved = None;
     for found in found {
         match found.standing() {
-            Standing::Served { unit, .. } => units.push(format!("{unit}.socket")),
+            Standing::Served { unit, .. } => units.push(format!("{unit}{suffix}")),
             Standing::Native {
                 native: Native::Ejected,
                 ..

@@ -1,5 +1,6 @@
 //! The supervisor: it plays the part that systemd's socket and service units play elsewhere.
 
+mod answers;
 mod end;
 mod reload;
 
@@ -17,7 +18,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::administration::Administration;
 use super::coordinator::Coordinator;
+use super::load::Hindered;
 use super::log::{Line, Logs};
 use super::notice::Notice;
 use super::options::Invocation;
@@ -35,6 +38,7 @@ const SIGNALS: u64 = 0;
 const NOTIFY: u64 = 1;
 const LOG: u64 = 2;
 const COORDINATOR: u64 = 3;
+const ADMINISTRATION: u64 = 4;
 const SERVICES: u64 = 16;
 
 /// The largest entry of a log: more than a helper writes.
@@ -52,11 +56,14 @@ pub(super) struct Supervisor {
     logs: &'static Logs,
     places: Places,
     coordinator: Option<Coordinator>,
+    administration: Option<Administration>,
     epoll: Epoll,
     signals: SignalFd,
     notify: UnixDatagram,
     log: UnixDatagram,
     services: BTreeMap<u64, Supervised>,
+    /// Those of the last reload that can't be served.
+    hindered: Vec<Hindered>,
     /// The services whose sockets are watched.
     watched: HashSet<u64>,
     next_key: u64,
@@ -75,6 +82,7 @@ pub(super) struct Parts {
     pub(super) places: Places,
     pub(super) coordinator: Option<Coordinator>,
     pub(super) services: Vec<Supervised>,
+    pub(super) hindered: Vec<Hindered>,
 }
 
 impl Supervisor {
@@ -106,16 +114,24 @@ impl Supervisor {
         if let Some(coordinator) = &parts.coordinator {
             epoll.add(coordinator, readable(COORDINATOR))?;
         }
+        let administration = Administration::open(&parts.places)
+            .inspect_err(|error| log::warn!("no socket for xinetdctl: {error}"))
+            .ok();
+        if let Some(administration) = &administration {
+            epoll.add(administration, readable(ADMINISTRATION))?;
+        }
         let mut this = Self {
             invocation: parts.invocation,
             logs: parts.logs,
             places: parts.places,
             coordinator: parts.coordinator,
+            administration,
             epoll,
             signals,
             notify,
             log,
             services: BTreeMap::new(),
+            hindered: parts.hindered,
             watched: HashSet::new(),
             next_key: SERVICES,
             spared,
@@ -156,6 +172,7 @@ impl Supervisor {
                     NOTIFY => {}
                     LOG => self.take_log(),
                     COORDINATOR => self.coordinate(),
+                    ADMINISTRATION => self.administrate(now),
                     key => self.client_waits(key, now),
                 }
             }
@@ -203,7 +220,9 @@ impl Supervisor {
         let services = self.services.values().filter_map(Supervised::due);
         let round = self.is_ending_servers().then_some(self.next_round);
         let tidy = self.coordinator.is_some().then_some(self.next_tidy);
-        match services.chain(round).chain(tidy).min() {
+        let administration = self.administration.as_ref();
+        let client = administration.and_then(Administration::due);
+        match services.chain(round).chain(tidy).chain(client).min() {
             None => EpollTimeout::NONE,
             // Never earlier than due: a part of a millisecond would make it turn in a circle.
             Some(due) => {
@@ -216,6 +235,9 @@ impl Supervisor {
     fn expire(&mut self, now: Instant) {
         for service in self.services.values_mut() {
             service.expire(&self.places, now);
+        }
+        if let Some(administration) = &mut self.administration {
+            administration.expire(now);
         }
         if now >= self.next_tidy {
             self.next_tidy = now + TIDY;
@@ -233,7 +255,10 @@ impl Supervisor {
             };
             match signal {
                 Signal::SIGCHLD => self.reap(now),
-                Signal::SIGHUP | Signal::SIGUSR2 => self.reload(now),
+                Signal::SIGHUP | Signal::SIGUSR2 => {
+                    // What came of it is in the log.
+                    let _ = self.reload(now);
+                }
                 Signal::SIGUSR1 => self.dump(),
                 Signal::SIGABRT => self.check(),
                 Signal::SIGTERM => self.end(true, now),

@@ -6,34 +6,42 @@ use xinetd_core::translate::PlannedService;
 
 use super::super::change::{Change, Changes};
 use super::super::helper::text_of;
-use super::super::load::{Means, load};
+use super::super::load::{Loaded, Means, load};
 use super::super::service::Supervised;
 use super::Supervisor;
 use crate::accept::reload::request;
+use crate::reconcile::{Done, Operation, Why};
 use crate::status::{OK, RELOAD, STOP};
 
 impl Supervisor {
-    pub(super) fn reload(&mut self, now: Instant) {
+    /// Reads the files again, and serves what they say; what was done.
+    ///
+    /// # Errors
+    /// In words, if nothing was done: as the main file can't be read, or this process is about to end.
+    pub(super) fn reload(&mut self, now: Instant) -> Result<Vec<Done>, String> {
         if self.ending.is_some() {
-            return;
+            return Err("xinetd is about to end".to_owned());
         }
         log::info!("Starting reconfiguration");
         self.logs.reopen();
         let means = Means {
             has_coordinator: self.coordinator.is_some(),
         };
-        let new = match load(&self.invocation, means) {
-            Ok(new) => new,
-            Err(error) => {
-                log::error!("{error}");
-                log::warn!("reconfiguration failed; all services go on as they are");
-                return;
-            }
-        };
+        let loaded = load(&self.invocation, means).inspect_err(|error| {
+            log::error!("{error}");
+            log::warn!("reconfiguration failed; all services go on as they are");
+        })?;
+        let Loaded {
+            services: new,
+            hindered,
+        } = loaded;
+        self.hindered = hindered;
+        let mut done = Vec::new();
         let (before, after) = (self.services.len(), new.len());
         let changes = Changes::between(self.services.values().map(Supervised::planned), new);
         let dropped = changes.gone.len();
         for unit in changes.gone {
+            done.push(Done::new(unit.clone(), Operation::Stop, Why::Gone, None));
             if let Some(key) = self.key_of(&unit)
                 && !self.take_back(key, None)
             {
@@ -48,6 +56,13 @@ impl Supervisor {
             if change != Change::None {
                 readjusted += 1;
                 log::info!("readjusting service {}", planned.id().to_text());
+            }
+            let runs = self
+                .services
+                .get(&key)
+                .is_some_and(|one| one.helper().is_some());
+            if let Some((step, why)) = told(change, runs) {
+                done.push(Done::new(planned.unit.clone(), step, why, None));
             }
             match change {
                 // One whose end has begun comes back after it.
@@ -68,6 +83,8 @@ impl Supervisor {
         }
         let added = changes.new.len();
         for planned in changes.new {
+            let unit = planned.unit.clone();
+            done.push(Done::new(unit, Operation::Start, Why::New, None));
             self.add(Supervised::new(planned, now));
         }
         log::info!(
@@ -78,6 +95,7 @@ impl Supervisor {
             log::error!("No available services. Exiting");
             self.end(false, now);
         }
+        Ok(done)
     }
 
     fn key_of(&self, unit: &str) -> Option<u64> {
@@ -154,5 +172,16 @@ impl Supervisor {
             Ok(answer) => Err(answer),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+/// What is told of a service that stays, if it has changed; `runs` is whether it has a helper.
+fn told(change: Change, runs: bool) -> Option<(Operation, Why)> {
+    match (change, runs) {
+        (Change::None, _) => None,
+        (Change::Rebind, _) => Some((Operation::Rebind, Why::Socket)),
+        (Change::Reload | Change::Respawn, false) => Some((Operation::Keep, Why::Idle)),
+        (Change::Respawn, true) => Some((Operation::Respawn, Why::Service)),
+        (Change::Reload, true) => Some((Operation::Reload, Why::Settings)),
     }
 }

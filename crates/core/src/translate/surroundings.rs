@@ -46,7 +46,7 @@ impl Surroundings {
     }
 
     /// A machine without systemd: no unit of others has the name of a service.
-    pub(super) fn without_systemd(startup: Startup) -> Self {
+    pub fn without_systemd(startup: Startup) -> Self {
         Self {
             specs: SpecDirectory::usual(),
             existing: ExistingUnits::default(),

@@ -82,7 +82,7 @@ fn root_is_answered_at_the_control_socket() {
     let mut scene = Scene::new(&[(CAT, &shell("echo served"))]);
     let directory = scratch("runtime", scene.address.port());
     std::fs::create_dir_all(&directory).unwrap();
-    let control = Control::listen(&directory).unwrap();
+    let control = Control::listen(&directory, 0).unwrap();
     let (token, events) = (Owner::Control.only(), EpollFlags::EPOLLIN);
     let watched = scene.helper.reactor.add(control.listener(), token, events);
     watched.unwrap();
