@@ -219,12 +219,12 @@ impl BanStore {
     }
 
     /// Whether there is something to save.
-    pub(super) fn is_unsaved(&self) -> bool {
+    pub(crate) fn is_unsaved(&self) -> bool {
         self.unsaved
     }
 
     /// What was taken to be saved could not be.
-    pub(super) fn save_again(&mut self) {
+    pub(crate) fn save_again(&mut self) {
         self.unsaved = true;
     }
 
@@ -246,7 +246,7 @@ impl BanStore {
     }
 
     /// What is to be kept across a boot; from now on only changes count as unsaved.
-    pub(super) fn take_text(&mut self) -> Result<String, String> {
+    pub(crate) fn take_text(&mut self) -> Result<String, String> {
         self.unsaved = false;
         let now = now(self.boot).map_err(|error| error.to_string())?;
         let options = self.settings.in_force().clone();

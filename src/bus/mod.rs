@@ -22,7 +22,7 @@ mod objects;
 mod open;
 mod places;
 mod questions;
-mod saved;
+pub(crate) mod saved;
 mod saver;
 mod service;
 pub(crate) mod services;

@@ -57,7 +57,7 @@ pub(super) fn note_shutdown(path: &Path, now: BootTime) -> io::Result<()> {
 ///
 /// # Errors
 /// If they can't be written: then those of before are still there.
-pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let link = path.with_extension("link");
     let kept = fs::hard_link(path, &link).and_then(|()| fs::rename(&link, previous(path)));
     if let Err(error) = kept

@@ -29,7 +29,7 @@ pub(crate) use examples::{Example, examples};
 pub(crate) use file::{Stamp, file_line};
 #[cfg(test)]
 pub(crate) use heard::heard;
-pub(crate) use received::Received;
+pub(crate) use received::{Received, fields_of};
 pub(crate) use service::ServiceLog;
 pub(crate) use sink::Journal;
 pub(crate) use table::{Event, Kind};

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -17,6 +18,7 @@ use xinetd_core::bans::{BootId, TABLE};
 use xinetd_core::options;
 use xinetd_core::spec::{Spec, Task};
 
+use super::saver::Saver;
 use crate::bus::answers::pass_table;
 use crate::bus::ban_store::{BanStore, Paths};
 use crate::bus::log_files;
@@ -40,14 +42,16 @@ pub(super) struct Coordinator {
     clients: BTreeMap<u64, (OwnedFd, i32)>,
     next: u64,
     bans: BanStore,
+    saver: Option<Saver>,
 }
 
 impl Coordinator {
-    /// Takes the place.
+    /// Takes the place. Bans are kept in `bans_file` beyond the life of this process and its directory, where it is
+    /// given.
     ///
     /// # Errors
     /// In words, if another program has it, or its directory can't be written.
-    pub(super) fn open() -> Result<Self, String> {
+    pub(super) fn open(bans_file: Option<&Path>) -> Result<Self, String> {
         let path = Path::new(SOCKET);
         let directory = path.parent().unwrap_or(Path::new("/"));
         let wrong = |error: io::Error| format!("{}: {error}", directory.display());
@@ -65,7 +69,7 @@ impl Coordinator {
                  xinetd-coordinator.socket`"
             ));
         }
-        let bans = bans(directory)?;
+        let bans = bans(directory, bans_file)?;
         let listening = || -> io::Result<(OwnedFd, Epoll)> {
             remove_stale(path)?;
             let listener = make()?;
@@ -84,6 +88,7 @@ impl Coordinator {
             clients: BTreeMap::new(),
             next: LISTENER + 1,
             bans,
+            saver: bans_file.map(|path| Saver::new(path.to_owned())),
         })
     }
 
@@ -133,6 +138,25 @@ impl Coordinator {
         &mut self.bans
     }
 
+    /// Has bans that have changed saved, where they are kept in a file.
+    pub(super) fn save(&mut self, now: Instant) {
+        if let Some(saver) = &mut self.saver {
+            saver.turn(&mut self.bans, now);
+        }
+    }
+
+    /// When they are to be saved, or it is to be seen what has come of it.
+    pub(super) fn save_due(&self) -> Option<Instant> {
+        self.saver.as_ref()?.due(&self.bans)
+    }
+
+    /// Saves them for the last time.
+    pub(super) fn save_last(&mut self) {
+        if let Some(saver) = &mut self.saver {
+            saver.finish(&mut self.bans);
+        }
+    }
+
     /// Clears away bans that are over.
     pub(super) fn tidy(&mut self) {
         self.bans.tidy();
@@ -152,14 +176,15 @@ impl Drop for Coordinator {
     }
 }
 
-/// The bans, which are kept for as long as the directory is: nothing is written to disks.
-fn bans(directory: &Path) -> Result<BanStore, String> {
+/// The bans. Without a file for them they are kept for as long as the directory is: nothing is written to disks.
+fn bans(directory: &Path, file: Option<&Path>) -> Result<BanStore, String> {
     const BOOT: &str = "/proc/sys/kernel/random/boot_id";
     let text = fs::read_to_string(BOOT).map_err(|error| format!("{BOOT}: {error}"))?;
     let boot: BootId = text.trim().replace('-', "").parse()?;
     let paths = Paths {
         table: TABLE.into(),
-        saved: directory.join("bans.toml"),
+        saved: file.map_or_else(|| directory.join("bans.toml"), Path::to_owned),
+        // The last thing that is saved has the clock.
         shutdown: directory.join("shutdown.toml"),
         options: options::FILE.into(),
     };

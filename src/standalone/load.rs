@@ -7,6 +7,7 @@ use std::path::Path;
 use log::Level;
 use nix::unistd::{Gid, Uid};
 use xinetd_core::config::{self, Databases, DiskTree, FileTree};
+use xinetd_core::options::LogFormat;
 use xinetd_core::problem::{Problem, Severity};
 use xinetd_core::service::LogTarget;
 use xinetd_core::spec::Task;
@@ -30,6 +31,8 @@ pub(super) struct Loaded {
     pub(super) services: Vec<PlannedService>,
     /// Those that are all right by themselves, and can't be served by this process or on this machine.
     pub(super) hindered: Vec<Hindered>,
+    /// How the log is to look from now on; none while /etc/xinetd-bridge.toml has an error.
+    pub(super) log_format: Option<LogFormat>,
 }
 
 /// A service that can't be served here.
@@ -54,6 +57,9 @@ pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Loaded, Stri
     {
         return Err(format!("{} can't be read: {error}", roots.main.display()));
     }
+    let options = startup.options();
+    let log_format = options.standalone().log_format;
+    let log_format = options.problems.is_empty().then_some(log_format);
     let databases = Databases::read(&tree);
     let configuration = config::load(&tree, roots, &databases);
     let plan = Plan::of(&configuration, startup);
@@ -69,6 +75,7 @@ pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Loaded, Stri
     let mut loaded = Loaded {
         services: Vec::new(),
         hindered: Vec::new(),
+        log_format,
     };
     for planned in plan.services {
         match servable(planned, means) {

@@ -20,6 +20,7 @@ pub(crate) mod options;
 mod pid_file;
 mod places;
 mod processes;
+mod saver;
 mod service;
 mod supervisor;
 mod takeover;
@@ -31,6 +32,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use nix::unistd::{Uid, chdir};
+use xinetd_core::config::DiskTree;
+use xinetd_core::options::Options;
 
 use ::log::{error, info, warn};
 
@@ -85,6 +88,9 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
+    let options = Options::read(&DiskTree::new(None));
+    let options = options.standalone();
+    logs.set_format(options.log_format);
     info!("xinetd-bridge {} started.", env!("CARGO_PKG_VERSION"));
     invocation
         .remarks
@@ -99,7 +105,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     bind::raise_limit();
     let places = Places::find()?;
     let coordinator = match Uid::effective().is_root() {
-        true => Coordinator::open()
+        true => Coordinator::open(options.bans_file.as_deref())
             .inspect_err(|error| error!("no log files of services and no bans: {error}"))
             .ok(),
         false => None,
@@ -108,7 +114,9 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     let means = Means {
         has_coordinator: coordinator.is_some(),
     };
-    let Loaded { services, hindered } = load(&invocation, means)?;
+    let Loaded {
+        services, hindered, ..
+    } = load(&invocation, means)?;
     let now = Instant::now();
     let services: Vec<_> = services
         .into_iter()

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use testbed::{Bare, Close, Peer, Result, Running, equal};
 
 use super::Scenario;
@@ -17,6 +18,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_thousand_services_are_shown", many),
     ("a_reload_by_command_says_what_it_did", reloaded),
     ("a_service_is_switched_by_command", switched),
+    ("bans_in_a_file_outlive_the_container", saved),
 ];
 
 /// What a command prints, if it exits with this status; standard error comes behind standard output.
@@ -353,4 +355,43 @@ fn switched() -> Result<()> {
     let on = command(&running, 0, "xinetdctl enable echo")?;
     has(&on, "echo is started\n")?;
     running.wait_until("the port is open", || client(7000).is_ok())
+}
+
+/// As a volume is kept, and /run is not.
+fn saved() -> Result<()> {
+    let bare = Bare::new()?;
+    bare.write("/etc/xinetd.conf", cat("echo", 7000, ""), 0o644)?;
+    let options = "[standalone]\nbans_file = \"/var/lib/kept/bans.toml\"\n";
+    bare.write("/etc/xinetd-bridge.toml", options, 0o644)?;
+    let start = "exec xinetd -dontfork";
+    let running = bare.start(start)?;
+    running.wait_for("Started working")?;
+    command(&running, 0, "xinetdctl bans add 192.0.2.7")?;
+    running.wait_for("/var/lib/kept/bans.toml: No such file or directory")?;
+    running.sh("mkdir -p /var/lib/kept")?;
+    drop(running);
+    let mut running = bare.start(start)?;
+    running.wait_for("Started working")?;
+    command(&running, 0, "xinetdctl bans add 192.0.2.8 --for 1h")?;
+    command(&running, 0, "xinetdctl bans add 192.0.2.9")?;
+    running.signal(Signal::SIGTERM)?;
+    equal("status", running.wait()?.code(), Some(0))?;
+    let mut running = bare.start(start)?;
+    running.wait_for("Started working")?;
+    let list = command(&running, 0, "xinetdctl bans list")?;
+    has(&list, "192.0.2.8")?;
+    has(&list, "192.0.2.9")?;
+    command(&running, 0, "xinetdctl bans remove 192.0.2.9")?;
+    running.wait_until("the file", || {
+        !running
+            .read("/var/lib/kept/bans.toml")
+            .contains("192.0.2.9")
+    })?;
+    running.signal(Signal::SIGKILL)?;
+    running.wait()?;
+    let running = bare.start(start)?;
+    running.wait_for("Started working")?;
+    let list = command(&running, 0, "xinetdctl bans list")?;
+    equal("after SIGKILL", list.contains("192.0.2.9"), false)?;
+    has(&list, "192.0.2.8")
 }

@@ -12,6 +12,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_restart_while_an_image_is_built", restart_in_build),
     ("another_main_file", other_main),
     ("a_log_file_and_a_pid_file", log_and_pid),
+    ("lines_of_json", json_lines),
     ("debugging", debugging),
     ("the_log_on_standard_output", standard_output),
     ("a_facility_of_syslog", facility),
@@ -98,6 +99,44 @@ fn log_and_pid() -> Result<()> {
     // The end of a session may be logged behind it.
     let last = "WARNING: Exiting...\n";
     equal(last, log.contains(last), true)
+}
+
+/// A reload changes the form, and an error in the file does not.
+fn json_lines() -> Result<()> {
+    let bare = machine()?;
+    let options = |text: &str| bare.write("/etc/xinetd-bridge.toml", text, 0o644);
+    options("[standalone]\nlog_format = \"json\"\n")?;
+    let running = bare.start("exec xinetd -dontfork -filelog /var/log/xinetd.log")?;
+    is_served(&running, 7000)?;
+    let log = || running.read("/var/log/xinetd.log");
+    let line = |part: &str| {
+        let log = log();
+        let line = log.lines().find(|line| line.contains(part));
+        line.unwrap_or_default().to_owned()
+    };
+    running.wait_until("the line", || !line("START: echo pid=").is_empty())?;
+    let start = line("START: echo pid=");
+    for field in [
+        "\"XINETD_SERVICE\":\"echo\"",
+        "\"XINETD_EVENT\":\"START\"",
+        "\"MESSAGE_ID\":\"",
+        "\"__REALTIME_TIMESTAMP\":\"",
+        "\"REMOTE_ADDR\":\"127.0.0.1\"",
+    ] {
+        equal(&format!("{field} in {start}"), start.contains(field), true)?;
+    }
+    let own = line("Started working");
+    equal(&own, own.starts_with('{') && own.ends_with('}'), true)?;
+    options("[standalone\n")?;
+    running.signal(Signal::SIGHUP)?;
+    running.wait_until("the error", || {
+        line("/etc/xinetd-bridge.toml:1:").starts_with('{')
+    })?;
+    options("")?;
+    running.signal(Signal::SIGHUP)?;
+    running.wait_until("text", || {
+        line("xinetd[1]: NOTICE: Reconfigured").contains('@')
+    })
 }
 
 fn debugging() -> Result<()> {

@@ -39,6 +39,8 @@ pub struct Options {
     bans: Result<bans::BanOptions, String>,
     /// An inetd.conf that is served too.
     inetd: Option<PathBuf>,
+    /// What is for the program that serves without systemd.
+    standalone: StandaloneOptions,
     /// What is wrong in the file.
     pub problems: Vec<Problem>,
     /// The file, if there is one: for showing the lines of problems.
@@ -52,6 +54,26 @@ pub struct ServiceOptions {
     pub place: Place,
     /// How it redirects.
     pub redirect: Option<RedirectOptions>,
+}
+
+/// What the file says to the program that serves without systemd.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandaloneOptions {
+    /// How the lines of its log look, where they go to a file or a stream.
+    pub log_format: LogFormat,
+    /// The absolute path of the file that keeps bans.
+    pub bans_file: Option<PathBuf>,
+}
+
+/// How lines of a log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// As xinetd's.
+    #[default]
+    Text,
+    /// As objects of JSON.
+    Json,
 }
 
 /// What the file says of a redirect.
@@ -72,6 +94,7 @@ struct OptionsFile {
     #[expect(dead_code, reason = "an error in it is an error of the file")]
     bans: Option<bans::BanOptions>,
     inetd: Option<Inetd>,
+    standalone: Option<Standalone>,
 }
 
 /// The file, for the coordinator: the contents of the other sections don't matter, but their names do,
@@ -85,12 +108,22 @@ struct BansSection {
     _service: Option<IgnoredAny>,
     #[serde(rename = "inetd")]
     _inetd: Option<IgnoredAny>,
+    #[serde(rename = "standalone")]
+    _standalone: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Inetd {
     file: Spanned<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Standalone {
+    #[serde(default)]
+    log_format: LogFormat,
+    bans_file: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +145,7 @@ impl Default for Options {
             services: BTreeMap::new(),
             bans: Ok(bans::BanOptions::default()),
             inetd: None,
+            standalone: StandaloneOptions::default(),
             problems: Vec::new(),
             source: None,
         }
@@ -199,6 +233,11 @@ impl Options {
         self.inetd.as_deref()
     }
 
+    /// What is for the program that serves without systemd; nothing while the file has an error.
+    pub fn standalone(&self) -> &StandaloneOptions {
+        &self.standalone
+    }
+
     /// All services of which something is said, by their ids.
     pub fn services(&self) -> impl Iterator<Item = (&str, &ServiceOptions)> {
         let services = self.services.iter();
@@ -226,6 +265,7 @@ impl Options {
         if !this.problems.is_empty() {
             this.services.clear();
             this.inetd = None;
+            this.standalone = StandaloneOptions::default();
         }
         this.source = Some((find.place(&(0..0)), bytes));
         this
@@ -238,6 +278,20 @@ impl Options {
                 self.fail(find.place(&inetd.file.span()), message, INETD);
             }
             self.inetd = Some(inetd.file.into_inner());
+        }
+        if let Some(standalone) = file.standalone {
+            let bans_file = standalone.bans_file;
+            if let Some(path) = bans_file
+                .as_ref()
+                .filter(|path| path.get_ref().is_relative())
+            {
+                let message = format!("{} is not absolute", path.get_ref().display());
+                self.fail(find.place(&path.span()), message, BANS_FILE);
+            }
+            self.standalone = StandaloneOptions {
+                log_format: standalone.log_format,
+                bans_file: bans_file.map(Spanned::into_inner),
+            };
         }
         for (id, section) in file.service {
             let place = find.place(&id.span());
@@ -289,7 +343,8 @@ impl Options {
 
 const READABLE: &str = "make it a regular file";
 const KNOWN: &str = "the file may have [bans] with allow = [\"NETWORK\"] and ipv6_prefix = 64, [inetd] with \
-    file = \"PATH\", and [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
+    file = \"PATH\", [standalone] with log_format = \"text\" or \"json\" and bans_file = \"PATH\", and [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
+const BANS_FILE: &str = "write the path from / on, such as \"/var/lib/xinetd-bridge/bans.toml\"";
 const INETD: &str = "write the path from / on, such as \"/etc/inetd.conf\"";
 const TARGET: &str = "write \"HOST:PORT\", with an IPv6 address in brackets";
 const MEANWHILE: &str = "until then its [service] and [inetd] sections don't count, and bans go by the last [bans] section \

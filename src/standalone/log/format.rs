@@ -1,9 +1,10 @@
 //! How a line looks in each of the places that the log may go to.
 
 use jiff::Zoned;
+use serde_json::{Map, Value};
 use xinetd_core::service::Facility;
 
-use crate::journal::Stamp;
+use crate::journal::{Stamp, fields_of};
 
 /// The facility of what is no service's own.
 pub(super) const DAEMON: u8 = Facility::Daemon as u8;
@@ -22,6 +23,8 @@ pub(in crate::standalone) struct Line<'a> {
     pub(in crate::standalone) pid: u32,
     /// The text, without line breaks.
     pub(in crate::standalone) text: &'a [u8],
+    /// The fields of a helper's entry, as they came; nothing of other lines.
+    pub(in crate::standalone) fields: &'a [u8],
 }
 
 impl Line<'_> {
@@ -48,6 +51,38 @@ impl Line<'_> {
             &format!("{stamp} xinetd[{}]: {word}: ", self.pid),
             self.text,
         )
+    }
+
+    /// As an object of JSON with the names of `journalctl -o json`. Where it is longer than a line may be, the fields
+    /// are left out.
+    pub(super) fn json(&self, time: &Zoned) -> Vec<u8> {
+        let whole = self.object(time, self.text, self.fields);
+        match whole.len() > LONGEST {
+            false => whole,
+            // Each byte of the text makes six at most.
+            true => self.object(time, self.text.get(..LONGEST / 8).unwrap_or(self.text), b""),
+        }
+    }
+
+    fn object(&self, time: &Zoned, text: &[u8], others: &[u8]) -> Vec<u8> {
+        let string = |bytes: &[u8]| Value::from(String::from_utf8_lossy(bytes).into_owned());
+        let number = |number: &dyn ToString| Value::from(number.to_string());
+        let others = fields_of(others).map(|(name, value)| (name, string(value)));
+        let own = [
+            (
+                "__REALTIME_TIMESTAMP",
+                number(&time.timestamp().as_microsecond()),
+            ),
+            ("MESSAGE", string(text)),
+            ("PRIORITY", number(&self.level)),
+            ("SYSLOG_FACILITY", number(&self.facility)),
+            ("SYSLOG_IDENTIFIER", Value::from("xinetd")),
+            ("SYSLOG_PID", number(&self.pid)),
+        ];
+        let all = others.chain(own);
+        let object: Map<String, Value> =
+            all.map(|(name, value)| (name.to_owned(), value)).collect();
+        format!("{}\n", Value::Object(object)).into_bytes()
     }
 
     /// For /dev/log, as syslog(3) writes it; `usual` is the facility in place of daemon.
@@ -84,6 +119,7 @@ mod tests {
         level: 6,
         pid: 7,
         text: b"START: x pid=9",
+        fields: b"XINETD_SERVICE=x\nMESSAGE=other\n",
     };
 
     fn time() -> Zoned {
@@ -116,6 +152,31 @@ mod tests {
         let at = |line: &Line<'_>| text(line.datagram(Facility::Local0, &time()));
         assert!(at(&LINE).starts_with("<134>"));
         assert!(at(&own).starts_with("<22>"));
+    }
+
+    #[test]
+    fn an_object_has_the_fields_of_the_journal() {
+        let object: Value = serde_json::from_slice(&LINE.json(&time())).unwrap();
+        let expected = serde_json::json!({
+            "__REALTIME_TIMESTAMP": "1767323045000000",
+            "MESSAGE": "START: x pid=9",
+            "PRIORITY": "6",
+            "SYSLOG_FACILITY": "3",
+            "SYSLOG_IDENTIFIER": "xinetd",
+            "SYSLOG_PID": "7",
+            "XINETD_SERVICE": "x",
+        });
+        assert_eq!(object, expected);
+        let long = [b"\x01".repeat(5000), b"\n".to_vec()].concat();
+        let line = Line {
+            text: &long,
+            fields: b"A=1\n",
+            ..LINE
+        };
+        let line = line.json(&time());
+        assert!(line.len() <= LONGEST && line.ends_with(b"\n"));
+        let object: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(object["PRIORITY"], "6");
     }
 
     #[test]

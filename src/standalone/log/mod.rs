@@ -8,6 +8,7 @@ use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use xinetd_core::options::LogFormat;
 use xinetd_core::problem::printable;
 
 use super::options::LogTo;
@@ -38,6 +39,11 @@ impl Logs {
     /// Writes a line. What can't be written at once is lost, and counted.
     pub(super) fn write(&self, line: &Line<'_>) {
         self.lock().write(line);
+    }
+
+    /// Has lines in a file or a stream look like this.
+    pub(super) fn set_format(&self, format: LogFormat) {
+        self.lock().set_format(format);
     }
 
     /// Opens a log file anew, as it may have been put aside.
@@ -80,6 +86,7 @@ impl Log for Logs {
                 level: number(record.level()),
                 pid: process::id(),
                 text: text.as_bytes(),
+                fields: b"",
             });
         }
     }

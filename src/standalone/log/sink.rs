@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use xinetd_core::options::LogFormat;
 use xinetd_core::service::Facility;
 
 use super::super::options::LogTo;
@@ -21,6 +22,7 @@ const SYSLOG: &str = "/dev/log";
 #[derive(Debug)]
 pub(super) struct Sink {
     place: Place,
+    format: LogFormat,
     lost: u64,
 }
 
@@ -51,7 +53,16 @@ impl Sink {
             LogTo::Error => Place::Stream(copy(&io::stderr())?, Stream::Error),
             LogTo::File(path) => Place::File(path.clone(), append(path)?),
         };
-        Ok(Self { place, lost: 0 })
+        Ok(Self {
+            place,
+            format: LogFormat::Text,
+            lost: 0,
+        })
+    }
+
+    /// Has lines in a file or a stream look like this; those of syslog have its own form.
+    pub(super) fn set_format(&mut self, format: LogFormat) {
+        self.format = format;
     }
 
     /// Whether it is standard output or standard error.
@@ -96,29 +107,37 @@ impl Sink {
                 level: 4,
                 pid: std::process::id(),
                 text: text.as_bytes(),
+                fields: b"",
             };
-            if self.place.write(&report).is_err() {
+            if self.place.write(&report, self.format).is_err() {
                 self.lost += 1;
                 return;
             }
             self.lost = 0;
         }
-        if self.place.write(line).is_err() {
+        if self.place.write(line, self.format).is_err() {
             self.lost += 1;
         }
     }
 }
 
 impl Place {
-    fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
+    fn write(&mut self, line: &Line<'_>, format: LogFormat) -> io::Result<()> {
+        let in_form = |text: fn(&Line<'_>, &Zoned) -> Vec<u8>| {
+            let time = Zoned::now();
+            match format {
+                LogFormat::Json => line.json(&time),
+                LogFormat::Text => text(line, &time),
+            }
+        };
         match self {
             Self::Stream(stream, _) => {
                 if !is_writable(stream) {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
-                stream.write_all(&line.plain())
+                stream.write_all(&in_form(|line, _| line.plain()))
             }
-            Self::File(_, file) => file.write_all(&line.stamped(&Zoned::now())),
+            Self::File(_, file) => file.write_all(&in_form(|line, time| line.stamped(time))),
             Self::Syslog(socket, facility) => {
                 let datagram = line.datagram(*facility, &Zoned::now());
                 match socket.send(&datagram) {
@@ -180,6 +199,7 @@ mod tests {
             level: 5,
             pid: 7,
             text,
+            fields: b"",
         }
     }
 
@@ -189,6 +209,7 @@ mod tests {
         let stream = File::from(OwnedFd::from(write));
         let mut sink = Sink {
             place: Place::Stream(stream, Stream::Error),
+            format: LogFormat::Text,
             lost: 0,
         };
         let long = line(&[b'x'; 1000]);

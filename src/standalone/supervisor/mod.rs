@@ -155,6 +155,9 @@ impl Supervisor {
             let now = Instant::now();
             if self.part(now) {
                 self.take_log();
+                if let Some(coordinator) = &mut self.coordinator {
+                    coordinator.save_last();
+                }
                 return Ok(());
             }
             self.watch();
@@ -222,7 +225,10 @@ impl Supervisor {
         let tidy = self.coordinator.is_some().then_some(self.next_tidy);
         let administration = self.administration.as_ref();
         let client = administration.and_then(Administration::due);
-        match services.chain(round).chain(tidy).chain(client).min() {
+        let saving = self.coordinator.as_ref();
+        let saving = saving.and_then(Coordinator::save_due);
+        let due = services.chain(round).chain(tidy).chain(client);
+        match due.chain(saving).min() {
             None => EpollTimeout::NONE,
             // Never earlier than due: a part of a millisecond would make it turn in a circle.
             Some(due) => {
@@ -238,6 +244,9 @@ impl Supervisor {
         }
         if let Some(administration) = &mut self.administration {
             administration.expire(now);
+        }
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.save(now);
         }
         if now >= self.next_tidy {
             self.next_tidy = now + TIDY;
@@ -336,6 +345,7 @@ impl Supervisor {
                             level: entry.level,
                             pid: entry.pid,
                             text: entry.message,
+                            fields: entry.rest,
                         });
                     }
                 }

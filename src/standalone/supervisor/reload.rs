@@ -34,8 +34,12 @@ impl Supervisor {
         let Loaded {
             services: new,
             hindered,
+            log_format,
         } = loaded;
         self.hindered = hindered;
+        if let Some(format) = log_format {
+            self.logs.set_format(format);
+        }
         let mut done = Vec::new();
         let (before, after) = (self.services.len(), new.len());
         let changes = Changes::between(self.services.values().map(Supervised::planned), new);

@@ -84,6 +84,25 @@ fn an_inetd_conf_is_read_where_the_file_says_so_alone() {
 }
 
 #[test]
+fn what_is_for_the_program_without_systemd_is_read() {
+    let text = "[standalone]\nlog_format = \"json\"\nbans_file = \"/var/lib/bans.toml\"\n[bans]\n";
+    let told = options(text);
+    assert_eq!(told.problems, []);
+    let expected = StandaloneOptions {
+        log_format: LogFormat::Json,
+        bans_file: Some("/var/lib/bans.toml".into()),
+    };
+    assert_eq!(*told.standalone(), expected);
+    assert_eq!(*options("").standalone(), StandaloneOptions::default());
+    assert!(told.bans().is_ok(), "the coordinator knows the section");
+    let relative = "[standalone]\nbans_file = \"bans.toml\"\n";
+    assert_eq!(errors(relative), ["2:13+11 bans.toml is not absolute"]);
+    assert!(
+        errors("[standalone]\nlog_format = \"xml\"\n")[0].starts_with("2:14+5 unknown variant")
+    );
+}
+
+#[test]
 fn what_can_not_be_understood_of_bans_is_refused() {
     let bans = |text: &str| Options::parse(Path::new(FILE), text.into()).bans();
     let good = "[bans]\nallow = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']\nipv6_prefix = 56";
