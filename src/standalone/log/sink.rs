@@ -123,21 +123,20 @@ impl Sink {
 
 impl Place {
     fn write(&mut self, line: &Line<'_>, format: LogFormat) -> io::Result<()> {
-        let in_form = |text: fn(&Line<'_>, &Zoned) -> Vec<u8>| {
-            let time = Zoned::now();
-            match format {
-                LogFormat::Json => line.json(&time),
-                LogFormat::Text => text(line, &time),
-            }
-        };
         match self {
             Self::Stream(stream, _) => {
                 if !is_writable(stream) {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
-                stream.write_all(&in_form(|line, _| line.plain()))
+                stream.write_all(&match format {
+                    LogFormat::Json => line.json(&Zoned::now()),
+                    LogFormat::Text => line.plain(),
+                })
             }
-            Self::File(_, file) => file.write_all(&in_form(|line, time| line.stamped(time))),
+            Self::File(_, file) => file.write_all(&match format {
+                LogFormat::Json => line.json(&Zoned::now()),
+                LogFormat::Text => line.stamped(&Zoned::now()),
+            }),
             Self::Syslog(socket, facility) => {
                 let datagram = line.datagram(*facility, &Zoned::now());
                 match socket.send(&datagram) {
