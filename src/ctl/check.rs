@@ -118,8 +118,11 @@ fn is_wanted(service: &ServiceReport, wanted: &str) -> bool {
 
 /// Checks /etc/xinetd.conf of the root, or each of `files` in its place.
 pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
-    let host = Host::of(root.as_deref());
-    let tree = DiskTree::new(root);
+    let tree = DiskTree::new(root.clone());
+    let host = Host {
+        is_own: root.is_none(),
+        supervised: supervised(root.as_deref(), &tree),
+    };
     let databases = Databases::read(&tree);
     if files.is_empty() {
         return vec![check(&tree, &tree, None, &databases, &host)];
@@ -167,25 +170,16 @@ pub(super) fn ask_systemd(checks: &mut [Check]) {
     }
 }
 
-/// Whose files are checked.
-enum Host {
-    /// Another machine's, which lie below another root.
-    Other,
-    /// This machine's, of which a supervisor serves this, where there is one.
-    Own(Option<Supervised>),
+/// The machine whose files are checked.
+#[derive(Default)]
+struct Host {
+    /// Whether it is this one: then servers are looked for.
+    is_own: bool,
+    /// What a supervisor serves there, where it is not for systemd.
+    supervised: Option<Supervised>,
 }
 
-impl Host {
-    fn of(root: Option<&Path>) -> Self {
-        match root {
-            None => Self::Own(supervised(None)),
-            Some(_) => Self::Other,
-        }
-    }
-}
-
-/// Checks `tree`, or what begins with the file `main` of it, and the banners that lie in `disk`. Servers are looked
-/// for where the tree is this machine's own.
+/// Checks `tree`, or what begins with the file `main` of it, and the banners that lie in `disk`.
 fn check(
     tree: &dyn FileTree,
     disk: &DiskTree,
@@ -193,10 +187,7 @@ fn check(
     databases: &Databases,
     host: &Host,
 ) -> Check {
-    let supervised = match host {
-        Host::Own(supervised) => supervised.as_ref(),
-        Host::Other => None,
-    };
+    let supervised = host.supervised.as_ref();
     let Reading {
         startup,
         mut configuration,
@@ -222,7 +213,7 @@ fn check(
         databases,
     ));
     let mut unapplied = Unapplied::default();
-    if let Host::Own(_) = host {
+    if host.is_own {
         problems.extend(missing_servers(
             &configuration.services,
             &translation.services,
@@ -365,7 +356,7 @@ pub(super) mod tests {
                 .file("/etc/xinetd.conf", words.join(&b' '))
                 .file("/etc/xinetd.d/foo", "service foo\n{\n disable = yes\n}\n");
             let disk = DiskTree::new(None);
-            let checks = [check(&tree, &disk, None, &Databases::default(), &Host::Other)];
+            let checks = [check(&tree, &disk, None, &Databases::default(), &Host::default())];
             let (mut text, mut json) = (Vec::new(), Vec::new());
             super::super::text::print(&checks, Fates::Printed, &mut text).unwrap();
             super::super::json::print(&checks, &mut json).unwrap();

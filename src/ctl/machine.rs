@@ -33,10 +33,27 @@ pub(super) fn is_own(root: Option<&Path>) -> bool {
     root.is_none_or(|root| root == Path::new("/"))
 }
 
-/// What a supervisor serves of the files below this root; none where there is none, or this user may not ask it.
-pub(super) fn supervised(root: Option<&Path>) -> Option<Supervised> {
+/// What a supervisor serves of a tree, which is the one below this root; none where systemd is to serve it.
+///
+/// Where it does not run, as while an image is built, or this user may not ask it, it is by the start-up files what it
+/// would be told, and no service.
+pub(super) fn supervised(root: Option<&Path>, tree: &dyn FileTree) -> Option<Supervised> {
     let asks = is_own(root) && !manager::is_systemd();
-    asks.then(|| supervisor::supervised().ok()).flatten()
+    let told = asks.then(|| supervisor::supervised().ok()).flatten();
+    told.or_else(|| untold(tree))
+}
+
+fn untold(tree: &dyn FileTree) -> Option<Supervised> {
+    manager::is_without_systemd(tree).then(|| {
+        let startup = Startup::read(tree);
+        let roots = startup.roots();
+        Supervised {
+            main: Some(roots.main.to_owned()),
+            has_inetd: roots.inetd.is_some(),
+            has_coordinator: true,
+            services: Vec::new(),
+        }
+    })
 }
 
 /// All that is read of a tree.
@@ -109,7 +126,7 @@ pub(super) struct Machine {
     pub(super) translated: Vec<TranslatedService>,
     /// What starts those that are switched on.
     pub(super) boot: Boot,
-    /// What a supervisor serves of it, where there is one.
+    /// What a supervisor serves of it, where it is not for systemd.
     pub(super) supervised: Option<Supervised>,
     /// What that would serve after a reload.
     pub(super) planned: Vec<PlannedService>,
@@ -127,13 +144,13 @@ pub(super) struct Found<'a> {
 impl Machine {
     /// Reads the files below a root, or the machine's own.
     pub(super) fn read(root: Option<PathBuf>) -> Result<Self, Failure> {
-        let supervised = supervised(root.as_deref());
-        Self::with(&DiskTree::new(root), supervised)
+        let tree = DiskTree::new(root.clone());
+        Self::with(&tree, supervised(root.as_deref(), &tree))
     }
 
-    /// Reads the files of a tree that no supervisor serves.
+    /// Reads the files of a tree, whatever serves them now.
     pub(super) fn of(tree: &dyn FileTree) -> Result<Self, Failure> {
-        Self::with(tree, None)
+        Self::with(tree, untold(tree))
     }
 
     fn with(tree: &dyn FileTree, supervised: Option<Supervised>) -> Result<Self, Failure> {

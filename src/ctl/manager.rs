@@ -4,6 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use xinetd_core::config::{DiskTree, FileTree};
+use xinetd_core::translate::helper;
+
+use super::output::Failure;
 use crate::bus::client::{self as coordinator, Bans, Failed, ServiceRow, Sessions};
 use crate::installed;
 use crate::reconcile::{Trouble, troubles};
@@ -62,6 +66,34 @@ pub(super) fn is_systemd() -> bool {
 /// Whether a supervisor runs in the place of systemd.
 pub(super) fn is_supervisor() -> bool {
     !is_systemd() && supervisor::is_there()
+}
+
+/// Whether a tree has the program that serves without systemd: the helper, and no generator.
+pub(super) fn is_without_systemd(tree: &dyn FileTree) -> bool {
+    const GENERATORS: [&str; 2] = [
+        "/usr/lib/systemd/system-generators/xinetd-generator",
+        "/usr/local/lib/systemd/system-generators/xinetd-generator",
+    ];
+    let is_there = |path: &Path| {
+        let entries = path.parent().map(|directory| tree.list(directory));
+        let entries = entries.and_then(Result::ok).unwrap_or_default();
+        let mut names = entries.iter().map(|(entry, _)| entry.file_name());
+        names.any(|name| name == path.file_name())
+    };
+    is_there(&helper()) && !GENERATORS.iter().any(|path| is_there(Path::new(path)))
+}
+
+/// # Errors
+/// If the files below this root are those of a machine without systemd, for which a command does not exist: it is
+/// said what it is for.
+pub(super) fn refuse_without_systemd(root: Option<&Path>, what: &str) -> Result<(), Failure> {
+    let tree = DiskTree::new(root.map(Path::to_owned));
+    match is_without_systemd(&tree) && !is_systemd() {
+        true => Err(Failure::undone(format!(
+            "{what}, and there is no systemd here: xinetd itself serves these files"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// The service manager of this machine.

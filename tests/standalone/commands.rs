@@ -18,6 +18,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_thousand_services_are_shown", many),
     ("a_reload_by_command_says_what_it_did", reloaded),
     ("a_service_is_switched_by_command", switched),
+    ("an_image_is_built_and_checked", in_build),
     ("bans_in_a_file_outlive_the_container", saved),
 ];
 
@@ -344,6 +345,37 @@ fn reloaded() -> Result<()> {
         &unserved,
         "new is down: the server /usr/sbin/in.missing can't be executed",
     )
+}
+
+/// While an image is built nothing runs, and nothing is said of systemd.
+fn in_build() -> Result<()> {
+    let bare = Bare::new()?;
+    let files = [cat("echo", 7000, ""), cat("off", 7001, "disable = yes")];
+    bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
+    let running = bare.start("echo begins; exec sleep infinity")?;
+    running.wait_for("begins")?;
+    let none = command(&running, 1, "xinetdctl status")?;
+    has(&none, "neither systemd nor xinetd runs here")?;
+    let mut said = command(&running, 0, "xinetdctl check --verbose")?;
+    has(
+        &said,
+        "echo (/etc/xinetd.conf:1:9): served by xinetd, without systemd",
+    )?;
+    said += &command(&running, 0, "xinetdctl list")?;
+    said += &command(&running, 0, "xinetdctl show off")?;
+    said += &command(&running, 0, "xinetdctl enable off")?;
+    has(&said, "off is not started: xinetd does not run here\n")?;
+    for word in ["systemctl", ".socket", "real xinetd", "at boot"] {
+        equal(&format!("{word} in {said}"), said.contains(word), false)?;
+    }
+    for without in ["migrate", "eject echo"] {
+        let refused = command(&running, 1, &format!("xinetdctl {without}"))?;
+        has(
+            &refused,
+            "there is no systemd here: xinetd itself serves these files",
+        )?;
+    }
+    Ok(())
 }
 
 fn switched() -> Result<()> {

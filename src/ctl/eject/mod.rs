@@ -14,6 +14,7 @@ use xinetd_core::problem::{printable, wrap};
 use xinetd_core::translate::{Ejection, Form};
 
 use super::machine::is_here;
+use super::manager;
 use super::output::{BAD, Done, Failure, HEAD, Output, next_step};
 use super::reload;
 use super::switch::edits::{Edit, Edits};
@@ -62,6 +63,8 @@ pub(super) struct EjectArgs {
 
 /// Runs it.
 pub(super) fn run(arguments: &EjectArgs, out: &mut Output<'_>) -> Done {
+    let what = "services are ejected to units of systemd";
+    manager::refuse_without_systemd(arguments.root.as_deref(), what)?;
     let tree = DiskTree::new(arguments.root.clone());
     // From reading to writing.
     let lock = lock(arguments.root.as_deref());

@@ -14,6 +14,7 @@ use xinetd_core::problem::Severity;
 
 use super::check::{self, Check};
 use super::layout::paragraph;
+use super::manager;
 use super::output::{BAD, Done, Failure, GOOD, HEAD, Output};
 use crate::ctl::machine::Reading;
 use crate::reconcile::PortNumber;
@@ -45,6 +46,7 @@ pub(super) struct MigrateArgs {
 
 /// Runs it.
 pub(super) fn run(arguments: &MigrateArgs, out: &mut Output<'_>) -> Done {
+    manager::refuse_without_systemd(None, "services are migrated to systemd")?;
     let tree = DiskTree::new(None);
     let reading = Reading::of(&tree, None, &Databases::read(&tree), None);
     let survey = Survey::of(&reading);

@@ -58,8 +58,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     }
     drop(lock);
     let supervises = is_own(root.as_deref()) && manager::is_supervisor();
-    let suffix = if supervises { "" } else { ".socket" };
-    let (units, unserved) = units(&outcome, &arguments.id, suffix);
+    let (units, unserved) = units(&outcome, &arguments.id, machine.suffix());
     let verb = if enabled { Verb::Start } else { Verb::Stop };
     let applied = if is_here(root.as_deref()) {
         Some(apply(verb, &units).inspect(|()| reload::settle()))
@@ -79,7 +78,13 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     };
     match arguments.view.json {
         true => out.json(&answer)?,
-        false => print(&answer, applied.as_ref(), out)?,
+        false => {
+            let absent = match machine.supervised {
+                Some(_) => "xinetd does not run here",
+                None => "systemd does not run these files",
+            };
+            print(&answer, applied.as_ref(), absent, out)?;
+        }
     }
     if let Some(Err(why)) = applied {
         if manager::is_systemd() && !Uid::effective().is_root() {
@@ -175,9 +180,11 @@ fn units(machine: &Machine, wanted: &str, suffix: &str) -> (Vec<String>, Option<
     (units, unserved)
 }
 
+/// `absent` is why the change is not applied, where nothing serves the files.
 fn print(
     answer: &SwitchReport,
     applied: Option<&Result<(), String>>,
+    absent: &str,
     out: &mut Output<'_>,
 ) -> std::io::Result<()> {
     let id = printable(&answer.id);
@@ -196,10 +203,7 @@ fn print(
             Some(Ok(())) => writeln!(out, "{unit} is {done}")?,
             // It is said as the reason of the failure.
             Some(Err(_)) => {}
-            None => writeln!(
-                out,
-                "{unit} is not {done}: systemd does not run these files"
-            )?,
+            None => writeln!(out, "{unit} is not {done}: {absent}")?,
         }
     }
     Ok(())
