@@ -117,11 +117,11 @@ fn is_wanted(service: &ServiceReport, wanted: &str) -> bool {
 }
 
 /// Checks /etc/xinetd.conf of the root, or each of `files` in its place.
-pub(super) fn run(root: Option<PathBuf>, files: &[PathBuf]) -> Vec<Check> {
-    let tree = DiskTree::new(root.clone());
+pub(super) fn run(root: Option<&Path>, files: &[PathBuf]) -> Vec<Check> {
+    let tree = DiskTree::new(root.map(Path::to_owned));
     let host = Host {
         is_own: root.is_none(),
-        supervised: supervised(root.as_deref(), &tree),
+        supervised: supervised(root, &tree),
     };
     let databases = Databases::read(&tree);
     if files.is_empty() {

@@ -30,7 +30,7 @@ struct ListReport {
 
 /// Prints the list.
 pub(super) fn run(view: &View, out: &mut Output<'_>) -> Done {
-    let machine = Machine::read(view.root.clone())?;
+    let machine = Machine::read(view.root.as_deref())?;
     let found = || machine.services();
     let units = found().filter_map(|found| served_unit(found.standing()));
     let listening = Listening::look(view.root.as_deref(), units);

@@ -1,7 +1,7 @@
 //! What the files of a machine say, and what becomes of it.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use xinetd_core::bytes::ByteString;
 use xinetd_core::config::{
@@ -143,9 +143,9 @@ pub(super) struct Found<'a> {
 
 impl Machine {
     /// Reads the files below a root, or the machine's own.
-    pub(super) fn read(root: Option<PathBuf>) -> Result<Self, Failure> {
-        let tree = DiskTree::new(root.clone());
-        Self::with(&tree, supervised(root.as_deref(), &tree))
+    pub(super) fn read(root: Option<&Path>) -> Result<Self, Failure> {
+        let tree = DiskTree::new(root.map(Path::to_owned));
+        Self::with(&tree, supervised(root, &tree))
     }
 
     /// Reads the files of a tree, whatever serves them now.

@@ -101,7 +101,7 @@ fn run(command: Command, out: &mut Output<'_>) -> Done {
 
 /// `xinetdctl check`: prints the report.
 fn check(arguments: &CheckArgs, out: &mut Output<'_>) -> Done {
-    let mut checks = check::run(arguments.view.root.clone(), &arguments.files);
+    let mut checks = check::run(arguments.view.root.as_deref(), &arguments.files);
     if arguments.view.root.is_none() && arguments.files.is_empty() {
         check::ask_systemd(&mut checks);
     }

@@ -51,7 +51,7 @@ struct ShownAttribute {
 
 /// Prints each service with the id.
 pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
-    let machine = Machine::read(arguments.view.root.clone())?;
+    let machine = Machine::read(arguments.view.root.as_deref())?;
     let found = machine.find(&arguments.id)?;
     if arguments.view.json {
         let services = found.iter().map(shown).collect();

@@ -46,7 +46,7 @@ struct LinkReport {
 
 /// Prints the units of each service with the id, and to root the spec as well.
 pub(super) fn run(arguments: &ServiceArgs, out: &mut Output<'_>) -> Done {
-    let machine = Machine::read(arguments.view.root.clone())?;
+    let machine = Machine::read(arguments.view.root.as_deref())?;
     let found = machine.find(&arguments.id)?;
     let private = Uid::effective().is_root();
     if arguments.view.json {

@@ -71,7 +71,7 @@ struct RuleReport {
 /// Explains each service with the id.
 pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
     let root = arguments.view.root.clone();
-    let machine = Machine::read(root.clone())?;
+    let machine = Machine::read(root.as_deref())?;
     let unapplied = Unapplied::look(root.as_deref(), &machine);
     let found = machine.find(&arguments.id);
     let found = found.map_err(|failure| unapplied.with_hint(&arguments.id, failure))?;
