@@ -72,8 +72,9 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use xinetd_core::config::{self, Databases, MemoryTree, Roots};
+    use xinetd_core::spec::MuxSecret;
     use xinetd_core::startup::Startup;
-    use xinetd_core::translate::Plan;
+    use xinetd_core::translate::{MuxPlace, Plan};
 
     use super::*;
 
@@ -81,7 +82,8 @@ mod tests {
         let tree = MemoryTree::default().file("/etc/xinetd.conf", text);
         let roots = Roots::xinetd("/etc/xinetd.conf".as_ref());
         let configuration = config::load(&tree, roots, &Databases::default());
-        let plan = Plan::of(&configuration, Startup::commanded(&tree, None, false));
+        let mux = MuxPlace::supervised("/run/mux".into(), MuxSecret::new([7; 32]));
+        let plan = Plan::of(&configuration, Startup::commanded(&tree, None, false), mux);
         assert_eq!(
             configuration.problems.len() + plan.problems.len(),
             0,
@@ -111,6 +113,35 @@ mod tests {
         assert_eq!(change("group = 5"), Change::Respawn);
         assert_eq!(change("bind = 127.0.0.1"), Change::Rebind);
         assert_eq!(change("flags = KEEPALIVE"), Change::Rebind);
+    }
+
+    #[test]
+    fn tcpmux_takes_other_services_without_ending_a_session() {
+        let tcpmux = "service tcpmux\n{\ntype = INTERNAL UNLISTED\nsocket_type = stream\nprotocol = tcp\n\
+                      wait = no\nport = 7001\n}\n";
+        let led = |kind: &str| {
+            service("led", "")
+                .replace("UNLISTED", kind)
+                .replace("port = 7003", "")
+        };
+        let changes = |before: &str, after: &str| {
+            let [old, new] = [before, after].map(|text| services(&[tcpmux, text].concat()));
+            let changes = Changes::between(old.iter(), new);
+            let kept = changes.kept.iter().map(|(_, change)| *change);
+            (kept.collect::<Vec<_>>(), changes.new.len())
+        };
+        let (plain, plus) = (led("TCPMUX UNLISTED"), led("TCPMUXPLUS UNLISTED"));
+        assert_eq!(changes("", &plain), (vec![Change::Reload], 1));
+        assert_eq!(changes(&plain, &plain), (vec![Change::None; 2], 0));
+        assert_eq!(
+            changes(&plain, &plus),
+            (vec![Change::None, Change::Reload], 0)
+        );
+        let at_port = service("led", "");
+        assert_eq!(
+            changes(&plain, &at_port),
+            (vec![Change::Reload, Change::Rebind], 0)
+        );
     }
 
     #[test]

@@ -11,23 +11,25 @@ use xinetd_core::problem::{Problem, Severity};
 use xinetd_core::service::LogTarget;
 use xinetd_core::spec::Task;
 use xinetd_core::startup::Startup;
-use xinetd_core::translate::{Plan, PlannedService};
+use xinetd_core::translate::{MuxPlace, Plan, PlannedService};
 
 use super::options::Invocation;
 use crate::accept::account;
 
 /// What this process may do for services.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Means {
     /// Whether services are told of log files and bans.
     pub(super) has_coordinator: bool,
+    /// Where tcpmux and the services that it leads to meet.
+    pub(super) mux: MuxPlace,
 }
 
 /// The services that are served. Each that is not is named in the log, and why.
 ///
 /// # Errors
 /// In words, if the main file can't be read: then nothing is known of any service.
-pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Vec<PlannedService>, String> {
+pub(super) fn load(invocation: &Invocation, means: &Means) -> Result<Vec<PlannedService>, String> {
     let tree = DiskTree::new(None);
     let startup = Startup::commanded(&tree, invocation.main.clone(), invocation.has_inetd);
     let roots = startup.roots();
@@ -38,7 +40,7 @@ pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Vec<PlannedS
     }
     let databases = Databases::read(&tree);
     let configuration = config::load(&tree, roots, &databases);
-    let plan = Plan::of(&configuration, startup);
+    let plan = Plan::of(&configuration, startup, means.mux.clone());
     configuration.problems.iter().for_each(say);
     plan.problems.iter().for_each(say);
     let dropped = configuration
@@ -70,7 +72,7 @@ fn say(problem: &Problem) {
 }
 
 /// The service as it can be served here; none if it can't.
-fn servable(mut service: PlannedService, means: Means) -> Option<PlannedService> {
+fn servable(mut service: PlannedService, means: &Means) -> Option<PlannedService> {
     let hindrance = hindrance(&service, means);
     let (id, place) = (service.id().to_text(), service.place().clone());
     if let Some(why) = hindrance {
@@ -87,7 +89,7 @@ fn servable(mut service: PlannedService, means: Means) -> Option<PlannedService>
 }
 
 /// Why a service can't be served, a sentence without a full stop.
-fn hindrance(service: &PlannedService, means: Means) -> Option<String> {
+fn hindrance(service: &PlannedService, means: &Means) -> Option<String> {
     if let Some(program) = service.spec.task.program()
         && let Err(why) = executable(program.path.as_path())
     {

@@ -29,6 +29,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use nix::unistd::{Uid, chdir};
+use xinetd_core::spec::MuxSecret;
+use xinetd_core::translate::MuxPlace;
 
 use ::log::{error, info, warn};
 
@@ -42,6 +44,7 @@ use service::Supervised;
 use supervisor::{Parts, Supervisor};
 
 use crate::sys::daemon::go_to_background;
+use crate::sys::random::random_bytes;
 
 /// The whole program, with the options of xinetd(8).
 ///
@@ -103,10 +106,12 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         false => None,
     };
     takeover::take_over(&places);
+    let secret = random_bytes().map_err(|error| format!("getrandom: {error}"))?;
     let means = Means {
         has_coordinator: coordinator.is_some(),
+        mux: MuxPlace::supervised(places.open_mux()?, MuxSecret::new(secret)),
     };
-    let planned = load(&invocation, means)?;
+    let planned = load(&invocation, &means)?;
     let now = Instant::now();
     let services: Vec<_> = planned
         .into_iter()
@@ -135,6 +140,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         logs,
         places,
         coordinator,
+        means,
         services,
     };
     let mut supervisor = Supervisor::new(parts).map_err(|error| error.to_string())?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use xinetd_core::translate::PlannedService;
 
-use super::bind::bind;
+use super::bind::{Listener, bind};
 use super::helper;
 use super::life::{After, Due, Life, Phase, pause};
 use super::notice::Notice;
@@ -21,7 +21,7 @@ const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 #[derive(Debug)]
 pub(super) struct Supervised {
     planned: PlannedService,
-    socket: Result<OwnedFd, Unbound>,
+    socket: Result<Listener, Unbound>,
     life: Life,
     helper: Option<Process>,
     stored: Option<(String, OwnedFd)>,
@@ -109,7 +109,7 @@ impl Supervised {
     /// Binds the socket; where that fails it is tried again later.
     fn bind(&mut self, now: Instant) {
         let Err(before) = self.socket else { return };
-        let (id, address) = (self.id(), &self.planned.socket.address);
+        let (id, address) = (self.id(), &self.planned.socket);
         match bind(&self.planned.socket) {
             Ok(socket) => {
                 match before.tries {

@@ -2,6 +2,7 @@
 
 mod ends;
 mod machine;
+mod mux;
 mod reload;
 mod serving;
 mod starts;
@@ -25,6 +26,7 @@ fn main() {
     let all = [
         starts::SCENARIOS,
         serving::SCENARIOS,
+        mux::SCENARIOS,
         reload::SCENARIOS,
         ends::SCENARIOS,
     ];

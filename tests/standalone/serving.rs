@@ -68,9 +68,7 @@ fn unserved() -> Result<()> {
     let broken = cat("broken", 7002, "instances = many");
     let rpc = "service rpc\n{\n type = RPC UNLISTED\n rpc_version = 1\n rpc_number = 300000\n socket_type = stream\n \
                protocol = tcp\n wait = no\n user = nobody\n server = /bin/cat\n}\n";
-    let mux = "service mux\n{\n type = TCPMUX UNLISTED\n socket_type = stream\n protocol = tcp\n wait = no\n \
-               user = nobody\n server = /bin/cat\n}\n";
-    let files = [&cat("good", 7000, ""), &missing, &broken, rpc, mux]
+    let files = [&cat("good", 7000, ""), &missing, &broken, rpc]
         .map(str::to_owned)
         .concat();
     let (_bare, running) = serving(&files, "-dontfork")?;
@@ -79,7 +77,6 @@ fn unserved() -> Result<()> {
         "service missing is not served: the server /usr/sbin/in.missing can't be executed",
         "service broken is not served",
         "rpc: without systemd no RPC service is registered",
-        "mux: tcpmux hands clients on to units of systemd",
         "Started working: 1 available service\n",
     ] {
         running.wait_for(named)?;

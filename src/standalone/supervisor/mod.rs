@@ -18,6 +18,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::coordinator::Coordinator;
+use super::load::Means;
 use super::log::{Line, Logs};
 use super::notice::Notice;
 use super::options::Invocation;
@@ -52,6 +53,7 @@ pub(super) struct Supervisor {
     logs: &'static Logs,
     places: Places,
     coordinator: Option<Coordinator>,
+    means: Means,
     epoll: Epoll,
     signals: SignalFd,
     notify: UnixDatagram,
@@ -74,6 +76,7 @@ pub(super) struct Parts {
     pub(super) logs: &'static Logs,
     pub(super) places: Places,
     pub(super) coordinator: Option<Coordinator>,
+    pub(super) means: Means,
     pub(super) services: Vec<Supervised>,
 }
 
@@ -111,6 +114,7 @@ impl Supervisor {
             logs: parts.logs,
             places: parts.places,
             coordinator: parts.coordinator,
+            means: parts.means,
             epoll,
             signals,
             notify,

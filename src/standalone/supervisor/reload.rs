@@ -6,7 +6,7 @@ use xinetd_core::translate::PlannedService;
 
 use super::super::change::{Change, Changes};
 use super::super::helper::text_of;
-use super::super::load::{Means, load};
+use super::super::load::load;
 use super::super::service::Supervised;
 use super::Supervisor;
 use crate::accept::reload::request;
@@ -19,10 +19,7 @@ impl Supervisor {
         }
         log::info!("Starting reconfiguration");
         self.logs.reopen();
-        let means = Means {
-            has_coordinator: self.coordinator.is_some(),
-        };
-        let new = match load(&self.invocation, means) {
+        let new = match load(&self.invocation, &self.means) {
             Ok(new) => new,
             Err(error) => {
                 log::error!("{error}");

@@ -51,8 +51,6 @@ pub enum Reason {
     TooManyTcpmux,
     /// `type = RPC`, where there is no systemd.
     RpcWithoutSystemd,
-    /// `type = TCPMUX` or `TCPMUXPLUS`, where there is no systemd.
-    MuxWithoutSystemd,
     /// A fault of this program.
     Internal,
 }
@@ -127,9 +125,6 @@ impl fmt::Display for Reason {
             Self::RpcWithoutSystemd => {
                 f.write_str("without systemd no RPC service is registered with the portmapper")
             }
-            Self::MuxWithoutSystemd => f.write_str(
-                "tcpmux hands clients on to units of systemd, which are missing here",
-            ),
             Self::Internal => f.write_str("xinetd-bridge itself fails here"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
@@ -162,9 +157,6 @@ impl Reason {
                 "remove it: each tcpmux leads to the same services; bind = :: listens on all addresses"
             }
             Self::RpcWithoutSystemd => "start the server by itself, or serve it under systemd",
-            Self::MuxWithoutSystemd => {
-                "give it a port of its own: write type = UNLISTED and port, or serve it under systemd"
-            }
             Self::Internal => "report it, with the service",
             Self::NameTooLong => "write a shorter id",
         }

@@ -1,6 +1,6 @@
 //! What is served where there is no systemd: the plan of the supervisor, of the same parts as the units.
 
-use super::mux::Switchboard;
+use super::mux::{MuxPlace, Switchboard};
 use super::name::Choice;
 use super::obstacle::{Obstacle, Reason};
 use super::prepare::{Prepared, prepare};
@@ -57,16 +57,21 @@ impl PlannedService {
 }
 
 impl Plan {
-    /// The plan for a configuration, started as `startup` says.
-    pub fn of(configuration: &Configuration, startup: Startup) -> Self {
-        let surroundings = Surroundings::without_systemd(startup);
+    /// The plan for a configuration, started as `startup` says, with the sockets for tcpmux at this place.
+    pub fn of(configuration: &Configuration, startup: Startup, mux: MuxPlace) -> Self {
+        let surroundings = Surroundings::without_systemd(startup, mux);
         let (prepared, switchboard) = prepare(configuration, &surroundings);
         let mut plan = Self::default();
         let mut problems = Problems::default();
         let enabled = prepared.iter().filter(|prepared| prepared.service.enabled);
         for prepared in enabled {
-            match planned(prepared, &switchboard) {
-                Ok(service) => plan.services.push(service),
+            match planned(prepared, &surroundings, &switchboard) {
+                Ok(service) => {
+                    if matches!(service.socket, SocketPlan::Mux(_)) && switchboard.is_dead() {
+                        problems.unreachable(prepared.service);
+                    }
+                    plan.services.push(service);
+                }
                 Err(obstacles) => {
                     problems.not_served(prepared.service, &obstacles);
                     plan.unserved.push(prepared.service.id.clone());
@@ -81,6 +86,7 @@ impl Plan {
 
 fn planned(
     prepared: &Prepared<'_>,
+    surroundings: &Surroundings,
     switchboard: &Switchboard,
 ) -> Result<PlannedService, Vec<Obstacle>> {
     let service = prepared.service;
@@ -92,8 +98,7 @@ fn planned(
     if servable.rpc.is_some() {
         return Err(refuse(Attribute::Type, Reason::RpcWithoutSystemd));
     }
-    let socket = SocketPlan::of(service, servable);
-    let socket = socket.ok_or_else(|| refuse(Attribute::Type, Reason::MuxWithoutSystemd))?;
+    let socket = SocketPlan::of(service, servable, unit, &surroundings.mux);
     Ok(of_parts(service, servable, unit, socket, switchboard))
 }
 
