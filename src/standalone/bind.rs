@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::net::if_::if_nametoindex;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{Shutdown, shutdown};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use xinetd_core::translate::{BindAddress, PortPlan, SocketPlan, Zone};
 
@@ -33,6 +34,14 @@ pub(super) struct Listener {
     socket: OwnedFd,
     /// That of a socket of unix(7), which goes with it: tcpmux takes a service for open that has one.
     path: Option<PathBuf>,
+}
+
+impl Listener {
+    /// Refuses clients from now on, also where another process has the socket too. Its address is free again.
+    pub(super) fn shut(&self) {
+        // A socket for datagrams has no clients that could be refused.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+    }
 }
 
 impl AsFd for Listener {
@@ -210,6 +219,18 @@ mod tests {
         let socket = TcpListener::from(at_port(&six(false)).unwrap());
         let port = socket.local_addr().unwrap().port();
         assert!(at_port(&plan(BindAddress::V4(Ipv4Addr::UNSPECIFIED, port))).is_err());
+    }
+
+    #[test]
+    fn a_socket_that_is_shut_refuses_clients_and_leaves_its_port_to_another() {
+        let listener = bind(&SocketPlan::Port(plan(BindAddress::AnyFamily(0)))).unwrap();
+        let of_helper = TcpListener::from(listener.socket.try_clone().unwrap());
+        let port = of_helper.local_addr().unwrap().port();
+        listener.shut();
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        let other = at_port(&plan(BindAddress::V4(Ipv4Addr::LOCALHOST, port)));
+        assert!(other.is_ok(), "{other:?}");
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) enum Change {
     Reload,
     /// Another helper takes over; sessions go on.
     Respawn,
-    /// It gets another socket, and its sessions end, as in xinetd (docs/xinetd-behaviour.md, section 6.3).
+    /// Another helper takes over on another socket; sessions go on, as under systemd.
     Rebind,
 }
 

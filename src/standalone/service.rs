@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use xinetd_core::spec::Task;
 use xinetd_core::translate::PlannedService;
 
 use super::bind::{Listener, bind};
@@ -218,8 +219,27 @@ impl Supervised {
 
     /// Has another helper take over sessions and clients from the one that runs.
     pub(super) fn respawn(&mut self, now: Instant) {
-        self.makes_room = true;
+        self.makes_room = self.helper.is_some();
         self.signal(Signal::SIGTERM, now);
+    }
+
+    /// It is made of this from now on, and has another socket. Its sessions go on, and its next helper counts them.
+    pub(super) fn rebind(&mut self, planned: PlannedService, now: Instant) {
+        self.respawn(now);
+        self.close();
+        self.planned = planned;
+        self.bind(now);
+    }
+
+    /// Closes the socket. The helper, which has it too, may need a moment to end: it has no clients any more. A server
+    /// that accepts by itself keeps its own.
+    fn close(&mut self) {
+        if let Ok(socket) = &self.socket
+            && !matches!(self.planned.spec.task, Task::Wait(_))
+        {
+            socket.shut();
+        }
+        self.socket = Err(Unbound::default());
     }
 
     /// It is made of this from now on.
@@ -228,11 +248,11 @@ impl Supervised {
     }
 
     /// Closes the socket; the end of servers and helper has begun.
-    pub(super) fn part(&mut self, successor: Option<PlannedService>, now: Instant) {
-        self.socket = Err(Unbound::default());
+    pub(super) fn part(&mut self, now: Instant) {
+        self.close();
         self.parting = Some(Parting {
             farewell: Farewell::new(now),
-            successor,
+            successor: None,
             is_told: false,
         });
     }
@@ -264,13 +284,19 @@ impl Supervised {
         }
     }
 
+    /// Whether a helper runs or can be started: the sessions that the last one has left wait for a socket too.
+    fn has_start(&self) -> bool {
+        self.helper.is_some() || self.socket.is_ok()
+    }
+
     /// When there is something to do, if nothing happens until then.
     pub(super) fn due(&self) -> Option<Instant> {
         let rebind = match &self.socket {
             Err(unbound) if self.parting.is_none() => unbound.next,
             _ => None,
         };
-        self.life.due().into_iter().chain(rebind).min()
+        let life = self.life.due().filter(|_| self.has_start());
+        life.into_iter().chain(rebind).min()
     }
 
     /// Does what is due.
@@ -280,6 +306,9 @@ impl Supervised {
             && unbound.next.is_some_and(|next| now >= next)
         {
             self.bind(now);
+        }
+        if !self.has_start() {
+            return;
         }
         match self.life.expire(now) {
             None => {}

@@ -176,9 +176,8 @@ fn reload() -> Result<()> {
     bare.write("/etc/xinetd.conf", files(&after), 0o644)?;
     running.signal(Signal::SIGHUP)?;
     running.wait_for("Reconfigured: new=1 old=3 dropped=1 (services), of which changed=2")?;
-    for session in [goes, moves] {
-        equal("its end", session.read_to_end()?.close, Close::Fin)?;
-    }
+    equal("its end", goes.read_to_end()?.close, Close::Fin)?;
+    moves.echo(b"goes on")?;
     running.wait_until("the port", || client(7001).is_ok())?;
     stays.echo(b"goes on")?;
     for gone in ["goes", "moves"] {

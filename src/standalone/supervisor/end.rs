@@ -29,7 +29,7 @@ impl Supervisor {
                 self.stop_accepting(key);
             }
             if let Some(service) = self.services.get_mut(&key) {
-                service.part(None, now);
+                service.part(now);
                 if !with_servers {
                     service.end_helper(now);
                 }

@@ -34,7 +34,7 @@ impl Supervisor {
             if let Some(key) = self.key_of(&unit)
                 && !self.take_back(key, None)
             {
-                self.retire(key, None, now);
+                self.retire(key, now);
             }
         }
         let mut readjusted = 0;
@@ -50,7 +50,12 @@ impl Supervisor {
                 // One whose end has begun comes back after it.
                 _ if self.take_back(key, Some(&planned)) => {}
                 Change::None => {}
-                Change::Rebind => self.retire(key, Some(planned), now),
+                Change::Rebind => {
+                    self.unwatch(key);
+                    if let Some(service) = self.services.get_mut(&key) {
+                        service.rebind(planned, now);
+                    }
+                }
                 Change::Reload | Change::Respawn => {
                     if let Some(service) = self.services.get_mut(&key) {
                         service.replan(planned);
@@ -93,31 +98,31 @@ impl Supervisor {
         true
     }
 
-    /// Ends a service, its sessions included, and has it begin anew as `successor`.
-    fn retire(&mut self, key: u64, successor: Option<PlannedService>, now: Instant) {
+    /// Ends a service, its sessions included.
+    fn retire(&mut self, key: u64, now: Instant) {
         self.stop_accepting(key);
         if let Some(service) = self.services.get_mut(&key) {
-            if successor.is_none() {
-                log::info!("service {} deactivated", service.id());
-            }
-            service.part(successor, now);
+            log::info!("service {} deactivated", service.id());
+            service.part(now);
         }
     }
 
-    /// Has a service's socket closed, here and in its helper.
+    /// Waits for no client of a service any more, here and in its helper.
     pub(super) fn stop_accepting(&mut self, key: u64) {
-        let Some(service) = self.services.get(&key) else {
-            return;
-        };
-        if let Some(socket) = service.waits_for_client()
+        self.unwatch(key);
+        // Where it does not answer, its end comes all the same.
+        if let Err(error) = self.ask(key, STOP.as_bytes()) {
+            log::debug!("the helper does not stop to accept: {error}");
+        }
+    }
+
+    fn unwatch(&mut self, key: u64) {
+        if let Some(service) = self.services.get(&key)
+            && let Some(socket) = service.waits_for_client()
             && self.watched.remove(&key)
         {
             // It was added.
             let _ = self.epoll.delete(socket);
-        }
-        // Where it does not answer, its end comes all the same.
-        if let Err(error) = self.ask(key, STOP.as_bytes()) {
-            log::debug!("the helper does not stop to accept: {error}");
         }
     }
 
