@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use testbed::{Release, Result};
 
-use crate::known;
+use crate::known::{self, Page};
 use crate::scenario::Scenario;
 use crate::side::Which;
 
 /// The first section of a file: what xinetd and the bridge show alike, or xinetd alone.
 const BOTH: &str = "both";
 const XINETD: &str = "xinetd";
-/// What the bridge shows, where it differs.
+/// What the bridge shows, where it differs; without systemd it shows the same.
 const BRIDGE: &str = "xinetd-bridge";
 /// What the newer release of xinetd shows, where it differs from the older.
 const NEWER: &str = "xinetd 2.3.15.4";
@@ -52,7 +52,7 @@ impl Transcript {
         let own = match which {
             Which::Xinetd(Release::Bookworm) => None,
             Which::Xinetd(Release::Trixie) => self.newer.as_ref(),
-            Which::Bridge => self.bridge.as_ref(),
+            Which::Bridge | Which::Standalone => self.bridge.as_ref(),
         };
         own.unwrap_or(&self.xinetd)
     }
@@ -160,7 +160,7 @@ pub(crate) fn verdict(
     seen: &[(Which, String)],
 ) -> Result<()> {
     for id in scenario.differs {
-        known::reason(id)?;
+        known::reason(Page::Deviations, id)?;
     }
     for (which, seen) in seen {
         let wanted = expected.map_or("", |expected| expected.of(*which).0.as_str());
