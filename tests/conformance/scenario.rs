@@ -21,9 +21,6 @@ pub(crate) struct Scenario {
     pub(crate) act: fn(&mut Stage<'_>) -> Result<()>,
     /// The entries of docs/deviations.md by which xinetd and the bridge differ here.
     pub(crate) differs: &'static [&'static str],
-    /// Why the bridge does not play it without systemd, where it does not: an entry of docs/standalone.md. Where it
-    /// does it shows what it shows on systemd.
-    pub(crate) on_systemd_alone: Option<&'static str>,
     /// Whether the newer release of xinetd plays it too.
     pub(crate) newer: bool,
 }
@@ -38,7 +35,6 @@ impl Scenario {
         files: &[],
         act: |_| Ok(()),
         differs: &[],
-        on_systemd_alone: None,
         newer: true,
     };
 }

@@ -36,6 +36,5 @@ service datagram
                       rpcinfo -d 300001 $version; rpcinfo -d 300002 $version
                   done 2>/dev/null; true")
     },
-    on_systemd_alone: Some("W1"),
     ..Scenario::SAME
 }];
