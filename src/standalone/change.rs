@@ -21,7 +21,7 @@ impl Change {
     /// From `old` to `new`.
     pub(super) fn between(old: &PlannedService, new: &PlannedService) -> Self {
         let start = |service: &PlannedService| (service.nice, service.umask);
-        if old.socket != new.socket {
+        if old.socket != new.socket || old.rpc != new.rpc {
             Self::Rebind
         } else if start(old) != start(new) || old.spec.credentials != new.spec.credentials {
             Self::Respawn
@@ -113,6 +113,12 @@ mod tests {
         assert_eq!(change("group = 5"), Change::Respawn);
         assert_eq!(change("bind = 127.0.0.1"), Change::Rebind);
         assert_eq!(change("flags = KEEPALIVE"), Change::Rebind);
+        let rpc = |version: &str| {
+            let more = format!("rpc_number = 300000\nrpc_version = {version}");
+            services(&service("x", &more).replace("UNLISTED", "RPC UNLISTED")).remove(0)
+        };
+        let change = Change::between(&rpc("1"), &rpc("2"));
+        assert_eq!(change, Change::Rebind, "what the portmapper is told");
     }
 
     #[test]

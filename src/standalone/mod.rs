@@ -18,6 +18,7 @@ pub(crate) mod options;
 mod pid_file;
 mod places;
 mod processes;
+mod registrar;
 mod service;
 mod supervisor;
 mod takeover;

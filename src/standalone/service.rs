@@ -1,5 +1,7 @@
 //! A service: its socket, its helper, and what that has left for its successor.
 
+mod parting;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -12,8 +14,9 @@ use super::helper;
 use super::life::{After, Due, Life, Phase, pause};
 use super::notice::Notice;
 use super::places::Places;
-use super::processes::Farewell;
+use super::registrar::Registrar;
 use crate::sys::process::{Ended, Process};
+use parting::Parting;
 
 /// When a socket that could not be bound is tried again: after twice as long each time, up to the second.
 const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -27,6 +30,8 @@ pub(super) struct Supervised {
     helper: Option<Process>,
     stored: Option<(String, OwnedFd)>,
     status: String,
+    /// What tells the portmapper of an RPC service.
+    registrar: Registrar,
     /// Whether the helper that runs makes room for another one.
     makes_room: bool,
     parting: Option<Parting>,
@@ -39,17 +44,6 @@ struct Unbound {
     next: Option<Instant>,
 }
 
-/// The end of a service's servers and helper.
-#[derive(Debug)]
-pub(super) struct Parting {
-    /// The servers'.
-    pub(super) farewell: Farewell,
-    /// What the service is then; none if it goes.
-    pub(super) successor: Option<PlannedService>,
-    /// Whether the helper was told to end.
-    is_told: bool,
-}
-
 impl Supervised {
     /// The service, which tries to bind its socket.
     pub(super) fn new(planned: PlannedService, now: Instant) -> Self {
@@ -60,6 +54,7 @@ impl Supervised {
             helper: None,
             stored: None,
             status: String::new(),
+            registrar: Registrar::default(),
             makes_room: false,
             parting: None,
         };
@@ -80,6 +75,11 @@ impl Supervised {
     /// The number of its helper's process, where one runs.
     pub(super) fn helper(&self) -> Option<i32> {
         self.helper.as_ref().map(Process::pid)
+    }
+
+    /// The numbers of its processes that are no servers.
+    pub(super) fn processes(&self) -> impl Iterator<Item = i32> {
+        self.helper().into_iter().chain(self.registrar.process())
     }
 
     /// Whether it is served, now or when a client comes.
@@ -118,6 +118,7 @@ impl Supervised {
                     _ => log::info!("service {id} listens on {address} now"),
                 }
                 self.socket = Ok(socket);
+                self.register(now);
             }
             Err(error) => {
                 if before.tries == 0 {
@@ -132,6 +133,20 @@ impl Supervised {
                 });
             }
         }
+    }
+
+    /// Has the portmapper know it, where it listens as an RPC service.
+    pub(super) fn register(&mut self, now: Instant) {
+        if let Some(rpc) = &self.planned.rpc
+            && self.is_served()
+        {
+            self.registrar.open(rpc.clone(), now);
+        }
+    }
+
+    /// A process has ended that is no helper.
+    pub(super) fn other_ended(&mut self, pid: i32, now: Instant) {
+        self.registrar.ended(pid, now);
     }
 
     /// Starts its helper.
@@ -227,6 +242,7 @@ impl Supervised {
     pub(super) fn rebind(&mut self, planned: PlannedService, now: Instant) {
         self.respawn(now);
         self.close();
+        self.registrar.close(now);
         self.planned = planned;
         self.bind(now);
     }
@@ -247,43 +263,6 @@ impl Supervised {
         self.planned = planned;
     }
 
-    /// Closes the socket; the end of servers and helper has begun.
-    pub(super) fn part(&mut self, now: Instant) {
-        self.close();
-        self.parting = Some(Parting {
-            farewell: Farewell::new(now),
-            successor: None,
-            is_told: false,
-        });
-    }
-
-    /// Whether its end has begun.
-    pub(super) fn is_parting(&self) -> bool {
-        self.parting.is_some()
-    }
-
-    /// Has the helper of a service whose end has begun end too.
-    pub(super) fn end_helper(&mut self, now: Instant) {
-        if let Some(parting) = &mut self.parting
-            && !std::mem::replace(&mut parting.is_told, true)
-        {
-            self.signal(Signal::SIGTERM, now);
-        }
-    }
-
-    /// The end that has begun.
-    pub(super) fn parting(&mut self) -> Option<&mut Parting> {
-        self.parting.as_mut()
-    }
-
-    /// What the service is now that its helper has gone: itself, its successor, or none.
-    pub(super) fn after_parting(self, now: Instant) -> Option<Self> {
-        match self.parting {
-            None => Some(self),
-            Some(Parting { successor, .. }) => successor.map(|planned| Self::new(planned, now)),
-        }
-    }
-
     /// Whether a helper runs or can be started: the sessions that the last one has left wait for a socket too.
     fn has_start(&self) -> bool {
         self.helper.is_some() || self.socket.is_ok()
@@ -296,7 +275,8 @@ impl Supervised {
             _ => None,
         };
         let life = self.life.due().filter(|_| self.has_start());
-        life.into_iter().chain(rebind).min()
+        let others = rebind.into_iter().chain(self.registrar.due());
+        life.into_iter().chain(others).min()
     }
 
     /// Does what is due.
@@ -307,6 +287,7 @@ impl Supervised {
         {
             self.bind(now);
         }
+        self.registrar.expire(places, now);
         if !self.has_start() {
             return;
         }

@@ -80,8 +80,7 @@ fn run(lazy: &Lazy, scenario: Scenario) -> std::result::Result<(), Failed> {
     };
     let plays = |side: &&Side| match side.which {
         Which::Xinetd(Release::Trixie) => scenario.newer,
-        Which::Standalone => scenario.on_systemd_alone.is_none(),
-        Which::Xinetd(Release::Bookworm) | Which::Bridge => true,
+        Which::Xinetd(Release::Bookworm) | Which::Bridge | Which::Standalone => true,
     };
     // In threads of their own: each is in the network of its side.
     let seen = thread::scope(|scope| {

@@ -6,7 +6,7 @@ use std::fs;
 
 use testbed::Result;
 
-use crate::known::{self, Page};
+use crate::known;
 use crate::scenario::Scenario;
 use crate::transcript;
 
@@ -85,19 +85,8 @@ fn page(scenarios: &[Scenario]) -> Result<String> {
     let _ = writeln!(page, "\n| difference | xinetd | xinetd-bridge |");
     let _ = writeln!(page, "| --- | --- | --- |");
     for id in known {
-        let [xinetd, bridge] = known::reason(Page::Deviations, id)?;
+        let [xinetd, bridge] = known::reason(id)?;
         let _ = writeln!(page, "| {id} | {xinetd} | {bridge} |");
-    }
-    let _ = writeln!(
-        page,
-        "\n| on systemd alone | entry | on systemd | without |"
-    );
-    let _ = writeln!(page, "| --- | --- | --- | --- |");
-    for scenario in scenarios {
-        if let Some(id) = scenario.on_systemd_alone {
-            let [on, without] = known::reason(Page::Standalone, id)?;
-            let _ = writeln!(page, "| {} | {id} | {on} | {without} |", scenario.name);
-        }
     }
     Ok(page)
 }

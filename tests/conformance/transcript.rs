@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use testbed::{Release, Result};
 
-use crate::known::{self, Page};
+use crate::known;
 use crate::scenario::Scenario;
 use crate::side::Which;
 
@@ -160,7 +160,7 @@ pub(crate) fn verdict(
     seen: &[(Which, String)],
 ) -> Result<()> {
     for id in scenario.differs {
-        known::reason(Page::Deviations, id)?;
+        known::reason(id)?;
     }
     for (which, seen) in seen {
         let wanted = expected.map_or("", |expected| expected.of(*which).0.as_str());

@@ -4,6 +4,7 @@ mod ends;
 mod machine;
 mod mux;
 mod reload;
+mod rpc;
 mod serving;
 mod starts;
 
@@ -28,6 +29,7 @@ fn main() {
         serving::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,
+        rpc::SCENARIOS,
         ends::SCENARIOS,
     ];
     let trials = all.iter().copied().flatten().map(|&(name, scenario)| {

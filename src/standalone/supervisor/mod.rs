@@ -266,8 +266,12 @@ impl Supervisor {
                 Err(Errno::EINVAL) => continue,
                 Ok(_) | Err(_) => return,
             };
-            if let Some((key, _)) = with_helper(&self.services, pid.as_raw()) {
-                self.helper_ended(key, how, now);
+            match with_helper(&self.services, pid.as_raw()) {
+                Some((key, _)) => self.helper_ended(key, how, now),
+                None => {
+                    let services = self.services.values_mut();
+                    services.for_each(|service| service.other_ended(pid.as_raw(), now));
+                }
             }
             self.spared.remove(&pid.as_raw());
         }

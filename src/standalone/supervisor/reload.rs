@@ -49,7 +49,7 @@ impl Supervisor {
             match change {
                 // One whose end has begun comes back after it.
                 _ if self.take_back(key, Some(&planned)) => {}
-                Change::None => {}
+                Change::None => self.register(key, now),
                 Change::Rebind => {
                     self.unwatch(key);
                     if let Some(service) = self.services.get_mut(&key) {
@@ -59,6 +59,7 @@ impl Supervisor {
                 Change::Reload | Change::Respawn => {
                     if let Some(service) = self.services.get_mut(&key) {
                         service.replan(planned);
+                        service.register(now);
                     }
                     if (change == Change::Respawn || !self.respec(key))
                         && let Some(service) = self.services.get_mut(&key)
@@ -86,6 +87,13 @@ impl Supervisor {
         let mut services = self.services.iter();
         let found = services.find(|(_, service)| service.planned().unit == unit);
         found.map(|(key, _)| *key)
+    }
+
+    /// Has the portmapper, which may be another one by now, know a service that has not changed.
+    fn register(&mut self, key: u64, now: Instant) {
+        if let Some(service) = self.services.get_mut(&key) {
+            service.register(now);
+        }
     }
 
     /// Has a service whose end has begun go on as this after it; false if it has not.

@@ -49,8 +49,6 @@ pub enum Reason {
     Spec(String),
     /// A tcpmux service beyond the last one that is served.
     TooManyTcpmux,
-    /// `type = RPC`, where there is no systemd.
-    RpcWithoutSystemd,
     /// A fault of this program.
     Internal,
 }
@@ -122,9 +120,6 @@ impl fmt::Display for Reason {
             Self::TooManyTcpmux => {
                 write!(f, "{MAX_TCPMUX} services tcpmux come before it, and no more are served")
             }
-            Self::RpcWithoutSystemd => {
-                f.write_str("without systemd no RPC service is registered with the portmapper")
-            }
             Self::Internal => f.write_str("xinetd-bridge itself fails here"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
@@ -156,7 +151,6 @@ impl Reason {
             Self::TooManyTcpmux => {
                 "remove it: each tcpmux leads to the same services; bind = :: listens on all addresses"
             }
-            Self::RpcWithoutSystemd => "start the server by itself, or serve it under systemd",
             Self::Internal => "report it, with the service",
             Self::NameTooLong => "write a shorter id",
         }

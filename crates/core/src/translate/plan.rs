@@ -5,6 +5,7 @@ use super::name::Choice;
 use super::obstacle::{Obstacle, Reason};
 use super::prepare::{Prepared, prepare};
 use super::problems::Problems;
+use super::rpc::rpc_service;
 use super::servable::Servable;
 use super::service::{nice, umask};
 use super::socket_plan::SocketPlan;
@@ -13,6 +14,7 @@ use super::surroundings::Surroundings;
 use super::unit_name::UnitName;
 use crate::bytes::ByteString;
 use crate::config::{Attribute, Configuration};
+use crate::portmap::RpcService;
 use crate::problem::{Place, Problem};
 use crate::service::Service;
 use crate::spec::Spec;
@@ -40,6 +42,8 @@ pub struct PlannedService {
     pub nice: Option<i32>,
     /// Their umask.
     pub umask: u16,
+    /// What the portmapper is told, of an RPC service.
+    pub rpc: Option<RpcService>,
     /// What the helper is told.
     pub spec: Spec,
 }
@@ -91,13 +95,13 @@ fn planned(
 ) -> Result<PlannedService, Vec<Obstacle>> {
     let service = prepared.service;
     let servable = prepared.servable.as_ref().map_err(Clone::clone)?;
-    let refuse = |attribute, reason| vec![Obstacle::of(service, attribute, reason)];
     let Choice::Ours { unit, .. } = &prepared.choice else {
-        return Err(refuse(Attribute::Id, Reason::NameTooLong));
+        return Err(vec![Obstacle::of(
+            service,
+            Attribute::Id,
+            Reason::NameTooLong,
+        )]);
     };
-    if servable.rpc.is_some() {
-        return Err(refuse(Attribute::Type, Reason::RpcWithoutSystemd));
-    }
     let socket = SocketPlan::of(service, servable, unit, &surroundings.mux);
     Ok(of_parts(service, servable, unit, socket, switchboard))
 }
@@ -114,6 +118,7 @@ fn of_parts(
         socket,
         nice: nice(service),
         umask: umask(service),
+        rpc: rpc_service(service, servable),
         spec: spec(service, servable, switchboard),
     }
 }

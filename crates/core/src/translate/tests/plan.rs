@@ -114,22 +114,34 @@ fn a_service_that_no_tcpmux_leads_to_is_served_and_told() {
 }
 
 #[test]
-fn what_needs_systemd_is_named_with_the_way_out() {
+fn the_portmapper_is_told_of_an_rpc_service() {
     let mut rpc = service("rpc");
     let Reach::Listen(listen) = rpc.reach.clone() else {
         panic!("it listens");
     };
     let program = RpcProgram {
         number: 300_000,
-        versions: RpcRange { first: 1, last: 1 },
+        versions: RpcRange { first: 1, last: 2 },
     };
     rpc.reach = Reach::Rpc(program, listen);
     let plan = plan(vec![service("good"), rpc]);
+    let told = plan
+        .services
+        .iter()
+        .map(|one| one.rpc.as_ref().map(|rpc| rpc.words().join(" ")));
+    let expected = "rpc 300000 1 2 tcp=0.0.0.0.0.79 tcp6=::.0.79";
+    assert_eq!(told.collect::<Vec<_>>(), [None, Some(expected.to_owned())]);
+}
+
+#[test]
+fn what_can_not_be_served_is_named_and_the_rest_is_served() {
+    let mut labeled = service("labeled");
+    labeled.flags.labeled = true;
+    let plan = plan(vec![service("good"), labeled]);
     assert_eq!(plan.services.len(), 1);
     let unserved: Vec<_> = plan.unserved.iter().map(ByteString::to_text).collect();
-    assert_eq!(unserved, ["rpc"]);
+    assert_eq!(unserved, ["labeled"]);
     let said = plan.problems.iter().map(|one| (one.severity, one.code));
     let expected = (Severity::Error, "not-served");
     assert_eq!(said.collect::<Vec<_>>(), [expected]);
-    assert!(plan.problems.iter().all(|one| one.help.contains("systemd")));
 }
