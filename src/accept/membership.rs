@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::getresuid;
 
+use crate::journal::Journal;
 use crate::sys::process::uids;
 
 /// The file of a control group that has the numbers of its processes.
@@ -30,8 +31,12 @@ pub(super) fn unit_groups(text: &str) -> impl Iterator<Item = &Path> {
         })
 }
 
-/// The folder of the control group that systemd made for the unit of this process.
+/// The folder of the control group that systemd made for the unit of this process. A supervisor's helpers have none:
+/// where it runs as a unit itself, that has the processes of all services in it.
 pub(super) fn control_group() -> Option<PathBuf> {
+    if Journal::is_supervisors() {
+        return None;
+    }
     let text = fs::read_to_string("/proc/self/cgroup").ok()?;
     unit_groups(&text).find_map(folder)
 }

@@ -53,6 +53,7 @@ use std::thread;
 use std::time::Duration;
 
 use xinetd_core::bans;
+use xinetd_core::portmap::RpcService;
 use xinetd_core::spec::Spec;
 
 use crate::journal::Journal;
@@ -69,7 +70,6 @@ use control::Control;
 use helper::{End, Helper, Start};
 use kinds::Sessions;
 use log::{Notifier, StoredCounters};
-use portmap::RpcService;
 use settings::{Inherited, Settings};
 use sockets::Sockets;
 use state::StateFile;

@@ -1,6 +1,6 @@
 //! `--rpc-register` and `--rpc-unregister`: has the portmapper know where an RPC service listens.
 //!
-//! The unit `xinetd-rpc@NAME.service` runs the first when the socket or rpcbind starts, and ends
+//! Without systemd the supervisor starts both. Under systemd the unit `xinetd-rpc@NAME.service` runs the first when the socket or rpcbind starts, and ends
 //! when all is registered; the socket runs the second when it stops. Both run as root: what root has
 //! registered no other user can take away.
 
@@ -9,9 +9,12 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
+use nix::unistd::getppid;
 use xinetd_core::portmap::message::{self, Call};
-use xinetd_core::portmap::{Endpoint, Registration};
+use xinetd_core::portmap::{Registration, RpcService};
 use xinetd_core::service::Level;
+
+use crate::journal::Journal;
 
 /// Where rpcbind listens.
 const SOCKET: &str = "/run/rpcbind.sock";
@@ -22,48 +25,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long is waited for an rpcbind that is not there, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// An RPC service, as its units tell it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RpcService {
-    /// The id of the service.
-    pub(crate) id: String,
-    /// The program's number.
-    pub(crate) program: u32,
-    /// Its first and its last version.
-    pub(crate) versions: (u32, u32),
-    /// Where it listens.
-    pub(crate) endpoints: Vec<Endpoint>,
+/// xinetd's words, and what it does not say.
+fn failed(service: &RpcService, registration: &Registration, why: &str) {
+    let id = &service.id;
+    let Registration {
+        program,
+        version,
+        netid,
+        ..
+    } = registration;
+    say(
+        Level::Err,
+        &format!(
+            "pmap_set failed. service={id} program={program} version={version}: {netid}: {why}"
+        ),
+    );
 }
 
-impl RpcService {
-    /// All that is registered of it.
-    pub(crate) fn registrations(&self) -> Vec<Registration> {
-        let (first, last) = self.versions;
-        Registration::all(self.program, first, last, &self.endpoints)
-    }
-
-    /// xinetd's words, and what it does not say.
-    fn failed(&self, registration: &Registration, why: &str) {
-        let id = &self.id;
-        let Registration {
-            program,
-            version,
-            netid,
-            ..
-        } = registration;
-        say(
-            Level::Err,
-            &format!(
-                "pmap_set failed. service={id} program={program} version={version}: {netid}: {why}"
-            ),
-        );
-    }
-}
-
-/// Registers all versions; waits for rpcbind as long as it is not there.
+/// Registers all versions; waits for rpcbind as long as it is not there. Where it waits and the supervisor was killed
+/// that has started it, it is for the next one to register.
 pub(super) fn register(service: &RpcService) {
     let (mut pause, longest) = PAUSES;
     let mut is_told = false;
+    let starter = getppid();
     while let Err(error) = try_register(service) {
         if !is_told {
             is_told = true;
@@ -74,6 +58,9 @@ pub(super) fn register(service: &RpcService) {
             );
         }
         thread::sleep(pause);
+        if getppid() != starter {
+            return;
+        }
         pause = longest.min(pause * 2);
     }
     if is_told {
@@ -92,9 +79,9 @@ fn try_register(service: &RpcService) -> Result<(), String> {
     for registration in service.registrations() {
         match known.iter().find(|other| other.clashes(&registration)) {
             Some(other) if *other == registration => {}
-            Some(other) => service.failed(&registration, &format!("{} has it", other.address)),
+            Some(other) => failed(service, &registration, &format!("{} has it", other.address)),
             None if rpcbind.ask(Call::Set(&registration))? => {}
-            None => service.failed(&registration, "rpcbind refuses"),
+            None => failed(service, &registration, "rpcbind refuses"),
         }
     }
     Ok(())
@@ -123,10 +110,16 @@ pub(crate) fn unregister(
     Ok(())
 }
 
-/// Says something on standard error, with the level that systemd reads there.
-///
-/// The journal itself finds out who has sent a line, and fails where the sender has ended meanwhile.
+/// Says something on standard error, with the level that systemd reads there: journald itself finds out of which
+/// unit a sender is, and fails where that has ended meanwhile. The supervisor does not have to find out.
 fn say(level: Level, text: &str) {
+    if Journal::is_supervisors() {
+        return match level {
+            Level::Err => log::error!("{text}"),
+            Level::Warning => log::warn!("{text}"),
+            _ => log::info!("{text}"),
+        };
+    }
     // Where that is closed there is no administrator to tell.
     let _ = writeln!(io::stderr(), "<{}>{text}", level as u8);
 }

@@ -55,7 +55,7 @@ pub(super) fn serve(
 /// If the helper has gone.
 pub(crate) fn pass_table(socket: &OwnedFd, table: io::Result<File>) -> io::Result<()> {
     match table {
-        Ok(file) => handover::send(socket.as_fd(), TABLE_PASSED, file.as_fd()),
+        Ok(file) => handover::send(socket.as_fd(), &[TABLE_PASSED], file.as_fd()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             send_now(socket.as_fd(), NO_TABLE.as_bytes()).map(drop)
         }

@@ -12,8 +12,8 @@ use xinetd_core::service::Service;
 use xinetd_core::spec::Spec;
 use xinetd_core::startup::Startup;
 use xinetd_core::translate::{
-    Native, Plan, PlannedService, SpecDirectory, Standing, Surroundings, TranslatedService,
-    Translation, translate,
+    MuxPlace, Native, Plan, PlannedService, SpecDirectory, Standing, Surroundings,
+    TranslatedService, Translation, translate,
 };
 
 use super::boot::Boot;
@@ -97,13 +97,20 @@ impl Reading {
                 let specs = SpecDirectory::usual();
                 (Surroundings::read(tree, specs, startup), boot)
             }
-            Some(_) => (Surroundings::without_systemd(startup), Boot::Supervised),
+            Some(_) => (
+                Surroundings::without_systemd(startup, MuxPlace::units()),
+                Boot::Supervised,
+            ),
         };
         let translation = translate(&configuration, &surroundings);
         let planned = match supervised {
             None => Vec::new(),
             Some(told) => {
-                let plan = Plan::of(&configuration, surroundings.startup.clone());
+                let plan = Plan::of(
+                    &configuration,
+                    surroundings.startup.clone(),
+                    MuxPlace::units(),
+                );
                 supervisor::planned(plan, told)
             }
         };

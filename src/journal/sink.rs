@@ -55,6 +55,11 @@ impl Journal {
     /// takes the entries.
     pub(crate) const VARIABLE: &str = "XINETD_BRIDGE_LOG";
 
+    /// Whether a supervisor takes the entries: there is no systemd that has started this process.
+    pub(crate) fn is_supervisors() -> bool {
+        env::var_os(Self::VARIABLE).is_some()
+    }
+
     /// How many bytes wait at most.
     pub(crate) const QUEUE: usize = 256 * 1024;
 

@@ -18,7 +18,7 @@ use crate::reconcile::Done;
 pub(crate) const REQUEST: usize = 4096;
 
 /// The byte that comes with the descriptor of an answer.
-pub(crate) const ANSWER: u8 = b'a';
+pub(crate) const ANSWER: &[u8] = b"a";
 
 /// What is wanted of the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

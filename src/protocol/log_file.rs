@@ -92,7 +92,7 @@ impl LogFileReply {
     /// As send(2).
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
         let mut text = match self {
-            Self::File(file) => return handover::send(socket, FILE, file.as_fd()),
+            Self::File(file) => return handover::send(socket, &[FILE], file.as_fd()),
             Self::Same => "same".to_owned(),
             Self::Refused(why) => format!("no {why}"),
         };

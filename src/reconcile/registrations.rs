@@ -3,10 +3,10 @@
 //! The socket of an RPC service removes its registrations when it stops, by `ExecStopPost=`. After a
 //! daemon-reload systemd has the new one, or none.
 
-use xinetd_core::portmap::Registration;
+use xinetd_core::portmap::{Registration, RpcService};
 
 use super::record::Record;
-use crate::accept::portmap::{self, RpcService};
+use crate::accept::portmap;
 
 /// The service of a unit, of which rpcbind is told this.
 fn service(unit: &str, words: &str) -> Option<RpcService> {

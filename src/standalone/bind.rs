@@ -1,13 +1,19 @@
 //! The listening sockets, with the options that systemd gives those of the same socket units.
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use nix::net::if_::if_nametoindex;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use socket2::{Domain, Protocol, Socket, Type};
-use xinetd_core::translate::{BindAddress, SocketPlan, Zone};
+use nix::sys::socket::{Shutdown, shutdown};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use xinetd_core::translate::{BindAddress, PortPlan, SocketPlan, Zone};
+
+use crate::sys::file::remove_stale;
 
 /// How many connections may wait: as many as the kernel allows, which cuts it at net.core.somaxconn. xinetd's 64
 /// loses clients in bursts.
@@ -22,16 +28,56 @@ pub(super) fn raise_limit() {
     }
 }
 
+/// A socket that listens, or takes datagrams.
+#[derive(Debug)]
+pub(super) struct Listener {
+    socket: OwnedFd,
+    /// That of a socket of unix(7), which goes with it: tcpmux takes a service for open that has one.
+    path: Option<PathBuf>,
+}
+
+impl Listener {
+    /// Refuses clients from now on, also where another process has the socket too. Its address is free again.
+    pub(super) fn shut(&self) {
+        // A socket for datagrams has no clients that could be refused.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // What is left behind refuses connections.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// Makes the socket of a plan.
 ///
 /// # Errors
 /// As socket(2), bind(2) and listen(2), if there is no interface of that name, and if sockets have half of the
 /// descriptors that this process may open.
-pub(super) fn bind(plan: &SocketPlan) -> io::Result<OwnedFd> {
-    let socket = bound(plan)?;
+pub(super) fn bind(plan: &SocketPlan) -> io::Result<Listener> {
+    let listener = match plan {
+        SocketPlan::Port(plan) => Listener {
+            socket: at_port(plan)?,
+            path: None,
+        },
+        SocketPlan::Mux(path) => Listener {
+            socket: at_path(path)?,
+            path: Some(path.clone()),
+        },
+    };
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    match is_within_half(socket.as_raw_fd(), limit) {
-        true => Ok(socket),
+    match is_within_half(listener.socket.as_raw_fd(), limit) {
+        true => Ok(listener),
         false => Err(io::Error::other(format!(
             "half of the {limit} descriptors are for sockets, and all of those are taken; raise the limit, as by \
              `ulimit -n`"
@@ -45,7 +91,18 @@ fn is_within_half(number: RawFd, limit: u64) -> bool {
     u64::try_from(number).is_ok_and(|number| number < limit / 2)
 }
 
-fn bound(plan: &SocketPlan) -> io::Result<OwnedFd> {
+/// The socket on which tcpmux hands clients on. All may connect, as systemd has it: tcpmux runs as any user, and the
+/// helper knows it by more than that.
+fn at_path(path: &Path) -> io::Result<OwnedFd> {
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    fs::set_permissions(path, Permissions::from_mode(0o666))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn at_port(plan: &PortPlan) -> io::Result<OwnedFd> {
     match &plan.address {
         BindAddress::AnyFamily(port) => {
             let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port));
@@ -70,7 +127,7 @@ fn bound(plan: &SocketPlan) -> io::Result<OwnedFd> {
     }
 }
 
-fn make(plan: &SocketPlan, address: SocketAddr, is_only_v6: Option<bool>) -> io::Result<OwnedFd> {
+fn make(plan: &PortPlan, address: SocketAddr, is_only_v6: Option<bool>) -> io::Result<OwnedFd> {
     let (kind, protocol) = match plan.is_datagram {
         true => (Type::DGRAM, Protocol::UDP),
         false => (Type::STREAM, Protocol::TCP),
@@ -115,15 +172,15 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream, UdpSocket};
-    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
 
     use xinetd_core::translate::PacketFilterLists;
 
     use super::*;
-    use crate::sys::socket::{is_tcp_listener, is_udp_socket};
+    use crate::sys::socket::{is_tcp_listener, is_udp_socket, is_unix_listener};
 
-    fn plan(address: BindAddress) -> SocketPlan {
-        SocketPlan {
+    fn plan(address: BindAddress) -> PortPlan {
+        PortPlan {
             is_datagram: false,
             address,
             free_bind: false,
@@ -135,7 +192,7 @@ mod tests {
 
     #[test]
     fn both_families_reach_a_socket_of_both() {
-        let socket = bind(&plan(BindAddress::AnyFamily(0))).unwrap();
+        let socket = at_port(&plan(BindAddress::AnyFamily(0))).unwrap();
         assert!(is_tcp_listener(socket.as_fd()));
         let port = TcpListener::from(socket.try_clone().unwrap())
             .local_addr()
@@ -155,31 +212,56 @@ mod tests {
                 is_only,
             })
         };
-        let socket = TcpListener::from(bind(&six(true)).unwrap());
+        let socket = TcpListener::from(at_port(&six(true)).unwrap());
         let port = socket.local_addr().unwrap().port();
-        let four = bind(&plan(BindAddress::V4(Ipv4Addr::UNSPECIFIED, port)));
+        let four = at_port(&plan(BindAddress::V4(Ipv4Addr::UNSPECIFIED, port)));
         assert!(four.is_ok(), "{four:?}");
-        let socket = TcpListener::from(bind(&six(false)).unwrap());
+        let socket = TcpListener::from(at_port(&six(false)).unwrap());
         let port = socket.local_addr().unwrap().port();
-        assert!(bind(&plan(BindAddress::V4(Ipv4Addr::UNSPECIFIED, port))).is_err());
+        assert!(at_port(&plan(BindAddress::V4(Ipv4Addr::UNSPECIFIED, port))).is_err());
+    }
+
+    #[test]
+    fn a_socket_that_is_shut_refuses_clients_and_leaves_its_port_to_another() {
+        let listener = bind(&SocketPlan::Port(plan(BindAddress::AnyFamily(0)))).unwrap();
+        let of_helper = TcpListener::from(listener.socket.try_clone().unwrap());
+        let port = of_helper.local_addr().unwrap().port();
+        listener.shut();
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+        let other = at_port(&plan(BindAddress::V4(Ipv4Addr::LOCALHOST, port)));
+        assert!(other.is_ok(), "{other:?}");
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
+
+    #[test]
+    fn a_socket_for_tcpmux_takes_the_place_of_a_stale_one_and_leaves_none() {
+        let path = std::env::temp_dir().join(format!("mux-listener-{}", std::process::id()));
+        fs::write(&path, "stale").unwrap();
+        let listener = bind(&SocketPlan::Mux(path.clone())).unwrap();
+        assert!(is_unix_listener(listener.as_fd()));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o666, "whatever the umask is");
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(listener);
+        assert!(!path.exists(), "tcpmux would list it");
     }
 
     #[test]
     fn options_are_those_of_the_plan() {
-        let all = SocketPlan {
+        let all = PortPlan {
             free_bind: true,
             no_delay: true,
             keep_alive: true,
             // An address that this machine does not have (RFC 5737).
             ..plan(BindAddress::V4(Ipv4Addr::new(192, 0, 2, 1), 0))
         };
-        let socket = Socket::from(bind(&all).unwrap());
+        let socket = Socket::from(at_port(&all).unwrap());
         assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
-        let datagram = SocketPlan {
+        let datagram = PortPlan {
             is_datagram: true,
             ..plan(BindAddress::V4(Ipv4Addr::LOCALHOST, 0))
         };
-        let socket = bind(&datagram).unwrap();
+        let socket = at_port(&datagram).unwrap();
         assert!(is_udp_socket(socket.as_fd()));
         assert!(UdpSocket::from(socket).local_addr().unwrap().port() > 0);
     }

@@ -13,7 +13,7 @@ pub(super) enum Change {
     Reload,
     /// Another helper takes over; sessions go on.
     Respawn,
-    /// It gets another socket, and its sessions end, as in xinetd (docs/xinetd-behaviour.md, section 6.3).
+    /// Another helper takes over on another socket; sessions go on, as under systemd.
     Rebind,
 }
 
@@ -21,7 +21,7 @@ impl Change {
     /// From `old` to `new`.
     pub(super) fn between(old: &PlannedService, new: &PlannedService) -> Self {
         let start = |service: &PlannedService| (service.nice, service.umask);
-        if old.socket != new.socket {
+        if old.socket != new.socket || old.rpc != new.rpc {
             Self::Rebind
         } else if start(old) != start(new) || old.spec.credentials != new.spec.credentials {
             Self::Respawn
@@ -72,8 +72,9 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use xinetd_core::config::{self, Databases, MemoryTree, Roots};
+    use xinetd_core::spec::MuxSecret;
     use xinetd_core::startup::Startup;
-    use xinetd_core::translate::Plan;
+    use xinetd_core::translate::{MuxPlace, Plan};
 
     use super::*;
 
@@ -81,7 +82,8 @@ mod tests {
         let tree = MemoryTree::default().file("/etc/xinetd.conf", text);
         let roots = Roots::xinetd("/etc/xinetd.conf".as_ref());
         let configuration = config::load(&tree, roots, &Databases::default());
-        let plan = Plan::of(&configuration, Startup::commanded(&tree, None, false));
+        let mux = MuxPlace::supervised("/run/mux".into(), MuxSecret::new([7; 32]));
+        let plan = Plan::of(&configuration, Startup::commanded(&tree, None, false), mux);
         assert_eq!(
             configuration.problems.len() + plan.problems.len(),
             0,
@@ -111,6 +113,41 @@ mod tests {
         assert_eq!(change("group = 5"), Change::Respawn);
         assert_eq!(change("bind = 127.0.0.1"), Change::Rebind);
         assert_eq!(change("flags = KEEPALIVE"), Change::Rebind);
+        let rpc = |version: &str| {
+            let more = format!("rpc_number = 300000\nrpc_version = {version}");
+            services(&service("x", &more).replace("UNLISTED", "RPC UNLISTED")).remove(0)
+        };
+        let change = Change::between(&rpc("1"), &rpc("2"));
+        assert_eq!(change, Change::Rebind, "what the portmapper is told");
+    }
+
+    #[test]
+    fn tcpmux_takes_other_services_without_ending_a_session() {
+        let tcpmux = "service tcpmux\n{\ntype = INTERNAL UNLISTED\nsocket_type = stream\nprotocol = tcp\n\
+                      wait = no\nport = 7001\n}\n";
+        let led = |kind: &str| {
+            service("led", "")
+                .replace("UNLISTED", kind)
+                .replace("port = 7003", "")
+        };
+        let changes = |before: &str, after: &str| {
+            let [old, new] = [before, after].map(|text| services(&[tcpmux, text].concat()));
+            let changes = Changes::between(old.iter(), new);
+            let kept = changes.kept.iter().map(|(_, change)| *change);
+            (kept.collect::<Vec<_>>(), changes.new.len())
+        };
+        let (plain, plus) = (led("TCPMUX UNLISTED"), led("TCPMUXPLUS UNLISTED"));
+        assert_eq!(changes("", &plain), (vec![Change::Reload], 1));
+        assert_eq!(changes(&plain, &plain), (vec![Change::None; 2], 0));
+        assert_eq!(
+            changes(&plain, &plus),
+            (vec![Change::None, Change::Reload], 0)
+        );
+        let at_port = service("led", "");
+        assert_eq!(
+            changes(&plain, &at_port),
+            (vec![Change::Reload, Change::Rebind], 0)
+        );
     }
 
     #[test]

@@ -285,10 +285,7 @@ fn exchange(client: &OwnedFd, request: &Request) -> Result<Answer, String> {
     };
     let mut message = received.map_err(wrong)?;
     let said = &bytes[..message.length];
-    let answer = message
-        .descriptors
-        .pop()
-        .filter(|_| said == [ANSWER].as_slice());
+    let answer = message.descriptors.pop().filter(|_| said == ANSWER);
     let Some(answer) = answer else {
         return Err(match said.is_empty() {
             true => "xinetd has closed the connection; its log may say why".to_owned(),

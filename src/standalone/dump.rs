@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Zoned;
 use xinetd_core::startup::MAIN;
+use xinetd_core::translate::SocketPlan;
 
 use super::options::Invocation;
 use super::service::Supervised;
@@ -31,12 +32,16 @@ pub(super) fn write<'a>(
     );
     for service in services {
         let socket = &service.planned().socket;
-        let protocol = if socket.is_datagram { "udp" } else { "tcp" };
+        let protocol = match socket {
+            SocketPlan::Port(plan) if plan.is_datagram => "udp",
+            SocketPlan::Port(_) => "tcp",
+            SocketPlan::Mux(_) => "tcpmux",
+        };
         let helper = service.helper().map(|pid| format!(", helper {pid}"));
         text.push_str(&format!(
             "service {}: {protocol}, {}{}, {}\n",
             service.id(),
-            socket.address,
+            socket,
             helper.unwrap_or_default(),
             service.state()
         ));

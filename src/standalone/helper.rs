@@ -71,11 +71,34 @@ pub(super) fn start(
     })
 }
 
+/// Starts the helper's program with these arguments, for something else than serving.
+///
+/// # Errors
+/// If there is no process for it, or its program can't be executed.
+pub(super) fn run(arguments: &[String], places: &Places) -> io::Result<Process> {
+    let program = helper();
+    let input = File::open("/dev/null")?;
+    let words = arguments.iter().map(String::as_bytes);
+    let words = std::iter::once(program.as_os_str().as_bytes()).chain(words);
+    let own = [(Journal::VARIABLE, places.log().into_os_string())];
+    let start = Start {
+        program: CString::new(program.as_os_str().as_bytes())?,
+        words: words.map(CString::new).collect::<Result<_, _>>()?,
+        environment: environment(env::vars_os(), own)?,
+        own_pid: &[],
+        input: input.as_fd(),
+        passed: Vec::new(),
+        umask: 0o022,
+        nice: None,
+    };
+    start.run()
+}
+
 /// The environment of this program, which servers get from their helper as from xinetd, with what is for the
 /// helper itself.
-fn environment(
+fn environment<const COUNT: usize>(
     inherited: impl Iterator<Item = (OsString, OsString)>,
-    own: [(&str, OsString); 6],
+    own: [(&str, OsString); COUNT],
 ) -> io::Result<Vec<CString>> {
     let is_own = |name: &OsStr| {
         let mut names = own.iter().map(|(name, _)| *name).chain(OWN_PID);

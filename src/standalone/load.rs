@@ -12,16 +12,18 @@ use xinetd_core::problem::{Problem, Severity};
 use xinetd_core::service::LogTarget;
 use xinetd_core::spec::Task;
 use xinetd_core::startup::Startup;
-use xinetd_core::translate::{Plan, PlannedService};
+use xinetd_core::translate::{MuxPlace, Plan, PlannedService};
 
 use super::options::Invocation;
 use crate::accept::account;
 
 /// What this process may do for services.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Means {
     /// Whether services are told of log files and bans.
     pub(super) has_coordinator: bool,
+    /// Where tcpmux and the services that it leads to meet.
+    pub(super) mux: MuxPlace,
 }
 
 /// What the files have.
@@ -48,7 +50,7 @@ pub(super) struct Hindered {
 ///
 /// # Errors
 /// In words, if the main file can't be read: then nothing is known of any service.
-pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Loaded, String> {
+pub(super) fn load(invocation: &Invocation, means: &Means) -> Result<Loaded, String> {
     let tree = DiskTree::new(None);
     let startup = Startup::commanded(&tree, invocation.main.clone(), invocation.has_inetd);
     let roots = startup.roots();
@@ -62,7 +64,7 @@ pub(super) fn load(invocation: &Invocation, means: Means) -> Result<Loaded, Stri
     let log_format = options.problems.is_empty().then_some(log_format);
     let databases = Databases::read(&tree);
     let configuration = config::load(&tree, roots, &databases);
-    let plan = Plan::of(&configuration, startup);
+    let plan = Plan::of(&configuration, startup, means.mux.clone());
     configuration.problems.iter().for_each(say);
     plan.problems.iter().for_each(say);
     let dropped = configuration
@@ -102,7 +104,7 @@ fn say(problem: &Problem) {
 }
 
 /// The service as it can be served here.
-fn servable(service: PlannedService, means: Means) -> Result<PlannedService, Box<Hindered>> {
+fn servable(service: PlannedService, means: &Means) -> Result<PlannedService, Box<Hindered>> {
     let hindrance = hindrance(&service, means);
     let (id, place) = (service.id().to_text(), service.place().clone());
     if let Some(why) = hindrance {
@@ -130,7 +132,7 @@ pub(super) fn without_log_file(mut service: PlannedService) -> PlannedService {
 }
 
 /// Why a service can't be served, a sentence without a full stop.
-fn hindrance(service: &PlannedService, means: Means) -> Option<String> {
+fn hindrance(service: &PlannedService, means: &Means) -> Option<String> {
     if let Some(program) = service.spec.task.program()
         && let Err(why) = executable(program.path.as_path())
     {

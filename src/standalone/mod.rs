@@ -20,6 +20,7 @@ pub(crate) mod options;
 mod pid_file;
 mod places;
 mod processes;
+mod registrar;
 mod saver;
 mod service;
 mod supervisor;
@@ -34,6 +35,8 @@ use std::time::Instant;
 use nix::unistd::{Uid, chdir};
 use xinetd_core::config::DiskTree;
 use xinetd_core::options::Options;
+use xinetd_core::spec::MuxSecret;
+use xinetd_core::translate::MuxPlace;
 
 use ::log::{error, info, warn};
 
@@ -47,6 +50,7 @@ use service::Supervised;
 use supervisor::{Parts, Supervisor};
 
 use crate::sys::daemon::go_to_background;
+use crate::sys::random::random_bytes;
 
 /// The whole program, with the options of xinetd(8).
 ///
@@ -111,12 +115,14 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         false => None,
     };
     takeover::take_over(&places);
+    let secret = random_bytes().map_err(|error| format!("getrandom: {error}"))?;
     let means = Means {
         has_coordinator: coordinator.is_some(),
+        mux: MuxPlace::supervised(places.open_mux()?, MuxSecret::new(secret)),
     };
     let Loaded {
         services, hindered, ..
-    } = load(&invocation, means)?;
+    } = load(&invocation, &means)?;
     let now = Instant::now();
     let services: Vec<_> = services
         .into_iter()
@@ -145,6 +151,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         logs,
         places,
         coordinator,
+        means,
         services,
         hindered,
     };

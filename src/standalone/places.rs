@@ -33,6 +33,7 @@ const LOCK: &str = ".lock";
 const NOTIFY: &str = ".notify";
 const LOG: &str = ".log";
 const CONTROL: &str = ".control";
+const MUX: &str = ".mux";
 
 /// A directory that is this process's alone, and the sockets in it.
 #[derive(Debug)]
@@ -106,6 +107,19 @@ impl Places {
     pub(super) fn runtime_path(&self, unit: &str) -> PathBuf {
         let usual = runtime_directory(unit);
         self.base.join(usual.file_name().unwrap_or_default())
+    }
+
+    /// The directory for the sockets of services that tcpmux leads to. What a predecessor has left in it is gone.
+    ///
+    /// # Errors
+    /// In words, as mkdir(2), and if something else is there.
+    pub(super) fn open_mux(&self) -> Result<PathBuf, String> {
+        let path = self.base.join(MUX);
+        directory(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let left = fs::read_dir(&path).into_iter().flatten().flatten();
+        // One that stays refuses connections.
+        left.for_each(|entry| drop(fs::remove_file(entry.path())));
+        Ok(path)
     }
 
     /// Where helpers tell how they are (sd_notify(3)).

@@ -1,19 +1,23 @@
 //! A service: its socket, its helper, and what that has left for its successor.
 
+mod parting;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use xinetd_core::spec::Task;
 use xinetd_core::translate::PlannedService;
 
-use super::bind::bind;
+use super::bind::{Listener, bind};
 use super::helper;
 use super::life::{After, Due, Life, Phase, pause};
 use super::notice::Notice;
 use super::places::Places;
-use super::processes::Farewell;
+use super::registrar::Registrar;
 use crate::reconcile::Trouble;
 use crate::sys::process::{Ended, Process};
+use parting::Parting;
 
 /// When a socket that could not be bound is tried again: after twice as long each time, up to the second.
 const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -22,11 +26,13 @@ const REBIND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 #[derive(Debug)]
 pub(super) struct Supervised {
     planned: PlannedService,
-    socket: Result<OwnedFd, Unbound>,
+    socket: Result<Listener, Unbound>,
     life: Life,
     helper: Option<Process>,
     stored: Option<(String, OwnedFd)>,
     status: String,
+    /// What tells the portmapper of an RPC service.
+    registrar: Registrar,
     /// Whether the helper that runs makes room for another one.
     makes_room: bool,
     parting: Option<Parting>,
@@ -40,17 +46,6 @@ struct Unbound {
     why: String,
 }
 
-/// The end of a service's servers and helper.
-#[derive(Debug)]
-pub(super) struct Parting {
-    /// The servers'.
-    pub(super) farewell: Farewell,
-    /// What the service is then; none if it goes.
-    pub(super) successor: Option<PlannedService>,
-    /// Whether the helper was told to end.
-    is_told: bool,
-}
-
 impl Supervised {
     /// The service, which tries to bind its socket.
     pub(super) fn new(planned: PlannedService, now: Instant) -> Self {
@@ -61,6 +56,7 @@ impl Supervised {
             helper: None,
             stored: None,
             status: String::new(),
+            registrar: Registrar::default(),
             makes_room: false,
             parting: None,
         };
@@ -81,6 +77,11 @@ impl Supervised {
     /// The number of its helper's process, where one runs.
     pub(super) fn helper(&self) -> Option<i32> {
         self.helper.as_ref().map(Process::pid)
+    }
+
+    /// The numbers of its processes that are no servers.
+    pub(super) fn processes(&self) -> impl Iterator<Item = i32> {
+        self.helper().into_iter().chain(self.registrar.process())
     }
 
     /// Whether it is served, now or when a client comes.
@@ -134,7 +135,7 @@ impl Supervised {
     fn bind(&mut self, now: Instant) {
         let Err(before) = &self.socket else { return };
         let tries = before.tries;
-        let (id, address) = (self.id(), &self.planned.socket.address);
+        let (id, address) = (self.id(), &self.planned.socket);
         match bind(&self.planned.socket) {
             Ok(socket) => {
                 match tries {
@@ -142,6 +143,7 @@ impl Supervised {
                     _ => log::info!("service {id} listens on {address} now"),
                 }
                 self.socket = Ok(socket);
+                self.register(now);
             }
             Err(error) => {
                 let why = format!("bind to {address} failed: {error}");
@@ -156,6 +158,20 @@ impl Supervised {
                 });
             }
         }
+    }
+
+    /// Has the portmapper know it, where it listens as an RPC service.
+    pub(super) fn register(&mut self, now: Instant) {
+        if let Some(rpc) = &self.planned.rpc
+            && self.is_served()
+        {
+            self.registrar.open(rpc.clone(), now);
+        }
+    }
+
+    /// A process has ended that is no helper.
+    pub(super) fn other_ended(&mut self, pid: i32, now: Instant) {
+        self.registrar.ended(pid, now);
     }
 
     /// Starts its helper.
@@ -243,8 +259,28 @@ impl Supervised {
 
     /// Has another helper take over sessions and clients from the one that runs.
     pub(super) fn respawn(&mut self, now: Instant) {
-        self.makes_room = true;
+        self.makes_room = self.helper.is_some();
         self.signal(Signal::SIGTERM, now);
+    }
+
+    /// It is made of this from now on, and has another socket. Its sessions go on, and its next helper counts them.
+    pub(super) fn rebind(&mut self, planned: PlannedService, now: Instant) {
+        self.respawn(now);
+        self.close();
+        self.registrar.close(now);
+        self.planned = planned;
+        self.bind(now);
+    }
+
+    /// Closes the socket. The helper, which has it too, may need a moment to end: it has no clients any more. A server
+    /// that accepts by itself keeps its own.
+    fn close(&mut self) {
+        if let Ok(socket) = &self.socket
+            && !matches!(self.planned.spec.task, Task::Wait(_))
+        {
+            socket.shut();
+        }
+        self.socket = Err(Unbound::default());
     }
 
     /// It is made of this from now on.
@@ -252,41 +288,9 @@ impl Supervised {
         self.planned = planned;
     }
 
-    /// Closes the socket; the end of servers and helper has begun.
-    pub(super) fn part(&mut self, successor: Option<PlannedService>, now: Instant) {
-        self.socket = Err(Unbound::default());
-        self.parting = Some(Parting {
-            farewell: Farewell::new(now),
-            successor,
-            is_told: false,
-        });
-    }
-
-    /// Whether its end has begun.
-    pub(super) fn is_parting(&self) -> bool {
-        self.parting.is_some()
-    }
-
-    /// Has the helper of a service whose end has begun end too.
-    pub(super) fn end_helper(&mut self, now: Instant) {
-        if let Some(parting) = &mut self.parting
-            && !std::mem::replace(&mut parting.is_told, true)
-        {
-            self.signal(Signal::SIGTERM, now);
-        }
-    }
-
-    /// The end that has begun.
-    pub(super) fn parting(&mut self) -> Option<&mut Parting> {
-        self.parting.as_mut()
-    }
-
-    /// What the service is now that its helper has gone: itself, its successor, or none.
-    pub(super) fn after_parting(self, now: Instant) -> Option<Self> {
-        match self.parting {
-            None => Some(self),
-            Some(Parting { successor, .. }) => successor.map(|planned| Self::new(planned, now)),
-        }
+    /// Whether a helper runs or can be started: the sessions that the last one has left wait for a socket too.
+    fn has_start(&self) -> bool {
+        self.helper.is_some() || self.socket.is_ok()
     }
 
     /// When there is something to do, if nothing happens until then.
@@ -295,7 +299,9 @@ impl Supervised {
             Err(unbound) if self.parting.is_none() => unbound.next,
             _ => None,
         };
-        self.life.due().into_iter().chain(rebind).min()
+        let life = self.life.due().filter(|_| self.has_start());
+        let others = rebind.into_iter().chain(self.registrar.due());
+        life.into_iter().chain(others).min()
     }
 
     /// Does what is due.
@@ -305,6 +311,10 @@ impl Supervised {
             && unbound.next.is_some_and(|next| now >= next)
         {
             self.bind(now);
+        }
+        self.registrar.expire(places, now);
+        if !self.has_start() {
+            return;
         }
         match self.life.expire(now) {
             None => {}

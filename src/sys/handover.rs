@@ -10,16 +10,19 @@ use nix::sys::socket::{
     getsockopt, sendmsg, sockopt,
 };
 
-/// Sends a descriptor with a byte that says what it is; never waits.
+/// Sends a descriptor with bytes that say what it is, one at least; never waits.
 ///
 /// # Errors
 /// As sendmsg(2).
-pub(crate) fn send(socket: BorrowedFd<'_>, what: u8, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    let byte = [what];
+pub(crate) fn send(
+    socket: BorrowedFd<'_>,
+    what: &[u8],
+    descriptor: BorrowedFd<'_>,
+) -> io::Result<()> {
     let rights = [descriptor.as_raw_fd()];
     sendmsg::<()>(
         socket.as_raw_fd(),
-        &[IoSlice::new(&byte)],
+        &[IoSlice::new(what)],
         &[ControlMessage::ScmRights(&rights)],
         MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
         None,
@@ -132,17 +135,16 @@ fn take_control(message: &libc::msghdr) -> (Vec<OwnedFd>, Option<i32>) {
     (descriptors, sender)
 }
 
-/// Receives a connection that [`send`] has sent; never waits. The descriptor is close-on-exec.
+/// Receives a connection that [`send`] has sent, and tells how many bytes came with it; never waits. The
+/// descriptor is close-on-exec.
 ///
 /// # Errors
-/// As [`receive_any`]; [`io::ErrorKind::InvalidData`] if it is anything but one byte with one TCP
-/// connection.
-pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<(u8, TcpStream)> {
-    let mut byte = [0];
-    let (count, mut descriptors) = receive_any(socket, &mut byte)?;
-    match (count, descriptors.pop()) {
-        (1, Some(descriptor)) if descriptors.is_empty() && is_connection(descriptor.as_fd()) => {
-            Ok((byte[0], descriptor.into()))
+/// As [`receive_any`]; [`io::ErrorKind::InvalidData`] if it is anything but one TCP connection.
+pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, TcpStream)> {
+    let (count, mut descriptors) = receive_any(socket, bytes)?;
+    match descriptors.pop() {
+        Some(descriptor) if descriptors.is_empty() && is_connection(descriptor.as_fd()) => {
+            Ok((count, descriptor.into()))
         }
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
@@ -180,15 +182,16 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         theirs.set_read_timeout(Some(LONG)).unwrap();
         let begin = Instant::now();
-        let nothing = receive(theirs.as_fd()).unwrap_err();
+        let nothing = receive(theirs.as_fd(), &mut [0]).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         assert!(begin.elapsed() < LONG, "it waits");
-        send(ours.as_fd(), b'x', stream.as_fd()).unwrap();
+        send(ours.as_fd(), b"x", stream.as_fd()).unwrap();
         drop((stream, ours));
-        let (what, mut stream) = receive(theirs.as_fd()).unwrap();
+        let mut what = [0; 9];
+        let (length, mut stream) = receive(theirs.as_fd(), &mut what).unwrap();
         let mut said = [0; 11];
         stream.read_exact(&mut said).unwrap();
-        assert_eq!((what, &said), (b'x', b"said before"));
+        assert_eq!((&what[..length], &said), (&b"x"[..], b"said before"));
         let flags = fcntl(&stream, FcntlArg::F_GETFD).unwrap();
         assert_eq!(flags, FdFlag::FD_CLOEXEC.bits(), "no server gets it");
         drop(stream);
@@ -201,7 +204,7 @@ mod tests {
         ours.set_write_timeout(Some(LONG)).unwrap();
         let file = File::open("/dev/null").unwrap();
         let begin = Instant::now();
-        let mut errors = (0..10_000).map(|_| send(ours.as_fd(), b'x', file.as_fd()).err());
+        let mut errors = (0..10_000).map(|_| send(ours.as_fd(), b"x", file.as_fd()).err());
         let full = errors.find_map(|error| error).unwrap();
         assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
         assert!(begin.elapsed() < LONG, "it waits");
@@ -229,7 +232,7 @@ mod tests {
             None,
         )
         .unwrap();
-        let error = receive(theirs.as_fd()).unwrap_err();
+        let error = receive(theirs.as_fd(), &mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         assert_eq!(open_descriptors(&path), 1);
         std::fs::remove_file(path).unwrap();
@@ -241,16 +244,16 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let file = File::open("/dev/null").unwrap();
         for wrong in [listener.as_fd(), file.as_fd(), ours.as_fd()] {
-            send(ours.as_fd(), 0, wrong).unwrap();
-            let error = receive(theirs.as_fd()).unwrap_err();
+            send(ours.as_fd(), &[0], wrong).unwrap();
+            let error = receive(theirs.as_fd(), &mut [0]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         }
         (&ours).write_all(b"x").unwrap();
-        let error = receive(theirs.as_fd()).unwrap_err();
+        let error = receive(theirs.as_fd(), &mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         // Not dropped: a server that another test starts just now may have it a moment longer.
         ours.shutdown(Shutdown::Write).unwrap();
-        let error = receive(theirs.as_fd()).unwrap_err();
+        let error = receive(theirs.as_fd(), &mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod fork;
 pub(crate) mod handover;
 pub(crate) mod memory_file;
 pub(crate) mod process;
+pub(crate) mod random;
 pub(crate) mod scheduling;
 pub(crate) mod signals;
 pub(crate) mod socket;

@@ -1,8 +1,9 @@
 //! The same scenario against real xinetd and against xinetd-bridge, seen by the same observer.
 //!
-//! Three containers have the same files, addresses and clients; in two runs Debian's xinetd, 2.3.15.3 and
-//! 2.3.15.4, in the third the bridge on a real systemd. What the clients and the servers see and what is
-//! logged is written down, and must be what `transcripts` has. `UPDATE_GOLDEN=1` writes those,
+//! Four containers have the same files, addresses and clients; in two runs Debian's xinetd, 2.3.15.3 and
+//! 2.3.15.4, in the third the bridge on a real systemd, in the fourth its own program `xinetd`, which is started
+//! as Debian's is. What the clients and the servers see and what is logged is written down, and must be what
+//! `transcripts` has. `UPDATE_GOLDEN=1` writes those,
 //! docs/conformance.md and docs/xinetd-versions.md; look at the difference then.
 
 mod known;
@@ -77,7 +78,10 @@ fn run(lazy: &Lazy, scenario: Scenario) -> std::result::Result<(), Failed> {
         let expected = expected.as_ref().map(|all| all.of(side.which));
         side.play(&scenario, expected)
     };
-    let plays = |side: &&Side| scenario.newer || side.which != Which::Xinetd(Release::Trixie);
+    let plays = |side: &&Side| match side.which {
+        Which::Xinetd(Release::Trixie) => scenario.newer,
+        Which::Xinetd(Release::Bookworm) | Which::Bridge | Which::Standalone => true,
+    };
     // In threads of their own: each is in the network of its side.
     let seen = thread::scope(|scope| {
         let playing: Vec<_> = sides

@@ -15,9 +15,11 @@ const INTRODUCTION: &str = "\
 
 Each row is a scenario: one configuration, and clients that use it. It runs against Debian's xinetd 2.3.15.3 and against
 xinetd-bridge on a real systemd 252, in containers with the same files and addresses; what xinetd 2.3.15.4 does in the
-same scenarios is in [xinetd-versions.md](xinetd-versions.md). What the clients hear byte by byte, how their connections
-end, what the server finds (arguments, environment, descriptors, ids, limits, signals, socket) and what is logged is
-written down, and compared. Process ids, durations and the ports of clients are left out; nothing else is.
+same scenarios is in [xinetd-versions.md](xinetd-versions.md). It also runs against the bridge's own program `xinetd`
+([standalone.md](standalone.md)), which is started as Debian's and has to show what the bridge shows on systemd. What the
+clients hear byte by byte, how their connections end, what the server finds (arguments, environment, descriptors, ids,
+limits, signals, socket) and what is logged is written down, and compared. Process ids, durations and the ports of
+clients are left out; nothing else is.
 
 The sections are those of [xinetd-behaviour.md](xinetd-behaviour.md): 1 the language, 2 attributes, 3 address lists,
 4 serving, 5 logging, 6 the programs and inetd.conf. *Same* means that both transcripts are equal. Where they differ, the entry of

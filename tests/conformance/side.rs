@@ -1,4 +1,4 @@
-//! The sides: two releases of real xinetd, and the bridge.
+//! The sides: two releases of real xinetd, the bridge on systemd, and the bridge's own program `xinetd`.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,10 @@ const SUBJECTS: [&str; 9] = [
     "socket",
 ];
 
+/// Ends xinetd or its counterpart, servers included.
+const KILL: &str = "systemctl kill -s KILL reference 2>/dev/null
+                    systemctl stop reference 2>/dev/null; systemctl reset-failed";
+
 /// The addresses that clients may have besides those of 127.0.0.0/8 and ::1.
 const ADDRESSES: [&str; 10] = [
     "10.0.0.1/32",
@@ -44,13 +48,16 @@ const ADDRESSES: [&str; 10] = [
 pub(crate) enum Which {
     Xinetd(Release),
     Bridge,
+    /// The bridge without systemd, started as real xinetd is.
+    Standalone,
 }
 
 impl Which {
     /// All of them, in the order in which transcripts have them.
-    pub(crate) const ALL: [Self; 3] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::Xinetd(Release::Bookworm),
         Self::Bridge,
+        Self::Standalone,
         Self::Xinetd(Release::Trixie),
     ];
 
@@ -59,13 +66,28 @@ impl Which {
         match self {
             Self::Xinetd(release) => format!("xinetd {}", release.version()),
             Self::Bridge => "xinetd-bridge".to_owned(),
+            Self::Standalone => "xinetd-bridge without systemd".to_owned(),
         }
     }
 
-    fn suite(self) -> Suite {
+    /// Boots a container with it.
+    fn boot(self) -> Result<Container> {
         match self {
-            Self::Xinetd(release) => release.suite(),
-            Self::Bridge => Suite::Conformance,
+            Self::Xinetd(release) => Container::boot(release.suite(), |tree| {
+                // The units that the generator makes there beside it are not to be started.
+                testbed::without_reconcile(tree)?;
+                release.install(tree)?;
+                prepare(tree)
+            }),
+            Self::Bridge => Container::boot(Suite::Conformance, prepare),
+            Self::Standalone => Container::boot_standalone(Suite::Conformance, |tree| {
+                // It brings none, and scenarios convert files.
+                let tool = crate::repository().join("target/release/xinetdctl");
+                let program =
+                    std::fs::read(&tool).map_err(|error| format!("{}: {error}", tool.display()))?;
+                write(tree, "/usr/bin/xinetdctl", program, 0o755)?;
+                prepare(tree)
+            }),
         }
     }
 }
@@ -78,17 +100,7 @@ pub(crate) struct Side {
 
 impl Side {
     pub(crate) fn boot(which: Which) -> Result<Self> {
-        let container = Container::boot(which.suite(), |tree| {
-            match which {
-                Which::Xinetd(release) => {
-                    // The units that the generator makes there beside it are not to be started.
-                    testbed::without_reconcile(tree)?;
-                    release.install(tree)?;
-                }
-                Which::Bridge => {}
-            }
-            prepare(tree)
-        })?;
+        let container = which.boot()?;
         for address in ADDRESSES {
             container.sh(&format!("ip address add {address} dev lo nodad"))?;
         }
@@ -122,12 +134,12 @@ impl Side {
     /// Has it read this configuration while it goes on, and waits until it has done so.
     pub(crate) fn reload(&self, configuration: &str) -> Result<()> {
         let cursor = match self.which {
-            Which::Xinetd(_) => self.cursor()?,
+            Which::Xinetd(_) | Which::Standalone => self.cursor()?,
             Which::Bridge => String::new(),
         };
         self.configure(configuration)?;
         match self.which {
-            Which::Xinetd(_) => {
+            Which::Xinetd(_) | Which::Standalone => {
                 self.container.sh("kill -HUP $(cat /run/xinetd.pid)")?;
                 self.container.wait_until(&format!(
                     "journalctl --sync; journalctl -q -o cat --after-cursor='{cursor}' | grep '^Reconfigured: '"
@@ -150,12 +162,12 @@ impl Side {
         self.configure(configuration)?;
         match self.which {
             // The environment is the one that the bridge's servers have without passenv.
-            Which::Xinetd(_) => self.container.sh(
+            Which::Xinetd(_) | Which::Standalone => self.container.sh(
                 "rm -f /run/xinetd.pid
                  systemd-run -q --unit=reference -p KillMode=process -p LimitNOFILE=524288 \
                      env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
                      xinetd -dontfork -pidfile /run/xinetd.pid -inetd_compat
-                 until systemctl show -P ActiveState reference | grep -q inactive ||
+                 until systemctl show -P ActiveState reference | grep -qx 'inactive\\|failed' ||
                      journalctl -q _SYSTEMD_UNIT=reference.service \
                          _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID reference) |
                          grep -q 'Started working'; do
@@ -167,7 +179,7 @@ impl Side {
                 .sh("systemctl daemon-reload && systemctl start xinetd.target"),
         }?;
         match self.which {
-            Which::Xinetd(_) => Ok(()),
+            Which::Xinetd(_) | Which::Standalone => Ok(()),
             Which::Bridge => self.followed(),
         }
     }
@@ -183,13 +195,14 @@ impl Side {
             .map(drop)
     }
 
-    /// Servers of both sides end with it: the next scenario begins with an empty machine.
+    /// The servers of each side end with it: the next scenario begins with an empty machine.
     fn stop(&self) -> Result<()> {
         match self.which {
-            Which::Xinetd(_) => self
-                .container
-                .sh("systemctl kill -s KILL reference 2>/dev/null
-                 systemctl stop reference 2>/dev/null; systemctl reset-failed"),
+            Which::Xinetd(_) => self.container.sh(KILL),
+            // What it has had no time to clear away; its bans lie there too.
+            Which::Standalone => self.container.sh(&format!(
+                "{KILL}; rm -rf /run/xinetd-bridge-* /run/xinetd-coordinator"
+            )),
             Which::Bridge => self
                 .container
                 .sh("systemctl stop xinetd.target; xinetdctl bans flush; systemctl reset-failed"),
@@ -206,7 +219,7 @@ impl Side {
     /// What it has against the files that it was started with.
     pub(crate) fn complaints(&self) -> Result<String> {
         self.container.sh(match self.which {
-            Which::Xinetd(_) => {
+            Which::Xinetd(_) | Which::Standalone => {
                 "journalctl -q -o cat -p warning _SYSTEMD_UNIT=reference.service \
                      _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID reference)"
             }

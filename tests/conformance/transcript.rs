@@ -13,7 +13,7 @@ use crate::side::Which;
 /// The first section of a file: what xinetd and the bridge show alike, or xinetd alone.
 const BOTH: &str = "both";
 const XINETD: &str = "xinetd";
-/// What the bridge shows, where it differs.
+/// What the bridge shows, where it differs; without systemd it shows the same.
 const BRIDGE: &str = "xinetd-bridge";
 /// What the newer release of xinetd shows, where it differs from the older.
 const NEWER: &str = "xinetd 2.3.15.4";
@@ -52,7 +52,7 @@ impl Transcript {
         let own = match which {
             Which::Xinetd(Release::Bookworm) => None,
             Which::Xinetd(Release::Trixie) => self.newer.as_ref(),
-            Which::Bridge => self.bridge.as_ref(),
+            Which::Bridge | Which::Standalone => self.bridge.as_ref(),
         };
         own.unwrap_or(&self.xinetd)
     }

@@ -3,7 +3,9 @@
 mod commands;
 mod ends;
 mod machine;
+mod mux;
 mod reload;
+mod rpc;
 mod serving;
 mod starts;
 
@@ -26,7 +28,9 @@ fn main() {
     let all = [
         starts::SCENARIOS,
         serving::SCENARIOS,
+        mux::SCENARIOS,
         reload::SCENARIOS,
+        rpc::SCENARIOS,
         ends::SCENARIOS,
         commands::SCENARIOS,
     ];

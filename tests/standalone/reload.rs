@@ -37,21 +37,21 @@ fn changes() -> Result<()> {
         cat("same", 7000, ""),
         cat("limited", 7001, "instances = 1"),
         cat("masked", 7002, "umask = 077"),
-        cat("bound", 7003, "bind = 127.0.0.1"),
+        cat("bound", 7003, "bind = 127.0.0.1\n instances = 2"),
         cat("new", 7005, ""),
     ];
     bare.write("/etc/xinetd.conf", after.concat(), 0o644)?;
     running.signal(Signal::SIGHUP)?;
     running.wait_for("Reconfigured: new=1 old=4 dropped=1 (services), of which changed=3")?;
-    for session in &mut sessions[..3] {
-        session.echo(b"goes on")?;
-    }
-    for session in sessions.drain(3..) {
+    for session in sessions.drain(4..) {
         equal(
             "a session that ends",
             session.read_to_end()?.close,
             Close::Fin,
         )?;
+    }
+    for session in &mut sessions {
+        session.echo(b"goes on")?;
     }
     client(7000)?;
     equal("the helper of what has not changed", helper()?, first)?;
@@ -65,7 +65,9 @@ fn changes() -> Result<()> {
     let masks = "for pid in $(pgrep -x cat); do grep Umask /proc/$pid/status; done | sort -u";
     let _session = client(7002)?;
     equal("the new umask", running.sh(masks)?.contains("0077"), true)?;
-    running.wait_until("the new address", || client(7003).is_ok())?;
+    let _second = client(7003)?;
+    let third = Peer::hear(at(7003), None)?;
+    equal("the session of before counts", third.bytes.is_empty(), true)?;
     client(7005)?;
     equal("what is gone", client(7004).is_err(), true)?;
     for session in &mut sessions {

@@ -4,6 +4,8 @@
 //! systemd does; the spec holds what the helper enforces and what the server gets.
 //! Sections are those of docs/xinetd-behaviour.md.
 
+mod mux_secret;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ use crate::service::{
     AccessRules, Banners, Builtin, Credentials, DenyTime, Environment, Limits, Logging, Program,
     ResourceLimits, TimeWindow,
 };
+
+pub use mux_secret::MuxSecret;
 
 /// How many services tcpmux there can be. Each of them is told of each service that it leads to,
 /// and each of those is told of all that may lead to it: without a limit the files that are written
@@ -117,6 +121,9 @@ pub struct MuxTarget {
     pub name: ByteString,
     /// Where its helper takes connections: a stream socket of unix(7).
     pub socket: PathBuf,
+    /// What that helper knows tcpmux by, where there is no systemd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<MuxSecret>,
 }
 
 /// What a service of type TCPMUX or TCPMUXPLUS needs to take connections (section 4.13).
@@ -129,8 +136,18 @@ pub struct MuxClient {
     pub nodelay: bool,
     /// KEEPALIVE, as well.
     pub keepalive: bool,
-    /// The units without suffix whose helpers may hand connections over.
-    pub from: Vec<String>,
+    /// Which helpers may hand connections over.
+    pub from: MuxSender,
+}
+
+/// By what a helper of tcpmux is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MuxSender {
+    /// By its control group: it is that of one of these units, without suffix.
+    Units(Vec<String>),
+    /// By what it sends with each connection.
+    Secret(MuxSecret),
 }
 
 /// Where the bytes of a connection are passed on to.

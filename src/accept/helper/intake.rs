@@ -152,7 +152,8 @@ enum Obstacle {
 impl Obstacle {
     fn of(error: &io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EAGAIN) => Self::NoClient,
+            // A supervisor has shut the socket for good; the order to end is on its way.
+            Some(Errno::EAGAIN | Errno::EINVAL) => Self::NoClient,
             Some(Errno::ECONNABORTED | Errno::EPROTO) => Self::Gone,
             Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => Self::NoRoom,
             _ => Self::Network,

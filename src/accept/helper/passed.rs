@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use super::super::clock::Moment;
-use super::super::fd_passing::{GO, is_tcpmux};
+use super::super::fd_passing::{GO, may_be_tcpmux, warn_of};
 use super::super::kinds::Served;
 use super::super::peer::Peer;
 use super::super::slab::Key;
@@ -13,11 +13,8 @@ use super::{Helper, Parts};
 impl Helper {
     /// A process has connected to pass a connection.
     pub(super) fn accept_passed(&mut self, sender: UnixStream, now: Moment) -> Served {
-        if let Err(stranger) = is_tcpmux(&sender, &self.settings.spec) {
-            if self.report.admits_remark(now) {
-                let id = self.settings.spec.id.to_text();
-                log::warn!("{id}: a connection was not taken from {stranger}, which is not tcpmux");
-            }
+        if let Err(stranger) = may_be_tcpmux(&sender, &self.settings.spec) {
+            warn_of(&stranger, &mut self.parts(now).cx);
             return Served::Done;
         }
         self.take_passed(sender, now)

@@ -29,7 +29,7 @@ impl Supervisor {
                 self.stop_accepting(key);
             }
             if let Some(service) = self.services.get_mut(&key) {
-                service.part(None, now);
+                service.part(now);
                 if !with_servers {
                     service.end_helper(now);
                 }
@@ -56,8 +56,7 @@ impl Supervisor {
         }
         let keys: Vec<u64> = self.services.keys().copied().collect();
         for key in keys {
-            let is_over = |service: &Supervised| service.is_parting() && service.helper().is_none();
-            if self.services.get(&key).is_some_and(is_over) {
+            if self.services.get(&key).is_some_and(Supervised::has_parted) {
                 self.watched.remove(&key);
                 let after = self
                     .services
@@ -78,10 +77,10 @@ impl Supervisor {
     fn end_servers(&mut self, now: Instant) {
         // Without /proc no server is found: those go with their helpers' sessions, or with process 1.
         let processes = Processes::now().unwrap_or_default();
-        let helpers: HashSet<i32> = self
+        let own_processes: HashSet<i32> = self
             .services
             .values()
-            .filter_map(Supervised::helper)
+            .flat_map(Supervised::processes)
             .collect();
         for service in self.services.values_mut() {
             let Some(helper) = service.helper() else {
@@ -101,10 +100,10 @@ impl Supervisor {
             && let Some(farewell) = &mut ending.farewell
         {
             let own = Pid::this().as_raw();
-            let spared: HashSet<i32> = self.spared.union(&helpers).copied().collect();
+            let spared: HashSet<i32> = self.spared.union(&own_processes).copied().collect();
             let left = processes.below(&[own], &spared, true);
             farewell.round(&left, now);
-            if left.is_empty() && helpers.is_empty() {
+            if left.is_empty() && own_processes.is_empty() {
                 ending.farewell = None;
             }
         }

@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 
 use super::administration::Administration;
 use super::coordinator::Coordinator;
-use super::load::Hindered;
+use super::load::{Hindered, Means};
 use super::log::{Line, Logs};
 use super::notice::Notice;
 use super::options::Invocation;
@@ -57,6 +57,7 @@ pub(super) struct Supervisor {
     places: Places,
     coordinator: Option<Coordinator>,
     administration: Option<Administration>,
+    means: Means,
     epoll: Epoll,
     signals: SignalFd,
     notify: UnixDatagram,
@@ -81,6 +82,7 @@ pub(super) struct Parts {
     pub(super) logs: &'static Logs,
     pub(super) places: Places,
     pub(super) coordinator: Option<Coordinator>,
+    pub(super) means: Means,
     pub(super) services: Vec<Supervised>,
     pub(super) hindered: Vec<Hindered>,
 }
@@ -126,6 +128,7 @@ impl Supervisor {
             places: parts.places,
             coordinator: parts.coordinator,
             administration,
+            means: parts.means,
             epoll,
             signals,
             notify,
@@ -296,8 +299,12 @@ impl Supervisor {
                 Err(Errno::EINVAL) => continue,
                 Ok(_) | Err(_) => return,
             };
-            if let Some((key, _)) = with_helper(&self.services, pid.as_raw()) {
-                self.helper_ended(key, how, now);
+            match with_helper(&self.services, pid.as_raw()) {
+                Some((key, _)) => self.helper_ended(key, how, now),
+                None => {
+                    let services = self.services.values_mut();
+                    services.for_each(|service| service.other_ended(pid.as_raw(), now));
+                }
             }
             self.spared.remove(&pid.as_raw());
         }

@@ -6,7 +6,7 @@ use xinetd_core::translate::PlannedService;
 
 use super::super::change::{Change, Changes};
 use super::super::helper::text_of;
-use super::super::load::{Loaded, Means, load};
+use super::super::load::{Loaded, load};
 use super::super::service::Supervised;
 use super::Supervisor;
 use crate::accept::reload::request;
@@ -24,10 +24,7 @@ impl Supervisor {
         }
         log::info!("Starting reconfiguration");
         self.logs.reopen();
-        let means = Means {
-            has_coordinator: self.coordinator.is_some(),
-        };
-        let loaded = load(&self.invocation, means).inspect_err(|error| {
+        let loaded = load(&self.invocation, &self.means).inspect_err(|error| {
             log::error!("{error}");
             log::warn!("reconfiguration failed; all services go on as they are");
         })?;
@@ -49,7 +46,7 @@ impl Supervisor {
             if let Some(key) = self.key_of(&unit)
                 && !self.take_back(key, None)
             {
-                self.retire(key, None, now);
+                self.retire(key, now);
             }
         }
         let mut readjusted = 0;
@@ -71,11 +68,17 @@ impl Supervisor {
             match change {
                 // One whose end has begun comes back after it.
                 _ if self.take_back(key, Some(&planned)) => {}
-                Change::None => {}
-                Change::Rebind => self.retire(key, Some(planned), now),
+                Change::None => self.register(key, now),
+                Change::Rebind => {
+                    self.unwatch(key);
+                    if let Some(service) = self.services.get_mut(&key) {
+                        service.rebind(planned, now);
+                    }
+                }
                 Change::Reload | Change::Respawn => {
                     if let Some(service) = self.services.get_mut(&key) {
                         service.replan(planned);
+                        service.register(now);
                     }
                     if (change == Change::Respawn || !self.respec(key))
                         && let Some(service) = self.services.get_mut(&key)
@@ -108,6 +111,13 @@ impl Supervisor {
         found.map(|(key, _)| *key)
     }
 
+    /// Has the portmapper, which may be another one by now, know a service that has not changed.
+    fn register(&mut self, key: u64, now: Instant) {
+        if let Some(service) = self.services.get_mut(&key) {
+            service.register(now);
+        }
+    }
+
     /// Has a service whose end has begun go on as this after it; false if it has not.
     fn take_back(&mut self, key: u64, planned: Option<&PlannedService>) -> bool {
         let service = self.services.get_mut(&key);
@@ -118,31 +128,31 @@ impl Supervisor {
         true
     }
 
-    /// Ends a service, its sessions included, and has it begin anew as `successor`.
-    fn retire(&mut self, key: u64, successor: Option<PlannedService>, now: Instant) {
+    /// Ends a service, its sessions included.
+    fn retire(&mut self, key: u64, now: Instant) {
         self.stop_accepting(key);
         if let Some(service) = self.services.get_mut(&key) {
-            if successor.is_none() {
-                log::info!("service {} deactivated", service.id());
-            }
-            service.part(successor, now);
+            log::info!("service {} deactivated", service.id());
+            service.part(now);
         }
     }
 
-    /// Has a service's socket closed, here and in its helper.
+    /// Waits for no client of a service any more, here and in its helper.
     pub(super) fn stop_accepting(&mut self, key: u64) {
-        let Some(service) = self.services.get(&key) else {
-            return;
-        };
-        if let Some(socket) = service.waits_for_client()
+        self.unwatch(key);
+        // Where it does not answer, its end comes all the same.
+        if let Err(error) = self.ask(key, STOP.as_bytes()) {
+            log::debug!("the helper does not stop to accept: {error}");
+        }
+    }
+
+    fn unwatch(&mut self, key: u64) {
+        if let Some(service) = self.services.get(&key)
+            && let Some(socket) = service.waits_for_client()
             && self.watched.remove(&key)
         {
             // It was added.
             let _ = self.epoll.delete(socket);
-        }
-        // Where it does not answer, its end comes all the same.
-        if let Err(error) = self.ask(key, STOP.as_bytes()) {
-            log::debug!("the helper does not stop to accept: {error}");
         }
     }
 

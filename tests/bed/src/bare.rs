@@ -1,7 +1,7 @@
 //! A machine without systemd: a tree whose process 1 is what the test says, as in a container of an image.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
@@ -49,17 +49,7 @@ impl Bare {
             dir: run.join(format!("bare-{}-{number}", std::process::id())),
         };
         let tree = overlay(&root, &bare.dir)?;
-        // Debian's packages have files of these names, which would stay.
-        for theirs in ["etc/xinetd.conf", "etc/init.d/xinetd", "etc/default/xinetd"] {
-            let _ = fs::remove_file(tree.join(theirs));
-        }
-        let _ = fs::remove_dir_all(tree.join("etc/xinetd.d"));
-        tree::make("install-standalone", &tree)?;
-        tree::run(Command::new("chroot").arg(&tree).args([
-            "useradd",
-            "--system",
-            "xinetd-bridge",
-        ]))?;
+        tree::make_standalone(&tree)?;
         Ok(bare)
     }
 
@@ -146,13 +136,18 @@ impl Running {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// A file of the tree; nothing where there is none.
-    pub fn read(&self, path: &str) -> String {
+    /// The path outside that a path inside leads to, as long as process 1 runs.
+    pub fn path(&self, path: &str) -> PathBuf {
         // /run is a file system of its own.
         let root = PathBuf::from(format!("/proc/{}/root", self.leader));
-        let read = |root: &Path| fs::read(root.join(path.trim_start_matches('/')));
-        let bytes = read(&root)
-            .or_else(|_| read(&self.tree))
+        root.join(path.trim_start_matches('/'))
+    }
+
+    /// A file of the tree; nothing where there is none.
+    pub fn read(&self, path: &str) -> String {
+        let after = || fs::read(self.tree.join(path.trim_start_matches('/')));
+        let bytes = fs::read(self.path(path))
+            .or_else(|_| after())
             .unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -56,6 +56,22 @@ impl Container {
         })
     }
 
+    /// Boots the suite's root with what `make install-standalone` installs, which is not started; `prepare` as in
+    /// [`boot`](Self::boot).
+    ///
+    /// # Errors
+    /// As [`boot`](Self::boot).
+    pub fn boot_standalone(
+        suite: Suite,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        Self::boot_tree(suite, None, |tree| {
+            tree::without_xinetd(tree)?;
+            tree::make_standalone(tree)?;
+            prepare(tree)
+        })
+    }
+
     /// Boots the suite's root as `prepare` leaves it, without xinetd-bridge.
     ///
     /// # Errors

@@ -58,6 +58,21 @@ pub fn run(command: &mut Command) -> Result<()> {
     }
 }
 
+/// Puts the program that serves without systemd in the place of real xinetd, with the user of its helpers.
+///
+/// # Errors
+/// What make or useradd said.
+pub(crate) fn make_standalone(tree: &Path) -> Result<()> {
+    // Debian's packages have files of these names, which would stay.
+    for theirs in ["etc/xinetd.conf", "etc/init.d/xinetd", "etc/default/xinetd"] {
+        let _ = fs::remove_file(tree.join(theirs));
+    }
+    let _ = fs::remove_dir_all(tree.join("etc/xinetd.d"));
+    make("install-standalone", tree)?;
+    let user = ["useradd", "--system", "xinetd-bridge"];
+    run(Command::new("chroot").arg(tree).args(user))
+}
+
 /// Makes the system user of the helpers, as a package does when it is installed.
 ///
 /// # Errors

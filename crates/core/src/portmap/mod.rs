@@ -147,6 +147,36 @@ impl Registration {
     }
 }
 
+/// An RPC service, as the portmapper is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcService {
+    /// The id of the service.
+    pub id: String,
+    /// The program's number.
+    pub program: u32,
+    /// Its first and its last version.
+    pub versions: (u32, u32),
+    /// Where it listens.
+    pub endpoints: Vec<Endpoint>,
+}
+
+impl RpcService {
+    /// All that is registered of it.
+    pub fn registrations(&self) -> Vec<Registration> {
+        let (first, last) = self.versions;
+        Registration::all(self.program, first, last, &self.endpoints)
+    }
+
+    /// The words by which the helper's program is told of it.
+    pub fn words(&self) -> Vec<String> {
+        let (first, last) = self.versions;
+        let numbers = [self.program, first, last].map(|number| number.to_string());
+        let endpoints = self.endpoints.iter().map(Endpoint::to_string);
+        let id = std::iter::once(self.id.clone());
+        id.chain(numbers).chain(endpoints).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

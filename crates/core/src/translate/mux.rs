@@ -9,14 +9,51 @@ use std::path::PathBuf;
 use super::servable::{Door, Servable};
 use super::unit_name::UnitName;
 use crate::service::{Mux, Service, SocketType};
-use crate::spec::{MAX_TCPMUX, MUX_DIRECTORY, MuxClient, MuxTarget, Task};
+use crate::spec::{MAX_TCPMUX, MUX_DIRECTORY, MuxClient, MuxSecret, MuxSender, MuxTarget, Task};
 
 /// The size of a path that a socket can have (unix(7)), without the NUL at its end.
 const MAX_PATH: usize = 107;
 
+/// Where services that tcpmux leads to listen, and by what they know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MuxPlace {
+    directory: PathBuf,
+    /// None where systemd tells which process is of which unit.
+    secret: Option<MuxSecret>,
+}
+
+impl MuxPlace {
+    /// Under systemd, and for those that look at services without serving them.
+    pub fn units() -> Self {
+        Self {
+            directory: MUX_DIRECTORY.into(),
+            secret: None,
+        }
+    }
+
+    /// In this directory of a supervisor, which tells both sides the secret.
+    pub fn supervised(directory: PathBuf, secret: MuxSecret) -> Self {
+        Self {
+            directory,
+            secret: Some(secret),
+        }
+    }
+
+    /// The path of a service's socket.
+    pub(super) fn socket(&self, unit: &UnitName) -> PathBuf {
+        self.directory.join(unit.simple())
+    }
+
+    /// Whether a socket can have the path for this name.
+    pub(super) fn has_room(&self, unit: &UnitName) -> bool {
+        self.socket(unit).as_os_str().len() <= MAX_PATH
+    }
+}
+
 /// What services have to know of each other: which leads to which, and which answer datagrams.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Switchboard {
+    place: MuxPlace,
     targets: Vec<MuxTarget>,
     /// The ports of internal services for datagrams.
     answering: Vec<u16>,
@@ -27,6 +64,17 @@ pub(super) struct Switchboard {
 }
 
 impl Switchboard {
+    /// Without services.
+    pub(super) fn new(place: MuxPlace) -> Self {
+        Self {
+            place,
+            targets: Vec::new(),
+            answering: Vec::new(),
+            units: Vec::new(),
+            leads: false,
+        }
+    }
+
     /// Adds a service that has units. False if it is a tcpmux that is one too many.
     pub(super) fn add(&mut self, service: &Service, servable: &Servable, unit: &UnitName) -> bool {
         if let Task::Tcpmux(_) = servable.task {
@@ -39,7 +87,8 @@ impl Switchboard {
         if let Door::Mux(_) = servable.door {
             self.targets.push(MuxTarget {
                 name: service.name.clone(),
-                socket: socket(unit),
+                socket: self.place.socket(unit),
+                secret: self.place.secret,
             });
         }
         true
@@ -79,7 +128,10 @@ impl Switchboard {
             plus: *mux == Mux::Plus,
             nodelay: service.flags.nodelay,
             keepalive: service.flags.keepalive,
-            from: self.units.clone(),
+            from: match self.place.secret {
+                None => MuxSender::Units(self.units.clone()),
+                Some(secret) => MuxSender::Secret(secret),
+            },
         })
     }
 
@@ -87,13 +139,4 @@ impl Switchboard {
     pub(super) fn is_dead(&self) -> bool {
         !self.leads
     }
-}
-
-/// Whether a socket can have a path with this name.
-pub(super) fn has_socket(unit: &UnitName) -> bool {
-    socket(unit).as_os_str().len() <= MAX_PATH
-}
-
-fn socket(unit: &UnitName) -> PathBuf {
-    PathBuf::from(MUX_DIRECTORY).join(unit.simple())
 }

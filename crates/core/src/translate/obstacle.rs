@@ -49,10 +49,6 @@ pub enum Reason {
     Spec(String),
     /// A tcpmux service beyond the last one that is served.
     TooManyTcpmux,
-    /// `type = RPC`, where there is no systemd.
-    RpcWithoutSystemd,
-    /// `type = TCPMUX` or `TCPMUXPLUS`, where there is no systemd.
-    MuxWithoutSystemd,
     /// A fault of this program.
     Internal,
 }
@@ -124,12 +120,6 @@ impl fmt::Display for Reason {
             Self::TooManyTcpmux => {
                 write!(f, "{MAX_TCPMUX} services tcpmux come before it, and no more are served")
             }
-            Self::RpcWithoutSystemd => {
-                f.write_str("without systemd no RPC service is registered with the portmapper")
-            }
-            Self::MuxWithoutSystemd => f.write_str(
-                "tcpmux hands clients on to units of systemd, which are missing here",
-            ),
             Self::Internal => f.write_str("xinetd-bridge itself fails here"),
             Self::NameTooLong => f.write_str("the id is too long for the name of a unit"),
         }
@@ -160,10 +150,6 @@ impl Reason {
             Self::Spec(_) => "write smaller numbers",
             Self::TooManyTcpmux => {
                 "remove it: each tcpmux leads to the same services; bind = :: listens on all addresses"
-            }
-            Self::RpcWithoutSystemd => "start the server by itself, or serve it under systemd",
-            Self::MuxWithoutSystemd => {
-                "give it a port of its own: write type = UNLISTED and port, or serve it under systemd"
             }
             Self::Internal => "report it, with the service",
             Self::NameTooLong => "write a shorter id",

@@ -1,10 +1,11 @@
 //! What is served where there is no systemd: the plan of the supervisor, of the same parts as the units.
 
-use super::mux::Switchboard;
+use super::mux::{MuxPlace, Switchboard};
 use super::name::Choice;
 use super::obstacle::{Obstacle, Reason};
 use super::prepare::{Prepared, prepare};
 use super::problems::Problems;
+use super::rpc::rpc_service;
 use super::servable::Servable;
 use super::service::{nice, umask};
 use super::socket_plan::SocketPlan;
@@ -13,6 +14,7 @@ use super::surroundings::Surroundings;
 use super::unit_name::UnitName;
 use crate::bytes::ByteString;
 use crate::config::{Attribute, Configuration};
+use crate::portmap::RpcService;
 use crate::problem::{Place, Problem};
 use crate::service::Service;
 use crate::spec::Spec;
@@ -40,6 +42,8 @@ pub struct PlannedService {
     pub nice: Option<i32>,
     /// Their umask.
     pub umask: u16,
+    /// What the portmapper is told, of an RPC service.
+    pub rpc: Option<RpcService>,
     /// What the helper is told.
     pub spec: Spec,
 }
@@ -57,16 +61,21 @@ impl PlannedService {
 }
 
 impl Plan {
-    /// The plan for a configuration, started as `startup` says.
-    pub fn of(configuration: &Configuration, startup: Startup) -> Self {
-        let surroundings = Surroundings::without_systemd(startup);
+    /// The plan for a configuration, started as `startup` says, with the sockets for tcpmux at this place.
+    pub fn of(configuration: &Configuration, startup: Startup, mux: MuxPlace) -> Self {
+        let surroundings = Surroundings::without_systemd(startup, mux);
         let (prepared, switchboard) = prepare(configuration, &surroundings);
         let mut plan = Self::default();
         let mut problems = Problems::default();
         let enabled = prepared.iter().filter(|prepared| prepared.service.enabled);
         for prepared in enabled {
-            match planned(prepared, &switchboard) {
-                Ok(service) => plan.services.push(service),
+            match planned(prepared, &surroundings, &switchboard) {
+                Ok(service) => {
+                    if matches!(service.socket, SocketPlan::Mux(_)) && switchboard.is_dead() {
+                        problems.unreachable(prepared.service);
+                    }
+                    plan.services.push(service);
+                }
                 Err(obstacles) => {
                     problems.not_served(prepared.service, &obstacles);
                     plan.unserved.push(prepared.service.id.clone());
@@ -81,19 +90,19 @@ impl Plan {
 
 fn planned(
     prepared: &Prepared<'_>,
+    surroundings: &Surroundings,
     switchboard: &Switchboard,
 ) -> Result<PlannedService, Vec<Obstacle>> {
     let service = prepared.service;
     let servable = prepared.servable.as_ref().map_err(Clone::clone)?;
-    let refuse = |attribute, reason| vec![Obstacle::of(service, attribute, reason)];
     let Choice::Ours { unit, .. } = &prepared.choice else {
-        return Err(refuse(Attribute::Id, Reason::NameTooLong));
+        return Err(vec![Obstacle::of(
+            service,
+            Attribute::Id,
+            Reason::NameTooLong,
+        )]);
     };
-    if servable.rpc.is_some() {
-        return Err(refuse(Attribute::Type, Reason::RpcWithoutSystemd));
-    }
-    let socket = SocketPlan::of(service, servable);
-    let socket = socket.ok_or_else(|| refuse(Attribute::Type, Reason::MuxWithoutSystemd))?;
+    let socket = SocketPlan::of(service, servable, unit, &surroundings.mux);
     Ok(of_parts(service, servable, unit, socket, switchboard))
 }
 
@@ -109,6 +118,7 @@ fn of_parts(
         socket,
         nice: nice(service),
         umask: umask(service),
+        rpc: rpc_service(service, servable),
         spec: spec(service, servable, switchboard),
     }
 }

@@ -1,7 +1,7 @@
 //! All services with their names and what their units need, before the first unit is written: services know of
 //! each other.
 
-use super::mux::{self, Switchboard};
+use super::mux::Switchboard;
 use super::name::{Choice, Names};
 use super::obstacle::{Obstacle, Reason};
 use super::rpc;
@@ -30,7 +30,7 @@ pub(super) fn prepare<'a>(
             prepared.unwrap_or_else(|| Prepared::lost(service))
         })
         .collect();
-    let mut switchboard = Switchboard::default();
+    let mut switchboard = Switchboard::new(surroundings.mux.clone());
     for prepared in &mut prepared {
         if let Ok(servable) = &prepared.servable {
             switchboard.note(prepared.service, servable);
@@ -73,7 +73,7 @@ impl<'a> Prepared<'a> {
         let choice = names.choose(service.id.as_bytes(), port);
         let fits = |unit: &UnitName| match service.reach {
             Reach::Listen(_) => true,
-            Reach::Mux(_) => mux::has_socket(unit),
+            Reach::Mux(_) => surroundings.mux.has_room(unit),
             Reach::Rpc(..) => has_rpc_unit(unit),
         };
         if let Choice::Ours { unit, .. } = &choice

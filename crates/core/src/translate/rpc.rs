@@ -10,8 +10,8 @@ use super::servable::{Door, Servable};
 use super::unit::{Directive, UnitFile, Value};
 use super::unit_name::{UnitName, rpc_unit};
 use super::unit_section::unit_section;
-use crate::portmap::Endpoint;
-use crate::service::{Port, Protocol, Reach, RpcProgram, Service};
+use crate::portmap::{Endpoint, RpcService};
+use crate::service::{Port, Protocol, Reach, Service};
 
 /// The ports behind those of ip_local_port_range, as Linux sets it.
 const FIRST: u16 = 61_000;
@@ -72,8 +72,8 @@ pub(super) fn socket(
     servable: &Servable,
     unit: &UnitName,
 ) -> Option<(Directive, Directive)> {
-    let rpc = servable.rpc.as_ref()?;
-    let command = Value::Helper("-", arguments("--rpc-unregister", service, servable, rpc));
+    let rpc = rpc_service(service, servable)?;
+    let command = Value::Helper("-", arguments("--rpc-unregister", &rpc));
     Some((
         Directive::new("Wants", Value::RpcUnit(unit.clone())),
         Directive::new("ExecStopPost", command),
@@ -83,7 +83,7 @@ pub(super) fn socket(
 /// The unit that registers an RPC service: when its socket starts, which wants it, and when rpcbind
 /// does, by a link. It ends when that is done.
 pub(super) fn unit(service: &Service, servable: &Servable, unit: &UnitName) -> Option<UnitFile> {
-    let rpc = servable.rpc.as_ref()?;
+    let rpc = rpc_service(service, servable)?;
     let literal = |key, value| Directive::new(key, Value::Literal(value));
     let mut head = unit_section(service);
     head.extend([
@@ -97,7 +97,7 @@ pub(super) fn unit(service: &Service, servable: &Servable, unit: &UnitName) -> O
         literal("CollectMode", "inactive-or-failed"),
         Directive::new("StartLimitIntervalSec", Value::Number(0)),
     ]);
-    let command = Value::Helper("", arguments("--rpc-register", service, servable, rpc));
+    let command = Value::Helper("", arguments("--rpc-register", &rpc));
     let body = vec![
         // No unit waits for it: it may wait for an rpcbind that never comes.
         literal("Type", "exec"),
@@ -120,21 +120,21 @@ pub(super) fn unit(service: &Service, servable: &Servable, unit: &UnitName) -> O
     })
 }
 
-fn arguments(
-    command: &str,
-    service: &Service,
-    servable: &Servable,
-    rpc: &RpcProgram,
-) -> Vec<Vec<u8>> {
-    let Door::Port { port, family, bind } = &servable.door else {
-        return Vec::new();
+/// What the portmapper is told of a service, if it is an RPC service.
+pub(super) fn rpc_service(service: &Service, servable: &Servable) -> Option<RpcService> {
+    let (Some(rpc), Door::Port { port, family, bind }) = (&servable.rpc, &servable.door) else {
+        return None;
     };
     let bind = bind.as_ref().map(|(address, _)| *address);
-    let endpoints = Endpoint::of(service.socket_type, *family, bind, port.0);
-    let (first, last) = (rpc.versions.first, rpc.versions.last);
-    let numbers = [rpc.number, first, last].map(|number| number.to_string());
-    let words = [command.to_owned(), service.id.to_text()];
-    let words = words.into_iter().chain(numbers);
-    let words = words.chain(endpoints.iter().map(Endpoint::to_string));
+    Some(RpcService {
+        id: service.id.to_text(),
+        program: rpc.number,
+        versions: (rpc.versions.first, rpc.versions.last),
+        endpoints: Endpoint::of(service.socket_type, *family, bind, port.0),
+    })
+}
+
+fn arguments(command: &str, rpc: &RpcService) -> Vec<Vec<u8>> {
+    let words = std::iter::once(command.to_owned()).chain(rpc.words());
     words.map(String::into_bytes).collect()
 }

@@ -1,8 +1,9 @@
 //! The `.socket` unit.
 
+use super::mux::MuxPlace;
 use super::rpc;
 use super::servable::Servable;
-use super::socket_plan::{BindAddress, PacketFilterLists, SocketPlan};
+use super::socket_plan::{BindAddress, PacketFilterLists, PortPlan, SocketPlan};
 use super::unit::{Directive, Plain, UnitFile, Value};
 use super::unit_name::UnitName;
 use super::unit_section::unit_section;
@@ -37,14 +38,14 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
     let rpc = rpc::socket(service, servable, unit);
     let (wants, unregister) = rpc.unzip();
     head.extend(wants);
-    let plan = SocketPlan::of(service, servable);
+    let plan = SocketPlan::of(service, servable, unit, &MuxPlace::units());
     let listen = match service.socket_type {
         SocketType::Dgram => "ListenDatagram",
         _ => "ListenStream",
     };
     let address = match &plan {
-        Some(plan) => address(&plan.address),
-        None => Value::MuxSocket(unit.clone()),
+        SocketPlan::Port(plan) => address(&plan.address),
+        SocketPlan::Mux(_) => Value::MuxSocket(unit.clone()),
     };
     let mut body = vec![
         Directive::new(listen, address),
@@ -54,9 +55,9 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
         Directive::new("Accept", Value::Literal("no")),
     ];
     match &plan {
-        Some(plan) => body.extend(options(plan)),
+        SocketPlan::Port(plan) => body.extend(options(plan)),
         // Where there is no socket, tcpmux knows no such service.
-        None => body.push(Directive::new("RemoveOnStop", Value::Literal("yes"))),
+        SocketPlan::Mux(_) => body.push(Directive::new("RemoveOnStop", Value::Literal("yes"))),
     }
     // More than 20 starts of the service in 2 s would close the socket for good. PollLimit= of
     // systemd 255 stays at its 15 events in 2 s: it holds back a helper that keeps failing, closes
@@ -71,7 +72,7 @@ pub(super) fn socket(service: &Service, servable: &Servable, unit: &UnitName) ->
 }
 
 /// What a port needs.
-fn options(plan: &SocketPlan) -> Vec<Directive> {
+fn options(plan: &PortPlan) -> Vec<Directive> {
     let flag = |key, is_set: bool| is_set.then(|| Directive::new(key, Value::Literal("yes")));
     // Said in each case, as the default follows a sysctl and xinetd does not.
     let only = match plan.address {

@@ -2,16 +2,58 @@
 //! the supervisor binds it.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
+use super::mux::MuxPlace;
 use super::servable::{Door, Servable};
+use super::unit_name::UnitName;
 use super::zone::Zone;
 use crate::service::{AccessRule, AccessRules, Family, Port, Service, SocketType};
 use crate::spec::Task;
 
+/// The socket of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketPlan {
+    /// One that clients reach.
+    Port(PortPlan),
+    /// A stream socket of unix(7) with this path, on which tcpmux hands clients on.
+    Mux(PathBuf),
+}
+
+impl SocketPlan {
+    /// That of a service.
+    pub(super) fn of(
+        service: &Service,
+        servable: &Servable,
+        unit: &UnitName,
+        mux: &MuxPlace,
+    ) -> Self {
+        match &servable.door {
+            Door::Port { port, family, bind } => Self::Port(PortPlan::of(
+                service,
+                &servable.task,
+                *port,
+                *family,
+                bind.as_ref(),
+            )),
+            Door::Mux(_) => Self::Mux(mux.socket(unit)),
+        }
+    }
+}
+
+impl fmt::Display for SocketPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(plan) => plan.address.fmt(f),
+            Self::Mux(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// The socket of a service that has a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketPlan {
+pub struct PortPlan {
     /// Whether it takes datagrams; else it listens for connections.
     pub is_datagram: bool,
     /// What it is bound to.
@@ -94,44 +136,42 @@ impl PacketFilterLists {
     }
 }
 
-impl SocketPlan {
-    /// That of a service; none where tcpmux hands its clients on.
-    pub(super) fn of(service: &Service, servable: &Servable) -> Option<Self> {
-        let Door::Port {
-            port: Port(port),
-            family,
-            bind,
-        } = &servable.door
-        else {
-            return None;
-        };
+impl PortPlan {
+    /// That of a service with this door.
+    fn of(
+        service: &Service,
+        task: &Task,
+        Port(port): Port,
+        family: Family,
+        bind: Option<&(IpAddr, Option<Zone>)>,
+    ) -> Self {
         let is_datagram = service.socket_type == SocketType::Dgram;
         let address = match (bind, family) {
-            (Some((address, zone)), _) => match SocketAddr::new(*address, *port) {
-                SocketAddr::V4(address) => BindAddress::V4(*address.ip(), *port),
-                SocketAddr::V6(address) => BindAddress::V6 {
-                    address: *address.ip(),
-                    port: *port,
+            (Some((address, zone)), _) => match *address {
+                IpAddr::V4(address) => BindAddress::V4(address, port),
+                IpAddr::V6(address) => BindAddress::V6 {
+                    address,
+                    port,
                     zone: zone.clone(),
-                    is_only: *family == Family::V6Only,
+                    is_only: family == Family::V6Only,
                 },
             },
-            (None, Family::V4) => BindAddress::V4(Ipv4Addr::UNSPECIFIED, *port),
-            (None, Family::Any) => BindAddress::AnyFamily(*port),
+            (None, Family::V4) => BindAddress::V4(Ipv4Addr::UNSPECIFIED, port),
+            (None, Family::Any) => BindAddress::AnyFamily(port),
             (None, Family::V6 | Family::V6Only) => BindAddress::V6 {
                 address: Ipv6Addr::UNSPECIFIED,
-                port: *port,
+                port,
                 zone: None,
-                is_only: *family == Family::V6Only,
+                is_only: family == Family::V6Only,
             },
         };
-        Some(Self {
+        Self {
             is_datagram,
             address,
             free_bind: bind.is_some(),
             no_delay: service.flags.nodelay && !is_datagram,
             keep_alive: service.flags.keepalive && !is_datagram,
-            packet_filter: PacketFilterLists::of(service, &servable.task),
-        })
+            packet_filter: PacketFilterLists::of(service, task),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::daemon::Daemon;
+use super::mux::MuxPlace;
 use super::name::ExistingUnits;
 use super::sandbox::Confinement;
 use super::unit::{Plain, Value};
@@ -27,6 +28,8 @@ pub struct Surroundings {
     pub startup: Startup,
     /// What sandboxes may take away.
     pub confinement: Confinement,
+    /// Where services that tcpmux leads to listen.
+    pub mux: MuxPlace,
     /// What the administrator says of bans; nothing where that can't be understood, as the coordinator
     /// knows whom it must not ban.
     pub bans: bans::BanOptions,
@@ -40,13 +43,14 @@ impl Surroundings {
             existing: ExistingUnits::read(tree),
             daemon: Daemon::read(tree),
             confinement: Confinement::read(tree),
+            mux: MuxPlace::units(),
             bans: startup.options().bans().unwrap_or_default(),
             startup,
         }
     }
 
     /// A machine without systemd: no unit of others has the name of a service.
-    pub fn without_systemd(startup: Startup) -> Self {
+    pub fn without_systemd(startup: Startup, mux: MuxPlace) -> Self {
         Self {
             specs: SpecDirectory::usual(),
             existing: ExistingUnits::default(),
@@ -55,6 +59,7 @@ impl Surroundings {
                 restricted: true,
                 commands: false,
             },
+            mux,
             bans: startup.options().bans().unwrap_or_default(),
             startup,
         }

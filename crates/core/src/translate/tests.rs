@@ -13,7 +13,7 @@ use super::*;
 use crate::config::{Attribute, Configuration, MemoryTree, Sources};
 use crate::problem::{Place, Severity};
 use crate::service::*;
-use crate::spec::{MuxClient, MuxTarget, ProxyProtocol, Redirect, Spec, Target, Task};
+use crate::spec::{MuxClient, MuxSender, MuxTarget, ProxyProtocol, Redirect, Spec, Target, Task};
 use crate::startup::Startup;
 
 fn place(line: u32) -> Place {

@@ -100,7 +100,7 @@ fn a_helper_that_may_not_open_the_table_is_given_it() {
         let length = recv(client.as_raw_fd(), &mut packet, MsgFlags::empty()).unwrap();
         assert_eq!(&packet[..length], b"table");
         let table = File::open(given).unwrap();
-        handover::send(client.as_fd(), TABLE_PASSED, table.as_fd()).unwrap();
+        handover::send(client.as_fd(), &[TABLE_PASSED], table.as_fd()).unwrap();
         table
     });
     // It is asked again after a second.

@@ -174,7 +174,7 @@ fn a_client_waits_for_a_service_whose_queue_is_full() {
     }
     scene.until_idle();
     assert!(
-        receive(listener.accept().unwrap().0.as_fd()).is_ok(),
+        receive(listener.accept().unwrap().0.as_fd(), &mut [0]).is_ok(),
         "the client is there"
     );
 
@@ -261,7 +261,7 @@ fn a_connection_that_comes_late_is_waited_for_and_gets_the_options_of_the_servic
     service.take(near);
     assert!(!service.helper.fd_passing.is_empty());
     let (client, stream) = connection();
-    send(far.as_fd(), b'p', stream.as_fd()).unwrap();
+    send(far.as_fd(), b"p", stream.as_fd()).unwrap();
     drop(stream);
     assert_eq!(service.receive(client).unwrap(), b"1 1\n");
     assert!(service.helper.fd_passing.is_empty());
@@ -270,14 +270,19 @@ fn a_connection_that_comes_late_is_waited_for_and_gets_the_options_of_the_servic
 #[test]
 fn what_tcpmux_never_sends_is_not_served() {
     let mut service = service("echo served");
-    for (what, served) in [(b'p', &b"served\n"[..]), (b'u', b"served\n"), (b'x', b"")] {
+    for (what, served) in [
+        (&b"p"[..], &b"served\n"[..]),
+        (b"u", b"served\n"),
+        (b"x", b""),
+        (b"pp", b""),
+    ] {
         let (near, far) = UnixStream::pair().unwrap();
         let (client, stream) = connection();
         send(far.as_fd(), what, stream.as_fd()).unwrap();
         drop(stream);
         service.take(near);
-        assert!(service.helper.fd_passing.is_empty(), "{what}");
-        assert_eq!(service.receive(client).unwrap(), served, "{what}");
+        assert!(service.helper.fd_passing.is_empty(), "{what:?}");
+        assert_eq!(service.receive(client).unwrap(), served, "{what:?}");
         service.until_idle();
     }
 }
@@ -289,24 +294,75 @@ fn nothing_is_taken_while_the_service_stops() {
     service.take(near);
     service.helper.refuse_more(Moment::now().unwrap());
     let (client, stream) = connection();
-    send(far.as_fd(), b'p', stream.as_fd()).unwrap();
+    send(far.as_fd(), b"p", stream.as_fd()).unwrap();
     drop(stream);
     assert_eq!(service.receive(client).unwrap(), b"");
     assert_eq!(service.status().counters.served, 0);
 }
 
 #[test]
-fn a_bounded_number_of_connections_is_on_the_way() {
+fn a_bounded_number_of_senders_is_waited_for_and_the_first_makes_room() {
     let mut service = service("echo served");
     let mut pairs = Vec::new();
-    for number in 1..=65 {
+    for _ in 1..=65 {
         let (near, far) = UnixStream::pair().unwrap();
         service.take(near);
         far.set_nonblocking(true).unwrap();
-        let is_open = (&far).read(&mut [0]).is_err();
-        assert_eq!(is_open, number <= 64, "{number}");
         pairs.push(far);
     }
+    let is_open = pairs.iter().map(|mut far| far.read(&mut [0]).is_err());
+    let is_open: Vec<_> = is_open.collect();
+    assert_eq!(is_open[..2], [false, true]);
+    assert!(is_open[1..].iter().all(|is_open| *is_open));
+}
+
+/// Without systemd.
+#[test]
+fn only_a_sender_that_knows_the_secret_is_heard() {
+    let secret = "5a".repeat(32);
+    let mux = format!(
+        "mux = {{ plus = false, nodelay = false, keepalive = false, from = \"{secret}\" }}\naccess"
+    );
+    let mut service = Scene::new(&[(CAT, &shell("echo served")), ("access", &mux)]);
+    let proof = [&b"p"[..], &[0x5a; 32]].concat();
+    let mut wrong = proof.clone();
+    wrong[32] = 0;
+    for (message, served) in [
+        (&proof[..], &b"served\n"[..]),
+        (&wrong, b""),
+        (b"p", b""),
+        (&proof[..32], b""),
+    ] {
+        let (near, far) = UnixStream::pair().unwrap();
+        let (client, stream) = connection();
+        send(far.as_fd(), message, stream.as_fd()).unwrap();
+        drop(stream);
+        heard();
+        service.helper.accept_passed(near, Moment::now().unwrap());
+        let said = heard();
+        let is_told = said
+            .iter()
+            .any(|line| line.ends_with("which is not tcpmux"));
+        assert_eq!(is_told, served.is_empty(), "{said:?}");
+        assert_eq!(service.receive(client).unwrap(), served, "{message:?}");
+        service.until_idle();
+    }
+}
+
+#[test]
+fn tcpmux_proves_itself_to_those_that_ask_for_it() {
+    let (listener, path) = target("proof");
+    let secret = "5a".repeat(32);
+    let task =
+        format!("tcpmux = [{{ name = \"name\", socket = {path:?}, secret = \"{secret}\" }}]");
+    let mut scene = Scene::new(&[(TASK, &task), ("unmap = true", "unmap = false")]);
+    let mut client = scene.connect();
+    client.write_all(b"name\r\n").unwrap();
+    let sender = scene.until(|_| listener.accept().ok()).0;
+    let mut what = [0; 99];
+    let (length, _) = receive(sender.as_fd(), &mut what).unwrap();
+    assert_eq!(what[..length], [&b"p"[..], &[0x5a; 32]].concat());
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]
@@ -318,8 +374,9 @@ fn a_mapped_client_is_passed_as_what_its_socket_is() {
         let mut client = scene.connect();
         client.write_all(b"name\r\n").unwrap();
         let sender = scene.until(|_| listener.accept().ok()).0;
-        let (what, _) = receive(sender.as_fd()).unwrap();
-        assert_eq!(what, expected, "{unmap}");
+        let mut what = [0; 9];
+        let (length, _) = receive(sender.as_fd(), &mut what).unwrap();
+        assert_eq!(what[..length], [expected], "{unmap}");
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -275,7 +275,7 @@ fn pass_on(targets: Targets<'_>, knocking: &Knocking, cx: &mut Cx<'_>) -> Passed
     let name = &knocking.name;
     let is_it = |target: &&MuxTarget| target.name.as_bytes().eq_ignore_ascii_case(name);
     for target in targets.iter().filter(is_it) {
-        match pass(&target.socket, &knocking.session.connection) {
+        match pass(target, &knocking.session.connection) {
             Ok(()) => return Passed::On,
             Err(error) if is_stopped(&error) => {}
             // connect(2) of a socket of unix(7) whose queue is full.
@@ -295,7 +295,7 @@ fn pass_on(targets: Targets<'_>, knocking: &Knocking, cx: &mut Cx<'_>) -> Passed
     })
 }
 
-/// Whether the socket unit of a service is not started, as far as tcpmux can see.
+/// Whether no socket of a service listens, as far as tcpmux can see.
 fn is_stopped(error: &io::Error) -> bool {
     matches!(
         error.kind(),

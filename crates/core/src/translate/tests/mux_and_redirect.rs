@@ -43,6 +43,7 @@ fn tcpmux_and_its_services_know_each_other() {
     let target = |name: &str, unit: &str| MuxTarget {
         name: name.into(),
         socket: Path::new("/run/xinetd-bridge-mux").join(unit),
+        secret: None,
     };
     let all = Task::Tcpmux(vec![target("Name", "plain"), target("name", "plus")]);
     assert_eq!((spec(1).task, spec(3).task), (all.clone(), all));
@@ -50,7 +51,7 @@ fn tcpmux_and_its_services_know_each_other() {
         plus,
         nodelay,
         keepalive: false,
-        from: vec!["one".to_owned(), "two".to_owned()],
+        from: MuxSender::Units(vec!["one".to_owned(), "two".to_owned()]),
     };
     assert_eq!(spec(0).mux, Some(client(false, true)));
     assert!(matches!(spec(0).task, Task::Execute(_)));

@@ -4,6 +4,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
 use crate::bytes::ByteString;
+use crate::spec::MuxSecret;
+
+/// Where the sockets of services of type TCPMUX are.
+fn mux_place() -> MuxPlace {
+    MuxPlace::supervised("/run/mux".into(), MuxSecret::new([7; MuxSecret::LENGTH]))
+}
 
 fn plan(services: Vec<Service>) -> Plan {
     let configuration = Configuration {
@@ -13,11 +19,20 @@ fn plan(services: Vec<Service>) -> Plan {
         sources: Sources::default(),
     };
     let startup = Startup::commanded(&MemoryTree::default(), None, false);
-    Plan::of(&configuration, startup)
+    Plan::of(&configuration, startup, mux_place())
 }
 
-fn socket(service: Service) -> SocketPlan {
-    plan(vec![service]).services.remove(0).socket
+fn socket(service: Service) -> PortPlan {
+    match plan(vec![service]).services.remove(0).socket {
+        SocketPlan::Port(plan) => plan,
+        SocketPlan::Mux(path) => panic!("{path:?} is no port"),
+    }
+}
+
+fn behind_tcpmux(id: &str) -> Service {
+    let mut service = service(id);
+    service.reach = Reach::Mux(Mux::Server);
+    service
 }
 
 #[test]
@@ -67,24 +82,66 @@ fn a_service_is_what_the_unit_and_the_spec_say() {
 }
 
 #[test]
-fn what_needs_systemd_is_named_with_the_way_out() {
-    let mut mux = service("mux");
-    mux.reach = Reach::Mux(Mux::Server);
+fn tcpmux_and_its_services_are_told_where_to_meet_and_a_secret() {
+    let mut tcpmux = service("tcpmux");
+    tcpmux.serving = Serving::Internal(Internal::Tcpmux);
+    let led = behind_tcpmux("led:1");
+    let plan = plan(vec![tcpmux, led]);
+    assert_eq!(plan.problems, []);
+    let [tcpmux, led] = &plan.services[..] else {
+        panic!("{plan:?}");
+    };
+    let path = Path::new("/run/mux/led@x3a1");
+    assert_eq!(led.socket, SocketPlan::Mux(path.into()));
+    let Task::Tcpmux(targets) = &tcpmux.spec.task else {
+        panic!("{tcpmux:?}");
+    };
+    assert_eq!(targets[0].socket, path);
+    let secret = targets[0].secret.unwrap();
+    let from = led.spec.mux.clone().unwrap().from;
+    assert_eq!(from, MuxSender::Secret(secret));
+    // As they are told.
+    let text = toml::to_string(&led.spec).unwrap();
+    assert_eq!(toml::from_str::<Spec>(&text).unwrap(), led.spec);
+}
+
+#[test]
+fn a_service_that_no_tcpmux_leads_to_is_served_and_told() {
+    let plan = plan(vec![behind_tcpmux("alone")]);
+    assert_eq!(plan.services.len(), 1);
+    let codes: Vec<_> = plan.problems.iter().map(|one| one.code).collect();
+    assert_eq!(codes, ["no-tcpmux"]);
+}
+
+#[test]
+fn the_portmapper_is_told_of_an_rpc_service() {
     let mut rpc = service("rpc");
     let Reach::Listen(listen) = rpc.reach.clone() else {
         panic!("it listens");
     };
     let program = RpcProgram {
         number: 300_000,
-        versions: RpcRange { first: 1, last: 1 },
+        versions: RpcRange { first: 1, last: 2 },
     };
     rpc.reach = Reach::Rpc(program, listen);
-    let plan = plan(vec![service("good"), mux, rpc]);
+    let plan = plan(vec![service("good"), rpc]);
+    let told = plan
+        .services
+        .iter()
+        .map(|one| one.rpc.as_ref().map(|rpc| rpc.words().join(" ")));
+    let expected = "rpc 300000 1 2 tcp=0.0.0.0.0.79 tcp6=::.0.79";
+    assert_eq!(told.collect::<Vec<_>>(), [None, Some(expected.to_owned())]);
+}
+
+#[test]
+fn what_can_not_be_served_is_named_and_the_rest_is_served() {
+    let mut labeled = service("labeled");
+    labeled.flags.labeled = true;
+    let plan = plan(vec![service("good"), labeled]);
     assert_eq!(plan.services.len(), 1);
     let unserved: Vec<_> = plan.unserved.iter().map(ByteString::to_text).collect();
-    assert_eq!(unserved, ["mux", "rpc"]);
+    assert_eq!(unserved, ["labeled"]);
     let said = plan.problems.iter().map(|one| (one.severity, one.code));
     let expected = (Severity::Error, "not-served");
-    assert_eq!(said.collect::<Vec<_>>(), [expected; 2]);
-    assert!(plan.problems.iter().all(|one| one.help.contains("systemd")));
+    assert_eq!(said.collect::<Vec<_>>(), [expected]);
 }
