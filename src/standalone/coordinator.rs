@@ -65,8 +65,8 @@ impl Coordinator {
         let probe = make().map_err(|errno| wrong(errno.into()))?;
         if let Ok(()) | Err(Errno::EAGAIN) = connect(probe.as_raw_fd(), &address) {
             return Err(format!(
-                "another coordinator or supervisor listens at {SOCKET}: stop it, as by `systemctl stop \
-                 xinetd-coordinator.socket`"
+                "another xinetd listens at {SOCKET}, or the coordinator of a bridge that systemd runs: stop that xinetd, or \
+                 run `systemctl stop xinetd-coordinator.socket`"
             ));
         }
         let bans = bans(directory, bans_file)?;
