@@ -28,6 +28,13 @@ pub(crate) enum Request {
     Services,
     /// The files are to be read again, as at SIGHUP: [`Answer::Reloaded`].
     Reload,
+    /// A line in the log, that the session of a client or a process with a service was ended: [`Answer::Noted`].
+    Kicked {
+        /// The service's id.
+        id: String,
+        /// The process, or the client's address and port.
+        whom: String,
+    },
     /// The bans that hold: [`Answer::Bans`].
     ListBans,
     /// A ban, of so many seconds or for ever (0): [`Answer::Banned`].
@@ -54,6 +61,8 @@ pub(crate) enum Answer {
     Serves(Supervised),
     /// What the reload has brought about.
     Reloaded(Vec<Done>),
+    /// It is in the log.
+    Noted,
     /// The bans that hold.
     Bans(Bans),
     /// What the ban hits: an address, or an IPv6 network.

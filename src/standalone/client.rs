@@ -103,7 +103,12 @@ pub(crate) fn list_sessions(name: &str) -> Result<(String, Sessions), Failed> {
 /// As [`list_sessions`].
 pub(crate) fn kick(name: &str, whom: &str) -> Result<(), Failed> {
     let service = named(name)?;
-    kick_session(&service.runtime, whom).map_err(Failed::Said)
+    kick_session(&service.runtime, whom).map_err(Failed::Said)?;
+    let (id, whom) = (service.id, whom.to_owned());
+    match ask(&Request::Kicked { id, whom }).map_err(Failed::Said)? {
+        Answer::Noted => Ok(()),
+        other => Err(Failed::Said(unexpected(other))),
+    }
 }
 
 /// Has all services that run open their log files anew.

@@ -153,6 +153,11 @@ fn kicked() -> Result<()> {
     let oldest = running.sh("pgrep -x -o cat")?;
     kick(oldest.trim())?;
     equal("by process", by_process.read_to_end()?.close, Close::Fin)?;
+    let noted = format!(
+        "the session of {} with echo was ended by an administrator",
+        oldest.trim()
+    );
+    running.wait_for(&noted)?;
     kick(&format!("127.0.0.1:{}", by_address.port()?))?;
     equal("by address", by_address.read_to_end()?.close, Close::Fin)?;
     let none = command(&running, 1, "xinetdctl kick echo 127.0.0.1:1")?;

@@ -27,6 +27,10 @@ impl Supervisor {
     fn answer(&mut self, request: &Request, now: Instant) -> Answer {
         let answer = match request {
             Request::Services => return Answer::Serves(self.supervised()),
+            Request::Kicked { id, whom } => {
+                log::info!("the session of {whom} with {id} was ended by an administrator");
+                return Answer::Noted;
+            }
             Request::Reload => self.reload(now).map(Answer::Reloaded),
             Request::ListBans => self.with_bans(|store| {
                 let rows = banning::list(store)?;
