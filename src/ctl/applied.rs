@@ -256,7 +256,11 @@ fn source(unit: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use xinetd_core::config::{Databases, MemoryTree};
+
+    use super::super::machine::Reading;
     use super::*;
+    use crate::protocol::administration::SupervisedService;
 
     #[test]
     fn what_of_a_service_unit_depends_on_the_machine_makes_no_difference() {
@@ -269,5 +273,55 @@ mod tests {
         assert!(is_same(&unit, b"[Service]\nUMask=0022\n"));
         assert!(!is_same(&unit, b"[Service]\nUMask=0077\nPrivateTmp=yes\n"));
         assert!(!is_same(&file("foo.socket"), b"[Service]\nUMask=0022\n"));
+    }
+
+    #[test]
+    fn what_a_supervisor_serves_otherwise_than_the_files_say_is_told() {
+        let service = |id: &str, more: &str| {
+            format!(
+                "service {id}\n{{\ntype = UNLISTED\nport = {}\nsocket_type = stream\nwait = no\nuser = 0\n\
+                 server = /bin/true\n{more}\n}}\n",
+                7000 + id.len()
+            )
+        };
+        let read = |text: String, told: &Supervised| {
+            let tree = MemoryTree::default().file("/etc/xinetd.conf", text);
+            Reading::of(&tree, None, &Databases::default(), Some(told))
+        };
+        let mut told = Supervised {
+            has_coordinator: true,
+            ..Supervised::default()
+        };
+        let before = ["a", "bb", "ccc", "dddd"].map(|id| service(id, ""));
+        let served = read(before.concat(), &told).planned;
+        told.services = served.iter().map(supervised).collect();
+        let after = [
+            service("a", ""),
+            service("bb", "nice = 3"),
+            service("ccc", "disable = yes"),
+            service("eeeee", ""),
+        ];
+        // What stands first is in the same line as before.
+        let now = read(after.concat(), &told);
+        let unapplied =
+            Unapplied::of_supervisor(&now.translation.services, &now.planned, &told, true);
+        let applied = ["a", "bb", "ccc", "eeeee"].map(|unit| unapplied.is_applied(unit));
+        assert_eq!(applied, [Some(true), Some(false), Some(false), None]);
+        let left: Vec<_> = unapplied.left().iter().map(|left| &left.unit).collect();
+        assert_eq!(left, ["dddd"]);
+    }
+
+    fn supervised(planned: &PlannedService) -> SupervisedService {
+        SupervisedService {
+            id: planned.id().to_text(),
+            unit: planned.unit.clone(),
+            file: planned.place().file.display().to_string(),
+            source: planned.place().to_string(),
+            runtime: PathBuf::new(),
+            runs: false,
+            listens: true,
+            trouble: None,
+            digest: digest(planned),
+        }
     }
 }
