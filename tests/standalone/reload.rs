@@ -89,7 +89,10 @@ fn without_main() -> Result<()> {
 /// Each reload has the helper take another limit, and each fourth one another umask, which takes another helper.
 fn under_load() -> Result<()> {
     let files = |number: u32| {
-        let more = format!("instances = {}\n umask = 0{}", 100 + number, number / 4 % 8);
+        // Clients come faster than the usual cps lets them, and a reload begins its count anew: where one comes late
+        // they would be reset.
+        let (instances, umask) = (100 + number, number / 4 % 8);
+        let more = format!("instances = {instances}\n umask = 0{umask}\n cps = 100000 1");
         cat("echo", 7000, &more)
     };
     let (bare, running) = serving(&files(0), "-dontfork")?;
