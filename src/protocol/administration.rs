@@ -23,7 +23,7 @@ pub(crate) const ANSWER: &[u8] = b"a";
 /// What is wanted of the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Request {
+pub(crate) enum AdminCommand {
     /// What it serves: [`Answer::Serves`].
     Services,
     /// The files are to be read again, as at SIGHUP: [`Answer::Reloaded`].

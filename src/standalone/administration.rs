@@ -17,7 +17,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Uid;
 
 use super::places::Places;
-use crate::protocol::administration::{ANSWER, Answer, REQUEST, Request};
+use crate::protocol::administration::{ANSWER, AdminCommand, Answer, REQUEST};
 use crate::sys::handover;
 use crate::sys::socket::{accept, peer, send_now};
 
@@ -64,7 +64,7 @@ impl Administration {
     }
 
     /// Lets clients in, and returns one whose request has come, if there is one; the others have their turns later.
-    pub(super) fn take(&mut self, now: Instant) -> Option<(AdminRequest, Request)> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<(AdminRequest, AdminCommand)> {
         let mut events = [EpollEvent::empty(); MOST + 1];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).ok()?;
         for event in events.iter().take(count) {
@@ -156,7 +156,7 @@ enum Unheard {
     Nonsense(String),
 }
 
-fn read(socket: &OwnedFd) -> Result<Request, Unheard> {
+fn read(socket: &OwnedFd) -> Result<AdminCommand, Unheard> {
     // A byte more: the kernel cuts off what has no room.
     let mut packet = [0; REQUEST + 1];
     let length = match recv(socket.as_raw_fd(), &mut packet, MsgFlags::MSG_DONTWAIT) {
@@ -231,7 +231,7 @@ mod tests {
     fn each_turn_has_one_request_and_rubbish_is_refused() {
         let (mut administration, path) = administration("turns");
         let now = Instant::now();
-        let wanted = [Request::Services, Request::FlushBans];
+        let wanted = [AdminCommand::Services, AdminCommand::FlushBans];
         let asking: Vec<_> = wanted.iter().map(|_| client(&path)).collect();
         let (rubbish, long) = (client(&path), client(&path));
         for (client, request) in asking.iter().zip(&wanted) {

@@ -21,7 +21,9 @@ use crate::bus::services::{
     Active, BridgeService, Managed, ask_helpers, find, kick as kick_session, not_reopened,
     reopen_logs as reopen_logs_of,
 };
-use crate::protocol::administration::{ANSWER, Answer, Request, Supervised, SupervisedService};
+use crate::protocol::administration::{
+    ANSWER, AdminCommand, Answer, Supervised, SupervisedService,
+};
 use crate::reconcile::Done;
 use crate::status::BOUNDS;
 use crate::sys::handover::receive_message;
@@ -49,7 +51,7 @@ pub(crate) fn is_there() -> bool {
 /// # Errors
 /// In words, as of all calls here: the supervisor's, or why it can't be asked.
 pub(crate) fn supervised() -> Result<Supervised, String> {
-    match ask(&Request::Services)? {
+    match ask(&AdminCommand::Services)? {
         Answer::Serves(supervised) => Ok(supervised),
         other => Err(unexpected(other)),
     }
@@ -69,7 +71,7 @@ pub(crate) fn planned(plan: Plan, supervised: &Supervised) -> Vec<PlannedService
 /// # Errors
 /// As [`supervised`].
 pub(crate) fn reload() -> Result<Vec<Done>, String> {
-    match ask(&Request::Reload)? {
+    match ask(&AdminCommand::Reload)? {
         Answer::Reloaded(done) => Ok(done),
         other => Err(unexpected(other)),
     }
@@ -105,7 +107,7 @@ pub(crate) fn kick(name: &str, whom: &str) -> Result<(), Failed> {
     let service = named(name)?;
     kick_session(&service.runtime, whom).map_err(Failed::Said)?;
     let (id, whom) = (service.id, whom.to_owned());
-    match ask(&Request::Kicked { id, whom }).map_err(Failed::Said)? {
+    match ask(&AdminCommand::Kicked { id, whom }).map_err(Failed::Said)? {
         Answer::Noted => Ok(()),
         other => Err(Failed::Said(unexpected(other))),
     }
@@ -131,7 +133,7 @@ pub(crate) fn reopen_logs() -> Result<(), String> {
 /// # Errors
 /// As [`supervised`].
 pub(crate) fn list_bans() -> Result<Bans, String> {
-    match ask(&Request::ListBans)? {
+    match ask(&AdminCommand::ListBans)? {
         Answer::Bans(bans) => Ok(bans),
         other => Err(unexpected(other)),
     }
@@ -143,7 +145,7 @@ pub(crate) fn list_bans() -> Result<Bans, String> {
 /// As [`supervised`].
 pub(crate) fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
     let peer = peer.to_owned();
-    match ask(&Request::AddBan { peer, seconds })? {
+    match ask(&AdminCommand::AddBan { peer, seconds })? {
         Answer::Banned(subject) => Ok(subject),
         other => Err(unexpected(other)),
     }
@@ -155,7 +157,7 @@ pub(crate) fn add_ban(peer: &str, seconds: u64) -> Result<String, String> {
 /// As [`supervised`].
 pub(crate) fn remove_ban(peer: &str) -> Result<(), String> {
     let peer = peer.to_owned();
-    match ask(&Request::RemoveBan { peer })? {
+    match ask(&AdminCommand::RemoveBan { peer })? {
         Answer::Removed(_) => Ok(()),
         other => Err(unexpected(other)),
     }
@@ -166,7 +168,7 @@ pub(crate) fn remove_ban(peer: &str) -> Result<(), String> {
 /// # Errors
 /// As [`supervised`].
 pub(crate) fn flush_bans() -> Result<u32, String> {
-    match ask(&Request::FlushBans)? {
+    match ask(&AdminCommand::FlushBans)? {
         Answer::Removed(count) => Ok(count),
         other => Err(unexpected(other)),
     }
@@ -248,7 +250,7 @@ fn reach(path: &Path) -> Reached {
 }
 
 /// Asks the first supervisor that there is.
-fn ask(request: &Request) -> Result<Answer, String> {
+fn ask(request: &AdminCommand) -> Result<Answer, String> {
     for path in control_sockets() {
         return match reach(&path) {
             Reached::Nothing => continue,
@@ -264,7 +266,7 @@ fn ask(request: &Request) -> Result<Answer, String> {
 }
 
 /// Sends a request and waits for the answer.
-fn exchange(client: &OwnedFd, request: &Request) -> Result<Answer, String> {
+fn exchange(client: &OwnedFd, request: &AdminCommand) -> Result<Answer, String> {
     let wrong = |error: io::Error| format!("xinetd can't be asked: {error}");
     let text = serde_json::to_vec(request).map_err(|error| wrong(error.into()))?;
     // One that is refused at once has its answer already.

@@ -110,6 +110,17 @@ impl Life {
         }
     }
 
+    /// The supervisor itself has stood still: what the helper has told meanwhile may be lost, so that its time begins
+    /// anew.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        self.phase = match self.phase {
+            Phase::Starting { .. } => Phase::Starting { since: now },
+            Phase::Serving { since, .. } => Phase::Serving { since, heard: now },
+            Phase::Stopping { .. } => Phase::Stopping { since: now },
+            other @ (Phase::Listening | Phase::Waiting { .. }) => other,
+        };
+    }
+
     /// It ends, by itself or as it was told to.
     pub(super) fn stopping(&mut self, now: Instant) {
         if let Phase::Starting { .. } | Phase::Serving { .. } = self.phase {
@@ -213,6 +224,20 @@ mod tests {
         life.stopping(at(begin, 17));
         assert_eq!(life.ended(Ended::Exited(0), at(begin, 18)), After::Listen);
         assert_eq!(life.phase(), Phase::Listening);
+    }
+
+    #[test]
+    fn a_helper_is_not_killed_for_a_supervisor_that_stood_still() {
+        let begin = Instant::now();
+        let mut life = Life::new();
+        life.started(begin);
+        life.excuse(at(begin, 600));
+        assert_eq!(life.expire(at(begin, 600)), None);
+        life.ready(at(begin, 601));
+        life.excuse(at(begin, 700));
+        assert_eq!(life.expire(at(begin, 700)), None);
+        let due = at(begin, 700) + WATCHDOG;
+        assert!(matches!(life.expire(due), Some(Due::Kill(_))));
     }
 
     #[test]

@@ -293,6 +293,11 @@ impl Supervised {
         self.helper.is_some() || self.socket.is_ok()
     }
 
+    /// The supervisor has stood still.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        self.life.excuse(now);
+    }
+
     /// When there is something to do, if nothing happens until then.
     pub(super) fn due(&self) -> Option<Instant> {
         let rebind = match &self.socket {

@@ -1,9 +1,10 @@
 //! The end, and what process 1 owes its container.
 
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use testbed::{Bare, Close, Result, equal};
+use testbed::{Bare, Close, Peer, Result, equal};
 
 use super::Scenario;
 use super::machine::{cat, client, serving};
@@ -12,6 +13,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("term_ends_all_sessions", term),
     ("quit_leaves_the_servers", quit),
     ("orphans_leave_no_zombies", orphans),
+    ("a_supervisor_that_stood_still_kills_no_helper", stood_still),
     (
         "it_hears_of_its_children_whatever_its_parent_ignores",
         ignored,
@@ -41,8 +43,8 @@ fn term() -> Result<()> {
         sessions.push(client(7000)?);
     }
     sessions.push(client(7002)?);
-    let mut deaf = testbed::Peer::connect(super::machine::at(7001), None)?
-        .map_err(|close| format!("{close:?}"))?;
+    let mut deaf =
+        Peer::connect(super::machine::at(7001), None)?.map_err(|close| format!("{close:?}"))?;
     deaf.echo(b"a line\n")?;
     running.sh("pgrep -f 'slee[p] 1000'")?;
     let begin = Instant::now();
@@ -125,5 +127,31 @@ fn dump() -> Result<()> {
         "the other one",
         text.contains("service idle: tcp, port 7001, listens\n"),
         true,
+    )
+}
+
+/// For longer than a helper may be silent; and there are more helpers than their socket has room for messages.
+fn stood_still() -> Result<()> {
+    let ports = 7000..7024;
+    let services: String = ports
+        .clone()
+        .map(|port| cat(&format!("echo-{port}"), port, ""))
+        .collect();
+    let (_bare, running) = serving(&services, "-dontfork")?;
+    let mut sessions: Vec<Peer> = ports.clone().map(client).collect::<Result<_>>()?;
+    running.signal(Signal::SIGSTOP)?;
+    sleep(Duration::from_secs(45));
+    running.signal(Signal::SIGCONT)?;
+    for (session, port) in sessions.iter_mut().zip(ports) {
+        session.echo(b"goes on")?;
+        client(port)?;
+    }
+    // Whatever is to be killed is by now.
+    running.signal(Signal::SIGHUP)?;
+    running.wait_for("Reconfigured: ")?;
+    equal(
+        "a helper is killed",
+        running.said().contains("is killed"),
+        false,
     )
 }

@@ -8,7 +8,9 @@ use super::Supervisor;
 use crate::bus::ban_store::BanStore;
 use crate::bus::banning;
 use crate::bus::client::Bans;
-use crate::protocol::administration::{Answer, Request, Supervised, SupervisedService, digest};
+use crate::protocol::administration::{
+    AdminCommand, Answer, Supervised, SupervisedService, digest,
+};
 
 /// What is said where there is no coordinator.
 const NO_BANS: &str =
@@ -24,26 +26,26 @@ impl Supervisor {
         client.answer(&self.answer(&request, now));
     }
 
-    fn answer(&mut self, request: &Request, now: Instant) -> Answer {
+    fn answer(&mut self, request: &AdminCommand, now: Instant) -> Answer {
         let answer = match request {
-            Request::Services => return Answer::Serves(self.supervised()),
-            Request::Kicked { id, whom } => {
+            AdminCommand::Services => return Answer::Serves(self.supervised()),
+            AdminCommand::Kicked { id, whom } => {
                 log::info!("the session of {whom} with {id} was ended by an administrator");
                 return Answer::Noted;
             }
-            Request::Reload => self.reload(now).map(Answer::Reloaded),
-            Request::ListBans => self.with_bans(|store| {
+            AdminCommand::Reload => self.reload(now).map(Answer::Reloaded),
+            AdminCommand::ListBans => self.with_bans(|store| {
                 let rows = banning::list(store)?;
                 let problem = store.problem()?;
                 Ok(Answer::Bans(Bans { problem, rows }))
             }),
-            Request::AddBan { peer, seconds } => {
+            AdminCommand::AddBan { peer, seconds } => {
                 self.with_bans(|store| banning::add(store, peer, *seconds).map(Answer::Banned))
             }
-            Request::RemoveBan { peer } => {
+            AdminCommand::RemoveBan { peer } => {
                 self.with_bans(|store| banning::remove(store, peer).map(|()| Answer::Removed(1)))
             }
-            Request::FlushBans => {
+            AdminCommand::FlushBans => {
                 self.with_bans(|store| Ok(banning::flush(store).map(Answer::Removed)?))
             }
         };

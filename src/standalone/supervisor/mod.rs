@@ -1,6 +1,7 @@
 //! The supervisor: it plays the part that systemd's socket and service units play elsewhere.
 
 mod answers;
+mod deadlines;
 mod end;
 mod reload;
 
@@ -11,7 +12,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -31,6 +32,7 @@ use crate::journal::Received;
 use crate::sys::handover::{Message, receive_message};
 use crate::sys::process::Ended;
 use crate::sys::signals::block_all;
+use deadlines::until;
 use end::Shutdown;
 
 /// What an event belongs to; numbers from [`SERVICES`] on are services.
@@ -164,12 +166,14 @@ impl Supervisor {
                 return Ok(());
             }
             self.watch();
-            let count = match self.epoll.wait(&mut events, self.timeout(now)) {
+            let due = self.due();
+            let count = match self.epoll.wait(&mut events, until(due, now)) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno.into()),
             };
             let now = Instant::now();
+            self.excuse(due, now);
             // Before any deadline: where this process was stopped, what helpers told in time is still to be read.
             self.hear(now);
             for event in events.iter().take(count) {
@@ -219,43 +223,6 @@ impl Supervisor {
             let _ = self.epoll.delete(socket);
             self.watched.remove(&key);
             service.start(&self.places, now);
-        }
-    }
-
-    fn timeout(&self, now: Instant) -> EpollTimeout {
-        let services = self.services.values().filter_map(Supervised::due);
-        let round = self.is_ending_servers().then_some(self.next_round);
-        let tidy = self.coordinator.is_some().then_some(self.next_tidy);
-        let administration = self.administration.as_ref();
-        let client = administration.and_then(Administration::due);
-        let saving = self.coordinator.as_ref();
-        let saving = saving.and_then(Coordinator::save_due);
-        let due = services.chain(round).chain(tidy).chain(client);
-        match due.chain(saving).min() {
-            None => EpollTimeout::NONE,
-            // Never earlier than due: a part of a millisecond would make it turn in a circle.
-            Some(due) => {
-                let left = due.saturating_duration_since(now) + Duration::from_millis(1);
-                EpollTimeout::try_from(left).unwrap_or(EpollTimeout::MAX)
-            }
-        }
-    }
-
-    fn expire(&mut self, now: Instant) {
-        for service in self.services.values_mut() {
-            service.expire(&self.places, now);
-        }
-        if let Some(administration) = &mut self.administration {
-            administration.expire(now);
-        }
-        if let Some(coordinator) = &mut self.coordinator {
-            coordinator.save(now);
-        }
-        if now >= self.next_tidy {
-            self.next_tidy = now + TIDY;
-            if let Some(coordinator) = &mut self.coordinator {
-                coordinator.tidy();
-            }
         }
     }
 
