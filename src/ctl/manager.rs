@@ -19,7 +19,7 @@ const BOOTED: &str = "/run/systemd/system";
 /// What commands ask a service manager for, and have it do.
 ///
 /// Errors are in words, with the next step where there is one.
-pub(super) trait Manager {
+pub(super) trait ServiceManager {
     /// All services with what each is doing, and the upper bounds of the classes of durations, in milliseconds.
     fn list_services(&self) -> Result<(Vec<ServiceRow>, Vec<u64>), String>;
 
@@ -97,7 +97,7 @@ pub(super) fn refuse_without_systemd(root: Option<&Path>, what: &str) -> Result<
 }
 
 /// The service manager of this machine.
-pub(super) fn of_this_machine() -> &'static dyn Manager {
+pub(super) fn of_this_machine() -> &'static dyn ServiceManager {
     match is_systemd() {
         true => &SystemdManager,
         false => &SupervisorManager,
@@ -107,7 +107,7 @@ pub(super) fn of_this_machine() -> &'static dyn Manager {
 /// systemd, and the coordinator on the bus.
 struct SystemdManager;
 
-impl Manager for SystemdManager {
+impl ServiceManager for SystemdManager {
     fn list_services(&self) -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
         coordinator::list_services()
     }
@@ -160,7 +160,7 @@ impl Manager for SystemdManager {
 /// The supervisor, over its socket.
 struct SupervisorManager;
 
-impl Manager for SupervisorManager {
+impl ServiceManager for SupervisorManager {
     fn list_services(&self) -> Result<(Vec<ServiceRow>, Vec<u64>), String> {
         supervisor::list_services()
     }

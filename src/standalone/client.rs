@@ -11,6 +11,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
+use xinetd_core::problem::printable;
 use xinetd_core::translate::{Plan, PlannedService};
 
 use super::bind::raise_limit;
@@ -174,10 +175,10 @@ pub(crate) fn flush_bans() -> Result<u32, String> {
     }
 }
 
-/// What another answer than the one that belongs to the request says.
+/// What another answer than the one that belongs to the request says; root may have asked the supervisor of any user.
 fn unexpected(answer: Answer) -> String {
     match answer {
-        Answer::Refused(why) => why,
+        Answer::Refused(why) => printable(&why),
         _ => "xinetd gives an answer to another question".to_owned(),
     }
 }
@@ -296,7 +297,7 @@ fn exchange(client: &OwnedFd, request: &AdminCommand) -> Result<Answer, String> 
     let Some(answer) = answer else {
         return Err(match said.is_empty() {
             true => "xinetd has closed the connection; its log may say why".to_owned(),
-            false => String::from_utf8_lossy(said).into_owned(),
+            false => printable(&String::from_utf8_lossy(said)),
         });
     };
     let mut text = Vec::new();

@@ -33,6 +33,9 @@ const VALIDATOR: &str = "kubernetes-validate==1.37.0";
 /// The port of the challenge, as the container's own loopback has it.
 const PORT: u16 = 1337;
 
+/// What the flag is.
+const FLAG: &str = "flag{this_is_an_example}\n";
+
 fn at(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
@@ -150,8 +153,14 @@ fn reloaded(images: &Images) -> Result<()> {
     running.podman(&["kill", "--signal=HUP"], &[])?;
     running.wait_for("Reconfigured: ")?;
     asked(1338)?;
-    // The old port is gone, and its session with it.
-    equal("old session", session.read_some()?.len(), 0)
+    equal(
+        "the old port",
+        Peer::connect(at(PORT), None)?.is_err(),
+        true,
+    )?;
+    // Its session goes on.
+    session.send(b"391\n")?;
+    equal("flag", session.read_to_end()?.text().as_str(), FLAG)
 }
 
 fn empty(images: &Images) -> Result<()> {

@@ -10,6 +10,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("the_init_script_and_then_sleep", init_script),
     ("in_the_foreground", foreground),
     ("a_restart_while_an_image_is_built", restart_in_build),
+    ("a_log_file_that_tail_follows", followed),
     ("another_main_file", other_main),
     ("a_log_file_and_a_pid_file", log_and_pid),
     ("lines_of_json", json_lines),
@@ -62,6 +63,20 @@ fn restart_in_build() -> Result<()> {
     let status = running.wait()?;
     equal("success", status.success(), true)?;
     equal("what follows", running.said().ends_with("}\n"), true)
+}
+
+/// The log of the services is the log of the container.
+fn followed() -> Result<()> {
+    let bare = machine()?;
+    let file = "log_type = FILE /var/log/xinetd/xinetd.log\n";
+    let main =
+        format!("{DEFAULTS}includedir /etc/xinetd.d\n").replacen("{\n", &format!("{{\n{file}"), 1);
+    bare.write("/etc/xinetd.conf", main, 0o644)?;
+    let running = bare.start(
+        "mkdir -p /var/log/xinetd; service xinetd restart && exec tail -F /var/log/xinetd/xinetd.log",
+    )?;
+    is_served(&running, 7000)?;
+    running.wait_for("START: echo pid=")
 }
 
 fn other_main() -> Result<()> {

@@ -329,7 +329,7 @@ proptest! {
             let wanted = wanted.get(&action.unit);
             let is_same = was.is_none_or(|was| {
                 let hashes = |one: &Applied| {
-                    (one.socket, one.filter, one.service, one.spec, one.enabled)
+                    (one.socket, one.filter, one.service, one.program, one.spec, one.enabled)
                 };
                 wanted.is_some_and(|wanted| hashes(wanted) == hashes(was))
             });
