@@ -160,7 +160,5 @@ pub(crate) fn full_run(suite: Suite) -> Result<()> {
     let said = container.sh("xinetdctl reload 2>&1 && echo done || true")?;
     equal("the reload fails", said.contains("done"), false)?;
     container.sh("mount -o remount,nr_inodes=100000 /run; xinetdctl reload")?;
-    inside(&container, || {
-        PORTS.chain([TAKEN]).try_for_each(serves)
-    })
+    inside(&container, || PORTS.chain([TAKEN]).try_for_each(serves))
 }
