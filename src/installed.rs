@@ -10,6 +10,11 @@ use xinetd_core::installed::ejected::{self, UNITS, has_mark};
 use xinetd_core::spec::{MAX_SPEC, Spec};
 use xinetd_core::translate::{LOG_FILES, SpecDirectory};
 
+/// Whether systemd runs this machine (sd_booted(3)).
+pub(crate) fn is_systemd() -> bool {
+    Path::new("/run/systemd/system").exists()
+}
+
 /// The units that the generator has written, without suffix and in their order; none where there is
 /// nothing.
 ///

@@ -281,9 +281,9 @@ fn state_file(kept: Option<std::os::fd::OwnedFd>) -> Result<StateFile, String> {
 /// Without it reload does not work, but everything else does.
 fn control_socket(folder: &Path) -> Option<Control> {
     // systemd's helpers hear root alone: with `User=` in a drop-in their servers have their user.
-    let owner = match env::var_os(Journal::VARIABLE) {
-        Some(_) => Uid::effective().as_raw(),
-        None => 0,
+    let owner = match Journal::is_supervisors() {
+        true => Uid::effective().as_raw(),
+        false => 0,
     };
     Control::listen(folder, owner)
         .inspect_err(|error| ::log::warn!("no control socket in {}: {error}", folder.display()))

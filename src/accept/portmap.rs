@@ -1,8 +1,8 @@
 //! `--rpc-register` and `--rpc-unregister`: has the portmapper know where an RPC service listens.
 //!
-//! Without systemd the supervisor starts both. Under systemd the unit `xinetd-rpc@NAME.service` runs the first when the socket or rpcbind starts, and ends
-//! when all is registered; the socket runs the second when it stops. Both run as root: what root has
-//! registered no other user can take away.
+//! Without systemd the supervisor starts both. Under systemd the unit `xinetd-rpc@NAME.service` runs the first when
+//! the socket or rpcbind starts, and ends when all is registered; the socket runs the second when it stops. Both run
+//! as root: what root has registered no other user can take away.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;

@@ -171,8 +171,7 @@ impl Object {
         let asked = whom.clone();
         let kicked = zruntime::unblock(move || services::kick(&directory, &asked)).await;
         kicked.map_err(Error::NoSession)?;
-        let id = &self.service.id;
-        log::info!("the session of {whom} with {id} was ended by an administrator");
+        services::note_kick(&self.service.id, &whom);
         Ok(())
     }
 }

@@ -234,6 +234,11 @@ pub(crate) fn kick(runtime: &Path, whom: &str) -> Result<(), String> {
     }
 }
 
+/// Says in the log that a session was ended.
+pub(crate) fn note_kick(id: &str, whom: &str) {
+    log::info!("the session of {whom} with {id} was ended by an administrator");
+}
+
 /// The beginning of a text that strangers may have written, for people.
 fn beginning(text: &str) -> String {
     printable(text).chars().take(100).collect()

@@ -23,12 +23,13 @@ use super::boot::Boot;
 use super::listening::enabled_unit;
 use super::manager;
 use super::output::Failure;
+use crate::installed;
 use crate::protocol::administration::Supervised;
 use crate::standalone::client as supervisor;
 
 /// Whether systemd runs the files below this root, or the machine's own.
 pub(super) fn is_here(root: Option<&Path>) -> bool {
-    is_own(root) && manager::is_systemd()
+    is_own(root) && installed::is_systemd()
 }
 
 /// Whether the files below this root are the machine's own.
@@ -41,7 +42,7 @@ pub(super) fn is_own(root: Option<&Path>) -> bool {
 /// Where it does not run, as while an image is built, or this user may not ask it, it is by the start-up files what it
 /// would be told, and no service.
 pub(super) fn supervised(root: Option<&Path>, tree: &dyn FileTree) -> Option<Supervised> {
-    let asks = is_own(root) && !manager::is_systemd();
+    let asks = is_own(root) && !installed::is_systemd();
     let told = asks.then(|| supervisor::supervised().ok()).flatten();
     told.or_else(|| untold(tree))
 }

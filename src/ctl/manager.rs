@@ -9,12 +9,9 @@ use xinetd_core::translate::helper;
 
 use super::output::Failure;
 use crate::bus::client::{self as coordinator, Bans, Failed, ServiceRow, Sessions};
-use crate::installed;
+use crate::installed::{self, is_systemd};
 use crate::reconcile::{Trouble, troubles};
 use crate::standalone::client as supervisor;
-
-/// There while systemd runs the machine (sd_booted(3)).
-const BOOTED: &str = "/run/systemd/system";
 
 /// What commands ask a service manager for, and have it do.
 ///
@@ -56,11 +53,6 @@ pub(super) trait ServiceManager {
 
     /// What stands behind the name of a unit where its socket is meant.
     fn suffix(&self) -> &'static str;
-}
-
-/// Whether systemd runs this machine.
-pub(super) fn is_systemd() -> bool {
-    Path::new(BOOTED).exists()
 }
 
 /// Whether a supervisor runs in the place of systemd.

@@ -5,20 +5,19 @@
 //! each turn of the supervisor's loop answers one request.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Uid;
 
 use super::places::Places;
 use crate::protocol::administration::{ANSWER, AdminCommand, Answer, REQUEST};
 use crate::sys::handover;
+use crate::sys::memory_file::with_bytes;
 use crate::sys::socket::{accept, peer, send_now};
 
 /// How many clients are heard at once.
@@ -138,9 +137,11 @@ pub(super) struct AdminRequest(OwnedFd);
 impl AdminRequest {
     /// Answers it, and is done with it. One that has gone gets no answer.
     pub(super) fn answer(&self, answer: &Answer) {
-        let sent =
-            in_memory(answer).and_then(|file| handover::send(self.0.as_fd(), ANSWER, file.as_fd()));
-        if let Err(error) = sent {
+        let send = || -> io::Result<()> {
+            let file = with_bytes(c"answer", &serde_json::to_vec(answer)?)?;
+            handover::send(self.0.as_fd(), ANSWER, file.as_fd())
+        };
+        if let Err(error) = send() {
             log::debug!("an answer to xinetdctl was not sent: {error}");
         }
     }
@@ -179,15 +180,6 @@ fn read(socket: &OwnedFd) -> Result<AdminCommand, Unheard> {
 fn refuse(socket: &OwnedFd, why: &str) {
     // One that has gone needs no answer.
     let _ = send_now(socket.as_fd(), why.as_bytes());
-}
-
-/// An answer as a file in memory.
-fn in_memory(answer: &Answer) -> io::Result<File> {
-    let text = serde_json::to_vec(answer)?;
-    let mut file = File::from(memfd_create(c"answer", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(&text)?;
-    file.rewind()?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -1,18 +1,17 @@
 //! What services share, in the coordinator's place: log files and bans, for the helpers of this supervisor alone.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{
-    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, connect, listen, recv,
-    socket,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, socket,
 };
 use xinetd_core::bans::{BootId, TABLE};
 use xinetd_core::options;
@@ -25,8 +24,7 @@ use crate::bus::log_files;
 use crate::protocol::SOCKET;
 use crate::protocol::bans::{PACKET, ReportReply, SensorReport, TABLE_REQUEST};
 use crate::protocol::log_file::{LogFileReply, LogFileRequest};
-use crate::sys::file::remove_stale;
-use crate::sys::socket::{accept, peer, send_now};
+use crate::sys::socket::{accept, listen_for_packets, peer, send_now};
 
 /// The event of a helper that connects; numbers above are helpers.
 const LISTENER: u64 = 0;
@@ -60,9 +58,9 @@ impl Coordinator {
             _ => {}
         }
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let make = || socket(AddressFamily::Unix, SockType::SeqPacket, flags, None);
         let address = UnixAddr::new(path).map_err(|errno| wrong(errno.into()))?;
-        let probe = make().map_err(|errno| wrong(errno.into()))?;
+        let probe = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None);
+        let probe = probe.map_err(|errno| wrong(errno.into()))?;
         if let Ok(()) | Err(Errno::EAGAIN) = connect(probe.as_raw_fd(), &address) {
             return Err(format!(
                 "another xinetd listens at {SOCKET}, or the coordinator of a bridge that systemd runs: stop that xinetd, or \
@@ -71,12 +69,8 @@ impl Coordinator {
         }
         let bans = bans(directory, bans_file)?;
         let listening = || -> io::Result<(OwnedFd, Epoll)> {
-            remove_stale(path)?;
-            let listener = make()?;
-            bind(listener.as_raw_fd(), &address)?;
             // Helpers run as any user; which process a helper is the kernel tells.
-            fs::set_permissions(path, Permissions::from_mode(0o666))?;
-            listen(&listener, Backlog::MAXCONN)?;
+            let listener = listen_for_packets(path, 0o666, Backlog::MAXCONN)?;
             let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
             epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, LISTENER))?;
             Ok((listener, epoll))

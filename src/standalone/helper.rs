@@ -3,17 +3,17 @@
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use xinetd_core::spec::Spec;
 use xinetd_core::translate::{PlannedService, helper};
 
 use super::life::WATCHDOG;
 use super::places::Places;
 use crate::journal::Journal;
+use crate::sys::memory_file::with_bytes;
 use crate::sys::process::Process;
 use crate::sys::start::Start;
 
@@ -33,7 +33,8 @@ pub(super) fn start(
     stored: Option<Stored<'_>>,
     places: &Places,
 ) -> io::Result<Process> {
-    let spec = spec_file(&planned.spec)?;
+    // The helper reads it from there: no file system has to be written for it.
+    let spec = with_bytes(c"spec", text_of(&planned.spec)?.as_bytes())?;
     let mut names = vec!["listener"];
     let mut passed = vec![socket];
     if let Some((name, descriptor)) = stored {
@@ -114,15 +115,6 @@ fn environment<const COUNT: usize>(
         CString::new(variable).map_err(io::Error::from)
     };
     variables.map(assign).collect()
-}
-
-/// The spec as a file in memory, from which the helper reads it: no file system has to be written for it.
-fn spec_file(spec: &Spec) -> io::Result<File> {
-    let text = text_of(spec)?;
-    let mut file = File::from(memfd_create(c"spec", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
 }
 
 /// The spec as helpers read it.

@@ -110,8 +110,8 @@ impl Life {
         }
     }
 
-    /// The supervisor itself has stood still: what the helper has told meanwhile may be lost, so that its time begins
-    /// anew.
+    /// The time that it has for what it does begins anew, as where the supervisor itself has stood still: what the
+    /// helper has told meanwhile may be lost.
     pub(super) fn excuse(&mut self, now: Instant) {
         self.phase = match self.phase {
             Phase::Starting { .. } => Phase::Starting { since: now },
@@ -190,12 +190,7 @@ impl Life {
             Phase::Serving { .. } => Due::Kill("its loop stands still (watchdog)"),
             Phase::Stopping { .. } => Due::Kill("it does not end"),
         };
-        self.phase = match self.phase {
-            // Its end is a failure, as that of one that serves.
-            Phase::Serving { since, .. } => Phase::Serving { since, heard: now },
-            Phase::Stopping { .. } => Phase::Stopping { since: now },
-            _ => Phase::Starting { since: now },
-        };
+        self.excuse(now);
         Some(due)
     }
 }

@@ -2,25 +2,22 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, setsockopt, socket, sockopt,
-};
+use nix::sys::socket::{Backlog, setsockopt, sockopt};
 use nix::unistd::{Uid, mkdtemp};
 use xinetd_core::translate::runtime_directory;
 
+use crate::installed::is_systemd;
 use crate::sys::file::remove_stale;
+use crate::sys::socket::listen_for_packets;
 
 /// The directory of root's supervisor: that of the helpers under systemd.
 const USUAL: &str = "/run/xinetd-bridge";
-
-/// Whether systemd runs here: then helpers of its units may use that directory.
-const SYSTEMD: &str = "/run/systemd/system";
 
 /// Where other ones make a directory of their own, in this order.
 const OTHERS: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
@@ -52,7 +49,8 @@ impl Places {
     /// In words, if there is no directory that can be written.
     pub(super) fn find() -> Result<Self, String> {
         if Uid::effective().is_root()
-            && !Path::new(SYSTEMD).exists()
+            // Else helpers of its units may use that directory.
+            && !is_systemd()
             && let Ok(lock) = take(Path::new(USUAL))
         {
             return Ok(Self {
@@ -154,15 +152,7 @@ impl Places {
     /// # Errors
     /// As bind(2).
     pub(super) fn open_control(&self) -> io::Result<OwnedFd> {
-        let path = self.base.join(CONTROL);
-        remove_stale(&path)?;
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
-        bind(listener.as_raw_fd(), &UnixAddr::new(&path)?)?;
-        // Before it listens, so that nothing comes earlier.
-        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        listen(&listener, Backlog::new(QUEUE)?)?;
-        Ok(listener)
+        listen_for_packets(&self.base.join(CONTROL), 0o600, Backlog::new(QUEUE)?)
     }
 }
 

@@ -1,8 +1,8 @@
-//! A file in memory that is written without a system call (memfd_create(2), mmap(2)).
+//! Files in memory (memfd_create(2)), one of which is written without a system call (mmap(2)).
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -12,6 +12,17 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 /// How much of it there is at least, in bytes.
 const SMALLEST: u64 = 4096;
+
+/// A file in memory with these bytes, which is read from its beginning and close-on-exec.
+///
+/// # Errors
+/// If there is no descriptor or memory for it.
+pub(crate) fn with_bytes(name: &CStr, bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
 
 /// The file, and its bytes in this process's memory. It only grows.
 #[derive(Debug)]

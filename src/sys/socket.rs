@@ -1,18 +1,41 @@
 //! Socket options and calls that only Linux has.
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockaddrLike, SockaddrStorage};
 use nix::sys::socket::{
-    accept4, getsockname, getsockopt, recv, recvmsg, send, setsockopt, sockopt,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, UnixAddr,
+};
+use nix::sys::socket::{
+    accept4, bind, getsockname, getsockopt, listen, recv, recvmsg, send, setsockopt, socket,
+    sockopt,
 };
 
+use super::file::remove_stale;
 use super::process::Process;
+
+/// Listens at a path for clients that send packets (unix(7), `SOCK_SEQPACKET`), in the place of a predecessor; the
+/// mode of the path says which users may connect. Never waits, and is close-on-exec.
+///
+/// # Errors
+/// As socket(2), bind(2), chmod(2) and listen(2).
+pub(crate) fn listen_for_packets(path: &Path, mode: u32, backlog: Backlog) -> io::Result<OwnedFd> {
+    remove_stale(path)?;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let listener = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    bind(listener.as_raw_fd(), &UnixAddr::new(path)?)?;
+    // Before it listens, so that no other user comes earlier.
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    listen(&listener, backlog)?;
+    Ok(listener)
+}
 
 /// Turns the socket of a v4-mapped peer into an AF_INET one (ipv6(7), `IPV6_ADDRFORM`): the server
 /// sees plain IPv4 addresses.
@@ -39,7 +62,7 @@ pub(crate) fn is_udp_socket(socket: BorrowedFd<'_>) -> bool {
         .ok()
         .and_then(|address| address.family());
     matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
-        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Datagram)
+        && getsockopt(&socket, sockopt::SockType) == Ok(SockType::Datagram)
 }
 
 /// Whether this is a TCP socket that listens; listenfd looks at the type only, so that the
@@ -49,7 +72,7 @@ pub(crate) fn is_tcp_listener(socket: BorrowedFd<'_>) -> bool {
         .ok()
         .and_then(|a| a.family());
     matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
-        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Stream)
+        && getsockopt(&socket, sockopt::SockType) == Ok(SockType::Stream)
         && getsockopt(&socket, sockopt::AcceptConn) == Ok(true)
 }
 
@@ -59,7 +82,7 @@ pub(crate) fn is_unix_listener(socket: BorrowedFd<'_>) -> bool {
         .ok()
         .and_then(|a| a.family());
     family == Some(AddressFamily::Unix)
-        && getsockopt(&socket, sockopt::SockType) == Ok(nix::sys::socket::SockType::Stream)
+        && getsockopt(&socket, sockopt::SockType) == Ok(SockType::Stream)
         && getsockopt(&socket, sockopt::AcceptConn) == Ok(true)
 }
 
@@ -204,7 +227,7 @@ mod tests {
         ));
         let path = std::env::temp_dir().join(format!("listener-{}", std::process::id()));
         let unix = UnixListener::bind(&path).unwrap();
-        std::fs::remove_file(path).unwrap();
+        fs::remove_file(path).unwrap();
         assert!(!is_tcp_listener(unix.as_fd()));
         assert!(is_unix_listener(unix.as_fd()));
         assert!(!is_unix_listener(listener.as_fd()));

@@ -6,7 +6,6 @@ use nix::unistd::Uid;
 use serde::Serialize;
 
 use super::super::drop_ins::{self, Newer};
-use super::super::manager;
 use super::super::output::Failure;
 use super::endangered::{Served, listening};
 use super::reconciled::{follow, forget_last, last, make_anew};
@@ -45,7 +44,7 @@ pub(super) trait Applier {
 /// # Errors
 /// If it can't be reached, or this user may not use it.
 pub(super) fn of_this_machine() -> Result<Box<dyn Applier>, Failure> {
-    if !manager::is_systemd() {
+    if !installed::is_systemd() {
         return Ok(Box::new(BySupervisor));
     }
     if !Uid::effective().is_root() {

@@ -35,7 +35,8 @@ use words::{print_refusal, sessions, told};
 /// switched on and not served.
 ///
 /// Exit status: 0 if all was done, 1 if something could not be done, a service that is switched on is not
-/// served (other than by the administrator's own `systemctl stop`) or there are errors in the files, 2 if nothing was applied for such errors.
+/// served (other than by the administrator's own `systemctl stop`) or there are errors in the files, 2 if
+/// nothing was applied for such errors.
 #[derive(Debug, Default, Args)]
 pub(super) struct ReloadArgs {
     /// Apply the files although services that listen now have errors there: their sockets are closed and

@@ -20,6 +20,7 @@ use super::reload;
 use super::row::row;
 use super::view::ServiceArgs;
 use crate::bus::systemd::{Verb, apply};
+use crate::installed;
 use crate::standalone::client as supervisor;
 
 use edits::Edits;
@@ -87,7 +88,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
         }
     }
     if let Some(Err(why)) = applied {
-        if manager::is_systemd() && !Uid::effective().is_root() {
+        if installed::is_systemd() && !Uid::effective().is_root() {
             let why = "root alone may have systemd start and stop sockets; run the command as root";
             return Err(Failure::undone(why));
         }

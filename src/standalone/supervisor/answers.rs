@@ -8,6 +8,7 @@ use super::Supervisor;
 use crate::bus::ban_store::BanStore;
 use crate::bus::banning;
 use crate::bus::client::Bans;
+use crate::bus::services;
 use crate::protocol::administration::{
     AdminCommand, Answer, Supervised, SupervisedService, digest,
 };
@@ -30,7 +31,7 @@ impl Supervisor {
         let answer = match request {
             AdminCommand::Services => return Answer::Serves(self.supervised()),
             AdminCommand::Kicked { id, whom } => {
-                log::info!("the session of {whom} with {id} was ended by an administrator");
+                services::note_kick(id, whom);
                 return Answer::Noted;
             }
             AdminCommand::Reload => self.reload(now).map(Answer::Reloaded),

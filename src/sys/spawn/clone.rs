@@ -23,7 +23,6 @@ pub(super) struct Written {
 /// # Safety
 /// `top` is aligned to 16 bytes, and the memory below it is the child's alone. All that the pointers lead to outlives
 /// the child's use of it. `run` ends by _exit(2) or execve(2).
-#[cfg(not(target_env = "musl"))]
 pub(super) unsafe fn clone(
     run: Run,
     top: *mut u8,
@@ -32,55 +31,56 @@ pub(super) unsafe fn clone(
     written: Written,
 ) -> Result<i32, Errno> {
     let Written { pidfd, child } = written;
+    #[cfg(not(target_env = "musl"))]
     // SAFETY: what the caller promises.
-    let pid = unsafe {
+    let result = unsafe {
         let none = std::ptr::null_mut::<c_void>();
-        libc::clone(run, top.cast(), flags, order, pidfd, none, child)
+        Errno::result(libc::clone(
+            run,
+            top.cast(),
+            flags,
+            order,
+            pidfd,
+            none,
+            child,
+        ))
     };
-    Errno::result(pid)
-}
-
-/// The same: musl's function refuses CLONE_CHILD_CLEARTID.
-#[cfg(all(target_env = "musl", target_arch = "x86_64"))]
-pub(super) unsafe fn clone(
-    run: Run,
-    top: *mut u8,
-    flags: c_int,
-    order: *mut c_void,
-    written: Written,
-) -> Result<i32, Errno> {
-    let result: i64;
-    // SAFETY: what the caller promises. The child has all registers of this function but those that syscall(2) says are
-    // lost, its stack is aligned as the ABI wants it before a call, and it does not return from `run`.
-    unsafe {
-        std::arch::asm!(
-            "syscall",
-            "test rax, rax",
-            "jnz 2f",
-            // The child: above it is no frame.
-            "xor ebp, ebp",
-            "mov rdi, r12",
-            "call r13",
-            "ud2",
-            "2:",
-            inlateout("rax") libc::SYS_clone => result,
-            in("rdi") i64::from(flags),
-            in("rsi") top,
-            in("rdx") written.pidfd,
-            in("r10") written.child,
-            in("r8") 0_i64,
-            in("r12") order,
-            in("r13") run,
-            lateout("rcx") _,
-            lateout("r11") _,
-        );
-    }
-    // The kernel returns the errno, negated.
-    let result = i32::try_from(result).unwrap_or(-libc::EINVAL);
-    match result < 0 {
-        true => Err(Errno::from_raw(-result)),
-        false => Ok(result),
-    }
+    // musl's function refuses CLONE_CHILD_CLEARTID.
+    #[cfg(all(target_env = "musl", target_arch = "x86_64"))]
+    let result = {
+        let pid: i64;
+        // SAFETY: what the caller promises. The child has all registers of this function but those that syscall(2) says
+        // are lost, its stack is aligned as the ABI wants it before a call, and it does not return from `run`.
+        unsafe {
+            std::arch::asm!(
+                "syscall",
+                "test rax, rax",
+                "jnz 2f",
+                // The child: above it is no frame.
+                "xor ebp, ebp",
+                "mov rdi, r12",
+                "call r13",
+                "ud2",
+                "2:",
+                inlateout("rax") libc::SYS_clone => pid,
+                in("rdi") i64::from(flags),
+                in("rsi") top,
+                in("rdx") pidfd,
+                in("r10") child,
+                in("r8") 0_i64,
+                in("r12") order,
+                in("r13") run,
+                lateout("rcx") _,
+                lateout("r11") _,
+            );
+        }
+        // The kernel returns the errno, negated.
+        match i32::try_from(pid).unwrap_or(-libc::EINVAL) {
+            pid @ 0.. => Ok(pid),
+            errno => Err(Errno::from_raw(-errno)),
+        }
+    };
+    result
 }
 
 #[cfg(all(target_env = "musl", not(target_arch = "x86_64")))]
