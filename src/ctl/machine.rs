@@ -4,7 +4,7 @@
 mod tests;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use xinetd_core::bytes::ByteString;
 use xinetd_core::config::{
@@ -12,7 +12,7 @@ use xinetd_core::config::{
 };
 use xinetd_core::problem::{NO_PERMISSION, Problem, Severity, printable};
 use xinetd_core::service::Service;
-use xinetd_core::spec::Spec;
+use xinetd_core::spec::{MuxSecret, Spec};
 use xinetd_core::startup::Startup;
 use xinetd_core::translate::{
     MuxPlace, Native, Plan, PlannedService, SpecDirectory, Standing, Surroundings,
@@ -55,9 +55,15 @@ fn untold(tree: &dyn FileTree) -> Option<Supervised> {
             main: Some(roots.main.to_owned()),
             has_inetd: roots.inetd.is_some(),
             has_coordinator: true,
+            mux: PathBuf::new(),
             services: Vec::new(),
         }
     })
+}
+
+/// Where a supervisor has tcpmux meet its services; which secret they share is not told.
+fn mux_place(told: &Supervised) -> MuxPlace {
+    MuxPlace::supervised(told.mux.clone(), MuxSecret::new([0; MuxSecret::LENGTH]))
 }
 
 /// All that is read of a tree.
@@ -101,23 +107,17 @@ impl Reading {
                 let specs = SpecDirectory::usual();
                 (Surroundings::read(tree, specs, startup), boot)
             }
-            Some(_) => (
-                Surroundings::without_systemd(startup, MuxPlace::units()),
+            Some(told) => (
+                Surroundings::without_systemd(startup, mux_place(told)),
                 Boot::Supervised,
             ),
         };
         let translation = translate(&configuration, &surroundings);
-        let planned = match supervised {
-            None => Vec::new(),
-            Some(told) => {
-                let plan = Plan::of(
-                    &configuration,
-                    surroundings.startup.clone(),
-                    MuxPlace::units(),
-                );
-                supervisor::planned(plan, told)
-            }
-        };
+        let planned = supervised.map(|told| {
+            let startup = surroundings.startup.clone();
+            supervisor::planned(Plan::of(&configuration, startup, mux_place(told)), told)
+        });
+        let planned = planned.unwrap_or_default();
         Self {
             boot,
             startup: surroundings.startup,

@@ -82,6 +82,8 @@ pub(crate) struct Supervised {
     pub(crate) has_inetd: bool,
     /// Whether log files can be opened for services, and bans kept.
     pub(crate) has_coordinator: bool,
+    /// The directory in which tcpmux and the services that it leads to meet.
+    pub(crate) mux: PathBuf,
     /// The services that are switched on, in the order of the files at the last reload.
     pub(crate) services: Vec<SupervisedService>,
 }
@@ -109,7 +111,8 @@ pub(crate) struct SupervisedService {
     pub(crate) digest: u64,
 }
 
-/// What differs where services differ, for two programs of the same version.
+/// What differs where services differ, for two programs of the same version. Secrets make no difference: none of them
+/// is shown for debugging.
 pub(crate) fn digest(planned: &PlannedService) -> u64 {
     let mut hasher = FnvHasher::default();
     hasher.write(format!("{planned:?}").as_bytes());

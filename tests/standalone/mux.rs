@@ -78,6 +78,8 @@ fn led() -> Result<()> {
     let running = bare.start("exec xinetd -dontfork")?;
     running.wait_for("Started working: 3 available services")?;
     running.enter_network()?;
+    let listed = running.sh("xinetdctl list")?;
+    equal(&listed, listed.contains("has changed"), false)?;
     equal("help", answer("help")?, "plain\r\nplus\r\n".to_owned())?;
     equal("a port is no name", answer("tcpmux")?, NOT_FOUND.to_owned())?;
     let mut first = ask("PLAIN")?;

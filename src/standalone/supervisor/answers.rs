@@ -79,6 +79,7 @@ impl Supervisor {
             main: self.invocation.main.clone(),
             has_inetd: self.invocation.has_inetd,
             has_coordinator: self.coordinator.is_some(),
+            mux: self.means.mux.directory().to_owned(),
             services: served.chain(hindered).collect(),
         }
     }

@@ -4,7 +4,7 @@
 //! the connection to the helper of that service, on a unix socket which that listens on in place of
 //! a port. So tcpmux needs no rights, and the service's own limits, lists and log lines hold.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::servable::{Door, Servable};
 use super::unit_name::UnitName;
@@ -23,8 +23,8 @@ pub struct MuxPlace {
 }
 
 impl MuxPlace {
-    /// Under systemd, and for those that look at services without serving them.
-    pub fn units() -> Self {
+    /// Under systemd.
+    pub(super) fn units() -> Self {
         Self {
             directory: MUX_DIRECTORY.into(),
             secret: None,
@@ -37,6 +37,11 @@ impl MuxPlace {
             directory,
             secret: Some(secret),
         }
+    }
+
+    /// Where the sockets lie.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The path of a service's socket.
