@@ -9,6 +9,7 @@ mod activation;
 pub(crate) mod ban_table;
 pub(crate) mod banner;
 pub(crate) mod clock;
+mod common_limit;
 mod control;
 mod crowd;
 mod environment;
@@ -66,6 +67,7 @@ use nix::unistd::Uid;
 use activation::Activation;
 use ban_table::Bans;
 use clock::Moment;
+use common_limit::CommonLimit;
 use control::Control;
 use helper::{End, Helper, Start};
 use kinds::Sessions;
@@ -233,6 +235,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         idle,
         scheduling,
         bans,
+        common_limit: CommonLimit::new(activation.share),
         coordinator: crate::protocol::SOCKET.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());

@@ -49,6 +49,7 @@ use places::Places;
 use service::Supervised;
 use supervisor::{Parts, Supervisor};
 
+use crate::protocol::process_limit::ProcessLimit;
 use crate::sys::daemon::go_to_background;
 use crate::sys::random::random_bytes;
 
@@ -123,10 +124,12 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     let Loaded {
         services, hindered, ..
     } = load(&invocation, &means)?;
+    let limit = invocation.limit.map(ProcessLimit::new).transpose();
+    let limit = limit.map_err(|error| format!("-limit can't be kept: {error}"))?;
     let now = Instant::now();
     let services: Vec<_> = services
         .into_iter()
-        .map(|one| Supervised::new(one, now))
+        .map(|one| Supervised::new(one, limit.as_ref().map(ProcessLimit::row), now))
         .collect();
     let count = services
         .iter()
@@ -152,6 +155,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         places,
         coordinator,
         means,
+        limit,
         services,
         hindered,
     };

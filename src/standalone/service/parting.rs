@@ -59,7 +59,9 @@ impl Supervised {
     pub(in crate::standalone) fn after_parting(self, now: Instant) -> Option<Self> {
         match self.parting {
             None => Some(self),
-            Some(Parting { successor, .. }) => successor.map(|planned| Self::new(planned, now)),
+            Some(Parting { successor, .. }) => {
+                successor.map(|planned| Self::new(planned, self.row, now))
+            }
         }
     }
 }

@@ -29,6 +29,7 @@ use super::places::Places;
 use super::processes::Processes;
 use super::service::Supervised;
 use crate::journal::Received;
+use crate::protocol::process_limit::ProcessLimit;
 use crate::sys::handover::{Message, receive_message};
 use crate::sys::process::Ended;
 use crate::sys::signals::block_all;
@@ -60,6 +61,8 @@ pub(super) struct Supervisor {
     coordinator: Option<Coordinator>,
     administration: Option<Administration>,
     means: Means,
+    /// The table of `-limit`.
+    limit: Option<ProcessLimit>,
     epoll: Epoll,
     signals: SignalFd,
     notify: UnixDatagram,
@@ -85,6 +88,7 @@ pub(super) struct Parts {
     pub(super) places: Places,
     pub(super) coordinator: Option<Coordinator>,
     pub(super) means: Means,
+    pub(super) limit: Option<ProcessLimit>,
     pub(super) services: Vec<Supervised>,
     pub(super) hindered: Vec<Hindered>,
 }
@@ -131,6 +135,7 @@ impl Supervisor {
             coordinator: parts.coordinator,
             administration,
             means: parts.means,
+            limit: parts.limit,
             epoll,
             signals,
             notify,

@@ -10,6 +10,7 @@ use super::super::load::{Loaded, load};
 use super::super::service::Supervised;
 use super::Supervisor;
 use crate::accept::reload::request;
+use crate::protocol::process_limit::ProcessLimit;
 use crate::reconcile::{Done, Operation, Why};
 use crate::status::{OK, RELOAD, STOP};
 
@@ -92,7 +93,8 @@ impl Supervisor {
         for planned in changes.new {
             let unit = planned.unit.clone();
             done.push(Done::new(unit, Operation::Start, Why::New, None));
-            self.add(Supervised::new(planned, now));
+            let row = self.limit.as_ref().map(ProcessLimit::row);
+            self.add(Supervised::new(planned, row, now));
         }
         log::info!(
             "Reconfigured: new={added} old={} dropped={dropped} (services), of which changed={readjusted}",
