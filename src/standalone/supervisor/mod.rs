@@ -4,6 +4,7 @@ mod answers;
 mod deadlines;
 mod end;
 mod reload;
+mod requests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
