@@ -71,7 +71,7 @@ use common_limit::CommonLimit;
 use control::Control;
 use helper::{End, Helper, Start};
 use kinds::Sessions;
-use log::{Notifier, StoredCounters};
+use log::{Notifier, StoredCounters, connect_to_supervisor};
 use settings::{Inherited, Settings};
 use sockets::Sockets;
 use state::StateFile;
@@ -183,6 +183,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
     // It fails on kernels before 5.11, where the descriptors that the helper itself has opened are kept all the same.
     let _ = descriptor::keep_from_servers();
+    connect_to_supervisor();
     let spec = settings::parse(&settings::receive()?)?;
     let activation = Activation::take()?;
     let account = match account(&spec, &activation, idle)? {

@@ -101,14 +101,12 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         .remarks
         .iter()
         .for_each(|remark| warn!("{remark}"));
-    if !invocation.is_foreground && logs.is_stream() {
-        warn!(
-            "in the background nothing can be written here: the messages after this are lost; write -filelog FILE, \
-             or -dontfork to stay"
-        );
-    }
+    let background = match invocation.is_foreground {
+        true => None,
+        false => Some(go_to_background().map_err(|error| error.to_string())?),
+    };
     bind::raise_limit();
-    let places = Places::find()?;
+    let places = Places::find(invocation.main())?;
     let coordinator = match Uid::effective().is_root() {
         true => Coordinator::open(options.bans_file.as_deref())
             .inspect_err(|error| error!("no log files of services and no bans: {error}"))
@@ -135,15 +133,11 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         .iter()
         .filter(|service| service.is_served())
         .count();
-    if services.is_empty() && !invocation.stays {
+    if count == 0 && !invocation.stays {
         return Err("No available services. Exiting".to_owned());
     }
     // Where xinetd is from then on; a file system that it was started on can be unmounted.
     let _ = chdir("/");
-    if !invocation.is_foreground {
-        let gone = go_to_background().and_then(|()| logs.follow_streams());
-        gone.map_err(|error| format!("fork: {error}"))?;
-    }
     let pid_file = invocation
         .pid_file
         .clone()
@@ -164,6 +158,16 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         "Started working: {count} available service{}",
         if count == 1 { "" } else { "s" }
     );
+    if let Some(background) = background {
+        if logs.is_stream() {
+            warn!(
+                "in the background nothing can be written here: the messages after this are lost; write -filelog \
+                 FILE, or -dontfork to stay"
+            );
+        }
+        let gone = background.ready().and_then(|()| logs.follow_streams());
+        gone.map_err(|error| format!("dup2: {error}"))?;
+    }
     let ran = supervisor.run().map_err(|error| error.to_string());
     drop(pid_file);
     ran

@@ -7,10 +7,11 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write};
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xinetd_core::nearest::nearest;
 use xinetd_core::service::Facility;
+use xinetd_core::startup::MAIN;
 
 /// What the program is to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +45,13 @@ pub(super) struct Invocation {
     pub(super) limit: Option<NonZeroU32>,
     /// What is worth a line in the log: options without effect.
     pub(super) remarks: Vec<String>,
+}
+
+impl Invocation {
+    /// The main file.
+    pub(super) fn main(&self) -> &Path {
+        self.main.as_deref().unwrap_or(Path::new(MAIN))
+    }
 }
 
 /// Where the log goes.
