@@ -110,13 +110,13 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     let coordinator = match Uid::effective().is_root() {
         true => Coordinator::open(options.bans_file.as_deref())
             .inspect_err(|error| error!("no log files of services and no bans: {error}"))
-            .ok(),
-        false => None,
+            .map_err(|error| error.to_string()),
+        false => Err("start xinetd as root".to_owned()),
     };
     takeover::take_over(&places);
     let secret = random_bytes().map_err(|error| format!("getrandom: {error}"))?;
     let means = Means {
-        has_coordinator: coordinator.is_some(),
+        without_coordinator: coordinator.as_ref().err().cloned(),
         mux: MuxPlace::supervised(places.open_mux()?, MuxSecret::new(secret)),
     };
     let Loaded {
@@ -147,7 +147,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         invocation,
         logs,
         places,
-        coordinator,
+        coordinator: coordinator.ok(),
         means,
         limit,
         services,

@@ -28,7 +28,8 @@ impl Supervisor {
             return Err("xinetd is about to end".to_owned());
         }
         log::info!("Starting reconfiguration");
-        self.logs.reopen();
+        // What fails is in the log.
+        let _ = self.logs.reopen();
         let loaded = load(&self.invocation, &self.means).inspect_err(|error| {
             log::error!("{error}");
             log::warn!("reconfiguration failed; all services go on as they are");
