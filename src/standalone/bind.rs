@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::net::if_::if_nametoindex;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{Shutdown, shutdown};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use xinetd_core::translate::{BindAddress, PortPlan, SocketPlan, Zone};
 
 use crate::sys::file::remove_stale;
@@ -41,6 +41,14 @@ impl Listener {
     pub(super) fn shut(&self) {
         // A socket for datagrams has no clients that could be refused.
         let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+    }
+
+    /// Whether it refuses clients, as a process that has it too has shut it down.
+    pub(super) fn is_shut(&self) -> bool {
+        let socket = SockRef::from(&self.socket);
+        // What can't be found out is no fault of it.
+        let is_stream = socket.r#type().is_ok_and(|kind| kind == Type::STREAM);
+        is_stream && !socket.is_listener().unwrap_or(true)
     }
 }
 

@@ -144,7 +144,9 @@ fn hindrance(service: &PlannedService, means: &Means) -> Option<String> {
     if let Task::Sensor(_) = service.spec.task
         && let Some(why) = &means.without_coordinator
     {
-        return Some(format!("bans can't be kept, as its flag SENSOR wants: {why}"));
+        return Some(format!(
+            "bans can't be kept, as its flag SENSOR wants: {why}"
+        ));
     }
     if Uid::effective().is_root() {
         return None;

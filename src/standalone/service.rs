@@ -90,7 +90,12 @@ impl Supervised {
 
     /// Whether it is served, now or when a client comes.
     pub(super) fn is_served(&self) -> bool {
-        self.socket.is_ok() && self.parting.is_none()
+        self.socket.is_ok() && self.parting.is_none() && !self.is_shut()
+    }
+
+    /// Whether its socket refuses clients, as a process that has it too has shut it down.
+    pub(super) fn is_shut(&self) -> bool {
+        self.socket.as_ref().is_ok_and(Listener::is_shut)
     }
 
     /// The socket, while the next client is to have a helper started.
@@ -110,6 +115,11 @@ impl Supervised {
         match (&self.socket, self.life.phase()) {
             _ if self.parting.is_some() => None,
             (Err(unbound), _) => Some(format!("{}; it is tried again", unbound.why)),
+            (Ok(listener), _) if listener.is_shut() => Some(
+                "one of its servers has shut its socket down, and clients are refused; another socket takes its place \
+                 within a minute, or at a reload"
+                    .to_owned(),
+            ),
             (Ok(_), Phase::Waiting { .. }) => Some(
                 "its helper has failed, and clients wait for the next one; the log of xinetd says why"
                     .to_owned(),
@@ -135,8 +145,8 @@ impl Supervised {
         what.to_owned()
     }
 
-    /// Binds the socket; where that fails it is tried again later.
-    fn bind(&mut self, now: Instant) {
+    /// Binds the socket, where it is not bound; where that fails it is tried again later.
+    pub(super) fn bind(&mut self, now: Instant) {
         let Err(before) = &self.socket else { return };
         let tries = before.tries;
         let (id, address) = (self.id(), &self.planned.socket);
@@ -268,13 +278,13 @@ impl Supervised {
         self.signal(Signal::SIGTERM, now);
     }
 
-    /// It is made of this from now on, and has another socket. Its sessions go on, and its next helper counts them.
-    pub(super) fn rebind(&mut self, planned: PlannedService, now: Instant) {
+    /// It is made of this from now on, and is to have another socket, which is not [bound](Self::bind) yet. Its
+    /// sessions go on, and its next helper counts them.
+    pub(super) fn unbind(&mut self, planned: PlannedService, now: Instant) {
         self.respawn(now);
         self.close();
         self.registrar.close(now);
         self.planned = planned;
-        self.bind(now);
     }
 
     /// Closes the socket. The helper, which has it too, may need a moment to end: it has no clients any more. A server

@@ -17,7 +17,7 @@ impl Supervisor {
     pub(super) fn due(&self) -> Option<Instant> {
         let services = self.services.values().filter_map(Supervised::due);
         let round = self.is_ending_servers().then_some(self.next_round);
-        let tidy = self.coordinator.is_some().then_some(self.next_tidy);
+        let tidy = Some(self.next_tidy);
         let administration = self.administration.as_ref();
         let client = administration.and_then(Administration::due);
         let saving = self.coordinator.as_ref();
@@ -49,6 +49,7 @@ impl Supervisor {
         }
         if now >= self.next_tidy {
             self.next_tidy = now + TIDY;
+            self.mend_sockets(now);
             if let Some(coordinator) = &mut self.coordinator {
                 coordinator.tidy();
             }

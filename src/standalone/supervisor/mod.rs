@@ -51,7 +51,7 @@ const LARGEST: usize = 64 * 1024;
 /// Messages that are taken before others have their turn.
 const BATCH: usize = 256;
 
-/// How often bans that are over are cleared away.
+/// How often bans that are over are cleared away, and sockets looked at.
 const TIDY: Duration = Duration::from_secs(60);
 
 /// The supervisor.

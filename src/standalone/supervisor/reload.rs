@@ -40,6 +40,7 @@ impl Supervisor {
             log_format,
         } = loaded;
         self.hindered = hindered;
+        self.mend_sockets(now);
         if let Some(format) = log_format {
             self.logs.set_format(format);
         }
@@ -58,7 +59,7 @@ impl Supervisor {
         }
         self.retire(&gone, now);
         let mut readjusted = 0;
-        let mut respecified = Vec::new();
+        let (mut unbound, mut respecified) = (Vec::new(), Vec::new());
         for (planned, change) in changes.kept {
             let Some(key) = self.key_of(&planned.unit) else {
                 continue;
@@ -81,7 +82,8 @@ impl Supervisor {
                 Change::Rebind => {
                     self.unwatch(key);
                     if let Some(service) = self.services.get_mut(&key) {
-                        service.rebind(planned, now);
+                        service.unbind(planned, now);
+                        unbound.push(key);
                     }
                 }
                 Change::Reload | Change::Respawn => {
@@ -96,6 +98,8 @@ impl Supervisor {
                 }
             }
         }
+        // Two services may have changed places.
+        self.bind(&unbound, now);
         self.respec(&respecified, now);
         let added = changes.new.len();
         for planned in changes.new {
@@ -113,6 +117,31 @@ impl Supervisor {
             self.end(false, now);
         }
         Ok(done)
+    }
+
+    /// Gives services whose sockets were shut down by a process that has them too another one each.
+    pub(super) fn mend_sockets(&mut self, now: Instant) {
+        let shut = self.services.iter().filter(|(_, one)| one.is_shut());
+        let shut: Vec<u64> = shut.map(|(key, _)| *key).collect();
+        for &key in &shut {
+            self.unwatch(key);
+            if let Some(service) = self.services.get_mut(&key) {
+                let id = service.id();
+                log::error!(
+                    "service {id}: a server has shut its socket down; another one takes its place"
+                );
+                service.unbind(service.planned().clone(), now);
+            }
+        }
+        self.bind(&shut, now);
+    }
+
+    fn bind(&mut self, keys: &[u64], now: Instant) {
+        for key in keys {
+            if let Some(service) = self.services.get_mut(key) {
+                service.bind(now);
+            }
+        }
     }
 
     fn key_of(&self, unit: &str) -> Option<u64> {
