@@ -21,6 +21,7 @@ mod helper;
 mod ident;
 mod idle;
 mod kinds;
+mod left_behind;
 mod libwrap;
 pub(crate) mod load;
 mod log;
@@ -184,6 +185,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     // It fails on kernels before 5.11, where the descriptors that the helper itself has opened are kept all the same.
     let _ = descriptor::keep_from_servers();
     connect_to_supervisor();
+    left_behind::adopt();
     let spec = settings::parse(&settings::receive()?)?;
     let activation = Activation::take()?;
     let account = match account(&spec, &activation, idle)? {

@@ -100,26 +100,65 @@ impl Process {
         self.reap(WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG)
     }
 
-    /// Not by nix, which knows no real-time signals.
     fn reap(&self, flags: WaitPidFlag) -> io::Result<Option<Ended>> {
         let pidfd = self.pidfd.as_raw_fd().unsigned_abs();
-        // SAFETY: an all-zero siginfo_t is a valid one.
-        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: `info` is where the kernel writes.
-        let result = unsafe { libc::waitid(libc::P_PIDFD, pidfd, &raw mut info, flags.bits()) };
-        match Errno::result(result) {
-            Ok(_) => {}
-            Err(Errno::ECHILD) => return Ok(Some(Ended::Unknown)),
-            Err(errno) => return Err(errno.into()),
+        match wait_id(libc::P_PIDFD, pidfd, flags) {
+            Ok(ended) => Ok(ended.map(|(_, how)| how)),
+            Err(Errno::ECHILD) => Ok(Some(Ended::Unknown)),
+            Err(errno) => Err(errno.into()),
         }
-        // SAFETY: waitid fills these fields, or leaves the zeros where the process still runs.
-        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-        Ok(match info.si_code {
-            _ if pid == 0 => None,
-            libc::CLD_EXITED => Some(Ended::Exited(status)),
-            _ => Some(Ended::Killed(status)),
-        })
     }
+}
+
+/// The children of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Children {
+    /// It has none.
+    Absent,
+    /// None has ended.
+    Running,
+    /// This one has ended, and is not reaped.
+    Ended(i32),
+}
+
+impl Children {
+    /// As they are now.
+    pub(crate) fn now() -> Self {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match wait_id(libc::P_ALL, 0, flags) {
+            Ok(Some((pid, _))) => Self::Ended(pid),
+            Ok(None) => Self::Running,
+            Err(_) => Self::Absent,
+        }
+    }
+}
+
+/// Reaps a child that has ended.
+pub(crate) fn reap_child(pid: i32) {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+    // One that is no child is reaped by its own parent.
+    let _ = wait_id(libc::P_PID, pid.unsigned_abs(), flags);
+}
+
+/// waitid(2): the child that has ended, and how; none while those that are meant run. Not by nix, which knows no real-time
+/// signals.
+fn wait_id(
+    kind: libc::idtype_t,
+    id: libc::id_t,
+    flags: WaitPidFlag,
+) -> Result<Option<(i32, Ended)>, Errno> {
+    // SAFETY: an all-zero siginfo_t is a valid one.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` is where the kernel writes.
+    let result = unsafe { libc::waitid(kind, id, &raw mut info, flags.bits()) };
+    Errno::result(result)?;
+    // SAFETY: waitid fills these fields, or leaves the zeros where the processes still run.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let how = match info.si_code {
+        libc::CLD_EXITED => Ended::Exited(status),
+        _ => Ended::Killed(status),
+    };
+    Ok((pid != 0).then_some((pid, how)))
 }
 
 /// The real, effective, saved and file system's uid in the text of /proc/PID/status (proc(5)).

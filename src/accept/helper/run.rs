@@ -1,5 +1,6 @@
 //! The loop: one thread that waits for everything at once.
 
+use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use xinetd_core::spec::Spec;
 use super::super::clock::{Moment, earliest};
 use super::super::control::Control;
 use super::super::kinds::Side;
-use super::super::membership::has_others;
+use super::super::left_behind;
 use super::super::reactor::{Events, Owner};
 use super::{Course, Helper, Parts};
 
@@ -146,6 +147,7 @@ impl Helper {
         }
         if self.report.is_notification_due(now) {
             self.restore_scheduling(now);
+            left_behind::tidy(|| self.own_processes());
             let activity = self.activity();
             self.report.notify(now, activity);
         }
@@ -153,6 +155,12 @@ impl Helper {
         self.watch_waiting(now);
         self.common_limit.publish(self.state.running());
         self.is_idle(now)
+    }
+
+    /// The processes whose ends a part of the helper waits for.
+    fn own_processes(&self) -> HashSet<i32> {
+        let servers = self.kinds.program.sessions().map(|(_, pid, ..)| pid);
+        servers.chain(self.wrap.commands.processes()).collect()
     }
 
     /// When there is something to do, if nothing happens before.
@@ -191,7 +199,7 @@ impl Helper {
         }
         // `systemctl stop` ends what servers have left in the background, as it does for xinetd.
         // systemd would not even try where the unit is no longer active.
-        let is_left = has_others();
+        let is_left = left_behind::is_any();
         if is_left {
             self.idle.look_again(now);
         }

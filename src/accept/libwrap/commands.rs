@@ -25,6 +25,11 @@ impl Commands {
         self.0.is_empty()
     }
 
+    /// The processes that run.
+    pub(in crate::accept) fn processes(&self) -> impl Iterator<Item = i32> {
+        self.0.iter().map(|(_, process)| process.pid())
+    }
+
     /// Runs one more, with /dev/null as its standard input and outputs, and does not wait for it.
     ///
     /// # Errors
