@@ -100,11 +100,10 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         .remarks
         .iter()
         .for_each(|remark| warn!("{remark}"));
-    if !invocation.is_foreground && logs.is_stream() {
-        warn!(
-            "in the background nothing can be written here: the messages after this are lost; write -filelog FILE, \
-             or -dontfork to stay"
-        );
+    if !invocation.is_foreground
+        && let Some(text) = logs.lost_in_background()
+    {
+        warn!("{text}");
     }
     bind::raise_limit();
     let places = Places::find()?;
@@ -138,7 +137,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     // Where xinetd is from then on; a file system that it was started on can be unmounted.
     let _ = chdir("/");
     if !invocation.is_foreground {
-        let gone = go_to_background().and_then(|()| logs.follow_streams());
+        let gone = go_to_background().and_then(|()| logs.leave_streams());
         gone.map_err(|error| format!("fork: {error}"))?;
     }
     let pid_file = invocation

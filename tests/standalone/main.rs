@@ -8,6 +8,7 @@ mod reload;
 mod rpc;
 mod serving;
 mod starts;
+mod syslog;
 
 use std::io::{self, Write};
 use std::thread;
@@ -27,6 +28,7 @@ fn main() {
     }
     let all = [
         starts::SCENARIOS,
+        syslog::SCENARIOS,
         serving::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,
