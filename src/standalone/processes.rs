@@ -104,7 +104,10 @@ impl Farewell {
             if let (Ok(before), Ok(process)) = (before, Process::open(pid))
                 && parent(pid).is_ok_and(|after| after == before)
             {
-                let _ = process.kill(signal);
+                let _ = match signal {
+                    Signal::SIGTERM => process.terminate(),
+                    other => process.kill(other),
+                };
             }
         }
     }

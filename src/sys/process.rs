@@ -70,6 +70,12 @@ impl Process {
         Ok(())
     }
 
+    /// Has it end by SIGTERM, also where it was stopped (systemd.kill(5)).
+    pub(crate) fn terminate(&self) -> io::Result<()> {
+        self.kill(Signal::SIGTERM)?;
+        self.kill(Signal::SIGCONT)
+    }
+
     /// Whether it has ended; a child that has is not reaped.
     ///
     /// # Errors

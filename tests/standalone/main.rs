@@ -2,6 +2,7 @@
 
 mod commands;
 mod ends;
+mod killed;
 mod machine;
 mod mux;
 mod reload;
@@ -30,6 +31,7 @@ fn main() {
         starts::SCENARIOS,
         syslog::SCENARIOS,
         serving::SCENARIOS,
+        killed::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,
         rpc::SCENARIOS,

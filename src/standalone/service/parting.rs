@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use nix::sys::signal::Signal;
 use xinetd_core::translate::PlannedService;
 
 use super::super::processes::Farewell;
@@ -46,7 +45,7 @@ impl Supervised {
         if let Some(parting) = &mut self.parting
             && !std::mem::replace(&mut parting.is_told, true)
         {
-            self.signal(Signal::SIGTERM, now);
+            self.terminate(now);
         }
     }
 

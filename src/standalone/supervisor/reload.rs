@@ -140,6 +140,10 @@ impl Supervisor {
     /// Waits for no client of a service any more, here and in its helper.
     pub(super) fn stop_accepting(&mut self, key: u64) {
         self.unwatch(key);
+        // One that was stopped answers nothing, and reaps no server.
+        if let Some(service) = self.services.get(&key) {
+            service.resume();
+        }
         // Where it does not answer, its end comes all the same.
         if let Err(error) = self.ask(key, STOP.as_bytes()) {
             log::debug!("the helper does not stop to accept: {error}");
