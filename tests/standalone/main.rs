@@ -4,6 +4,7 @@ mod commands;
 mod ends;
 mod killed;
 mod machine;
+mod minimal;
 mod mux;
 mod reload;
 mod rpc;
@@ -32,6 +33,7 @@ fn main() {
         syslog::SCENARIOS,
         serving::SCENARIOS,
         killed::SCENARIOS,
+        minimal::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,
         rpc::SCENARIOS,
