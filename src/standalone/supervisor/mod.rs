@@ -4,6 +4,7 @@ mod answers;
 mod deadlines;
 mod end;
 mod reload;
+mod rpcbind;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -34,6 +35,7 @@ use crate::sys::process::Ended;
 use crate::sys::signals::block_all;
 use deadlines::until;
 use end::Shutdown;
+use rpcbind::RpcbindWatch;
 
 /// What an event belongs to; numbers from [`SERVICES`] on are services.
 const SIGNALS: u64 = 0;
@@ -41,6 +43,7 @@ const NOTIFY: u64 = 1;
 const LOG: u64 = 2;
 const COORDINATOR: u64 = 3;
 const ADMINISTRATION: u64 = 4;
+const RPCBIND: u64 = 5;
 const SERVICES: u64 = 16;
 
 /// The largest entry of a log: more than a helper writes.
@@ -59,6 +62,7 @@ pub(super) struct Supervisor {
     places: Places,
     coordinator: Option<Coordinator>,
     administration: Option<Administration>,
+    rpcbind: Option<RpcbindWatch>,
     means: Means,
     epoll: Epoll,
     signals: SignalFd,
@@ -130,6 +134,7 @@ impl Supervisor {
             places: parts.places,
             coordinator: parts.coordinator,
             administration,
+            rpcbind: None,
             means: parts.means,
             epoll,
             signals,
@@ -147,6 +152,7 @@ impl Supervisor {
         for service in parts.services {
             this.add(service);
         }
+        this.watch_rpcbind();
         Ok(this)
     }
 
@@ -183,6 +189,7 @@ impl Supervisor {
                     LOG => self.take_log(),
                     COORDINATOR => self.coordinate(),
                     ADMINISTRATION => self.administrate(now),
+                    RPCBIND => self.tell_rpcbind(now),
                     key => self.client_waits(key, now),
                 }
             }

@@ -94,6 +94,7 @@ impl Supervisor {
             done.push(Done::new(unit, Operation::Start, Why::New, None));
             self.add(Supervised::new(planned, now));
         }
+        self.watch_rpcbind();
         log::info!(
             "Reconfigured: new={added} old={} dropped={dropped} (services), of which changed={readjusted}",
             before - dropped
