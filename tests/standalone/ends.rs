@@ -29,7 +29,7 @@ fn term() -> Result<()> {
     let leaves = "#!/bin/sh\n(setsid sleep 1000 </dev/null >/dev/null 2>&1 &)\nexec cat\n";
     bare.write("/usr/local/bin/leaves", leaves, 0o755)?;
     let files = [
-        cat("echo", 7000, ""),
+        cat("echo", 7000, "instances = UNLIMITED\n cps = 100000 1"),
         cat("deaf", 7001, "").replace("/bin/cat", "/usr/local/bin/deaf"),
         cat("leaves", 7002, "").replace("/bin/cat", "/usr/local/bin/leaves"),
     ];
@@ -39,7 +39,7 @@ fn term() -> Result<()> {
     running.wait_for("Started working")?;
     running.enter_network()?;
     let mut sessions = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..500 {
         sessions.push(client(7000)?);
     }
     sessions.push(client(7002)?);

@@ -4,6 +4,7 @@ mod commands;
 mod ends;
 mod killed;
 mod machine;
+mod memory;
 mod minimal;
 mod mux;
 mod reload;
@@ -33,6 +34,7 @@ fn main() {
         syslog::SCENARIOS,
         serving::SCENARIOS,
         killed::SCENARIOS,
+        memory::SCENARIOS,
         minimal::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,

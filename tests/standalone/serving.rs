@@ -21,6 +21,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_sensor_bans", sensor),
     ("a_port_that_is_taken_is_served_later", taken),
     ("more_services_than_descriptors", few_descriptors),
+    ("more_sessions_than_descriptors", full_helper),
 ];
 
 fn kinds() -> Result<()> {
@@ -214,4 +215,31 @@ fn few_descriptors() -> Result<()> {
         client(port)?;
     }
     Ok(())
+}
+
+/// The helper's are for sessions. Those that it has go on, and new ones are served when there is room again.
+fn full_helper() -> Result<()> {
+    let bare = testbed::Bare::new()?;
+    let files = [
+        DEFAULTS,
+        &cat("full", 7000, "instances = UNLIMITED"),
+        &cat("other", 7001, ""),
+    ];
+    bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
+    let running = bare.start("ulimit -n 64; exec xinetd -dontfork")?;
+    running.wait_for("Started working: ")?;
+    running.enter_network()?;
+    let mut sessions = Vec::new();
+    while let Ok(session) = client(7000) {
+        sessions.push(session);
+        equal("sessions", sessions.len() < 64, true)?;
+    }
+    running.wait_for("Deactivating service full due to no available descriptors.")?;
+    client(7001)?;
+    for session in &mut sessions {
+        session.echo(b"goes on")?;
+    }
+    sessions.truncate(1);
+    running.wait_until("room again", || client(7000).is_ok())?;
+    sessions[0].echo(b"goes on")
 }
