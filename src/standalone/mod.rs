@@ -47,7 +47,7 @@ use options::{CommandLine, Invocation};
 use pid_file::PidFile;
 use places::Places;
 use service::Supervised;
-use supervisor::{Parts, Supervisor};
+use supervisor::{Parts, Supervisor, block_signals};
 
 use crate::sys::daemon::go_to_background;
 use crate::sys::random::random_bytes;
@@ -92,6 +92,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
+    let signals = block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     let options = Options::read(&DiskTree::new(None));
     let options = options.standalone();
     logs.set_format(options.log_format);
@@ -153,6 +154,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         means,
         services,
         hindered,
+        signals,
     };
     let mut supervisor = Supervisor::new(parts).map_err(|error| error.to_string())?;
     info!(

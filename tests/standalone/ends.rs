@@ -19,6 +19,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ignored,
     ),
     ("the_state_is_written_down", dump),
+    ("signals_that_come_while_it_starts", early),
 ];
 
 /// One of the servers does not listen to SIGTERM, and one has left a process in the background.
@@ -128,6 +129,25 @@ fn dump() -> Result<()> {
         text.contains("service idle: tcp, port 7001, listens\n"),
         true,
     )
+}
+
+/// It has so many files to read that they come before it serves.
+fn early() -> Result<()> {
+    let bare = Bare::new()?;
+    let services = (7000..8500).map(|port| cat(&format!("cat{port}"), port, ""));
+    bare.write("/etc/xinetd.conf", services.collect::<String>(), 0o644)?;
+    let begun = |script: &str| -> Result<_> {
+        let running = bare.start(script)?;
+        running.wait_for(" started.\n")?;
+        Ok(running)
+    };
+    let running = begun("xinetd -dontfork; exec sleep infinity")?;
+    running.sh("pkill -HUP -x xinetd")?;
+    running.wait_for("Reconfigured: ")?;
+    drop(running);
+    let mut running = begun("exec xinetd -dontfork")?;
+    running.signal(Signal::SIGTERM)?;
+    equal("status", running.wait()?.code(), Some(0))
 }
 
 /// For longer than a helper may be silent; and there are more helpers than their socket has room for messages.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -91,6 +91,21 @@ pub(super) struct Parts {
     pub(super) means: Means,
     pub(super) services: Vec<Supervised>,
     pub(super) hindered: Vec<Hindered>,
+    /// The signals that are blocked.
+    pub(super) signals: SigSet,
+}
+
+/// Blocks all signals that the supervisor hears of, so that those wait for it that come before it serves: SIGHUP would
+/// end this process, and process 1 would never hear of a SIGTERM.
+///
+/// # Errors
+/// As sigprocmask(2).
+pub(super) fn block_signals() -> io::Result<SigSet> {
+    let mut mask = block_all()?;
+    // It asks for xinetd's consistency check.
+    mask.add(Signal::SIGABRT);
+    mask.thread_set_mask()?;
+    Ok(mask)
 }
 
 impl Supervisor {
@@ -106,12 +121,8 @@ impl Supervisor {
             .below(&[own], &HashSet::new(), true)
             .into_iter()
             .collect();
-        let mut mask = block_all()?;
-        // It asks for xinetd's consistency check.
-        mask.add(Signal::SIGABRT);
-        mask.thread_set_mask()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let signals = SignalFd::with_flags(&mask, flags)?;
+        let signals = SignalFd::with_flags(&parts.signals, flags)?;
         let notify = parts.places.open_notify()?;
         let log = parts.places.open_log()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
