@@ -5,6 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
+use crate::protocol::process_limit::Share;
 use crate::sys::descriptor::{self, BY_HAND, Passed};
 use crate::sys::socket::{is_tcp_listener, is_udp_socket, is_unix_listener};
 
@@ -22,6 +23,8 @@ pub(super) struct Activation {
     pub(super) datagrams: Vec<UdpSocket>,
     /// What a predecessor left.
     pub(super) state: Option<OwnedFd>,
+    /// The part in a limit that services have in common.
+    pub(super) share: Option<Share>,
 }
 
 impl Activation {
@@ -35,11 +38,16 @@ impl Activation {
             mux_listeners: Vec::new(),
             datagrams: Vec::new(),
             state: None,
+            share: None,
         };
         for Passed { name, descriptor } in descriptor::take_passed()? {
-            match name == STATE_NAME {
-                true => this.state = Some(descriptor),
-                false => this.add(descriptor).map_err(|error| error.to_string())?,
+            if name == STATE_NAME {
+                this.state = Some(descriptor);
+                continue;
+            }
+            match Share::of(&name, descriptor) {
+                Ok(share) => this.share = Some(share),
+                Err(socket) => this.add(socket).map_err(|error| error.to_string())?,
             }
         }
         if this.listeners.is_empty() && this.mux_listeners.is_empty() && this.datagrams.is_empty() {

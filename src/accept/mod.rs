@@ -9,6 +9,7 @@ mod activation;
 pub(crate) mod ban_table;
 pub(crate) mod banner;
 pub(crate) mod clock;
+mod common_limit;
 mod control;
 mod crowd;
 mod environment;
@@ -66,10 +67,11 @@ use nix::unistd::Uid;
 use activation::Activation;
 use ban_table::Bans;
 use clock::Moment;
+use common_limit::CommonLimit;
 use control::Control;
 use helper::{End, Helper, Start};
 use kinds::Sessions;
-use log::{Notifier, StoredCounters};
+use log::{Notifier, StoredCounters, connect_to_supervisor};
 use settings::{Inherited, Settings};
 use sockets::Sockets;
 use state::StateFile;
@@ -181,6 +183,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
     signals::block_all().map_err(|error| format!("sigprocmask: {error}"))?;
     // It fails on kernels before 5.11, where the descriptors that the helper itself has opened are kept all the same.
     let _ = descriptor::keep_from_servers();
+    connect_to_supervisor();
     let spec = settings::parse(&settings::receive()?)?;
     let activation = Activation::take()?;
     let account = match account(&spec, &activation, idle)? {
@@ -233,6 +236,7 @@ fn serve(idle: Duration, journal: &'static Journal) -> Result<ExitCode, String> 
         idle,
         scheduling,
         bans,
+        common_limit: CommonLimit::new(activation.share),
         coordinator: crate::protocol::SOCKET.into(),
     };
     let served = Helper::new(start, now).and_then(|mut helper| helper.run());

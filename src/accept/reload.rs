@@ -17,7 +17,7 @@ use crate::sys::socket::peer;
 use super::settings;
 
 /// How long the helper may take for an answer: it is never busy for that long.
-const TIME: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `--reload UNIT SPEC`: reads the spec in a file, and has the running helper take it.
 ///
@@ -30,7 +30,8 @@ pub(super) fn reload(unit: &str, file: &Path) -> Result<(), String> {
     let directory = runtime_directory()
         .ok_or("RUNTIME_DIRECTORY is not set: systemd calls this for its units")?;
     let helper = main_pid().ok_or_else(|| format!("{unit} has no helper that runs"))?;
-    match request(&directory, helper, &[RELOAD.as_bytes(), &text].concat()) {
+    let what = [RELOAD.as_bytes(), &text].concat();
+    match request(&directory, helper, &what, PATIENCE) {
         Ok(answer) if answer == OK => Ok(()),
         Ok(answer) => Err(answer),
         Err(error) => Err(format!("{unit} can't be reloaded: {error}")),
@@ -39,27 +40,32 @@ pub(super) fn reload(unit: &str, file: &Path) -> Result<(), String> {
 
 /// Waits until a file is there: a daemon-reload removes all specs before it makes them anew.
 fn await_file(file: &Path) {
-    let deadline = Instant::now() + TIME;
+    let deadline = Instant::now() + PATIENCE;
     while !file.exists() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Sends a request to a helper by the socket in its RuntimeDirectory, and returns its answer.
+/// Sends a request to a helper by the socket in its RuntimeDirectory, and returns its answer, which may take so long.
 ///
 /// # Errors
 /// If there is none, or if the socket belongs to another process than the `helper`: the unit's user
 /// could have put it there.
-pub(crate) fn request(directory: &Path, helper: i32, request: &[u8]) -> io::Result<String> {
+pub(crate) fn request(
+    directory: &Path,
+    helper: i32,
+    request: &[u8],
+    patience: Duration,
+) -> io::Result<String> {
     let (_open, path) = short_control_socket(directory)?;
-    let mut stream = connect(&path)?;
+    let mut stream = connect(&path, patience)?;
     let (pid, _) = peer(&stream)?;
     if pid != helper {
         return Err(io::Error::other(format!(
             "the control socket belongs to process {pid}, which is not the unit's main process"
         )));
     }
-    stream.set_read_timeout(Some(TIME))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.write_all(request)?;
     stream.shutdown(Shutdown::Write)?;
     let mut answer = String::new();
@@ -68,9 +74,9 @@ pub(crate) fn request(directory: &Path, helper: i32, request: &[u8]) -> io::Resu
 }
 
 /// Connects to a helper. Where its backlog is full connect(2) waits for as long as a send may.
-fn connect(path: &Path) -> io::Result<UnixStream> {
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_write_timeout(Some(TIME))?;
+    socket.set_write_timeout(Some(patience))?;
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(UnixStream::from(OwnedFd::from(socket)))
 }

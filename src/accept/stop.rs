@@ -17,7 +17,7 @@ use crate::status::STOP;
 use crate::sys::process::{Process, is_stopped};
 
 use super::membership::{PROCESSES, control_group, members};
-use super::reload::{main_pid, request, runtime_directory};
+use super::reload::{PATIENCE, main_pid, request, runtime_directory};
 
 /// How long servers may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -76,7 +76,7 @@ pub(crate) fn end(units: &[Servers]) -> usize {
     } in units
     {
         // Else it would go on to make servers. If it does not answer, it makes none either.
-        if let Err(error) = request(runtime, *helper, STOP.as_bytes()) {
+        if let Err(error) = request(runtime, *helper, STOP.as_bytes(), PATIENCE) {
             log::info!("the helper of {unit} does not answer: {error}");
         }
     }

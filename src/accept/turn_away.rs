@@ -173,6 +173,7 @@ mod tests {
             mux_listeners: Vec::new(),
             datagrams: Vec::new(),
             state: None,
+            share: None,
         };
         (activation, address)
     }

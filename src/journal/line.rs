@@ -138,6 +138,7 @@ mod tests {
             (Reason::Time, "time"),
             (Reason::ServiceLimit, "service_limit"),
             (Reason::PerSourceLimit, "per_source_limit"),
+            (Reason::ProcessLimit, "process_limit"),
             (Reason::Address, "address"),
             (Reason::Fork, "fork"),
         ] {

@@ -287,6 +287,7 @@ events! {
                time                     access_times\n  \
                service_limit            instances\n  \
                per_source_limit         per_source\n  \
+               process_limit            -limit of xinetd(8), which holds without systemd\n  \
                load                     max_load\n  \
                connections per second   cps\n  \
                fork                     the machine could make no process\n\

@@ -35,6 +35,8 @@ pub(crate) enum AdminCommand {
         /// The process, or the client's address and port.
         whom: String,
     },
+    /// The log file of the supervisor is to be opened anew, as it was put aside: [`Answer::Noted`].
+    ReopenLog,
     /// The bans that hold: [`Answer::Bans`].
     ListBans,
     /// A ban, of so many seconds or for ever (0): [`Answer::Banned`].
@@ -61,7 +63,7 @@ pub(crate) enum Answer {
     Serves(Supervised),
     /// What the reload has brought about.
     Reloaded(Vec<Done>),
-    /// It is in the log.
+    /// It is in the log, or the log is another file.
     Noted,
     /// The bans that hold.
     Bans(Bans),

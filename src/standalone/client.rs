@@ -114,12 +114,16 @@ pub(crate) fn kick(name: &str, whom: &str) -> Result<(), Failed> {
     }
 }
 
-/// Has all services that run open their log files anew.
+/// Has the supervisor and all services that run open their log files anew.
 ///
 /// # Errors
 /// As [`supervised`].
 pub(crate) fn reopen_logs() -> Result<(), String> {
     let supervised = supervised()?;
+    match ask(&AdminCommand::ReopenLog)? {
+        Answer::Noted => {}
+        other => return Err(unexpected(other)),
+    }
     let running = supervised.services.iter().filter(|service| service.runs);
     let running: Vec<_> = running.map(bridge_service).collect();
     let silent = reopen_logs_of(&running.iter().collect::<Vec<_>>());

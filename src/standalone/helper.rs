@@ -20,27 +20,23 @@ use crate::sys::start::Start;
 /// The variables that name the process that they are for.
 const OWN_PID: [&str; 2] = ["LISTEN_PID", "WATCHDOG_PID"];
 
-/// A descriptor that a helper has stored for its successor, and its name.
-pub(super) type Stored<'a> = (&'a str, BorrowedFd<'a>);
+/// A descriptor beside the socket, and its name.
+pub(super) type Named<'a> = (String, BorrowedFd<'a>);
 
-/// Starts the helper of a service on its socket.
+/// Starts the helper of a service on its socket, with what its predecessor has stored and other descriptors.
 ///
 /// # Errors
 /// If there is no process or no directory for it, or its program can't be executed.
 pub(super) fn start(
     planned: &PlannedService,
     socket: BorrowedFd<'_>,
-    stored: Option<Stored<'_>>,
+    others: Vec<Named<'_>>,
     places: &Places,
 ) -> io::Result<Process> {
     // The helper reads it from there: no file system has to be written for it.
     let spec = with_bytes(c"spec", text_of(&planned.spec)?.as_bytes())?;
-    let mut names = vec!["listener"];
-    let mut passed = vec![socket];
-    if let Some((name, descriptor)) = stored {
-        names.push(name);
-        passed.push(descriptor);
-    }
+    let socket = [("listener".to_owned(), socket)];
+    let (names, passed): (Vec<_>, Vec<_>) = socket.into_iter().chain(others).unzip();
     let own = [
         ("LISTEN_FDS", passed.len().to_string().into()),
         ("LISTEN_FDNAMES", names.join(":").into()),

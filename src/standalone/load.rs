@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use log::Level;
-use nix::unistd::{Gid, Uid};
+use nix::unistd::{Gid, Group, Uid, User};
 use xinetd_core::config::{self, Databases, DiskTree, FileTree};
 use xinetd_core::options::LogFormat;
 use xinetd_core::problem::{Problem, Severity};
@@ -20,8 +20,8 @@ use crate::accept::account;
 /// What this process may do for services.
 #[derive(Clone, Debug)]
 pub(super) struct Means {
-    /// Whether services are told of log files and bans.
-    pub(super) has_coordinator: bool,
+    /// Why services are told of no log files and bans, where that is so.
+    pub(super) without_coordinator: Option<String>,
     /// Where tcpmux and the services that it leads to meet.
     pub(super) mux: MuxPlace,
 }
@@ -112,7 +112,7 @@ fn servable(service: PlannedService, means: &Means) -> Result<PlannedService, Bo
         let planned = service;
         return Err(Box::new(Hindered { planned, why }));
     }
-    if means.has_coordinator {
+    if means.without_coordinator.is_none() {
         return Ok(service);
     }
     if matches!(service.spec.logging.target, LogTarget::File { .. }) {
@@ -142,11 +142,11 @@ fn hindrance(service: &PlannedService, means: &Means) -> Option<String> {
         ));
     }
     if let Task::Sensor(_) = service.spec.task
-        && !means.has_coordinator
+        && let Some(why) = &means.without_coordinator
     {
-        return Some(
-            "bans can't be kept, as its flag SENSOR wants; start xinetd as root".to_owned(),
-        );
+        return Some(format!(
+            "bans can't be kept, as its flag SENSOR wants: {why}"
+        ));
     }
     if Uid::effective().is_root() {
         return None;
@@ -154,17 +154,29 @@ fn hindrance(service: &PlannedService, means: &Means) -> Option<String> {
     match account::look_up(&service.spec.credentials) {
         Ok(account) if account.uid != Uid::effective() => Some(format!(
             "its user is {}, and xinetd runs as {}: start it as root, or write user = {1}",
-            account.uid,
-            Uid::effective()
+            user_name(account.uid),
+            user_name(Uid::effective())
         )),
         Ok(account) if account.gid != Gid::effective() => Some(format!(
             "its group is {}, and xinetd runs with {}: start it as root, or write group = {1}",
-            account.gid,
-            Gid::effective()
+            group_name(account.gid),
+            group_name(Gid::effective())
         )),
         Ok(_) => None,
         Err(unknown) => Some(unknown.to_string()),
     }
+}
+
+/// The name of a user, or the number of one without.
+fn user_name(uid: Uid) -> String {
+    let user = User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// The name of a group, or the number of one without.
+fn group_name(gid: Gid) -> String {
+    let group = Group::from_gid(gid).ok().flatten();
+    group.map_or_else(|| gid.to_string(), |group| group.name)
 }
 
 /// Whether a server is one, as xinetd looks when it loads its files.

@@ -49,6 +49,7 @@ use places::Places;
 use service::Supervised;
 use supervisor::{Parts, Supervisor, block_signals};
 
+use crate::protocol::process_limit::ProcessLimit;
 use crate::sys::daemon::go_to_background;
 use crate::sys::random::random_bytes;
 
@@ -92,7 +93,6 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
-    let signals = block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     let options = Options::read(&DiskTree::new(None));
     let options = options.standalone();
     logs.set_format(options.log_format);
@@ -101,46 +101,44 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         .remarks
         .iter()
         .for_each(|remark| warn!("{remark}"));
-    if !invocation.is_foreground
-        && let Some(text) = logs.lost_in_background()
-    {
-        warn!("{text}");
-    }
+    let background = match invocation.is_foreground {
+        true => None,
+        false => Some(go_to_background().map_err(|error| error.to_string())?),
+    };
+    let signals = block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     bind::raise_limit();
-    let places = Places::find()?;
+    let places = Places::find(invocation.main())?;
     let coordinator = match Uid::effective().is_root() {
         true => Coordinator::open(options.bans_file.as_deref())
             .inspect_err(|error| error!("no log files of services and no bans: {error}"))
-            .ok(),
-        false => None,
+            .map_err(|error| error.to_string()),
+        false => Err("start xinetd as root".to_owned()),
     };
     takeover::take_over(&places);
     let secret = random_bytes().map_err(|error| format!("getrandom: {error}"))?;
     let means = Means {
-        has_coordinator: coordinator.is_some(),
+        without_coordinator: coordinator.as_ref().err().cloned(),
         mux: MuxPlace::supervised(places.open_mux()?, MuxSecret::new(secret)),
     };
     let Loaded {
         services, hindered, ..
     } = load(&invocation, &means)?;
+    let limit = invocation.limit.map(ProcessLimit::new).transpose();
+    let limit = limit.map_err(|error| format!("-limit can't be kept: {error}"))?;
     let now = Instant::now();
     let services: Vec<_> = services
         .into_iter()
-        .map(|one| Supervised::new(one, now))
+        .map(|one| Supervised::new(one, limit.as_ref().map(ProcessLimit::row), now))
         .collect();
     let count = services
         .iter()
         .filter(|service| service.is_served())
         .count();
-    if services.is_empty() && !invocation.stays {
+    if count == 0 && !invocation.stays {
         return Err("No available services. Exiting".to_owned());
     }
     // Where xinetd is from then on; a file system that it was started on can be unmounted.
     let _ = chdir("/");
-    if !invocation.is_foreground {
-        let gone = go_to_background().and_then(|()| logs.leave_streams());
-        gone.map_err(|error| format!("fork: {error}"))?;
-    }
     let pid_file = invocation
         .pid_file
         .clone()
@@ -150,8 +148,9 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         invocation,
         logs,
         places,
-        coordinator,
+        coordinator: coordinator.ok(),
         means,
+        limit,
         services,
         hindered,
         signals,
@@ -161,6 +160,13 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         "Started working: {count} available service{}",
         if count == 1 { "" } else { "s" }
     );
+    if let Some(background) = background {
+        if let Some(text) = logs.lost_in_background() {
+            warn!("{text}");
+        }
+        let gone = background.ready().and_then(|()| logs.leave_streams());
+        gone.map_err(|error| format!("dup2: {error}"))?;
+    }
     let ran = supervisor.run().map_err(|error| error.to_string());
     drop(pid_file);
     ran

@@ -5,11 +5,13 @@ mod tests;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write};
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xinetd_core::nearest::nearest;
 use xinetd_core::service::Facility;
+use xinetd_core::startup::MAIN;
 
 /// What the program is to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,8 +41,17 @@ pub(super) struct Invocation {
     pub(super) stays: bool,
     /// Whether it tells what it does.
     pub(super) is_debugging: bool,
+    /// How many servers of all services run at most.
+    pub(super) limit: Option<NonZeroU32>,
     /// What is worth a line in the log: options without effect.
     pub(super) remarks: Vec<String>,
+}
+
+impl Invocation {
+    /// The main file.
+    pub(super) fn main(&self) -> &Path {
+        self.main.as_deref().unwrap_or(Path::new(MAIN))
+    }
 }
 
 /// Where the log goes.
@@ -181,11 +192,14 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
     OptionRow {
         name: "-limit",
         argument: Some("NUMBER"),
-        text: "Not done: no limit is common to all services. instances holds for each of them, in defaults for all \
-               that have none.",
-        effect: OptionEffect::None(Some(
-            "no limit is common to all services; set instances in defaults or in the services",
-        )),
+        text: "At most this many servers of all services run at once; clients beyond them are refused \
+               (process_limit). 0 is no limit.",
+        effect: OptionEffect::Argument(|invocation, number| {
+            let number = number.to_string_lossy();
+            let most: u32 = number.parse().map_err(|_| "this is too large")?;
+            invocation.limit = NonZeroU32::new(most);
+            Ok(())
+        }),
     },
     OptionRow {
         name: "-cc",

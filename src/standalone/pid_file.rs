@@ -1,43 +1,121 @@
 //! The file with the number of the process (`-pidfile`).
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::process;
 
-use crate::sys::file::remove_stale;
-
-/// The file, which goes with this value.
+/// The file, which goes with this value as long as it names this process.
 #[derive(Debug)]
 pub(super) struct PidFile(PathBuf);
 
 impl PidFile {
-    /// Makes the file anew, as xinetd does: what stands there is removed, also where it is a link.
+    /// Makes the file anew, as xinetd does: a file that stands there is removed, and so is a link. A device, such as
+    /// /dev/null, is written to and stays.
     ///
     /// # Errors
-    /// In words, if it can't be written.
+    /// In words, if it can't be written, or names another xinetd that runs.
     pub(super) fn write(path: PathBuf) -> Result<Self, String> {
-        let write = || -> io::Result<()> {
-            remove_stale(&path)?;
-            let mut options = OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create_new(true)
-                .mode(0o644)
-                .open(&path)?;
-            writeln!(file, "{}", process::id())
-        };
-        match write() {
+        let shown = path.display();
+        if let Some(pid) = running(&path) {
+            return Err(format!(
+                "the pid file {shown} names a xinetd that runs, process {pid}; stop it first, or name another file"
+            ));
+        }
+        match write(&path) {
             Ok(()) => Ok(Self(path)),
-            Err(error) => Err(format!("the pid file {}: {error}", path.display())),
+            Err(error) => Err(format!("the pid file {shown}: {error}")),
         }
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // What is left behind names a process that has ended.
-        let _ = fs::remove_file(&self.0);
+        if named(&self.0) == Some(process::id()) {
+            // What is left behind names a process that has ended.
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
+fn write(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o644);
+    match fs::symlink_metadata(path).map(|found| found.file_type()) {
+        Ok(found) if found.is_char_device() => {}
+        Ok(found) if found.is_file() || found.is_symlink() => {
+            fs::remove_file(path)?;
+            options.create_new(true);
+        }
+        Ok(_) => return Err(io::Error::other("it is there, and no file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            options.create_new(true);
+        }
+        Err(error) => return Err(error),
+    }
+    let mut file = options.open(path)?;
+    let written = writeln!(file, "{}", process::id());
+    if written.is_err() {
+        // It is empty.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+/// The process that a file names.
+fn named(path: &Path) -> Option<u32> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    let text = is_file.then(|| fs::read_to_string(path).ok()).flatten()?;
+    text.trim().parse().ok()
+}
+
+/// The process that a file names, if that is another one with the program of this one.
+fn running(path: &Path) -> Option<u32> {
+    let pid = named(path).filter(|pid| *pid != process::id())?;
+    let program = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    (program(pid)? == program(process::id())?).then_some(pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("pid-file-{}-{name}", process::id()))
+    }
+
+    #[test]
+    fn it_goes_with_its_process_and_nothing_else_does() {
+        let path = scratch("own");
+        symlink("/nonexistent/victim", &path).unwrap();
+        let file = PidFile::write(path.clone()).unwrap();
+        assert_eq!(named(&path), Some(process::id()));
+        drop(file);
+        assert!(!path.exists());
+        let file = PidFile::write(path.clone()).unwrap();
+        fs::write(&path, "1\n").unwrap();
+        drop(file);
+        assert!(path.exists(), "it is another process's by now");
+        fs::remove_file(&path).unwrap();
+        drop(PidFile::write("/dev/null".into()).unwrap());
+        assert!(Path::new("/dev/null").exists());
+        assert!(PidFile::write(std::env::temp_dir()).is_err());
+    }
+
+    #[test]
+    fn one_of_a_process_of_this_program_is_left_alone() {
+        let path = scratch("other");
+        fs::write(&path, "4294967295\n").unwrap();
+        assert_eq!(running(&path), None, "it has ended");
+        let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+        fs::write(&path, other.id().to_string()).unwrap();
+        assert_eq!(running(&path), None, "it is another program");
+        other.kill().unwrap();
+        other.wait().unwrap();
+        fs::remove_file(path).unwrap();
     }
 }

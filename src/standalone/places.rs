@@ -1,9 +1,9 @@
 //! The directories and sockets of the supervisor.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
@@ -43,25 +43,33 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// The usual directory; where that can't be had, or is another supervisor's, one of its own.
+    /// The usual directory; where that can't be had, or is a supervisor's with another main file, one of its own.
     ///
     /// # Errors
-    /// In words, if there is no directory that can be written.
-    pub(super) fn find() -> Result<Self, String> {
-        if Uid::effective().is_root()
-            // Else helpers of its units may use that directory.
-            && !is_systemd()
-            && let Ok(lock) = take(Path::new(USUAL))
-        {
-            return Ok(Self {
-                base: USUAL.into(),
-                is_temporary: false,
-                _lock: Some(lock),
-            });
+    /// In words, if a supervisor with this main file runs already, or if there is no directory that can be written.
+    pub(super) fn find(main: &Path) -> Result<Self, String> {
+        // Under systemd helpers of its units may use that directory.
+        if Uid::effective().is_root() && !is_systemd() {
+            match take(Path::new(USUAL), main) {
+                Ok(lock) => {
+                    return Ok(Self {
+                        base: USUAL.into(),
+                        is_temporary: false,
+                        _lock: Some(lock),
+                    });
+                }
+                Err(Untaken::Runs(pid)) => {
+                    return Err(format!(
+                        "xinetd runs already, as process {pid}, and serves {}; stop it first, or name another file by -f",
+                        main.display()
+                    ));
+                }
+                Err(Untaken::Unusable) => {}
+            }
         }
         let made = OTHERS.iter().find_map(|place| {
             let base = mkdtemp(&Path::new(place).join(format!("{OTHER}XXXXXX"))).ok()?;
-            // Helpers reach the notify socket as the users of their services.
+            // Helpers reach their own directories in it as the users of their services.
             let opened = fs::set_permissions(&base, Permissions::from_mode(0o711));
             if opened.is_err() {
                 // It is empty.
@@ -130,13 +138,13 @@ impl Places {
         self.base.join(LOG)
     }
 
-    /// The socket for what helpers tell. All may write to it, as helpers run as any user; the kernel names the
+    /// The socket for what helpers tell, to which they connect before they become another user; the kernel names the
     /// sender of each message.
     ///
     /// # Errors
     /// As bind(2).
     pub(super) fn open_notify(&self) -> io::Result<UnixDatagram> {
-        open(&self.notify(), 0o666)
+        open(&self.notify())
     }
 
     /// The socket for their log entries, to which they connect before they become another user.
@@ -144,7 +152,7 @@ impl Places {
     /// # Errors
     /// As bind(2).
     pub(super) fn open_log(&self) -> io::Result<UnixDatagram> {
-        open(&self.log(), 0o600)
+        open(&self.log())
     }
 
     /// The socket for requests of the administrator: the kernel lets in none but root and the user of this process.
@@ -204,15 +212,48 @@ impl Drop for Places {
     }
 }
 
-/// Makes the directory, and has it for this process alone.
-fn take(base: &Path) -> io::Result<Flock<File>> {
-    directory(base)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(base.join(LOCK))?;
-    Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno.into())
+/// Why the usual directory can't be had.
+#[derive(Debug, PartialEq, Eq)]
+enum Untaken {
+    /// A supervisor with the same main file has it: this process.
+    Runs(String),
+    /// It can't be made or written, or another supervisor has it.
+    Unusable,
+}
+
+/// Makes the directory, and has it for this process alone, which serves the services of this main file.
+fn take(base: &Path, main: &Path) -> Result<Flock<File>, Untaken> {
+    let open = || -> io::Result<File> {
+        directory(base)?;
+        let path = base.join(LOCK);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        // No other user may lock it.
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        Ok(file)
+    };
+    let file = open().map_err(|_| Untaken::Unusable)?;
+    let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(file, _)| holder(file, main).map_or(Untaken::Unusable, Untaken::Runs))?;
+    let text = format!("{}\n{}\n", std::process::id(), main.display());
+    let written = lock
+        .set_len(0)
+        .and_then(|()| lock.write_all(text.as_bytes()));
+    // What it says is for a second one alone.
+    written.map(|()| lock).map_err(|_| Untaken::Unusable)
+}
+
+/// The process that holds the lock, if it serves the services of this main file.
+fn holder(mut file: File, main: &Path) -> Option<String> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let (pid, path) = text.split_once('\n')?;
+    (path.trim_end_matches('\n') == main.to_string_lossy()).then(|| pid.to_owned())
 }
 
 /// Makes a directory that no other user can change.
@@ -229,10 +270,11 @@ fn directory(path: &Path) -> io::Result<()> {
     }
 }
 
-fn open(path: &Path, mode: u32) -> io::Result<UnixDatagram> {
+/// A socket to which root and the user of this process alone can connect: others could fill its queue.
+fn open(path: &Path) -> io::Result<UnixDatagram> {
     remove_stale(path)?;
     let socket = UnixDatagram::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
     socket.set_nonblocking(true)?;
     setsockopt(&socket, sockopt::PassCred, &true)?;
     Ok(socket)
@@ -245,12 +287,17 @@ mod tests {
     #[test]
     fn a_directory_is_one_supervisors_alone_and_no_other_users() {
         let base = std::env::temp_dir().join(format!("places-{}", std::process::id()));
-        let first = take(&base).unwrap();
-        assert!(take(&base).is_err(), "it is taken");
+        let [main, other] = ["/etc/xinetd.conf", "/etc/other.conf"].map(Path::new);
+        let first = take(&base, main).unwrap();
+        let runs = Untaken::Runs(std::process::id().to_string());
+        assert_eq!(take(&base, main).unwrap_err(), runs);
+        assert_eq!(take(&base, other).unwrap_err(), Untaken::Unusable);
+        let mode = fs::metadata(base.join(LOCK)).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600, "no other user can lock it");
         drop(first);
-        assert!(take(&base).is_ok());
+        assert!(take(&base, other).is_ok());
         fs::set_permissions(&base, Permissions::from_mode(0o777)).unwrap();
-        assert!(take(&base).is_err(), "others can change it");
+        assert!(take(&base, main).is_err(), "others can change it");
         fs::remove_dir_all(base).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::sys::process::{Process, parent};
+use crate::sys::process::{Process, living_parent, parent};
 
 /// How long servers may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -30,10 +30,10 @@ impl Processes {
     pub(super) fn now() -> io::Result<Self> {
         let entries = fs::read_dir("/proc")?.flatten();
         let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        // One that has ended meanwhile has no parent any more.
-        Ok(Self::of(
-            numbers.filter_map(|pid| Some((pid, parent(pid).ok()?))),
-        ))
+        // Those that have ended are left out: a parent that stands still may never hear of it.
+        Ok(Self::of(numbers.filter_map(|pid| {
+            Some((pid, living_parent(pid).ok().flatten()?))
+        })))
     }
 
     fn of(pairs: impl Iterator<Item = (i32, i32)>) -> Self {
@@ -104,10 +104,7 @@ impl Farewell {
             if let (Ok(before), Ok(process)) = (before, Process::open(pid))
                 && parent(pid).is_ok_and(|after| after == before)
             {
-                let _ = match signal {
-                    Signal::SIGTERM => process.terminate(),
-                    other => process.kill(other),
-                };
+                let _ = process.end_by(signal);
             }
         }
     }

@@ -15,6 +15,7 @@ use super::life::{After, Due, Life, Phase, pause};
 use super::notice::Notice;
 use super::places::Places;
 use super::registrar::Registrar;
+use crate::protocol::process_limit::Row;
 use crate::reconcile::Trouble;
 use crate::sys::process::{Ended, Process};
 use parting::Parting;
@@ -36,6 +37,8 @@ pub(super) struct Supervised {
     /// Whether the helper that runs makes room for another one.
     makes_room: bool,
     parting: Option<Parting>,
+    /// Its row in the table of `-limit`, where that is given.
+    row: Option<Row>,
 }
 
 /// A socket that could not be bound.
@@ -47,8 +50,8 @@ struct Unbound {
 }
 
 impl Supervised {
-    /// The service, which tries to bind its socket.
-    pub(super) fn new(planned: PlannedService, now: Instant) -> Self {
+    /// The service, which tries to bind its socket; `row` is that of `-limit`.
+    pub(super) fn new(planned: PlannedService, row: Option<Row>, now: Instant) -> Self {
         let mut this = Self {
             planned,
             socket: Err(Unbound::default()),
@@ -59,6 +62,7 @@ impl Supervised {
             registrar: Registrar::default(),
             makes_room: false,
             parting: None,
+            row,
         };
         this.bind(now);
         this
@@ -177,11 +181,11 @@ impl Supervised {
     /// Starts its helper.
     pub(super) fn start(&mut self, places: &Places, now: Instant) {
         let Ok(socket) = &self.socket else { return };
-        let stored = self
-            .stored
-            .as_ref()
-            .map(|(name, fd)| (name.as_str(), fd.as_fd()));
-        match helper::start(&self.planned, socket.as_fd(), stored, places) {
+        let stored = self.stored.iter();
+        let stored = stored.map(|(name, fd)| (name.clone(), fd.as_fd()));
+        let row = self.row.iter().map(|row| (row.name(), row.as_fd()));
+        let passed = stored.chain(row).collect();
+        match helper::start(&self.planned, socket.as_fd(), passed, places) {
             Ok(process) => {
                 log::debug!(
                     "service {}: helper {} was started",
@@ -234,6 +238,7 @@ impl Supervised {
             After::Listen => {
                 log::debug!("service {}: helper {pid} has ended", self.id());
                 self.stored = None;
+                self.row.iter().for_each(Row::clear);
             }
             After::Restart(_) if self.parting.is_some() => {}
             // It has left sessions behind, which the next one takes over.
@@ -248,11 +253,11 @@ impl Supervised {
         }
     }
 
-    /// Has the helper end.
-    pub(super) fn terminate(&mut self, now: Instant) {
+    /// Has the helper end by this signal.
+    pub(super) fn end_by(&mut self, signal: Signal, now: Instant) {
         if let Some(process) = &self.helper {
             // It may have ended just now.
-            let _ = process.terminate();
+            let _ = process.end_by(signal);
             self.life.stopping(now);
         }
     }
@@ -268,7 +273,7 @@ impl Supervised {
     /// Has another helper take over sessions and clients from the one that runs.
     pub(super) fn respawn(&mut self, now: Instant) {
         self.makes_room = self.helper.is_some();
-        self.terminate(now);
+        self.end_by(Signal::SIGTERM, now);
     }
 
     /// It is made of this from now on, and has another socket. Its sessions go on, and its next helper counts them.

@@ -24,6 +24,8 @@ pub(crate) enum Cause {
     ServiceLimit,
     /// `per_source`.
     PerSourceLimit,
+    /// `-limit` of xinetd(8).
+    ProcessLimit,
     /// `only_from` and `no_access`, and the clients of a sensor.
     Address,
     /// A ban.
@@ -48,6 +50,7 @@ impl Cause {
             Self::Time => "time",
             Self::ServiceLimit => "service_limit",
             Self::PerSourceLimit => "per_source_limit",
+            Self::ProcessLimit => "process_limit",
             Self::Address => "address",
             Self::Ban => "ban",
             Self::Libwrap => "libwrap",
@@ -127,13 +130,14 @@ impl Durations {
 mod tests {
     use super::*;
 
-    const CAUSES: [Cause; 12] = [
+    const CAUSES: [Cause; 13] = [
         Cause::Rate,
         Cause::Pause,
         Cause::Load,
         Cause::Time,
         Cause::ServiceLimit,
         Cause::PerSourceLimit,
+        Cause::ProcessLimit,
         Cause::Address,
         Cause::Ban,
         Cause::Libwrap,

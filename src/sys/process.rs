@@ -71,10 +71,14 @@ impl Process {
         Ok(())
     }
 
-    /// Has it end by SIGTERM, also where it was stopped (systemd.kill(5)).
-    pub(crate) fn terminate(&self) -> io::Result<()> {
-        self.kill(Signal::SIGTERM)?;
-        self.kill(Signal::SIGCONT)
+    /// Has it end by this signal. SIGCONT follows SIGTERM, which a process does not hear that was stopped
+    /// (systemd.kill(5)).
+    pub(crate) fn end_by(&self, signal: Signal) -> io::Result<()> {
+        self.kill(signal)?;
+        match signal {
+            Signal::SIGTERM => self.kill(Signal::SIGCONT),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it has ended; a child that has is not reaped.
@@ -156,6 +160,19 @@ pub(crate) fn parent(pid: i32) -> io::Result<i32> {
     parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
+/// The same of a process that has not ended as a whole; none of one that only waits for its parent to hear of its end.
+/// Where its first thread alone has ended it looks like one of those, and goes on.
+///
+/// # Errors
+/// As [`start_time`].
+pub(crate) fn living_parent(pid: i32) -> io::Result<Option<i32>> {
+    let stat = fs::read(format!("/proc/{pid}/stat"))?;
+    let has_ended = field(&stat, 3) == Some("Z") && field(&stat, 20) == Some("1");
+    let parent = field(&stat, 4).and_then(|text| text.parse().ok());
+    let parent: i32 = parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok((!has_ended).then_some(parent))
+}
+
 /// Whether the process is stopped, by a signal or a tracer: field 3 of /proc/PID/stat.
 ///
 /// # Errors
@@ -197,6 +214,35 @@ mod tests {
         let own = i32::try_from(std::process::id()).unwrap();
         assert!(start_time(own).unwrap() > start_time(1).unwrap());
         assert!(start_time(i32::MAX).is_err());
+    }
+
+    #[test]
+    fn one_that_has_ended_has_no_parent_any_more_unless_a_thread_goes_on() {
+        let parent_of = |child: &std::process::Child| {
+            living_parent(i32::try_from(child.id()).unwrap()).unwrap()
+        };
+        let await_end = |child: &std::process::Child| {
+            let stat = format!("/proc/{}/stat", child.id());
+            while field(&fs::read(&stat).unwrap(), 3) != Some("Z") {
+                std::thread::yield_now();
+            }
+        };
+        let own = i32::try_from(std::process::id()).unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
+        await_end(&child);
+        assert_eq!(parent_of(&child), None);
+        child.wait().unwrap();
+        let script = "import ctypes, threading, time\n\
+                      threading.Thread(target=time.sleep, args=(60,)).start()\n\
+                      ctypes.CDLL(None).syscall(60, 0)";
+        let mut child = Command::new("python3")
+            .args(["-c", script])
+            .spawn()
+            .unwrap();
+        await_end(&child);
+        assert_eq!(parent_of(&child), Some(own));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::machine::{cat, client, serving};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("term_ends_all_sessions", term),
+    ("term_ends_what_stands_still", still),
     ("quit_leaves_the_servers", quit),
     ("orphans_leave_no_zombies", orphans),
     ("a_supervisor_that_stood_still_kills_no_helper", stood_still),
@@ -59,6 +60,23 @@ fn term() -> Result<()> {
     running.sh("! pgrep -f 'slee[p] 1000' && ! pidof xinetd-accept && ! pgrep -x cat")?;
     // What was started before it is not its own.
     running.sh("pgrep -f 'slee[p] 1001'").map(drop)
+}
+
+/// As if it did not: nothing has to be killed for its time.
+fn still() -> Result<()> {
+    let files: String = (7000..7004)
+        .map(|port| cat(&format!("echo{port}"), port, ""))
+        .collect();
+    let (_bare, mut running) = serving(&files, "-dontfork")?;
+    let sessions: Vec<_> = (7000..7004).map(client).collect::<Result<_>>()?;
+    running.sh("kill -STOP $(pidof xinetd-accept) $(pgrep -x cat | head -2)")?;
+    let begin = Instant::now();
+    running.sh("kill -TERM 1")?;
+    for session in sessions {
+        equal("a session", session.read_to_end()?.close, Close::Fin)?;
+    }
+    equal("the end", running.wait()?.code(), Some(0))?;
+    equal("in time", begin.elapsed().as_secs() < 4, true)
 }
 
 fn quit() -> Result<()> {

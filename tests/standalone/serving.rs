@@ -17,6 +17,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     ("a_server_finds_what_it_finds_under_xinetd", server),
     ("limits_and_lists_hold", limits),
+    ("all_services_have_a_limit_in_common", common_limit),
     ("a_log_file_of_a_service", log_file),
     ("a_sensor_bans", sensor),
     ("a_port_that_is_taken_is_served_later", taken),
@@ -139,6 +140,29 @@ fn limits() -> Result<()> {
     let closed = Peer::hear(at(7001), None)?;
     equal("a client that is not listed", closed.bytes.is_empty(), true)?;
     running.wait_for("FAIL: closed address from=::ffff:127.0.0.1")
+}
+
+/// As xinetd counts servers, whichever service they belong to, and also those of a helper that was killed.
+fn common_limit() -> Result<()> {
+    let files = [
+        DEFAULTS.to_owned(),
+        cat("one", 7000, ""),
+        cat("two", 7001, ""),
+    ]
+    .concat();
+    let (_bare, running) = serving(&files, "-dontfork -limit 3")?;
+    let first = client(7000)?;
+    let others = (client(7001)?, client(7001)?);
+    let is_refused = || Ok::<_, String>(Peer::hear(at(7000), None)?.bytes.is_empty());
+    equal("the fourth is refused", is_refused()?, true)?;
+    running.wait_for("FAIL: one process_limit from=::ffff:127.0.0.1")?;
+    running.sh("kill -KILL $(pidof xinetd-accept)")?;
+    running.wait_for("the next one starts in 1 s")?;
+    equal("theirs go on to count", is_refused()?, true)?;
+    drop(first);
+    running.wait_until("the place of one that has ended", || client(7001).is_ok())?;
+    drop(others);
+    Ok(())
 }
 
 fn log_file() -> Result<()> {

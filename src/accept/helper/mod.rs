@@ -32,6 +32,7 @@ use crate::sys::scheduling::Scheduling;
 
 use super::ban_table::Bans;
 use super::clock::{LocalClock, Moment};
+use super::common_limit::CommonLimit;
 use super::control::Control;
 use super::fd_passing::FdPassing;
 use super::idle::Idle;
@@ -72,6 +73,7 @@ pub(super) struct Helper {
     control: Option<Control>,
     pause: Pause,
     load: LoadAverage,
+    common_limit: CommonLimit,
     clock: LocalClock,
     /// How it was scheduled when it started; none where that can't be known.
     scheduling: Option<Scheduling>,
@@ -113,6 +115,7 @@ pub(super) struct Start {
     pub(super) scheduling: Option<Scheduling>,
     /// The peers that are kept out of all services.
     pub(super) bans: Bans,
+    pub(super) common_limit: CommonLimit,
     /// The socket of the coordinator.
     pub(super) coordinator: PathBuf,
 }
@@ -148,6 +151,7 @@ impl Helper {
             control: start.control,
             pause: Pause::default(),
             load: LoadAverage::default(),
+            common_limit: start.common_limit,
             clock: LocalClock::default(),
             scheduling: start.scheduling,
             idle: Idle::new(start.idle),

@@ -151,6 +151,7 @@ impl Helper {
         }
         self.report.log().expire(now, &self.reactor);
         self.watch_waiting(now);
+        self.common_limit.publish(self.state.running());
         self.is_idle(now)
     }
 
@@ -258,6 +259,7 @@ impl Helper {
                 break;
             }
         }
+        self.common_limit.publish(self.state.running());
         self.kinds.program.save_rate(&self.state);
         self.report.finish(now);
         match self.kinds.program.len() == 0 || is_stopping {

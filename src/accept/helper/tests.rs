@@ -28,6 +28,7 @@ use crate::status::Status;
 
 use super::super::ban_table::Bans;
 use super::super::clock::Moment;
+use super::super::common_limit::CommonLimit;
 use super::super::kinds::Sessions;
 use super::super::log::StoredCounters;
 use super::super::reactor::Events;
@@ -120,6 +121,7 @@ impl Scene {
             counters: StoredCounters::default(),
             idle: super::super::IDLE,
             scheduling: None,
+            common_limit: CommonLimit::default(),
             bans: Bans::of_helper(scratch("bans", port), scratch("coordinator", port)),
             coordinator: scratch("coordinator", port),
         };

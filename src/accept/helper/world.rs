@@ -13,6 +13,7 @@ use xinetd_core::service::MinuteOfDay;
 use super::super::ban_table::Bans;
 use super::super::banner::Banner;
 use super::super::clock::{LocalClock, Moment};
+use super::super::common_limit::CommonLimit;
 use super::super::libwrap::Files;
 use super::super::load::LoadAverage;
 use super::super::log::Report;
@@ -25,6 +26,7 @@ pub(super) struct ClientWorld<'a> {
     now: Moment,
     clock: &'a mut LocalClock,
     load: &'a mut LoadAverage,
+    common_limit: &'a mut CommonLimit,
     bans: &'a mut Bans,
     files: &'a mut Files,
     rules: Rules<'a>,
@@ -52,6 +54,7 @@ impl<'a> ClientWorld<'a> {
             now,
             clock: &mut helper.clock,
             load: &mut helper.load,
+            common_limit: &mut helper.common_limit,
             bans: &mut helper.bans,
             files: &mut helper.wrap.files,
             rules: Rules {
@@ -79,6 +82,10 @@ impl<'a> World for ClientWorld<'a> {
 
     fn load(&mut self) -> Option<f64> {
         self.load.get(self.now.seconds())
+    }
+
+    fn has_room(&mut self, running: u32) -> bool {
+        self.common_limit.admits(running)
     }
 
     fn is_banned(&mut self, peer: IpAddr) -> bool {

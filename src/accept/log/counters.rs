@@ -119,6 +119,7 @@ fn cause(refusal: &Refusal) -> Cause {
         Reason::Time => Cause::Time,
         Reason::ServiceLimit => Cause::ServiceLimit,
         Reason::PerSourceLimit => Cause::PerSourceLimit,
+        Reason::ProcessLimit => Cause::ProcessLimit,
         Reason::Address if refusal.note == Note::Banned => Cause::Ban,
         Reason::Address => Cause::Address,
         Reason::Libwrap => Cause::Libwrap,

@@ -25,7 +25,7 @@ use super::reactor::{Owner, Reactor};
 
 pub(super) use counters::StoredCounters;
 use file::LogFile;
-pub(super) use notifier::Notifier;
+pub(super) use notifier::{Notifier, connect as connect_to_supervisor};
 pub(super) use report::{Activity, Phase, Report};
 
 /// How often the helper waits for the journal to take its last lines, and for how many milliseconds each

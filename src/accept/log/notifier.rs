@@ -3,13 +3,17 @@
 use std::env;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use sd_notify::NotifyState;
 
+use crate::journal::Journal;
+use crate::sys::handover;
 use crate::sys::socket::send_now;
 
 use super::super::activation::STATE_NAME;
@@ -17,6 +21,23 @@ use super::super::clock::Moment;
 
 /// Status lines come at most once in this time.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The supervisor's socket, where one has started this process. It lets in no user but its own.
+static SUPERVISOR: OnceLock<UnixDatagram> = OnceLock::new();
+
+/// Connects to the supervisor, if one has started this process; to be called before it becomes another user.
+pub(in crate::accept) fn connect() {
+    let path = env::var_os("NOTIFY_SOCKET").filter(|_| Journal::is_supervisors());
+    let connected = path.and_then(|path| {
+        let socket = UnixDatagram::unbound().ok()?;
+        socket.connect(path).ok()?;
+        Some(socket)
+    });
+    if let Some(socket) = connected {
+        // It is the first one.
+        let _ = SUPERVISOR.set(socket);
+    }
+}
 
 /// Tells systemd how it goes.
 #[derive(Debug, Default)]
@@ -61,7 +82,11 @@ impl Notifier {
             // It is no descriptor that could be polled.
             NotifyState::Custom("FDPOLL=0"),
         ];
-        if let Err(error) = sd_notify::notify_with_fds(&message, &[state.as_fd()]) {
+        let stored = match SUPERVISOR.get() {
+            Some(socket) => send_with(socket, &text_of(&message), state.as_fd()),
+            None => sd_notify::notify_with_fds(&message, &[state.as_fd()]),
+        };
+        if let Err(error) = stored {
             log::warn!("sessions will not be counted after a restart: FDSTORE failed: {error}");
         }
     }
@@ -95,11 +120,19 @@ impl Notifier {
 
 fn notify(message: &[NotifyState<'_>]) {
     // Without systemd there is no socket. Where there is one that fails, the watchdog of the unit notices.
-    let _ = sd_notify::notify(message);
+    let _ = match SUPERVISOR.get() {
+        Some(socket) => socket.send(text_of(message).as_bytes()).map(drop),
+        None => sd_notify::notify(message),
+    };
 }
 
 /// The same of what may get lost: where the service manager is stopped and its queue full, no client waits for it.
 fn notify_now(message: &[NotifyState<'_>]) {
+    if let Some(socket) = SUPERVISOR.get() {
+        // As for notify.
+        let _ = send_now(socket.as_fd(), text_of(message).as_bytes());
+        return;
+    }
     let Some(path) = env::var_os("NOTIFY_SOCKET").map(PathBuf::from) else {
         return;
     };
@@ -107,9 +140,25 @@ fn notify_now(message: &[NotifyState<'_>]) {
     if !path.is_absolute() {
         return notify(message);
     }
-    let text: String = message.iter().map(|line| format!("{line}\n")).collect();
     // As for notify.
-    let _ = send_to(&path, text.as_bytes());
+    let _ = send_to(&path, text_of(message).as_bytes());
+}
+
+fn text_of(message: &[NotifyState<'_>]) -> String {
+    message.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Sends a message with a descriptor; waits until there is room for it.
+fn send_with(socket: &UnixDatagram, message: &str, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    loop {
+        match handover::send(socket.as_fd(), message.as_bytes(), descriptor) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+                poll(&mut fds, PollTimeout::NONE)?;
+            }
+            sent => return sent,
+        }
+    }
 }
 
 fn send_to(path: &Path, message: &[u8]) -> io::Result<()> {

@@ -47,11 +47,12 @@ impl Logs {
     }
 
     /// Opens a log file anew, as it may have been put aside.
-    pub(super) fn reopen(&self) {
+    ///
+    /// # Errors
+    /// If it can't be opened; the log goes on in the file of before, and says so.
+    pub(super) fn reopen(&self) -> io::Result<()> {
         let reopened = self.lock().reopen();
-        if let Err(error) = reopened {
-            log::error!("{error}; the log goes on in the file of before");
-        }
+        reopened.inspect_err(|error| log::error!("{error}; the log goes on in the file of before"))
     }
 
     /// What becomes of its lines in the background, where they would be lost, and what to do.

@@ -1,5 +1,6 @@
 //! Command lines as images and init scripts have them.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use xinetd_core::startup;
@@ -40,13 +41,15 @@ fn the_lines_of_images_are_understood() {
     let daemon = serve("");
     assert!(!daemon.is_foreground && !daemon.stays);
     assert_eq!(serve("-f /a -f /b").main.as_deref(), Some(Path::new("/b")));
+    assert_eq!(serve("-limit 20").limit.map(NonZeroU32::get), Some(20));
+    assert_eq!(serve("-limit 20 -limit 0").limit, None);
     assert_eq!(parse("-version"), Ok(CommandLine::Version));
     assert_eq!(parse("--help"), Ok(CommandLine::Help));
 }
 
 #[test]
 fn what_has_no_effect_is_said() {
-    assert!(serve("-limit 20").remarks[0].starts_with("-limit has no effect"));
+    assert!(serve("-loop 20").remarks[0].starts_with("-loop has no effect"));
     assert!(serve("-syslog locale0").remarks[0].contains("no such facility"));
     assert_eq!(
         serve("-logprocs 3 -shutdownprocs 3 -inetd_ipv6").remarks,
@@ -70,6 +73,10 @@ fn what_is_no_option_is_an_error_that_names_the_nearest() {
     );
     assert_eq!(wrong("-f"), "-f needs FILE behind it");
     assert_eq!(wrong("-limit many"), "-limit many: this is no number");
+    assert_eq!(
+        wrong("-limit 4294967296"),
+        "-limit 4294967296: this is too large"
+    );
     assert!(wrong("-filelog /a -syslog mail").contains("exclude each other"));
 }
 

@@ -1,11 +1,16 @@
 //! The end of a service that a reload has taken away, or of all of them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use xinetd_core::translate::PlannedService;
 
 use super::super::processes::Farewell;
 use super::Supervised;
+
+/// How long a helper without servers may take to end. A container has ten seconds in all where its engine is not told
+/// otherwise, of which servers have five.
+const LAST_MOMENTS: Duration = Duration::from_secs(2);
 
 /// The end of a service's servers and helper.
 #[derive(Debug)]
@@ -14,8 +19,8 @@ pub(in crate::standalone) struct Parting {
     pub(in crate::standalone) farewell: Farewell,
     /// What the service is then; none if it goes.
     pub(in crate::standalone) successor: Option<PlannedService>,
-    /// Whether the helper was told to end.
-    is_told: bool,
+    /// When the helper was told to end.
+    told: Option<Instant>,
 }
 
 impl Supervised {
@@ -26,7 +31,7 @@ impl Supervised {
         self.parting = Some(Parting {
             farewell: Farewell::new(now),
             successor: None,
-            is_told: false,
+            told: None,
         });
     }
 
@@ -40,12 +45,18 @@ impl Supervised {
         self.is_parting() && self.helper.is_none() && self.registrar.is_idle()
     }
 
-    /// Has the helper of a service whose end has begun end too.
+    /// Has the helper of a service whose end has begun, and that has no server any more, end too.
     pub(in crate::standalone) fn end_helper(&mut self, now: Instant) {
-        if let Some(parting) = &mut self.parting
-            && !std::mem::replace(&mut parting.is_told, true)
-        {
-            self.terminate(now);
+        let Some(parting) = &mut self.parting else {
+            return;
+        };
+        match parting.told {
+            None => {
+                parting.told = Some(now);
+                self.end_by(Signal::SIGTERM, now);
+            }
+            Some(told) if now >= told + LAST_MOMENTS => self.end_by(Signal::SIGKILL, now),
+            Some(_) => {}
         }
     }
 
@@ -58,7 +69,9 @@ impl Supervised {
     pub(in crate::standalone) fn after_parting(self, now: Instant) -> Option<Self> {
         match self.parting {
             None => Some(self),
-            Some(Parting { successor, .. }) => successor.map(|planned| Self::new(planned, now)),
+            Some(Parting { successor, .. }) => {
+                successor.map(|planned| Self::new(planned, self.row, now))
+            }
         }
     }
 }

@@ -34,6 +34,10 @@ impl Supervisor {
                 services::note_kick(id, whom);
                 return Answer::Noted;
             }
+            AdminCommand::ReopenLog => match self.logs.reopen() {
+                Ok(()) => return Answer::Noted,
+                Err(error) => Err(error.to_string()),
+            },
             AdminCommand::Reload => self.reload(now).map(Answer::Reloaded),
             AdminCommand::ListBans => self.with_bans(|store| {
                 let rows = banning::list(store)?;

@@ -24,10 +24,10 @@ impl Supervisor {
         }
         log::warn!("Exiting...");
         let keys: Vec<u64> = self.services.keys().copied().collect();
+        if with_servers {
+            self.stop_accepting(&keys);
+        }
         for key in keys {
-            if with_servers {
-                self.stop_accepting(key);
-            }
             if let Some(service) = self.services.get_mut(&key) {
                 service.part(now);
                 if !with_servers {

@@ -4,6 +4,7 @@ mod answers;
 mod deadlines;
 mod end;
 mod reload;
+mod requests;
 mod rpcbind;
 
 use std::collections::{BTreeMap, HashSet};
@@ -30,6 +31,7 @@ use super::places::Places;
 use super::processes::Processes;
 use super::service::Supervised;
 use crate::journal::Received;
+use crate::protocol::process_limit::ProcessLimit;
 use crate::sys::handover::{Message, receive_message};
 use crate::sys::process::Ended;
 use crate::sys::signals::block_all;
@@ -64,6 +66,8 @@ pub(super) struct Supervisor {
     administration: Option<Administration>,
     rpcbind: Option<RpcbindWatch>,
     means: Means,
+    /// The table of `-limit`.
+    limit: Option<ProcessLimit>,
     epoll: Epoll,
     signals: SignalFd,
     notify: UnixDatagram,
@@ -89,6 +93,7 @@ pub(super) struct Parts {
     pub(super) places: Places,
     pub(super) coordinator: Option<Coordinator>,
     pub(super) means: Means,
+    pub(super) limit: Option<ProcessLimit>,
     pub(super) services: Vec<Supervised>,
     pub(super) hindered: Vec<Hindered>,
     /// The signals that are blocked.
@@ -147,6 +152,7 @@ impl Supervisor {
             administration,
             rpcbind: None,
             means: parts.means,
+            limit: parts.limit,
             epoll,
             signals,
             notify,

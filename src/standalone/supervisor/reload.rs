@@ -1,6 +1,6 @@
 //! SIGHUP: the files are read anew. Services that have not changed keep their helpers and sessions.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use xinetd_core::translate::PlannedService;
 
@@ -9,9 +9,14 @@ use super::super::helper::text_of;
 use super::super::load::{Loaded, load};
 use super::super::service::Supervised;
 use super::Supervisor;
-use crate::accept::reload::request;
+use super::requests::{HelperRequest, ask_all};
+use crate::accept::reload::PATIENCE;
+use crate::protocol::process_limit::ProcessLimit;
 use crate::reconcile::{Done, Operation, Why};
-use crate::status::{OK, RELOAD, STOP};
+use crate::status::{RELOAD, STOP};
+
+/// How long a helper that is to end may take to stop accepting: then it is ended all the same.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Reads the files again, and serves what they say; what was done.
@@ -23,7 +28,8 @@ impl Supervisor {
             return Err("xinetd is about to end".to_owned());
         }
         log::info!("Starting reconfiguration");
-        self.logs.reopen();
+        // What fails is in the log.
+        let _ = self.logs.reopen();
         let loaded = load(&self.invocation, &self.means).inspect_err(|error| {
             log::error!("{error}");
             log::warn!("reconfiguration failed; all services go on as they are");
@@ -41,15 +47,18 @@ impl Supervisor {
         let (before, after) = (self.services.len(), new.len());
         let changes = Changes::between(self.services.values().map(Supervised::planned), new);
         let dropped = changes.gone.len();
+        let mut gone = Vec::new();
         for unit in changes.gone {
             done.push(Done::new(unit.clone(), Operation::Stop, Why::Gone, None));
             if let Some(key) = self.key_of(&unit)
                 && !self.take_back(key, None)
             {
-                self.retire(key, now);
+                gone.push(key);
             }
         }
+        self.retire(&gone, now);
         let mut readjusted = 0;
+        let mut respecified = Vec::new();
         for (planned, change) in changes.kept {
             let Some(key) = self.key_of(&planned.unit) else {
                 continue;
@@ -79,20 +88,21 @@ impl Supervisor {
                     if let Some(service) = self.services.get_mut(&key) {
                         service.replan(planned);
                         service.register(now);
-                    }
-                    if (change == Change::Respawn || !self.respec(key))
-                        && let Some(service) = self.services.get_mut(&key)
-                    {
-                        service.respawn(now);
+                        match change {
+                            Change::Respawn => service.respawn(now),
+                            _ => respecified.push(key),
+                        }
                     }
                 }
             }
         }
+        self.respec(&respecified, now);
         let added = changes.new.len();
         for planned in changes.new {
             let unit = planned.unit.clone();
             done.push(Done::new(unit, Operation::Start, Why::New, None));
-            self.add(Supervised::new(planned, now));
+            let row = self.limit.as_ref().map(ProcessLimit::row);
+            self.add(Supervised::new(planned, row, now));
         }
         self.watch_rpcbind();
         log::info!(
@@ -129,25 +139,29 @@ impl Supervisor {
         true
     }
 
-    /// Ends a service, its sessions included.
-    fn retire(&mut self, key: u64, now: Instant) {
-        self.stop_accepting(key);
-        if let Some(service) = self.services.get_mut(&key) {
-            log::info!("service {} deactivated", service.id());
-            service.part(now);
+    /// Ends services, their sessions included.
+    fn retire(&mut self, keys: &[u64], now: Instant) {
+        self.stop_accepting(keys);
+        for key in keys {
+            if let Some(service) = self.services.get_mut(key) {
+                log::info!("service {} deactivated", service.id());
+                service.part(now);
+            }
         }
     }
 
-    /// Waits for no client of a service any more, here and in its helper.
-    pub(super) fn stop_accepting(&mut self, key: u64) {
-        self.unwatch(key);
-        // One that was stopped answers nothing, and reaps no server.
-        if let Some(service) = self.services.get(&key) {
-            service.resume();
+    /// Waits for no client of these services any more, here and in their helpers.
+    pub(super) fn stop_accepting(&mut self, keys: &[u64]) {
+        for key in keys {
+            self.unwatch(*key);
+            if let Some(service) = self.services.get(key) {
+                service.resume();
+            }
         }
-        // Where it does not answer, its end comes all the same.
-        if let Err(error) = self.ask(key, STOP.as_bytes()) {
-            log::debug!("the helper does not stop to accept: {error}");
+        let requests = keys.iter().map(|&key| (key, STOP.as_bytes().to_vec()));
+        // Where one does not answer, its end comes all the same.
+        for (_, error) in self.ask(requests.collect(), LAST_WORD) {
+            log::debug!("a helper does not stop to accept: {error}");
         }
     }
 
@@ -161,36 +175,41 @@ impl Supervisor {
         }
     }
 
-    /// Has the helper of a service take its new spec; false if it does not.
-    fn respec(&self, key: u64) -> bool {
-        let Some(service) = self.services.get(&key).filter(|one| one.helper().is_some()) else {
-            return true;
-        };
-        let spec = text_of(&service.planned().spec).map_err(|error| error.to_string());
-        let answer = spec.and_then(|spec| self.ask(key, [RELOAD, &spec].concat().as_bytes()));
-        if let Err(error) = &answer {
-            log::debug!(
-                "service {}: another helper is started, as {error}",
-                service.id()
-            );
+    /// Has the helpers of services take their new specs; one that does not is followed by another.
+    fn respec(&mut self, keys: &[u64], now: Instant) {
+        let mut requests = Vec::new();
+        let mut failed = Vec::new();
+        for &key in keys {
+            let Some(service) = self.services.get(&key) else {
+                continue;
+            };
+            match text_of(&service.planned().spec) {
+                Ok(spec) => requests.push((key, [RELOAD, &spec].concat().into_bytes())),
+                Err(error) => failed.push((key, error.to_string())),
+            }
         }
-        answer.is_ok()
+        failed.extend(self.ask(requests, PATIENCE));
+        for (key, error) in failed {
+            if let Some(service) = self.services.get_mut(&key) {
+                let id = service.id();
+                log::debug!("service {id}: another helper is started, as {error}");
+                service.respawn(now);
+            }
+        }
     }
 
-    /// Asks the helper of a service, if one runs.
-    fn ask(&self, key: u64, what: &[u8]) -> Result<(), String> {
-        let service = self.services.get(&key);
-        let Some((service, pid)) = service.and_then(|service| Some((service, service.helper()?)))
-        else {
-            return Ok(());
-        };
-        let directory = self.places.runtime(&service.planned().unit);
-        let answer = directory.and_then(|directory| request(&directory, pid, what));
-        match answer {
-            Ok(answer) if answer == OK => Ok(()),
-            Ok(answer) => Err(answer),
-            Err(error) => Err(error.to_string()),
-        }
+    /// Asks the helpers of these services, as far as they run. Those that have not done it in time, and why.
+    fn ask(&self, requests: Vec<(u64, Vec<u8>)>, patience: Duration) -> Vec<(u64, String)> {
+        let requests = requests.into_iter().filter_map(|(key, what)| {
+            let service = self.services.get(&key)?;
+            Some(HelperRequest {
+                key,
+                helper: service.helper()?,
+                directory: self.places.runtime(&service.planned().unit),
+                what,
+            })
+        });
+        ask_all(&requests.collect::<Vec<_>>(), patience)
     }
 }
 

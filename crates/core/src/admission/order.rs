@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use crate::bytes::ByteString;
-use crate::policy::{Access, Check, Facts, Policy, Refusal, State};
+use crate::policy::{Access, Check, Facts, Policy, Reason, Refusal, State};
 use crate::service::MinuteOfDay;
 use crate::spec::{Spec, Task};
 
@@ -170,8 +170,14 @@ impl Admission {
                 }
             });
         }
+        if self.is_sensor {
+            return ControlFlow::Break(Step::Sense);
+        }
+        if !world.has_room(state.running()) {
+            let refusal = Refusal::by(Reason::ProcessLimit);
+            return ControlFlow::Break(Step::Refuse(refusal));
+        }
         let stage = match source {
-            _ if self.is_sensor => return ControlFlow::Break(Step::Sense),
             Source::Peer(peer) => Stage::Lists(Seat::Counted(state.enter(peer))),
             Source::Datagram(_) => Stage::Lists(Seat::Uncounted),
             Source::Backlog => Stage::Rules(Seat::Counted(state.enter(source.peer()))),

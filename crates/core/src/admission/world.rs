@@ -22,6 +22,12 @@ pub trait World {
     /// The 1-minute load average, for `max_load`; none if it can't be read, which refuses no client.
     fn load(&mut self) -> Option<f64>;
 
+    /// Whether one more server may run under the limit that all services have in common (`-limit` of xinetd(8)),
+    /// beside the `running` of this one.
+    fn has_room(&mut self, _running: u32) -> bool {
+        true
+    }
+
     /// Whether a client with this address, as accept(2) gave it, is banned from all services.
     fn is_banned(&mut self, peer: IpAddr) -> bool;
 

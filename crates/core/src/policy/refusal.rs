@@ -18,6 +18,8 @@ pub enum Reason {
     ServiceLimit,
     /// `per_source`.
     PerSourceLimit,
+    /// `-limit`, the option of xinetd(8).
+    ProcessLimit,
     /// `only_from` and `no_access`.
     Address,
     /// hosts.allow and hosts.deny.
@@ -35,6 +37,7 @@ impl Reason {
             Self::Time => "time",
             Self::ServiceLimit => "service_limit",
             Self::PerSourceLimit => "per_source_limit",
+            Self::ProcessLimit => "process_limit",
             Self::Address => "address",
             Self::Libwrap => "libwrap",
             Self::Fork => "fork",
@@ -117,6 +120,7 @@ mod tests {
             (Reason::Time, "time"),
             (Reason::ServiceLimit, "service_limit"),
             (Reason::PerSourceLimit, "per_source_limit"),
+            (Reason::ProcessLimit, "process_limit"),
             (Reason::Address, "address"),
             (Reason::Libwrap, "libwrap"),
             (Reason::Fork, "fork"),

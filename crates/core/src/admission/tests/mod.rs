@@ -19,6 +19,7 @@ struct Fake {
     now: MonotonicSeconds,
     minute: MinuteOfDay,
     load: Option<f64>,
+    has_room: bool,
     is_banned: bool,
     tables: Tables,
     connection: Connection,
@@ -39,6 +40,7 @@ impl Default for Fake {
             now: MonotonicSeconds(1000),
             minute: MinuteOfDay::MIDNIGHT,
             load: Some(1.0),
+            has_room: true,
             is_banned: false,
             tables: tables("", ""),
             connection: Connection { has_local: true },
@@ -69,6 +71,10 @@ impl World for Fake {
     fn load(&mut self) -> Option<f64> {
         self.looked.push("load");
         self.load
+    }
+
+    fn has_room(&mut self, _running: u32) -> bool {
+        self.has_room
     }
 
     fn is_banned(&mut self, _peer: IpAddr) -> bool {

@@ -28,12 +28,13 @@ fn rule(pattern: &str) -> AccessRule {
 }
 
 /// What can keep a client out, in the order in which it is asked.
-const HURDLES: [&str; 9] = [
+const HURDLES: [&str; 10] = [
     "cps",
     "max_load",
     "access_times",
     "instances",
     "per_source",
+    "-limit",
     "ban",
     "no_access",
     "hosts.deny",
@@ -68,6 +69,7 @@ fn with(hurdles: &[&str]) -> (Admission, Fake) {
     spec.logging.success.userid = true;
     spec.idonly = has("IDONLY");
     let world = Fake {
+        has_room: !has("-limit"),
         is_banned: has("ban"),
         tables: tables("", if has("hosts.deny") { "ALL: ALL\n" } else { "" }),
         ..Fake::default()
@@ -102,6 +104,7 @@ fn kept_out(admission: &Admission, world: &mut Fake, state: &mut State) -> Optio
                     Reason::Time => "access_times",
                     Reason::ServiceLimit => "instances",
                     Reason::PerSourceLimit => "per_source",
+                    Reason::ProcessLimit => "-limit",
                     Reason::Address if refusal.note == Note::Banned => "ban",
                     Reason::Address => "no_access",
                     Reason::Libwrap => "hosts.deny",
