@@ -46,11 +46,12 @@ fn failed(service: &RpcService, registration: &Registration, why: &str) {
 /// that has started it, it is for the next one to register.
 pub(super) fn register(service: &RpcService) {
     let (mut pause, longest) = PAUSES;
-    let mut is_told = false;
+    let mut failures = 0_u32;
     let starter = getppid();
     while let Err(error) = try_register(service) {
-        if !is_told {
-            is_told = true;
+        failures = failures.saturating_add(1);
+        // One that has just been started has a socket before it listens there.
+        if failures == 2 {
             let id = &service.id;
             say(
                 Level::Warning,
@@ -63,7 +64,7 @@ pub(super) fn register(service: &RpcService) {
         }
         pause = longest.min(pause * 2);
     }
-    if is_told {
+    if failures >= 2 {
         let id = &service.id;
         say(
             Level::Info,

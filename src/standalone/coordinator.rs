@@ -24,6 +24,7 @@ use crate::bus::log_files;
 use crate::protocol::SOCKET;
 use crate::protocol::bans::{PACKET, ReportReply, SensorReport, TABLE_REQUEST};
 use crate::protocol::log_file::{LogFileReply, LogFileRequest};
+use crate::sys::random::random_bytes;
 use crate::sys::socket::{accept, listen_for_packets, peer, send_now};
 
 /// The event of a helper that connects; numbers above are helpers.
@@ -173,8 +174,13 @@ impl Drop for Coordinator {
 /// The bans. Without a file for them they are kept for as long as the directory is: nothing is written to disks.
 fn bans(directory: &Path, file: Option<&Path>) -> Result<BanStore, String> {
     const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-    let text = fs::read_to_string(BOOT).map_err(|error| format!("{BOOT}: {error}"))?;
-    let boot: BootId = text.trim().replace('-', "").parse()?;
+    let boot = match fs::read_to_string(BOOT) {
+        Ok(text) => text.trim().replace('-', "").parse()?,
+        // Without /proc each start counts as one.
+        Err(_) => {
+            BootId::from_bytes(random_bytes().map_err(|error| format!("getrandom: {error}"))?)
+        }
+    };
     let paths = Paths {
         table: TABLE.into(),
         saved: file.map_or_else(|| directory.join("bans.toml"), Path::to_owned),

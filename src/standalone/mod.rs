@@ -47,7 +47,7 @@ use options::{CommandLine, Invocation};
 use pid_file::PidFile;
 use places::Places;
 use service::Supervised;
-use supervisor::{Parts, Supervisor};
+use supervisor::{Parts, Supervisor, block_signals};
 
 use crate::protocol::process_limit::ProcessLimit;
 use crate::sys::daemon::go_to_background;
@@ -105,6 +105,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         true => None,
         false => Some(go_to_background().map_err(|error| error.to_string())?),
     };
+    let signals = block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     bind::raise_limit();
     let places = Places::find(invocation.main())?;
     let coordinator = match Uid::effective().is_root() {
@@ -152,6 +153,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         limit,
         services,
         hindered,
+        signals,
     };
     let mut supervisor = Supervisor::new(parts).map_err(|error| error.to_string())?;
     info!(
@@ -159,13 +161,10 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         if count == 1 { "" } else { "s" }
     );
     if let Some(background) = background {
-        if logs.is_stream() {
-            warn!(
-                "in the background nothing can be written here: the messages after this are lost; write -filelog \
-                 FILE, or -dontfork to stay"
-            );
+        if let Some(text) = logs.lost_in_background() {
+            warn!("{text}");
         }
-        let gone = background.ready().and_then(|()| logs.follow_streams());
+        let gone = background.ready().and_then(|()| logs.leave_streams());
         gone.map_err(|error| format!("dup2: {error}"))?;
     }
     let ran = supervisor.run().map_err(|error| error.to_string());

@@ -104,7 +104,7 @@ impl Farewell {
             if let (Ok(before), Ok(process)) = (before, Process::open(pid))
                 && parent(pid).is_ok_and(|after| after == before)
             {
-                let _ = process.kill(signal);
+                let _ = process.end_by(signal);
             }
         }
     }

@@ -263,19 +263,27 @@ impl Supervised {
         }
     }
 
-    /// Sends the helper a signal.
-    pub(super) fn signal(&mut self, signal: Signal, now: Instant) {
+    /// Has the helper end by this signal.
+    pub(super) fn end_by(&mut self, signal: Signal, now: Instant) {
         if let Some(process) = &self.helper {
             // It may have ended just now.
-            let _ = process.kill(signal);
+            let _ = process.end_by(signal);
             self.life.stopping(now);
+        }
+    }
+
+    /// Has the helper go on if it was stopped.
+    pub(super) fn resume(&self) {
+        if let Some(process) = &self.helper {
+            // It may have ended just now.
+            let _ = process.kill(Signal::SIGCONT);
         }
     }
 
     /// Has another helper take over sessions and clients from the one that runs.
     pub(super) fn respawn(&mut self, now: Instant) {
         self.makes_room = self.helper.is_some();
-        self.signal(Signal::SIGTERM, now);
+        self.end_by(Signal::SIGTERM, now);
     }
 
     /// It is made of this from now on, and is to have another socket, which is not [bound](Self::bind) yet. Its

@@ -29,7 +29,7 @@ pub(super) fn take_over(places: &Places) {
         .collect();
     for process in &left {
         // It may have ended just now.
-        let _ = process.kill(Signal::SIGTERM);
+        let _ = process.end_by(Signal::SIGTERM);
     }
     let deadline = Instant::now() + PATIENCE;
     for process in &left {

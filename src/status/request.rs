@@ -20,6 +20,9 @@ pub(crate) const KICK: &str = "kick\n";
 /// The answer to a request that was carried out.
 pub(crate) const OK: &str = "ok";
 
+/// The size of sun_path (unix(7)).
+const LONGEST: usize = 108;
+
 /// The socket of a unit's helper, in the unit's RuntimeDirectory.
 pub(crate) fn control_socket(directory: &Path) -> PathBuf {
     directory.join("control")
@@ -27,17 +30,21 @@ pub(crate) fn control_socket(directory: &Path) -> PathBuf {
 
 /// The same socket under a path that an address can hold whatever the name of the unit is: sun_path has 108
 /// bytes, and each byte of an id that systemd escapes makes four of them. It is good for as long as the
-/// directory, which comes with it, is open.
+/// directory, which comes with it, is open. /proc is needed for long names alone.
 ///
 /// # Errors
 /// If the directory can't be opened.
 pub(crate) fn short_control_socket(directory: &Path) -> io::Result<(File, PathBuf)> {
-    let directory = OpenOptions::new()
+    let open = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
         .open(directory)?;
-    let folder = format!("/proc/self/fd/{}", directory.as_raw_fd());
-    Ok((directory, control_socket(Path::new(&folder))))
+    let path = control_socket(directory);
+    if path.as_os_str().len() < LONGEST {
+        return Ok((open, path));
+    }
+    let folder = format!("/proc/self/fd/{}", open.as_raw_fd());
+    Ok((open, control_socket(Path::new(&folder))))
 }
 
 /// The file in which a helper leaves its [`Counters`](super::Counters) for the next one.

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitPidFlag;
+use nix::unistd::{Pid, getsid};
 
 /// A process that can't be mistaken for another one.
 #[derive(Debug)]
@@ -68,6 +69,16 @@ impl Process {
         };
         Errno::result(result)?;
         Ok(())
+    }
+
+    /// Has it end by this signal. SIGCONT follows SIGTERM, which a process does not hear that was stopped
+    /// (systemd.kill(5)).
+    pub(crate) fn end_by(&self, signal: Signal) -> io::Result<()> {
+        self.kill(signal)?;
+        match signal {
+            Signal::SIGTERM => self.kill(Signal::SIGCONT),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it has ended; a child that has is not reaped.
@@ -208,6 +219,12 @@ pub(crate) fn living_parent(pid: i32) -> io::Result<Option<i32>> {
 pub(crate) fn is_stopped(pid: i32) -> io::Result<bool> {
     let stat = fs::read(format!("/proc/{pid}/stat"))?;
     Ok(matches!(field(&stat, 3), Some("T" | "t")))
+}
+
+/// Whether the process leads a session, as servers do (setsid(2)); no /proc is needed for it.
+pub(crate) fn is_session_leader(pid: i32) -> bool {
+    let pid = Pid::from_raw(pid);
+    getsid(Some(pid)) == Ok(pid)
 }
 
 /// A field of /proc/PID/stat from the third one on, by its number in proc(5). The name in field 2 may hold

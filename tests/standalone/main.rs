@@ -2,12 +2,16 @@
 
 mod commands;
 mod ends;
+mod killed;
 mod machine;
+mod memory;
+mod minimal;
 mod mux;
 mod reload;
 mod rpc;
 mod serving;
 mod starts;
+mod syslog;
 
 use std::io::{self, Write};
 use std::thread;
@@ -27,7 +31,11 @@ fn main() {
     }
     let all = [
         starts::SCENARIOS,
+        syslog::SCENARIOS,
         serving::SCENARIOS,
+        killed::SCENARIOS,
+        memory::SCENARIOS,
+        minimal::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,
         rpc::SCENARIOS,

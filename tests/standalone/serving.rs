@@ -20,10 +20,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("all_services_have_a_limit_in_common", common_limit),
     ("a_log_file_of_a_service", log_file),
     ("a_sensor_bans", sensor),
-    ("a_helper_that_is_killed", killed_helper),
-    ("a_supervisor_that_is_killed", killed_supervisor),
     ("a_port_that_is_taken_is_served_later", taken),
     ("more_services_than_descriptors", few_descriptors),
+    ("more_sessions_than_descriptors", full_helper),
 ];
 
 fn kinds() -> Result<()> {
@@ -202,47 +201,6 @@ fn sensor() -> Result<()> {
     Ok(())
 }
 
-/// Its sessions go on, and its successor counts them.
-fn killed_helper() -> Result<()> {
-    let files = [DEFAULTS.to_owned(), cat("echo", 7000, "instances = 2")].concat();
-    let (_bare, running) = serving(&files, "-dontfork")?;
-    let mut session = client(7000)?;
-    running.sh("kill -KILL $(pidof xinetd-accept)")?;
-    running.wait_for("was killed by signal 9; the next one starts in 1 s")?;
-    session.echo(b"goes on")?;
-    let _second = client(7000)?;
-    session.echo(b"goes on")?;
-    let third = Peer::hear(at(7000), None)?;
-    equal("the third", third.bytes.is_empty(), true)?;
-    running.wait_for("FAIL: echo service_limit")?;
-    drop(session);
-    running.wait_until("room for one more", || client(7000).is_ok())
-}
-
-/// Its helpers go on serving, and the next one takes over.
-fn killed_supervisor() -> Result<()> {
-    let bare = testbed::Bare::new()?;
-    bare.write("/etc/xinetd.conf", cat("echo", 7000, ""), 0o644)?;
-    let running = bare.start("xinetd -pidfile /run/x.pid -filelog /x.log; exec sleep infinity")?;
-    running.wait_until("the pid file", || {
-        running.read("/run/x.pid").ends_with('\n')
-    })?;
-    running.enter_network()?;
-    let mut session = client(7000)?;
-    running.sh("kill -KILL $(cat /run/x.pid)")?;
-    session.echo(b"goes on")?;
-    client(7000)?;
-    running.sh("xinetd -pidfile /run/x.pid -filelog /x.log")?;
-    running.wait_until("the next one serves", || client(7000).is_ok())?;
-    session.echo(b"goes on")?;
-    let log = running.read("/x.log");
-    equal(
-        "it is said",
-        log.contains("the last supervisor was killed: its 1 helpers have ended"),
-        true,
-    )
-}
-
 fn taken() -> Result<()> {
     let bare = testbed::Bare::new()?;
     let files = [cat("echo", 7000, ""), cat("other", 7001, "")].concat();
@@ -281,4 +239,31 @@ fn few_descriptors() -> Result<()> {
         client(port)?;
     }
     Ok(())
+}
+
+/// The helper's are for sessions. Those that it has go on, and new ones are served when there is room again.
+fn full_helper() -> Result<()> {
+    let bare = testbed::Bare::new()?;
+    let files = [
+        DEFAULTS,
+        &cat("full", 7000, "instances = UNLIMITED"),
+        &cat("other", 7001, ""),
+    ];
+    bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
+    let running = bare.start("ulimit -n 64; exec xinetd -dontfork")?;
+    running.wait_for("Started working: ")?;
+    running.enter_network()?;
+    let mut sessions = Vec::new();
+    while let Ok(session) = client(7000) {
+        sessions.push(session);
+        equal("sessions", sessions.len() < 64, true)?;
+    }
+    running.wait_for("Deactivating service full due to no available descriptors.")?;
+    client(7001)?;
+    for session in &mut sessions {
+        session.echo(b"goes on")?;
+    }
+    sessions.truncate(1);
+    running.wait_until("room again", || client(7000).is_ok())?;
+    sessions[0].echo(b"goes on")
 }

@@ -16,7 +16,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("lines_of_json", json_lines),
     ("debugging", debugging),
     ("the_log_on_standard_output", standard_output),
-    ("a_facility_of_syslog", facility),
     ("another_user_than_root", other_user),
     ("an_option_that_is_wrong", wrong_option),
     ("a_file_that_is_not_there", no_main),
@@ -169,30 +168,6 @@ fn standard_output() -> Result<()> {
     let running = bare.start("exec xinetd -filelog - -dontfork -f /service.conf 2>/dev/null")?;
     is_served(&running, 7001)?;
     running.wait_for("xinetd[1]: Started working: 1 available service\n")
-}
-
-/// A syslog daemon beside it: the facility of the option, and that of a service.
-fn facility() -> Result<()> {
-    let bare = machine()?;
-    let own = "log_type = SYSLOG mail notice";
-    bare.write("/etc/xinetd.d/own", cat("own", 7001, own), 0o644)?;
-    let listen = "use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => '/dev/log');\
-                  $| = 1; while (1) { $s->recv(my $m, 9999); print \"$m\\n\" }";
-    bare.write("/listen.pl", listen, 0o644)?;
-    let running = bare.start(
-        "perl /listen.pl & while ! test -e /dev/log; do sleep 0.01; done; exec xinetd -dontfork -syslog local0",
-    )?;
-    is_served(&running, 7000)?;
-    is_served(&running, 7001)?;
-    running.wait_until("both lines", || {
-        let said = running.said();
-        let mut lines = said.lines();
-        let has =
-            |head: &str, text: &str, line: &str| line.starts_with(head) && line.contains(text);
-        // local0 is 16, mail 2; info 6, notice 5.
-        lines.any(|line| has("<134>", "]: START: echo", line))
-            && said.lines().any(|line| has("<21>", "]: START: own", line))
-    })
 }
 
 fn other_user() -> Result<()> {

@@ -1,5 +1,7 @@
 //! How a line looks in each of the places that the log may go to.
 
+use std::process;
+
 use jiff::Zoned;
 use serde_json::{Map, Value};
 use xinetd_core::service::Facility;
@@ -7,7 +9,7 @@ use xinetd_core::service::Facility;
 use crate::journal::{Stamp, fields_of};
 
 /// The facility of what is no service's own.
-pub(super) const DAEMON: u8 = Facility::Daemon as u8;
+const DAEMON: u8 = Facility::Daemon as u8;
 
 /// The bytes of a line at most, its end included: what a pipe takes as one piece (pipe(7), `PIPE_BUF`).
 const LONGEST: usize = 4096;
@@ -27,7 +29,18 @@ pub(in crate::standalone) struct Line<'a> {
     pub(in crate::standalone) fields: &'a [u8],
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// A line of this process, of a level of syslog(3).
+    pub(super) fn own(level: u8, text: &'a [u8]) -> Self {
+        Self {
+            facility: DAEMON,
+            level,
+            pid: process::id(),
+            text,
+            fields: b"",
+        }
+    }
+
     /// For standard error and standard output.
     pub(super) fn plain(&self) -> Vec<u8> {
         limited(&format!("xinetd[{}]: ", self.pid), self.text)

@@ -2,9 +2,9 @@
 
 mod format;
 mod sink;
+mod syslog;
 
 use std::io;
-use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -55,17 +55,17 @@ impl Logs {
         reopened.inspect_err(|error| log::error!("{error}; the log goes on in the file of before"))
     }
 
-    /// Whether its lines go to standard output or standard error.
-    pub(super) fn is_stream(&self) -> bool {
-        self.lock().is_stream()
+    /// What becomes of its lines in the background, where they would be lost, and what to do.
+    pub(super) fn lost_in_background(&self) -> Option<&'static str> {
+        self.lock().lost_in_background()
     }
 
-    /// Goes on with those that this process has now.
+    /// Leaves the standard output and standard error of before, which are those of another process now.
     ///
     /// # Errors
     /// As dup(2).
-    pub(super) fn follow_streams(&self) -> io::Result<()> {
-        self.lock().follow_streams()
+    pub(super) fn leave_streams(&self) -> io::Result<()> {
+        self.lock().leave_streams()
     }
 
     fn lock(&self) -> MutexGuard<'_, Sink> {
@@ -82,13 +82,7 @@ impl Log for Logs {
         if self.enabled(record.metadata()) {
             // It may have names of others in it, and must not end the line.
             let text = printable(&record.args().to_string());
-            self.write(&Line {
-                facility: format::DAEMON,
-                level: number(record.level()),
-                pid: process::id(),
-                text: text.as_bytes(),
-                fields: b"",
-            });
+            self.write(&Line::own(number(record.level()), text.as_bytes()));
         }
     }
 

@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
@@ -13,10 +12,8 @@ use xinetd_core::options::LogFormat;
 use xinetd_core::service::Facility;
 
 use super::super::options::LogTo;
-use super::format::{DAEMON, Line};
-
-/// Where syslog listens (syslog(3)).
-const SYSLOG: &str = "/dev/log";
+use super::format::Line;
+use super::syslog::Syslog;
 
 /// The place, and what was lost on the way to it.
 #[derive(Debug)]
@@ -31,7 +28,7 @@ enum Place {
     /// Standard output or standard error.
     Stream(File, Stream),
     File(PathBuf, File),
-    Syslog(UnixDatagram, Facility),
+    Syslog(Syslog),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +44,8 @@ impl Sink {
     /// If a file can't be opened.
     pub(super) fn open(to: &LogTo) -> io::Result<Self> {
         let place = match to {
-            LogTo::Usual => syslog_or_stderr(Facility::Daemon)?,
-            LogTo::Syslog(facility) => syslog_or_stderr(*facility)?,
+            LogTo::Usual => Place::Syslog(Syslog::open(Facility::Daemon)?),
+            LogTo::Syslog(facility) => Place::Syslog(Syslog::open(*facility)?),
             LogTo::Output => Place::Stream(copy(&io::stdout())?, Stream::Output),
             LogTo::Error => Place::Stream(copy(&io::stderr())?, Stream::Error),
             LogTo::File(path) => Place::File(path.clone(), append(path)?),
@@ -65,21 +62,32 @@ impl Sink {
         self.format = format;
     }
 
-    /// Whether it is standard output or standard error.
-    pub(super) fn is_stream(&self) -> bool {
-        matches!(self.place, Place::Stream(..))
+    /// What becomes of its lines in the background, where they would be lost, and what to do.
+    pub(super) fn lost_in_background(&self) -> Option<&'static str> {
+        match &self.place {
+            Place::File(..) => None,
+            Place::Stream(..) => Some(
+                "in the background nothing can be written here: the messages after this are lost; write -filelog FILE, \
+                 or -dontfork to stay",
+            ),
+            Place::Syslog(syslog) => (!syslog.listens()).then_some(
+                "no syslog daemon listens at /dev/log: in the background the messages after this are lost until one \
+                 does; write -filelog FILE, or -dontfork to stay",
+            ),
+        }
     }
 
-    /// Goes on with the standard output or standard error that this process has now.
+    /// Goes on with the standard output or standard error that this process has now: in the background that is
+    /// /dev/null, which takes nothing in place of syslog.
     ///
     /// # Errors
     /// As dup(2).
-    pub(super) fn follow_streams(&mut self) -> io::Result<()> {
-        if let Place::Stream(file, stream) = &mut self.place {
-            *file = match stream {
-                Stream::Output => copy(&io::stdout())?,
-                Stream::Error => copy(&io::stderr())?,
-            };
+    pub(super) fn leave_streams(&mut self) -> io::Result<()> {
+        match &mut self.place {
+            Place::File(..) => {}
+            Place::Stream(file, Stream::Output) => *file = copy(&io::stdout())?,
+            Place::Stream(file, Stream::Error) => *file = copy(&io::stderr())?,
+            Place::Syslog(syslog) => syslog.leave_standard_error(),
         }
         Ok(())
     }
@@ -98,17 +106,12 @@ impl Sink {
     /// Writes a line, and before it how many were lost.
     pub(super) fn write(&mut self, line: &Line<'_>) {
         if self.lost > 0 {
-            let text = format!(
-                "{} lines were lost, as the log could not be written",
-                self.lost
-            );
-            let report = Line {
-                facility: DAEMON,
-                level: 4,
-                pid: std::process::id(),
-                text: text.as_bytes(),
-                fields: b"",
+            let lost = match self.lost {
+                1 => "1 line was".to_owned(),
+                count => format!("{count} lines were"),
             };
+            let text = format!("{lost} lost, as the log could not be written");
+            let report = Line::own(4, text.as_bytes());
             if self.place.write(&report, self.format).is_err() {
                 self.lost += 1;
                 return;
@@ -124,45 +127,39 @@ impl Sink {
 impl Place {
     fn write(&mut self, line: &Line<'_>, format: LogFormat) -> io::Result<()> {
         match self {
-            Self::Stream(stream, _) => {
-                if !is_writable(stream) {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-                stream.write_all(&match format {
-                    LogFormat::Json => line.json(&Zoned::now()),
-                    LogFormat::Text => line.plain(),
-                })
-            }
+            Self::Stream(stream, _) => write_to_stream(stream, line, format),
             Self::File(_, file) => file.write_all(&match format {
                 LogFormat::Json => line.json(&Zoned::now()),
                 LogFormat::Text => line.stamped(&Zoned::now()),
             }),
-            Self::Syslog(socket, facility) => {
-                let datagram = line.datagram(*facility, &Zoned::now());
-                match socket.send(&datagram) {
-                    Ok(_) => Ok(()),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
-                    // It was started anew, or later than this program.
-                    Err(_) => {
-                        socket.connect(SYSLOG)?;
-                        socket.send(&datagram).map(drop)
-                    }
-                }
-            }
+            Self::Syslog(syslog) => syslog.write(line, format),
         }
     }
 }
 
-fn syslog_or_stderr(facility: Facility) -> io::Result<Place> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    match socket.connect(SYSLOG) {
-        Ok(()) => Ok(Place::Syslog(socket, facility)),
-        Err(_) => Ok(Place::Stream(copy(&io::stderr())?, Stream::Error)),
+/// Writes a line to standard output or standard error.
+///
+/// # Errors
+/// If it can't be written at once.
+pub(super) fn write_to_stream(
+    stream: &mut File,
+    line: &Line<'_>,
+    format: LogFormat,
+) -> io::Result<()> {
+    if !is_writable(stream) {
+        return Err(io::ErrorKind::WouldBlock.into());
     }
+    stream.write_all(&match format {
+        LogFormat::Json => line.json(&Zoned::now()),
+        LogFormat::Text => line.plain(),
+    })
 }
 
-fn copy(stream: &impl AsFd) -> io::Result<File> {
+/// Another descriptor of a stream.
+///
+/// # Errors
+/// As dup(2).
+pub(super) fn copy(stream: &impl AsFd) -> io::Result<File> {
     let copy: OwnedFd = stream.as_fd().try_clone_to_owned()?;
     Ok(File::from(copy))
 }
@@ -194,11 +191,8 @@ mod tests {
 
     fn line(text: &'static [u8]) -> Line<'static> {
         Line {
-            facility: DAEMON,
-            level: 5,
             pid: 7,
-            text,
-            fields: b"",
+            ..Line::own(5, text)
         }
     }
 

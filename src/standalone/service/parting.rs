@@ -53,9 +53,9 @@ impl Supervised {
         match parting.told {
             None => {
                 parting.told = Some(now);
-                self.signal(Signal::SIGTERM, now);
+                self.end_by(Signal::SIGTERM, now);
             }
-            Some(told) if now >= told + LAST_MOMENTS => self.signal(Signal::SIGKILL, now),
+            Some(told) if now >= told + LAST_MOMENTS => self.end_by(Signal::SIGKILL, now),
             Some(_) => {}
         }
     }

@@ -5,6 +5,7 @@ mod deadlines;
 mod end;
 mod reload;
 mod requests;
+mod rpcbind;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -36,6 +37,7 @@ use crate::sys::process::Ended;
 use crate::sys::signals::block_all;
 use deadlines::until;
 use end::Shutdown;
+use rpcbind::RpcbindWatch;
 
 /// What an event belongs to; numbers from [`SERVICES`] on are services.
 const SIGNALS: u64 = 0;
@@ -43,6 +45,7 @@ const NOTIFY: u64 = 1;
 const LOG: u64 = 2;
 const COORDINATOR: u64 = 3;
 const ADMINISTRATION: u64 = 4;
+const RPCBIND: u64 = 5;
 const SERVICES: u64 = 16;
 
 /// The largest entry of a log: more than a helper writes.
@@ -61,6 +64,7 @@ pub(super) struct Supervisor {
     places: Places,
     coordinator: Option<Coordinator>,
     administration: Option<Administration>,
+    rpcbind: Option<RpcbindWatch>,
     means: Means,
     /// The table of `-limit`.
     limit: Option<ProcessLimit>,
@@ -92,6 +96,21 @@ pub(super) struct Parts {
     pub(super) limit: Option<ProcessLimit>,
     pub(super) services: Vec<Supervised>,
     pub(super) hindered: Vec<Hindered>,
+    /// The signals that are blocked.
+    pub(super) signals: SigSet,
+}
+
+/// Blocks all signals that the supervisor hears of, so that those wait for it that come before it serves: SIGHUP would
+/// end this process, and process 1 would never hear of a SIGTERM.
+///
+/// # Errors
+/// As sigprocmask(2).
+pub(super) fn block_signals() -> io::Result<SigSet> {
+    let mut mask = block_all()?;
+    // It asks for xinetd's consistency check.
+    mask.add(Signal::SIGABRT);
+    mask.thread_set_mask()?;
+    Ok(mask)
 }
 
 impl Supervisor {
@@ -107,12 +126,8 @@ impl Supervisor {
             .below(&[own], &HashSet::new(), true)
             .into_iter()
             .collect();
-        let mut mask = block_all()?;
-        // It asks for xinetd's consistency check.
-        mask.add(Signal::SIGABRT);
-        mask.thread_set_mask()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let signals = SignalFd::with_flags(&mask, flags)?;
+        let signals = SignalFd::with_flags(&parts.signals, flags)?;
         let notify = parts.places.open_notify()?;
         let log = parts.places.open_log()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -135,6 +150,7 @@ impl Supervisor {
             places: parts.places,
             coordinator: parts.coordinator,
             administration,
+            rpcbind: None,
             means: parts.means,
             limit: parts.limit,
             epoll,
@@ -153,6 +169,7 @@ impl Supervisor {
         for service in parts.services {
             this.add(service);
         }
+        this.watch_rpcbind();
         Ok(this)
     }
 
@@ -189,6 +206,7 @@ impl Supervisor {
                     LOG => self.take_log(),
                     COORDINATOR => self.coordinate(),
                     ADMINISTRATION => self.administrate(now),
+                    RPCBIND => self.tell_rpcbind(now),
                     key => self.client_waits(key, now),
                 }
             }

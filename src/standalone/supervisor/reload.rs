@@ -108,6 +108,7 @@ impl Supervisor {
             let row = self.limit.as_ref().map(ProcessLimit::row);
             self.add(Supervised::new(planned, row, now));
         }
+        self.watch_rpcbind();
         log::info!(
             "Reconfigured: new={added} old={} dropped={dropped} (services), of which changed={readjusted}",
             before - dropped
@@ -180,7 +181,12 @@ impl Supervisor {
 
     /// Waits for no client of these services any more, here and in their helpers.
     pub(super) fn stop_accepting(&mut self, keys: &[u64]) {
-        keys.iter().for_each(|key| self.unwatch(*key));
+        for key in keys {
+            self.unwatch(*key);
+            if let Some(service) = self.services.get(key) {
+                service.resume();
+            }
+        }
         let requests = keys.iter().map(|&key| (key, STOP.as_bytes().to_vec()));
         // Where one does not answer, its end comes all the same.
         for (_, error) in self.ask(requests.collect(), LAST_WORD) {

@@ -40,9 +40,17 @@ impl Bare {
     /// # Errors
     /// What kept it from being made.
     pub fn new() -> Result<Self> {
+        Self::of(Suite::Bookworm)
+    }
+
+    /// The same of another suite.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(suite: Suite) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let root = Suite::Bookworm.root()?;
+        let root = suite.root()?;
         let run = cache().join("run");
         leftover::clear(&run);
         let bare = Self {

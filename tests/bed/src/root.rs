@@ -37,6 +37,8 @@ pub enum Suite {
     ManagedTrixie,
     /// Debian 12, with no more than a container image of it has.
     Plain,
+    /// Debian 12 with a syslog daemon, as an image that logs into files.
+    Syslog,
 }
 
 impl Suite {
@@ -55,6 +57,7 @@ impl Suite {
             Self::ManagedBookworm => "managed-252",
             Self::ManagedTrixie => "managed-257",
             Self::Plain => "plain",
+            Self::Syslog => "syslog",
         }
     }
 
@@ -66,7 +69,8 @@ impl Suite {
             | Self::Bench
             | Self::RpmBookworm
             | Self::ManagedBookworm
-            | Self::Plain => "bookworm".into(),
+            | Self::Plain
+            | Self::Syslog => "bookworm".into(),
             Self::Trixie | Self::Broker | Self::RpmTrixie | Self::ManagedTrixie => "trixie".into(),
             Self::Testing => {
                 std::env::var("XINETD_BRIDGE_TESTING").unwrap_or_else(|_| "testing".into())
@@ -109,6 +113,7 @@ impl Suite {
                  puppet-agent,puppet-module-puppetlabs-xinetd,autopkgtest"
             }
             Self::Plain => "netbase",
+            Self::Syslog => "iproute2,procps,netbase,rsyslog",
         }
     }
 
@@ -132,7 +137,8 @@ impl Suite {
             | Self::RpmTrixie
             | Self::ManagedBookworm
             | Self::ManagedTrixie
-            | Self::Plain => None,
+            | Self::Plain
+            | Self::Syslog => None,
         }
     }
 
@@ -151,7 +157,8 @@ impl Suite {
             | Self::Bench
             | Self::RpmBookworm
             | Self::RpmTrixie
-            | Self::Plain => None,
+            | Self::Plain
+            | Self::Syslog => None,
         }
     }
 

@@ -6,7 +6,8 @@ use std::io;
 
 use xinetd_core::policy::{RateSnapshot, Slot, State};
 
-use crate::sys::process::{Process, start_time};
+use crate::journal::Journal;
+use crate::sys::process::{Process, is_session_leader, start_time};
 
 use super::super::super::clock::Moment;
 use super::super::super::membership::companions;
@@ -59,6 +60,8 @@ impl Sessions {
             };
             let is_it = match start_time(record.pid) {
                 Ok(start) => record.is_of(start),
+                // The machine has no /proc, or hides the server there: few others lead a session.
+                Err(_) if Journal::is_supervisors() => is_session_leader(record.pid),
                 // /proc hides other users' processes from a unit with a sandbox (ProtectProc=).
                 Err(_) => companions.contains(&record.pid),
             };
