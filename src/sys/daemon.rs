@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, PipeWriter, Read, Write};
 use std::process;
 
+use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
 /// A process in the background whose parent still waits to hear how its start goes.
@@ -33,6 +34,8 @@ pub(crate) fn go_to_background() -> io::Result<Starting> {
     match unsafe { fork() }? {
         ForkResult::Parent { .. } => {
             drop(parent);
+            // A user who does not want to wait may end it.
+            let _ = SigSet::empty().thread_set_mask();
             let is_ready = child.read_exact(&mut [0]).is_ok();
             process::exit(i32::from(!is_ready));
         }

@@ -1,7 +1,9 @@
 //! The program that serves without systemd, as images start it: in namespaces of its own, with nothing of systemd's.
 
+mod background;
 mod commands;
 mod ends;
+mod hostile;
 mod killed;
 mod machine;
 mod memory;
@@ -41,6 +43,8 @@ fn main() {
         rpc::SCENARIOS,
         ends::SCENARIOS,
         commands::SCENARIOS,
+        background::SCENARIOS,
+        hostile::SCENARIOS,
     ];
     let trials = all.iter().copied().flatten().map(|&(name, scenario)| {
         let trial = Trial::test(name, move || run(scenario));
