@@ -19,6 +19,7 @@ mod json;
 mod layout;
 mod list;
 mod listening;
+mod log_directories;
 mod machine;
 mod manager;
 mod manual;
