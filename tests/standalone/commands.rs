@@ -1,48 +1,19 @@
 //! xinetdctl, where there is no systemd.
 
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use testbed::{Bare, Close, Peer, Result, Running, equal};
+use testbed::{Bare, Close, Peer, Result, equal};
 
 use super::Scenario;
-use super::machine::{DEFAULTS, at, cat, client, serving};
+use super::machine::{DEFAULTS, at, cat, client, command, has, serving, words};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("commands_show_what_is_served", shown),
     ("a_session_is_ended_by_hand", kicked),
-    ("an_address_is_banned_by_hand", banned),
     ("root_and_the_user_of_xinetd_alone_may_ask", users),
     ("clients_of_the_control_socket_hold_nothing_up", hostile),
     ("a_thousand_services_are_shown", many),
-    ("a_reload_by_command_says_what_it_did", reloaded),
-    ("a_service_is_switched_by_command", switched),
-    ("an_image_is_built_and_checked", in_build),
-    ("bans_in_a_file_outlive_the_container", saved),
 ];
-
-/// What a command prints, if it exits with this status; standard error comes behind standard output.
-fn command(running: &Running, status: i32, command: &str) -> Result<String> {
-    running.sh(&format!(
-        "{command} >/tmp/out 2>&1; status=$?; cat /tmp/out; [ $status = {status} ] || {{ echo \"status $status\" >&2; \
-         cat /tmp/out >&2; exit 1; }}"
-    ))
-}
-
-/// Fails unless the text has this part.
-fn has(text: &str, part: &str) -> Result<()> {
-    match text.contains(part) {
-        true => Ok(()),
-        false => Err(format!("no {part:?} in:\n{text}")),
-    }
-}
-
-fn words<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
-    let mut lines = text.lines();
-    let line = lines.find(|line| line.split_whitespace().next() == Some(first));
-    line.unwrap_or_default().split_whitespace().collect()
-}
 
 fn shown() -> Result<()> {
     let missing = cat("missing", 7002, "").replace("/bin/cat", "/usr/sbin/in.missing");
@@ -170,40 +141,6 @@ fn kicked() -> Result<()> {
     other.echo(b"goes on")
 }
 
-fn banned() -> Result<()> {
-    let (_bare, running) = serving(&cat("echo", 7000, ""), "-dontfork")?;
-    running.sh("ip address add 192.0.2.1/32 dev lo")?;
-    let served = || {
-        let from = Some((Ipv4Addr::new(192, 0, 2, 1), 0).into());
-        match Peer::connect(at(7000), from) {
-            Ok(Ok(mut peer)) => peer.echo(b"x").is_ok(),
-            _ => false,
-        }
-    };
-    equal("before", served(), true)?;
-    let added = command(&running, 0, "xinetdctl bans add 192.0.2.1 --for 1h")?;
-    equal("added", added, "192.0.2.1 is banned\n".to_owned())?;
-    running.wait_for("192.0.2.1 was banned by an administrator")?;
-    equal("meanwhile", served(), false)?;
-    let list = command(&running, 0, "xinetdctl bans list")?;
-    equal(
-        "origin",
-        words(&list, "192.0.2.1").last(),
-        Some(&"administrator"),
-    )?;
-    let wrong = command(&running, 1, "xinetdctl bans add 127.0.0.1")?;
-    has(&wrong, "it is loopback or on the allow-list")?;
-    command(&running, 0, "xinetdctl bans remove 192.0.2.1")?;
-    equal("after", served(), true)?;
-    has(
-        &command(&running, 1, "xinetdctl bans remove 192.0.2.1")?,
-        "192.0.2.1 is not banned",
-    )?;
-    command(&running, 0, "xinetdctl bans add 2001:db8::1")?;
-    let flushed = command(&running, 0, "xinetdctl bans flush")?;
-    equal("flushed", flushed, "bans removed: 1\n".to_owned())
-}
-
 fn users() -> Result<()> {
     const AS_GAMES: &str = "setpriv --reuid games --regid 60 --clear-groups";
     const AS_NOBODY: &str = "setpriv --reuid nobody --regid 65534 --clear-groups";
@@ -303,136 +240,4 @@ fn many() -> Result<()> {
         ["cat7500", "serving"].to_vec(),
     )?;
     session.echo(b"goes on")
-}
-
-fn reloaded() -> Result<()> {
-    let main = format!("{DEFAULTS}includedir /etc/xinetd.d\n");
-    let bare = Bare::new()?;
-    bare.write("/etc/xinetd.conf", main, 0o644)?;
-    bare.write("/etc/xinetd.d/echo", cat("echo", 7000, ""), 0o644)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
-    let mut session = client(7000)?;
-    let nothing = command(&running, 0, "xinetdctl reload")?;
-    equal("nothing", nothing, "Nothing had to be done.\n".to_owned())?;
-    let list = command(&running, 0, "xinetdctl list")?;
-    equal("changed", list.contains("since the last reload"), false)?;
-    bare.write("/etc/xinetd.d/new", cat("new", 7001, ""), 0o644)?;
-    bare.write(
-        "/etc/xinetd.d/echo",
-        cat("echo", 7000, "instances = 3"),
-        0o644,
-    )?;
-    let list = command(&running, 0, "xinetdctl list")?;
-    has(
-        &list,
-        "its file is not applied yet; `xinetdctl reload` does it",
-    )?;
-    has(&list, "echo: it has changed since the last reload")?;
-    let done = command(&running, 0, "xinetdctl reload")?;
-    has(&done, "new: started, as it is new\n")?;
-    has(&done, "echo: reloaded, as its settings")?;
-    client(7001)?;
-    let broken = cat("echo", 7000, "instances = many");
-    bare.write("/etc/xinetd.d/echo", broken, 0o644)?;
-    let refused = command(&running, 2, "xinetdctl reload")?;
-    has(
-        &refused,
-        "  echo of /etc/xinetd.d/echo would be closed, and 1 session would end\n",
-    )?;
-    session.echo(b"goes on")?;
-    let forced = command(&running, 1, "xinetdctl reload --force")?;
-    has(&forced, "echo: stopped, as its file has errors now\n")?;
-    has(&forced, "Left out, for errors: echo\n")?;
-    equal("its session", session.read_to_end()?.close, Close::Fin)?;
-    let missing = cat("new", 7001, "").replace("/bin/cat", "/usr/sbin/in.missing");
-    bare.write("/etc/xinetd.d/new", missing, 0o644)?;
-    running.sh("rm /etc/xinetd.d/echo")?;
-    let unserved = command(&running, 1, "xinetdctl reload")?;
-    has(
-        &unserved,
-        "new is down: the server /usr/sbin/in.missing can't be executed",
-    )
-}
-
-/// While an image is built nothing runs, and nothing is said of systemd.
-fn in_build() -> Result<()> {
-    let bare = Bare::new()?;
-    let files = [cat("echo", 7000, ""), cat("off", 7001, "disable = yes")];
-    bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
-    let running = bare.start("echo begins; exec sleep infinity")?;
-    running.wait_for("begins")?;
-    let none = command(&running, 1, "xinetdctl status")?;
-    has(&none, "neither systemd nor xinetd runs here")?;
-    let mut said = command(&running, 0, "xinetdctl check --verbose")?;
-    has(
-        &said,
-        "echo (/etc/xinetd.conf:1:9): served by xinetd, without systemd",
-    )?;
-    said += &command(&running, 0, "xinetdctl list")?;
-    said += &command(&running, 0, "xinetdctl show off")?;
-    said += &command(&running, 0, "xinetdctl enable off")?;
-    has(&said, "off is not started: xinetd does not run here\n")?;
-    for word in ["systemctl", ".socket", "real xinetd", "at boot"] {
-        equal(&format!("{word} in {said}"), said.contains(word), false)?;
-    }
-    for without in ["migrate", "eject echo"] {
-        let refused = command(&running, 1, &format!("xinetdctl {without}"))?;
-        has(
-            &refused,
-            "there is no systemd here: xinetd itself serves these files",
-        )?;
-    }
-    Ok(())
-}
-
-fn switched() -> Result<()> {
-    let (_bare, running) = serving(&cat("echo", 7000, ""), "-dontfork")?;
-    client(7000)?;
-    let off = command(&running, 0, "xinetdctl disable echo")?;
-    has(&off, "echo is stopped\n")?;
-    running.wait_until("the port is closed", || client(7000).is_err())?;
-    let on = command(&running, 0, "xinetdctl enable echo")?;
-    has(&on, "echo is started\n")?;
-    running.wait_until("the port is open", || client(7000).is_ok())
-}
-
-/// As a volume is kept, and /run is not.
-fn saved() -> Result<()> {
-    let bare = Bare::new()?;
-    bare.write("/etc/xinetd.conf", cat("echo", 7000, ""), 0o644)?;
-    let options = "[standalone]\nbans_file = \"/var/lib/kept/bans.toml\"\n";
-    bare.write("/etc/xinetd-bridge.toml", options, 0o644)?;
-    let start = "exec xinetd -dontfork";
-    let running = bare.start(start)?;
-    running.wait_for("Started working")?;
-    command(&running, 0, "xinetdctl bans add 192.0.2.7")?;
-    running.wait_for("/var/lib/kept/bans.toml: No such file or directory")?;
-    running.sh("mkdir -p /var/lib/kept")?;
-    drop(running);
-    let mut running = bare.start(start)?;
-    running.wait_for("Started working")?;
-    command(&running, 0, "xinetdctl bans add 192.0.2.8 --for 1h")?;
-    command(&running, 0, "xinetdctl bans add 192.0.2.9")?;
-    running.signal(Signal::SIGTERM)?;
-    equal("status", running.wait()?.code(), Some(0))?;
-    let mut running = bare.start(start)?;
-    running.wait_for("Started working")?;
-    let list = command(&running, 0, "xinetdctl bans list")?;
-    has(&list, "192.0.2.8")?;
-    has(&list, "192.0.2.9")?;
-    command(&running, 0, "xinetdctl bans remove 192.0.2.9")?;
-    running.wait_until("the file", || {
-        !running
-            .read("/var/lib/kept/bans.toml")
-            .contains("192.0.2.9")
-    })?;
-    running.signal(Signal::SIGKILL)?;
-    running.wait()?;
-    let running = bare.start(start)?;
-    running.wait_for("Started working")?;
-    let list = command(&running, 0, "xinetdctl bans list")?;
-    equal("after SIGKILL", list.contains("192.0.2.9"), false)?;
-    has(&list, "192.0.2.8")
 }

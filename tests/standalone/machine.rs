@@ -39,3 +39,26 @@ pub(crate) fn serving(files: &str, options: &str) -> Result<(Bare, Running)> {
     running.enter_network()?;
     Ok((bare, running))
 }
+
+/// What a command prints, if it exits with this status; standard error comes behind standard output.
+pub(crate) fn command(running: &Running, status: i32, command: &str) -> Result<String> {
+    running.sh(&format!(
+        "{command} >/tmp/out 2>&1; status=$?; cat /tmp/out; [ $status = {status} ] || {{ echo \"status $status\" >&2; \
+         cat /tmp/out >&2; exit 1; }}"
+    ))
+}
+
+/// Fails unless the text has this part.
+pub(crate) fn has(text: &str, part: &str) -> Result<()> {
+    match text.contains(part) {
+        true => Ok(()),
+        false => Err(format!("no {part:?} in:\n{text}")),
+    }
+}
+
+/// The words of the line that begins with this one; none where there is no such line.
+pub(crate) fn words<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
+    let mut lines = text.lines();
+    let line = lines.find(|line| line.split_whitespace().next() == Some(first));
+    line.unwrap_or_default().split_whitespace().collect()
+}

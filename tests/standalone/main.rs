@@ -1,8 +1,10 @@
 //! The program that serves without systemd, as images start it: in namespaces of its own, with nothing of systemd's.
 
 mod background;
+mod bans;
 mod commands;
 mod ends;
+mod files;
 mod hostile;
 mod killed;
 mod machine;
@@ -43,6 +45,8 @@ fn main() {
         rpc::SCENARIOS,
         ends::SCENARIOS,
         commands::SCENARIOS,
+        files::SCENARIOS,
+        bans::SCENARIOS,
         background::SCENARIOS,
         hostile::SCENARIOS,
     ];

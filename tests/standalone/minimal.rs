@@ -1,4 +1,4 @@
-//! Machines that lack what most have: /proc, IPv6.
+//! Machines that lack what most have: /proc, IPv6, room on the disk, room for processes.
 
 use nix::libc::{SYS_prctl, SYS_socket};
 use testbed::{Bare, Close, Peer, Result, equal};
@@ -10,6 +10,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("without_proc", without_proc),
     ("ipv6_is_switched_off", switched_off),
     ("a_kernel_without_ipv6", no_ipv6),
+    ("a_disk_that_is_full", full_disk),
+    ("no_room_for_another_process", few_processes),
 ];
 
 /// Reloads lose no session, and limits count those of before.
@@ -99,4 +101,64 @@ fn no_ipv6() -> Result<()> {
     running.wait_for("Started working: 1 available service\n")?;
     running.enter_network()?;
     client(7000).map(drop)
+}
+
+/// Services go on, and when there is room again the log has whole lines and how many were lost.
+fn full_disk() -> Result<()> {
+    let bare = Bare::new()?;
+    bare.write(
+        "/etc/xinetd.conf",
+        [DEFAULTS, &cat("echo", 7000, "cps = 100000 1")].concat(),
+        0o644,
+    )?;
+    let running = bare.start(
+        "mount -t tmpfs -o size=16k logs /var/log; exec xinetd -dontfork -filelog /var/log/xinetd.log",
+    )?;
+    let log = || running.read("/var/log/xinetd.log");
+    running.wait_until("the start", || log().contains("Started working"))?;
+    running.enter_network()?;
+    // Each has two lines.
+    for _ in 0..150 {
+        client(7000)?;
+    }
+    equal("room", log().len() <= 16 << 10, true)?;
+    running.sh("mount -o remount,size=1m /var/log")?;
+    running.wait_until("the count of lost lines", || {
+        client(7000).is_ok() && log().contains(" lines were lost, as the log could not be written")
+    })?;
+    let log = log();
+    let torn = log
+        .lines()
+        .find(|line| line.matches(" xinetd[").count() != 1);
+    equal("a line that is none", torn, None)
+}
+
+/// A limit of processes, as of a container. The clients that have no server wait for one.
+fn few_processes() -> Result<()> {
+    let bare = Bare::new()?;
+    let echo = cat("echo", 7000, "instances = UNLIMITED").replace("nobody", "games");
+    let other = cat("other", 7001, "").replace("nobody", "games");
+    bare.write(
+        "/etc/xinetd.conf",
+        [DEFAULTS, &echo, &other].concat(),
+        0o644,
+    )?;
+    let running = bare.start(
+        "chmod 1777 /tmp; exec prlimit --nproc=7 setpriv --reuid games --regid 60 --clear-groups xinetd -dontfork",
+    )?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    // With the supervisor and the helper these are seven.
+    let mut sessions = (0..5).map(|_| client(7000)).collect::<Result<Vec<_>>>()?;
+    let mut waits = Peer::connect(at(7000), None)?.map_err(|close| format!("{close:?}"))?;
+    running.wait_for("echo: fork failed: Resource temporarily unavailable (errno = 11)")?;
+    let mut other = Peer::connect(at(7001), None)?.map_err(|close| format!("{close:?}"))?;
+    running.wait_for("service other: no helper can be started: ")?;
+    for session in &mut sessions {
+        session.echo(b"goes on")?;
+    }
+    sessions.truncate(1);
+    waits.echo(b"has waited")?;
+    other.echo(b"has waited too")?;
+    sessions[0].echo(b"goes on")
 }

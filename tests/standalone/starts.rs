@@ -184,7 +184,7 @@ fn other_user() -> Result<()> {
     )?;
     is_served(&running, 7001)?;
     running.wait_for(
-        "service echo is not served: its user is 65534, and xinetd runs as 5: start it as root",
+        "service echo is not served: its user is nobody, and xinetd runs as games: start it as root",
     )?;
     running.wait_for("service low: bind to port 7 failed: Permission denied")?;
     running.wait_for("START: mine")

@@ -128,13 +128,27 @@ impl Place {
     fn write(&mut self, line: &Line<'_>, format: LogFormat) -> io::Result<()> {
         match self {
             Self::Stream(stream, _) => write_to_stream(stream, line, format),
-            Self::File(_, file) => file.write_all(&match format {
-                LogFormat::Json => line.json(&Zoned::now()),
-                LogFormat::Text => line.stamped(&Zoned::now()),
-            }),
+            Self::File(_, file) => {
+                let bytes = match format {
+                    LogFormat::Json => line.json(&Zoned::now()),
+                    LogFormat::Text => line.stamped(&Zoned::now()),
+                };
+                write_whole(file, &bytes)
+            }
             Self::Syslog(syslog) => syslog.write(line, format),
         }
     }
+}
+
+/// Writes a line to a file, or nothing of it: the disk may have room for a part.
+fn write_whole(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let written = file.write(bytes)?;
+    if written == bytes.len() {
+        return Ok(());
+    }
+    let written = u64::try_from(written).map_err(io::Error::other)?;
+    file.set_len(file.metadata()?.len().saturating_sub(written))?;
+    Err(io::ErrorKind::StorageFull.into())
 }
 
 /// Writes a line to standard output or standard error.
