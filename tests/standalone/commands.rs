@@ -23,7 +23,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// What a command prints, if it exits with this status; standard error comes behind standard output.
-fn command(running: &Running, status: i32, command: &str) -> Result<String> {
+pub(crate) fn command(running: &Running, status: i32, command: &str) -> Result<String> {
     running.sh(&format!(
         "{command} >/tmp/out 2>&1; status=$?; cat /tmp/out; [ $status = {status} ] || {{ echo \"status $status\" >&2; \
          cat /tmp/out >&2; exit 1; }}"
@@ -31,14 +31,14 @@ fn command(running: &Running, status: i32, command: &str) -> Result<String> {
 }
 
 /// Fails unless the text has this part.
-fn has(text: &str, part: &str) -> Result<()> {
+pub(crate) fn has(text: &str, part: &str) -> Result<()> {
     match text.contains(part) {
         true => Ok(()),
         false => Err(format!("no {part:?} in:\n{text}")),
     }
 }
 
-fn words<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
+pub(crate) fn words<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
     let mut lines = text.lines();
     let line = lines.find(|line| line.split_whitespace().next() == Some(first));
     line.unwrap_or_default().split_whitespace().collect()

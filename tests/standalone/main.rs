@@ -5,6 +5,7 @@ mod ends;
 mod machine;
 mod mux;
 mod reload;
+mod refusals;
 mod rpc;
 mod serving;
 mod starts;
@@ -31,6 +32,7 @@ fn main() {
         mux::SCENARIOS,
         reload::SCENARIOS,
         rpc::SCENARIOS,
+        refusals::SCENARIOS,
         ends::SCENARIOS,
         commands::SCENARIOS,
     ];

@@ -34,7 +34,11 @@ impl Supervisor {
                 services::note_kick(id, whom);
                 return Answer::Noted;
             }
-            AdminCommand::Reload => self.reload(now).map(Answer::Reloaded),
+            AdminCommand::Reload { is_forced } => {
+                let done = self.reload(*is_forced, now);
+                let ends = self.ending.is_some();
+                done.map(|done| Answer::Reloaded { done, ends })
+            }
             AdminCommand::ListBans => self.with_bans(|store| {
                 let rows = banning::list(store)?;
                 let problem = store.problem()?;
@@ -85,6 +89,7 @@ impl Supervisor {
     }
 
     /// A service that does not listen.
+            unread: self.unread.clone(),
     fn silent(&self, planned: &PlannedService) -> SupervisedService {
         SupervisedService {
             id: planned.id().to_text(),
