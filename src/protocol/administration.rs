@@ -147,6 +147,7 @@ mod tests {
         };
         let answer = Answer::Bans(Bans {
             problem: None,
+            table_problem: None,
             rows: vec![ban],
         });
         let text = serde_json::to_vec(&answer).unwrap();

@@ -1,11 +1,12 @@
 //! The program that serves without systemd, as images start it: in namespaces of its own, with nothing of systemd's.
 
+mod ban_table;
 mod commands;
 mod ends;
 mod machine;
 mod mux;
-mod reload;
 mod refusals;
+mod reload;
 mod rpc;
 mod serving;
 mod starts;
@@ -31,10 +32,11 @@ fn main() {
         serving::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,
-        rpc::SCENARIOS,
         refusals::SCENARIOS,
+        rpc::SCENARIOS,
         ends::SCENARIOS,
         commands::SCENARIOS,
+        ban_table::SCENARIOS,
     ];
     let trials = all.iter().copied().flatten().map(|&(name, scenario)| {
         let trial = Trial::test(name, move || run(scenario));

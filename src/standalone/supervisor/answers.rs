@@ -42,7 +42,12 @@ impl Supervisor {
             AdminCommand::ListBans => self.with_bans(|store| {
                 let rows = banning::list(store)?;
                 let problem = store.problem()?;
-                Ok(Answer::Bans(Bans { problem, rows }))
+                let table_problem = store.table_problem()?;
+                Ok(Answer::Bans(Bans {
+                    problem,
+                    table_problem,
+                    rows,
+                }))
             }),
             AdminCommand::AddBan { peer, seconds } => {
                 self.with_bans(|store| banning::add(store, peer, *seconds).map(Answer::Banned))
@@ -84,12 +89,12 @@ impl Supervisor {
             has_inetd: self.invocation.has_inetd,
             has_coordinator: self.coordinator.is_some(),
             mux: self.means.mux.directory().to_owned(),
+            unread: self.unread.clone(),
             services: served.chain(hindered).collect(),
         }
     }
 
     /// A service that does not listen.
-            unread: self.unread.clone(),
     fn silent(&self, planned: &PlannedService) -> SupervisedService {
         SupervisedService {
             id: planned.id().to_text(),
