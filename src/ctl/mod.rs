@@ -13,6 +13,7 @@ mod drop_ins;
 mod eject;
 mod executable;
 mod explain;
+mod faulty;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod json;
