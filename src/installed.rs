@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use xinetd_core::config::Unread;
+use xinetd_core::installed::UNREAD;
 use xinetd_core::installed::ejected::{self, UNITS, has_mark};
 use xinetd_core::spec::{MAX_SPEC, Spec};
 use xinetd_core::translate::{LOG_FILES, SpecDirectory};
@@ -43,6 +45,12 @@ pub(crate) fn is_ejected(unit: &str) -> bool {
 /// Whether the generator or `xinetdctl eject` has written units of this name without suffix.
 pub(crate) fn is_written(unit: &str) -> bool {
     SpecDirectory::usual().spec(unit).exists() || is_ejected(unit)
+}
+
+/// What the generator could not read of the configuration that the units are of.
+pub(crate) fn unread() -> Unread {
+    let text = fs::read_to_string(SpecDirectory::usual().path().join(UNREAD));
+    text.map(|text| Unread::parse(&text)).unwrap_or_default()
 }
 
 fn units_in(specs: &SpecDirectory) -> io::Result<Vec<String>> {

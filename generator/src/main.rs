@@ -20,10 +20,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use xinetd_core::config::{self, Databases, DiskTree, FileTree};
-use xinetd_core::installed::APPLIED;
+use xinetd_core::config::{self, Databases, DiskTree, FileTree, Unread};
+use xinetd_core::installed::{APPLIED, UNREAD};
 use xinetd_core::startup::Startup;
-use xinetd_core::translate::{SpecDirectory, Surroundings, Translation, translate};
+use xinetd_core::translate::{GeneratedFile, SpecDirectory, Surroundings, Translation, translate};
 
 use crate::output::Output;
 
@@ -100,7 +100,13 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
     let mut surroundings = Surroundings::read(tree, specs, startup);
     let virtualization = env::var("SYSTEMD_VIRTUALIZATION").ok();
     surroundings.confinement.restricted = is_restricted(virtualization.as_deref());
-    let translation = translate(&configuration, &surroundings);
+    let mut translation = translate(&configuration, &surroundings);
+    let unread = Unread::of(&configuration.problems).to_text();
+    translation.files.extend(unread.map(|text| GeneratedFile {
+        path: Path::new(SpecDirectory::NAME).join(UNREAD),
+        content: text.into_bytes(),
+        private: false,
+    }));
     // Units before words: whatever happens to the log, the services are there.
     let written = output.write(&translation);
     say::problems(configuration.problems.iter().chain(&translation.problems));

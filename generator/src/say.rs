@@ -1,14 +1,13 @@
 //! What is said about a configuration: little, as it goes to the kernel's log at each reload.
 
 use log::Level;
-use xinetd_core::config::ASSUMED_CODE;
 use xinetd_core::problem::{Problem, Severity};
 
 /// How many problems are told one by one.
 const MAX_LINES: usize = 50;
 
-/// The notes that are worth a line: what a service is called is decided here, and which files are read.
-const TOLD: [&str; 3] = ["native-unit", "vendor-unit", ASSUMED_CODE];
+/// The notes that are worth a line: what a service is called is decided here.
+const TOLD: [&str; 2] = ["native-unit", "vendor-unit"];
 
 /// Tells how many problems there are and where to read more, and then each, errors first.
 ///

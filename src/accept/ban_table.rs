@@ -103,12 +103,24 @@ impl Bans {
             self.open = None;
             self.open = self.acquire(PATIENCE, now)?;
         }
+        let found = self.look_up(peer, now);
+        if found.is_ok() {
+            return found;
+        }
+        // The coordinator, which has all bans, writes it anew where it has been spoilt.
+        self.open = None;
+        self.open = self.acquire(PATIENCE, now)?;
+        self.look_up(peer, now)
+    }
+
+    fn look_up(&self, peer: IpAddr, now: Moment) -> io::Result<Option<Until>> {
         let Some((file, header)) = &self.open else {
             return Ok(None);
         };
         let subject = Subject::of(peer, header.prefix);
         let mut bucket = [0; BUCKET];
-        file.read_exact_at(&mut bucket, header.bucket(subject))?;
+        let read = file.read_exact_at(&mut bucket, header.bucket(subject));
+        read.map_err(cut_off)?;
         Ok(table::until(&bucket, subject, now.0))
     }
 
@@ -145,11 +157,21 @@ impl Bans {
 }
 
 fn with_header(file: File) -> io::Result<(File, Header)> {
+    if file.metadata()?.len() < table::SIZE {
+        return Err(cut_off(ErrorKind::UnexpectedEof.into()));
+    }
     let mut header = [0; Header::SIZE];
     file.read_exact_at(&mut header, 0)?;
     let header = Header::decode(&header);
     let header = header.ok_or_else(|| io::Error::other("it is of another version"))?;
     Ok((file, header))
+}
+
+fn cut_off(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => io::Error::other("it is cut off"),
+        _ => error,
+    }
 }
 
 /// Asks the coordinator at `path` for the table, and its successor if it ends meanwhile; none if nobody

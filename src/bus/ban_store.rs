@@ -1,5 +1,7 @@
 //! The bans of the machine: the list, the table that helpers read, and the file that outlives a boot.
 
+mod unwritten;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -11,7 +13,7 @@ use nix::time::{ClockId, clock_gettime};
 use xinetd_core::bans::table::Slot;
 use xinetd_core::bans::{
     Ban, BanList, BanOptions, BootId, BootTime, Clocks, Full, Ipv6Prefix, Origin, SavedBans,
-    Subject, TableChange, Until,
+    Subject, Until,
 };
 use xinetd_core::options;
 use xinetd_core::service::DenyTime;
@@ -19,6 +21,7 @@ use xinetd_core::service::DenyTime;
 use super::saved;
 use super::settings::Settings;
 use super::table::Table;
+use unwritten::{Unwritten, put_aside};
 
 /// A ban of a hundred years or more is for ever: the file's times have 63 bits.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -43,8 +46,10 @@ pub(crate) enum Refused {
     Allowed,
     /// The list is full of what administrators have said.
     Full,
-    /// The table can't be written.
-    Table(io::Error),
+    /// There is no clock.
+    Clock(io::Error),
+    /// The list has it, but the table can't be written yet, for this reason.
+    Table(String),
 }
 
 impl std::fmt::Display for Refused {
@@ -52,7 +57,11 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Allowed => f.write_str("it is loopback or on the allow-list"),
             Self::Full => f.write_str("the list is full"),
-            Self::Table(error) => write!(f, "the table can't be written: {error}"),
+            Self::Clock(error) => write!(f, "the clock can't be read: {error}"),
+            Self::Table(why) => write!(
+                f,
+                "the table of bans can't be written, and it counts as soon as it can: {why}"
+            ),
         }
     }
 }
@@ -62,6 +71,8 @@ impl std::fmt::Display for Refused {
 pub(crate) struct BanStore {
     list: BanList,
     table: Table,
+    /// What of the list the table does not have, while it can't be written.
+    unwritten: Option<Unwritten>,
     table_path: PathBuf,
     settings: Settings,
     boot: BootId,
@@ -74,8 +85,10 @@ impl BanStore {
     /// Takes over what a predecessor has left: the table of this boot where there is one, else the
     /// file.
     ///
+    /// Where no table can be written, that is tried again from time to time.
+    ///
     /// # Errors
-    /// If no table can be made.
+    /// If there is no clock.
     pub(crate) fn open(paths: &Paths, boot: BootId) -> io::Result<Self> {
         let clocks = clocks(boot)?;
         let saved = saved::read(&paths.saved);
@@ -89,7 +102,11 @@ impl BanStore {
             .map(|saved| saved.bans(list.prefix(), shutdown, clocks));
         let kept = kept.unwrap_or_default();
         let now = clocks.boot.at;
-        let bans = match Table::left(&paths.table, boot) {
+        let left = Table::left(&paths.table, boot).unwrap_or_else(|error| {
+            put_aside(&paths.table, &error, saved.is_some());
+            None
+        });
+        let bans = match left {
             Some((prefix, slots)) => in_table(&kept, prefix, slots, list.prefix(), now),
             None => kept.clone(),
         };
@@ -106,16 +123,18 @@ impl BanStore {
             }
             None => !list.is_empty() || *options != BanOptions::default(),
         };
-        let table = Table::take_over(&paths.table, boot, list.prefix(), list.bans(now))?;
+        let table = Table::unwritten(&paths.table, boot, list.prefix());
         let mut this = Self {
             list,
             table,
+            unwritten: None,
             table_path: paths.table.clone(),
             settings,
             boot,
             unsaved,
             last_use: Instant::now(),
         };
+        this.write_anew(now);
         this.tidy();
         Ok(this)
     }
@@ -131,7 +150,7 @@ impl BanStore {
             return Ok(());
         };
         let change = self.list.hit(subject, until, id, now);
-        self.follow(&change.map_err(|Full| Refused::Full)?)
+        self.follow(&change.map_err(|Full| Refused::Full)?, now)
     }
 
     /// An administrator bans an address for this long, or for ever.
@@ -144,7 +163,7 @@ impl BanStore {
         let time = time.filter(|time| *time < LONGEST);
         let until = time.map_or(Until::Forever, |time| Until::At(now.saturating_add(time)));
         let change = self.list.add(subject, until, now);
-        self.follow(&change.map_err(|Full| Refused::Full)?)?;
+        self.follow(&change.map_err(|Full| Refused::Full)?, now)?;
         Ok(subject)
     }
 
@@ -156,7 +175,7 @@ impl BanStore {
         let now = self.now()?;
         let subject = Subject::of(peer, self.list.prefix());
         let (ban, change) = self.list.remove(subject, now);
-        self.follow(&change)?;
+        self.follow(&change, now)?;
         Ok(ban.is_some())
     }
 
@@ -168,18 +187,18 @@ impl BanStore {
         let now = self.now()?;
         let count = self.list.bans(now).count();
         let change = self.list.flush();
-        self.follow(&change)?;
+        self.follow(&change, now)?;
         Ok(count)
     }
 
     /// The bans that hold now, the newest first, and the clocks that their times are for.
     ///
     /// # Errors
-    /// If there is no clock, or the table can't be written.
+    /// If there is no clock.
     pub(super) fn bans(&mut self) -> Result<(Vec<Ban>, Clocks), Refused> {
         let now = self.now()?;
-        let clocks = clocks(self.boot).map_err(Refused::Table)?;
-        let mut bans: Vec<_> = self.list.bans(now).cloned().collect();
+        let clocks = clocks(self.boot).map_err(Refused::Clock)?;
+        let mut bans: Vec<_> = self.in_force(now).cloned().collect();
         bans.sort_by_key(|ban| (std::cmp::Reverse(ban.last), ban.subject));
         Ok((bans, clocks))
     }
@@ -187,10 +206,10 @@ impl BanStore {
     /// How many bans hold now.
     ///
     /// # Errors
-    /// If there is no clock, or the table can't be written.
+    /// If there is no clock.
     pub(super) fn count(&mut self) -> Result<usize, Refused> {
         let now = self.now()?;
-        Ok(self.list.bans(now).count())
+        Ok(self.in_force(now).count())
     }
 
     /// Why the file of options can't be read, in words; none if what it says is in force.
@@ -204,7 +223,8 @@ impl BanStore {
     /// # Errors
     /// As open(2).
     pub(crate) fn table(&mut self) -> io::Result<File> {
-        self.last_use = Instant::now();
+        // A helper that can't read it asks for it, too.
+        let _ = self.now();
         File::open(&self.table_path)
     }
 
@@ -232,16 +252,22 @@ impl BanStore {
     /// helpers that come later know that by themselves. As long as the file has other bans, the table
     /// keeps them from coming back.
     pub(crate) fn tidy(&mut self) {
-        let tidied = now(self.boot).map_err(Refused::Table).and_then(|now| {
+        let tidied = now(self.boot).map_err(Refused::Clock).and_then(|now| {
+            self.mend(now.at);
             let change = self.list.expire(now.at);
-            self.follow(&change)?;
+            self.follow(&change, now.at)?;
             match self.list.is_empty() && !self.unsaved {
-                true => self.table.remove().map_err(Refused::Table),
+                true => self
+                    .table
+                    .remove()
+                    .map_err(|error| Refused::Table(error.to_string())),
                 false => Ok(()),
             }
         });
-        if let Err(error) = tidied {
-            log::warn!("bans that are over: {error}");
+        match tidied {
+            // That it can't be written is said once.
+            Ok(()) | Err(Refused::Table(_)) => {}
+            Err(error) => log::warn!("bans that are over: {error}"),
         }
     }
 
@@ -256,7 +282,8 @@ impl BanStore {
     /// The time, at which the options of now are in force.
     fn now(&mut self) -> Result<Duration, Refused> {
         self.last_use = Instant::now();
-        let now = now(self.boot).map_err(Refused::Table)?.at;
+        let now = now(self.boot).map_err(Refused::Clock)?.at;
+        self.mend(now);
         if self.settings.refresh() {
             let options = self.settings.in_force();
             let (prefix, allowed) = (options.ipv6_prefix(), options.allow_list());
@@ -266,21 +293,9 @@ impl BanStore {
                 options::FILE
             );
             self.unsaved = true;
-            let bans = self.list.bans(now);
-            self.table = Table::take_over(&self.table_path, self.boot, prefix, bans)
-                .map_err(Refused::Table)?;
+            self.write_anew(now);
         }
         Ok(now)
-    }
-
-    fn follow(&mut self, change: &TableChange) -> Result<(), Refused> {
-        if *change == TableChange::default() {
-            return Ok(());
-        }
-        let list = &self.list;
-        let followed = self.table.follow(change, |subject| list.get(subject));
-        self.unsaved = true;
-        followed.map_err(Refused::Table)
     }
 }
 

@@ -134,6 +134,9 @@ trait Manager {
     fn ban_count(&self) -> zbus::Result<u32>;
     #[zbus(property(emits_changed_signal = "false"))]
     fn options_problem(&self) -> zbus::Result<String>;
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn table_problem(&self) -> zbus::Result<String>;
 }
 
 #[proxy(
@@ -152,6 +155,8 @@ trait Service {
 pub(crate) struct Bans {
     /// What is wrong in /etc/xinetd-bridge.toml, so that bans go by what it said before.
     pub(crate) problem: Option<String>,
+    /// Why the table can't be written, and how many bans are not in force for that.
+    pub(crate) table_problem: Option<String>,
     /// All bans, the newest first.
     pub(crate) rows: Vec<BanRow>,
 }
@@ -171,8 +176,13 @@ pub(crate) fn list_bans() -> Result<Bans, String> {
             rows => rows?,
         };
         let problem = manager.options_problem().await?;
-        let problem = (!problem.is_empty()).then_some(problem);
-        Ok(Ok(Bans { problem, rows }))
+        let table_problem = manager.table_problem().await?;
+        let said = |text: String| (!text.is_empty()).then_some(text);
+        Ok(Ok(Bans {
+            problem: said(problem),
+            table_problem: said(table_problem),
+            rows,
+        }))
     });
     listed?.map_err(|(count, why)| format!("peers that are banned: {count}; {why}"))
 }

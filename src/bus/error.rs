@@ -36,7 +36,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Allowed => Self::Protected(text),
             Refused::Full => Self::Full(text),
-            Refused::Table(_) => Self::Failed(text),
+            Refused::Clock(_) | Refused::Table(_) => Self::Failed(text),
         }
     }
 }

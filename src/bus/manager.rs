@@ -153,6 +153,14 @@ impl Manager {
         Ok(problem.unwrap_or_default())
     }
 
+    /// Why the table of bans can't be written, and how many bans are not in force for that; nothing if all is well.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn table_problem(&self) -> fdo::Result<String> {
+        let failed = |why: Refused| fdo::Error::Failed(why.to_string());
+        let problem = self.0.lock().table_problem().map_err(failed)?;
+        Ok(problem.unwrap_or_default())
+    }
+
     /// All bans that hold now.
     async fn list_bans(
         &self,

@@ -1,7 +1,7 @@
 //! The file that outlives a boot, written beside the rest: a slow disk holds no ban up.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::saved;
 use super::shared::Shared;
@@ -23,7 +23,10 @@ pub(super) fn run(shared: &Shared, path: &Path) {
             if shared.is_closing() {
                 return;
             }
-            store = shared.wait(store, None);
+            // Where the table can't be written that is tried again meanwhile.
+            let retry = store.retry_due();
+            let time = retry.map(|retry| retry.saturating_duration_since(Instant::now()));
+            store = shared.wait(store, time);
         }
         let text = store.take_text();
         drop(store);

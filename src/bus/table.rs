@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,35 @@ impl Table {
         Ok(this)
     }
 
+    /// The one at `path` that can't be written yet: helpers see none, or that of before.
+    pub(super) fn unwritten(path: &Path, boot: BootId, prefix: Ipv6Prefix) -> Self {
+        Self {
+            path: path.to_owned(),
+            boot,
+            prefix,
+            open: None,
+        }
+    }
+
+    /// Whether what helpers find at its path is what was written last, as far as the header and the size tell: another
+    /// program may have changed, replaced or removed it.
+    pub(super) fn is_intact(&self) -> bool {
+        let found = fs::symlink_metadata(&self.path);
+        let Some(OpenTable {
+            file,
+            header: known,
+        }) = &self.open
+        else {
+            return found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        };
+        let (Ok(found), Ok(open)) = (found, file.metadata()) else {
+            return false;
+        };
+        (found.dev(), found.ino()) == (open.dev(), open.ino())
+            && open.len() == SIZE
+            && header(file).as_ref() == Some(known)
+    }
+
     /// Removes it: no address is banned.
     ///
     /// # Errors
@@ -68,18 +97,45 @@ impl Table {
     }
 
     /// The bans in the table that a predecessor has left at `path`; none where there is no table
-    /// of this boot that can be read.
-    pub(super) fn left(path: &Path, boot: BootId) -> Option<(Ipv6Prefix, Vec<Slot>)> {
-        let file = File::open(path).ok()?;
-        let header = header(&file).filter(|header| header.boot == boot)?;
+    /// of this boot.
+    ///
+    /// # Errors
+    /// If there is one that can't be read.
+    pub(super) fn left(path: &Path, boot: BootId) -> io::Result<Option<(Ipv6Prefix, Vec<Slot>)>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let header = header(&file).ok_or_else(|| io::Error::other("it is no table of bans"))?;
+        if header.boot != boot {
+            return Ok(None);
+        }
         let mut bans = Vec::new();
         for number in 0..BUCKETS {
             let mut bucket = [0; BUCKET];
             file.read_exact_at(&mut bucket, Header::nth_bucket(number))
-                .ok()?;
+                .map_err(|_| io::Error::other("it is cut off"))?;
             bans.extend(slots(&bucket).flatten());
         }
-        Some((header.prefix, bans))
+        Ok(Some((header.prefix, bans)))
+    }
+
+    /// Keeps a copy of what can't be read, to be looked at, and tells where. The file itself stays until another one
+    /// takes its place: helpers that have it open see by its end that it counts no more.
+    ///
+    /// # Errors
+    /// If it can't be copied.
+    pub(super) fn put_aside(path: &Path) -> io::Result<PathBuf> {
+        let aside = path.with_extension("bad");
+        remove(&aside)?;
+        let mut options = OpenOptions::new();
+        let mut copy = options
+            .write(true)
+            .create_new(true)
+            .mode(MODE)
+            .open(&aside)?;
+        let copied = File::open(path).and_then(|file| io::copy(&mut file.take(SIZE), &mut copy));
+        copied.map(|_| aside)
     }
 
     /// Follows the list; `ban` gives what it says of a subject.

@@ -278,3 +278,80 @@ fn a_time_beyond_all_clocks_is_for_ever() {
     scratch.save(&mut store);
     assert_eq!(store.bans().unwrap().0[0].until, Until::Forever);
 }
+
+#[test]
+fn a_ban_that_the_table_can_not_have_is_not_listed_and_holds_as_soon_as_it_can() {
+    let scratch = Scratch::new("full");
+    let folder = scratch.0.join("folder");
+    let paths = Paths {
+        table: folder.join("bans"),
+        ..scratch.paths()
+    };
+    let mut store = BanStore::open(&paths, boot(1)).unwrap();
+    let refused = store.add(ip("192.0.2.7"), None);
+    assert!(matches!(refused, Err(Refused::Table(_))), "{refused:?}");
+    let refused = store.hit(ip("192.0.2.8"), DenyTime::Forever, "decoy");
+    assert!(matches!(refused, Err(Refused::Table(_))), "{refused:?}");
+    assert_eq!(peers(&mut store), [""; 0]);
+    assert_eq!(store.count().unwrap(), 0);
+    let said = store.table_problem().unwrap().unwrap();
+    assert!(said.contains("not listed: 2;"), "{said}");
+    assert!(store.retry_due().is_some());
+    fs::create_dir(&folder).unwrap();
+    store.tidy();
+    assert_eq!(store.retry_due(), None);
+    assert_eq!(store.table_problem().unwrap(), None);
+    assert_eq!(peers(&mut store), ["192.0.2.7", "192.0.2.8"]);
+    // The table has them, by the word of a successor that has no file.
+    drop(store);
+    let mut store = BanStore::open(&paths, boot(1)).unwrap();
+    assert_eq!(peers(&mut store), ["192.0.2.7", "192.0.2.8"]);
+}
+
+#[test]
+fn a_table_that_was_spoilt_is_written_anew() {
+    let scratch = Scratch::new("spoilt");
+    let table = scratch.paths().table;
+    let mut store = scratch.store();
+    store.add(ip("192.0.2.7"), None).unwrap();
+    let whole = fs::metadata(&table).unwrap().len();
+    let spoil: [&dyn Fn(); 4] = [
+        &|| fs::write(&table, "rubbish").unwrap(),
+        &|| fs::write(&table, vec![0; usize::try_from(whole).unwrap()]).unwrap(),
+        &|| fs::remove_file(&table).unwrap(),
+        &|| {
+            fs::rename(&table, scratch.0.join("aside")).unwrap();
+            fs::write(&table, "").unwrap();
+        },
+    ];
+    for (number, spoil) in spoil.iter().enumerate() {
+        spoil();
+        let given = store.table().unwrap();
+        assert_eq!(given.metadata().unwrap().len(), whole, "{number}");
+        let mut successor = scratch.store();
+        assert_eq!(peers(&mut successor), ["192.0.2.7"], "{number}");
+    }
+    store.flush().unwrap();
+    scratch.save(&mut store);
+    store.tidy();
+    fs::write(&table, "rubbish").unwrap();
+    store.tidy();
+    assert!(!table.exists(), "it would keep all clients out");
+}
+
+#[test]
+fn a_table_that_can_not_be_read_at_the_start_is_kept_to_be_looked_at() {
+    let scratch = Scratch::new("unreadable");
+    let (table, aside) = (scratch.paths().table, scratch.0.join("bans.bad"));
+    fs::write(&table, "rubbish").unwrap();
+    assert_eq!(peers(&mut scratch.store()), [""; 0]);
+    assert_eq!(fs::read_to_string(&aside).unwrap(), "rubbish");
+    assert!(!table.exists());
+    let mut store = scratch.store();
+    store.add(ip("192.0.2.7"), None).unwrap();
+    scratch.save(&mut store);
+    drop(store);
+    fs::write(&table, "other").unwrap();
+    assert_eq!(peers(&mut scratch.store()), ["192.0.2.7"]);
+    assert_eq!(fs::read_to_string(&aside).unwrap(), "other");
+}

@@ -250,7 +250,8 @@ fn problem(
     }
 }
 
-fn place(service: &Service, attribute: Attribute) -> Place {
+/// Where a service has an attribute.
+pub(super) fn place(service: &Service, attribute: Attribute) -> Place {
     let mut lines = service.attributes.iter();
     let written = lines.find(|written| written.attribute == attribute);
     written

@@ -71,6 +71,9 @@ pub(super) fn run(command: &BansCommand, out: &mut Output<'_>) -> Done {
                 true => out.json(&json_list(&bans))?,
                 false => {
                     print(&bans.rows, now(), out)?;
+                    if let Some(problem) = &bans.table_problem {
+                        writeln!(out, "{}", out.paint(BAD, printable(problem)))?;
+                    }
                     if let Some(problem) = &bans.problem {
                         let problem = printable(problem);
                         let text = format!("{FILE}: {problem}; bans go by what it said before");
@@ -151,7 +154,8 @@ fn json_list(bans: &Bans) -> Value {
         })
     };
     let rows: Vec<_> = bans.rows.iter().map(ban).collect();
-    json!({ "format": 1, "bans": rows, "problem": bans.problem })
+    json!({ "format": 1, "bans": rows, "problem": bans.problem,
+        "table_problem": bans.table_problem })
 }
 
 /// An address or a network, in the words of the caller: the service manager says whether it may be one.
@@ -236,6 +240,7 @@ PEER                   SINCE       LEFT  BY
         assert_eq!(String::from_utf8(text).unwrap(), wanted);
         let json = json_list(&Bans {
             problem: None,
+            table_problem: None,
             rows: rows.to_vec(),
         });
         assert_eq!(json["bans"][0]["until"], 91_000);

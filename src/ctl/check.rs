@@ -217,6 +217,10 @@ fn check(
     ));
     let mut unapplied = Unapplied::default();
     if host.is_own {
+        problems.extend(super::log_directories::problems(
+            disk,
+            &configuration.services,
+        ));
         problems.extend(missing_servers(
             &configuration.services,
             &translation.services,

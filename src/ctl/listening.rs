@@ -16,7 +16,12 @@ use crate::reconcile::{Trouble, is_executable};
 
 /// Which sockets do not listen, though their services are switched on.
 #[derive(Debug, Default)]
-pub(super) struct Listening(Option<BTreeMap<String, Trouble>>);
+pub(super) struct Listening {
+    /// By the word of the service manager; none where that can't be asked.
+    told: Option<BTreeMap<String, Trouble>>,
+    /// For errors in the files: the service manager does not know these.
+    faulty: BTreeMap<String, Trouble>,
+}
 
 impl Listening {
     /// Asks the service manager about these units without suffix.
@@ -27,7 +32,20 @@ impl Listening {
             return Self::default();
         }
         let units: BTreeSet<&str> = units.into_iter().collect();
-        Self(manager::of_this_machine().troubles(&units).ok())
+        Self {
+            told: manager::of_this_machine().troubles(&units).ok(),
+            faulty: BTreeMap::new(),
+        }
+    }
+
+    /// The same with services that have errors in the files, by the units that stand for them.
+    pub(super) fn with_faulty(self, faulty: BTreeMap<String, Trouble>) -> Self {
+        Self { faulty, ..self }
+    }
+
+    /// Whether a unit stands for a service that has errors in the files.
+    pub(super) fn is_faulty(&self, unit: &str) -> bool {
+        self.faulty.contains_key(unit)
     }
 
     /// Asks about those of the units, which the service manager has, that are switched on.
@@ -39,12 +57,16 @@ impl Listening {
 
     /// Why the socket of a unit does not listen, if it does not.
     pub(super) fn trouble(&self, unit: &str) -> Option<&Trouble> {
-        self.0.as_ref()?.get(unit)
+        let told = || self.told.as_ref()?.get(unit);
+        self.faulty.get(unit).or_else(told)
     }
 
     /// Whether it does, as far as it is known.
     pub(super) fn listens(&self, unit: &str) -> Option<bool> {
-        Some(!self.0.as_ref()?.contains_key(unit))
+        match self.is_faulty(unit) {
+            true => Some(false),
+            false => Some(!self.told.as_ref()?.contains_key(unit)),
+        }
     }
 }
 
@@ -95,7 +117,9 @@ pub(super) fn silent(services: &[ServiceReport]) -> Vec<Problem> {
                 (Severity::Warning, "`xinetdctl reload` tries it again")
             }
             Trouble::Shared { .. } => (Severity::Warning, "stop one of the two"),
-            Trouble::Stuck | Trouble::Supervised { .. } => (Severity::Warning, ""),
+            Trouble::Stuck | Trouble::Faulty { .. } | Trouble::Supervised { .. } => {
+                (Severity::Warning, "")
+            }
             Trouble::TurnedAway { .. } => (
                 Severity::Warning,
                 "its helper asks the name services again every two seconds while clients come",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use xinetd_core::bytes::ByteString;
 use xinetd_core::config::{
-    self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots,
+    self, ASSUMED_CODE, Configuration, Databases, DiskTree, Dropped, FileTree, Roots, Unread,
 };
 use xinetd_core::problem::{NO_PERMISSION, Problem, Severity, printable};
 use xinetd_core::service::Service;
@@ -56,6 +56,7 @@ fn untold(tree: &dyn FileTree) -> Option<Supervised> {
             has_inetd: roots.inetd.is_some(),
             has_coordinator: true,
             mux: PathBuf::new(),
+            unread: Unread::default(),
             services: Vec::new(),
         }
     })
@@ -99,6 +100,7 @@ impl Reading {
         let roots = Roots {
             main: main.unwrap_or(own.main),
             inetd: own.inetd.filter(|_| !main.is_some_and(is_absent)),
+            may_assume: own.may_assume,
         };
         let configuration = config::load(tree, roots, databases);
         let (surroundings, boot) = match supervised {

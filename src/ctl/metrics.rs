@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::faulty;
 use super::listening::Listening;
 use super::manager;
 use super::output::{Done, Failure, Output};
@@ -18,12 +19,15 @@ type Simple = (
 /// Prints them.
 pub(super) fn run(out: &mut Output<'_>) -> Done {
     let manager = manager::of_this_machine();
-    let (rows, bounds) = manager.list_services().map_err(Failure::undone)?;
+    let (mut rows, bounds) = manager.list_services().map_err(Failure::undone)?;
     let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
-    let up = |row: &ServiceRow| match manager.is_enabled(&row.unit) {
-        true => listening.listens(&row.unit),
-        false => None,
-    };
+    let faulty = faulty::add_rows(faulty::of_this_machine(), bounds.len() + 1, &mut rows);
+    let listening = listening.with_faulty(faulty);
+    let up =
+        |row: &ServiceRow| match listening.is_faulty(&row.unit) || manager.is_enabled(&row.unit) {
+            true => listening.listens(&row.unit),
+            false => None,
+        };
     print(&rows, up, &bounds, out)?;
     Ok(0)
 }

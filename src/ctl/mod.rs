@@ -13,12 +13,14 @@ mod drop_ins;
 mod eject;
 mod executable;
 mod explain;
+mod faulty;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod json;
 mod layout;
 mod list;
 mod listening;
+mod log_directories;
 mod machine;
 mod manager;
 mod manual;

@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use xinetd_core::problem::printable;
 
+use super::faulty;
 use super::layout::{fold, head, width};
 use super::listening::Listening;
 use super::machine::not_running;
@@ -80,9 +81,11 @@ struct ServiceStatus<'a> {
 /// Runs `status`.
 pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
     let manager = manager::of_this_machine();
-    let (rows, _) = manager.list_services().map_err(Failure::undone)?;
+    let (mut rows, bounds) = manager.list_services().map_err(Failure::undone)?;
     let Some(name) = &arguments.id else {
         let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
+        let faulty = faulty::add_rows(faulty::of_this_machine(), bounds.len() + 1, &mut rows);
+        let listening = listening.with_faulty(faulty);
         match arguments.json {
             true => json(rows.iter().map(|row| (row, None)), &listening, out)?,
             false => {

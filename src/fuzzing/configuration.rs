@@ -44,8 +44,8 @@ fn machine(others: Vec<(String, Vec<u8>)>) -> MemoryTree {
 fn generate(tree: &MemoryTree, inetd: Option<&Path>) {
     let databases = Databases::read(tree);
     let roots = Roots {
-        main: Path::new(MAIN),
         inetd,
+        ..Roots::xinetd(Path::new(MAIN))
     };
     let run = || {
         let configuration = load(tree, roots, &databases);

@@ -292,7 +292,7 @@ events! {
                connections per second   cps\n  \
                fork                     the machine could make no process\n\
              The field XINETD_RULE names the entry of a list or of access_times that refused, with its file, \
-             line and column. Limits and bans have none: xinetdctl explain names the line of a limit. \
+             line and column; a ban has \"xinetdctl bans list\". Limits have none: xinetdctl explain names their line. \
              XINETD_CONFIG names the service:\n  \
                journalctl -o verbose XINETD_EVENT=FAIL";
 

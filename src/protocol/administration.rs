@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
+use xinetd_core::config::Unread;
 use xinetd_core::translate::PlannedService;
 
 use crate::bus::client::Bans;
@@ -27,7 +28,10 @@ pub(crate) enum AdminCommand {
     /// What it serves: [`Answer::Serves`].
     Services,
     /// The files are to be read again, as at SIGHUP: [`Answer::Reloaded`].
-    Reload,
+    Reload {
+        /// Whether that is to be done although restrictions may get lost by what can't be read any more.
+        is_forced: bool,
+    },
     /// A line in the log, that the session of a client or a process with a service was ended: [`Answer::Noted`].
     Kicked {
         /// The service's id.
@@ -62,7 +66,12 @@ pub(crate) enum Answer {
     /// What it serves.
     Serves(Supervised),
     /// What the reload has brought about.
-    Reloaded(Vec<Done>),
+    Reloaded {
+        /// What was done.
+        done: Vec<Done>,
+        /// Whether the supervisor ends, as no service is left.
+        ends: bool,
+    },
     /// It is in the log, or the log is another file.
     Noted,
     /// The bans that hold.
@@ -86,6 +95,8 @@ pub(crate) struct Supervised {
     pub(crate) has_coordinator: bool,
     /// The directory in which tcpmux and the services that it leads to meet.
     pub(crate) mux: PathBuf,
+    /// What could not be read, and may have had restrictions.
+    pub(crate) unread: Unread,
     /// The services that are switched on, in the order of the files at the last reload.
     pub(crate) services: Vec<SupervisedService>,
 }
@@ -138,6 +149,7 @@ mod tests {
         };
         let answer = Answer::Bans(Bans {
             problem: None,
+            table_problem: None,
             rows: vec![ban],
         });
         let text = serde_json::to_vec(&answer).unwrap();

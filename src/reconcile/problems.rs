@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fnv::FnvHasher;
 use log::Level;
-use xinetd_core::config::{self, ASSUMED_CODE, Databases, FileTree};
+use xinetd_core::config::{self, Databases, FileTree};
 use xinetd_core::problem::{Problem, Severity};
 use xinetd_core::startup::Startup;
 use xinetd_core::translate::{SpecDirectory, Surroundings, translate};
@@ -104,9 +104,9 @@ fn line(problem: &Problem) -> (Level, String) {
     (level, format!("{place}: {message}; {help}"))
 }
 
-/// Whether the administrator is told: a note is, where it says that something was assumed.
+/// Whether the administrator is told.
 fn is_told(problem: &Problem) -> bool {
-    problem.severity > Severity::Note || problem.code == ASSUMED_CODE
+    problem.severity > Severity::Note
 }
 
 #[cfg(test)]
@@ -194,14 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn notes_are_told_where_something_was_assumed() {
-        let with = |severity, code| {
-            let problem = problem(severity, 1);
-            is_told(&Problem { code, ..problem })
-        };
-        assert!(!with(Severity::Note, REAL_CODE));
-        assert!(with(Severity::Note, ASSUMED_CODE));
-        assert!(with(Severity::Warning, REAL_CODE));
-        assert!(with(Severity::Error, REAL_CODE));
+    fn notes_are_not_told() {
+        assert!(!is_told(&problem(Severity::Note, 1)));
+        assert!(is_told(&problem(Severity::Warning, 1)));
+        assert!(is_told(&problem(Severity::Error, 1)));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use xinetd_core::problem::{Place, Problem, Severity};
@@ -193,7 +194,7 @@ pub(crate) fn listed(ports: &[&PortNumber]) -> String {
     }
 }
 
-/// Whether a process is real xinetd, and not in a container.
+/// Whether a process is real xinetd, and not in a container or in a tree of its own.
 fn is_xinetd(pid: i32, own: &[Option<PathBuf>; 2]) -> bool {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     if name.trim_end() != "xinetd" {
@@ -202,7 +203,15 @@ fn is_xinetd(pid: i32, own: &[Option<PathBuf>; 2]) -> bool {
     // They can't be read by everybody.
     let its = namespaces(&pid.to_string());
     let is_same = |(one, other): (&Option<_>, &Option<_>)| one.is_none() || one == other;
-    its.iter().zip(own).all(is_same)
+    its.iter().zip(own).all(is_same) && has_own_root(pid)
+}
+
+/// Whether a process has the root directory of this one, as far as that can be seen: an image is built in a tree of its
+/// own, beside what runs on the machine.
+fn has_own_root(pid: i32) -> bool {
+    let place = |path: &str| fs::metadata(path).ok().map(|root| (root.dev(), root.ino()));
+    let its = place(&format!("/proc/{pid}/root"));
+    its.is_none() || its == place("/")
 }
 
 /// The parent of a process, by the line `PPid` of its status (proc(5)).

@@ -240,6 +240,7 @@ fn may_pass(trouble: &Trouble) -> bool {
         | Trouble::Unstartable { .. }
         | Trouble::Unexecutable { .. }
         | Trouble::Unregistered
+        | Trouble::Faulty { .. }
         | Trouble::Supervised { .. }
         | Trouble::AllMasked => false,
         Trouble::Stopped { .. } | Trouble::Closed | Trouble::Failed { .. } => true,

@@ -80,6 +80,11 @@ pub(crate) enum Trouble {
     },
     /// It listens, and rpcbind does not know it.
     Unregistered,
+    /// It has errors in the files, or can't be served as they have it.
+    Faulty {
+        /// Which.
+        why: String,
+    },
     /// The supervisor says so, where there is no systemd.
     Supervised {
         /// In its words.
@@ -203,7 +208,7 @@ impl fmt::Display for Trouble {
                 "rpcbind does not answer, so that its clients do not find it; \
                  `systemctl start rpcbind.socket` has it registered",
             ),
-            Self::Supervised { why, .. } => f.write_str(why),
+            Self::Faulty { why } | Self::Supervised { why, .. } => f.write_str(why),
         }
     }
 }

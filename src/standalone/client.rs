@@ -67,13 +67,14 @@ pub(crate) fn planned(plan: Plan, supervised: &Supervised) -> Vec<PlannedService
     }
 }
 
-/// Has the supervisor read the files again; what was done.
+/// Has the supervisor read the files again, if need be although restrictions may get lost by what can't be read; what
+/// was done, and whether it ends as no service is left.
 ///
 /// # Errors
 /// As [`supervised`].
-pub(crate) fn reload() -> Result<Vec<Done>, String> {
-    match ask(&AdminCommand::Reload)? {
-        Answer::Reloaded(done) => Ok(done),
+pub(crate) fn reload(is_forced: bool) -> Result<(Vec<Done>, bool), String> {
+    match ask(&AdminCommand::Reload { is_forced })? {
+        Answer::Reloaded { done, ends } => Ok((done, ends)),
         other => Err(unexpected(other)),
     }
 }

@@ -152,7 +152,12 @@ impl Coordinator {
         }
     }
 
-    /// Clears away bans that are over.
+    /// When a table of bans that can't be written is tried again.
+    pub(super) fn retry_due(&self) -> Option<Instant> {
+        self.bans.retry_due()
+    }
+
+    /// Clears away bans that are over, and has the table mended where it has to be.
     pub(super) fn tidy(&mut self) {
         self.bans.tidy();
     }

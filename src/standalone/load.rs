@@ -1,12 +1,13 @@
 //! Reading the configuration, and which of its services this process can serve.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use log::Level;
 use nix::unistd::{Gid, Group, Uid, User};
-use xinetd_core::config::{self, Databases, DiskTree, FileTree};
+use xinetd_core::config::{self, Databases, DiskTree, FileTree, Unread};
 use xinetd_core::options::LogFormat;
 use xinetd_core::problem::{Problem, Severity};
 use xinetd_core::service::LogTarget;
@@ -33,6 +34,8 @@ pub(super) struct Loaded {
     pub(super) services: Vec<PlannedService>,
     /// Those that are all right by themselves, and can't be served by this process or on this machine.
     pub(super) hindered: Vec<Hindered>,
+    /// What could not be read, and may have had restrictions.
+    pub(super) unread: Unread,
     /// How the log is to look from now on; none while /etc/xinetd-bridge.toml has an error.
     pub(super) log_format: Option<LogFormat>,
 }
@@ -46,24 +49,57 @@ pub(super) struct Hindered {
     pub(super) why: String,
 }
 
+/// For what the files are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Occasion<'a> {
+    /// The start, or a reload that the administrator wants in any case: what can be read is served.
+    Serve,
+    /// Any other reload. What restricts services that run must not get lost: what was read for them, all but this, must
+    /// be read again.
+    Reload(&'a Unread),
+}
+
 /// The services that are served. Each that is not is named in the log, and why.
 ///
 /// # Errors
-/// In words, if the main file can't be read: then nothing is known of any service.
-pub(super) fn load(invocation: &Invocation, means: &Means) -> Result<Loaded, String> {
+/// In words, if nothing is to be changed: the main file can't be read, so that nothing is known of any service, or what
+/// restricts those that run.
+pub(super) fn load(
+    invocation: &Invocation,
+    means: &Means,
+    occasion: Occasion<'_>,
+) -> Result<Loaded, String> {
     let tree = DiskTree::new(None);
     let startup = Startup::commanded(&tree, invocation.main.clone(), invocation.has_inetd);
     let roots = startup.roots();
+    let is_needed =
+        |error: &io::Error| roots.inetd.is_none() || error.kind() != io::ErrorKind::NotFound;
     if let Err(error) = tree.read(roots.main)
-        && !roots.is_assumed(&tree)
+        && is_needed(&error)
     {
-        return Err(format!("{} can't be read: {error}", roots.main.display()));
+        return Err(format!(
+            "{} can't be read: {error}; put the file back, or write one",
+            roots.main.display()
+        ));
     }
     let options = startup.options();
     let log_format = options.standalone().log_format;
     let log_format = options.problems.is_empty().then_some(log_format);
     let databases = Databases::read(&tree);
     let configuration = config::load(&tree, roots, &databases);
+    if let Occasion::Reload(before) = occasion {
+        let lost = before.new_in(&configuration.problems);
+        for problem in &lost {
+            say_at(Level::Error, problem);
+        }
+        if !lost.is_empty() {
+            return Err(
+                "restrictions of services that run may stand in what can't be read any more (see above); correct it, \
+                 or run `xinetdctl reload --force`"
+                    .to_owned(),
+            );
+        }
+    }
     let plan = Plan::of(&configuration, startup, means.mux.clone());
     configuration.problems.iter().for_each(say);
     plan.problems.iter().for_each(say);
@@ -77,6 +113,7 @@ pub(super) fn load(invocation: &Invocation, means: &Means) -> Result<Loaded, Str
     let mut loaded = Loaded {
         services: Vec::new(),
         hindered: Vec::new(),
+        unread: Unread::of(&configuration.problems),
         log_format,
     };
     for planned in plan.services {
@@ -94,6 +131,10 @@ fn say(problem: &Problem) {
         Severity::Warning => Level::Warn,
         Severity::Note => Level::Debug,
     };
+    say_at(level, problem);
+}
+
+fn say_at(level: Level, problem: &Problem) {
     let Problem {
         place,
         message,

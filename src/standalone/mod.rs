@@ -41,7 +41,7 @@ use xinetd_core::translate::MuxPlace;
 use ::log::{error, info, warn};
 
 use coordinator::Coordinator;
-use load::{Loaded, Means, load};
+use load::{Loaded, Means, Occasion, load};
 use log::Logs;
 use options::{CommandLine, Invocation};
 use pid_file::PidFile;
@@ -121,8 +121,11 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         mux: MuxPlace::supervised(places.open_mux()?, MuxSecret::new(secret)),
     };
     let Loaded {
-        services, hindered, ..
-    } = load(&invocation, &means)?;
+        services,
+        hindered,
+        unread,
+        ..
+    } = load(&invocation, &means, Occasion::Serve)?;
     let limit = invocation.limit.map(ProcessLimit::new).transpose();
     let limit = limit.map_err(|error| format!("-limit can't be kept: {error}"))?;
     let now = Instant::now();
@@ -154,6 +157,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         services,
         hindered,
         signals,
+        unread,
     };
     let mut supervisor = Supervisor::new(parts).map_err(|error| error.to_string())?;
     info!(

@@ -209,8 +209,8 @@ fn system(disk: &DiskTree, folder: &Path, mut tree: MemoryTree) -> io::Result<Me
                 let text = disk.read(&path)?;
                 tree.file(path, text)
             }
-            EntryKind::Other => system(disk, &path, tree)?,
-            EntryKind::Dangling => tree,
+            EntryKind::Directory => system(disk, &path, tree)?,
+            EntryKind::Other | EntryKind::Dangling => tree,
         };
     }
     Ok(tree)

@@ -238,10 +238,7 @@ fn spec(configuration: &str) -> Result<Vec<u8>> {
         .file("/etc/protocols", "tcp 6 TCP\nudp 17 UDP\n")
         .file("/etc/xinetd.conf", configuration);
     let databases = Databases::read(&tree);
-    let roots = Roots {
-        main: Path::new("/etc/xinetd.conf"),
-        inetd: None,
-    };
+    let roots = Roots::xinetd(Path::new("/etc/xinetd.conf"));
     let configuration = load(&tree, roots, &databases);
     let startup = Startup::read(&tree);
     let surroundings = Surroundings::read(&tree, SpecDirectory::usual(), startup);

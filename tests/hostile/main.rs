@@ -44,8 +44,8 @@ fn show(problems: &[Problem], sources: &Sources) {
 fn generate(tree: &MemoryTree, inetd: bool) {
     let databases = Databases::read(tree);
     let roots = Roots {
-        main: Path::new(MAIN),
         inetd: inetd.then_some(Path::new(INETD)),
+        ..Roots::xinetd(Path::new(MAIN))
     };
     let configuration = load(tree, roots, &databases);
     let specs = SpecDirectory::usual();

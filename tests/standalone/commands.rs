@@ -72,6 +72,10 @@ fn shown() -> Result<()> {
     )?;
     equal("sessions", one.matches("127.0.0.1:").count(), 2)?;
     has(
+        &command(&running, 1, "xinetdctl explain echo 127.0.0.1")?,
+        "2 of 2 run",
+    )?;
+    has(
         &command(&running, 2, "xinetdctl status none")?,
         "no service has the id none",
     )?;

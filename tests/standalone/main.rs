@@ -1,6 +1,7 @@
 //! The program that serves without systemd, as images start it: in namespaces of its own, with nothing of systemd's.
 
 mod background;
+mod ban_table;
 mod bans;
 mod commands;
 mod ends;
@@ -11,6 +12,7 @@ mod machine;
 mod memory;
 mod minimal;
 mod mux;
+mod refusals;
 mod reload;
 mod rpc;
 mod serving;
@@ -42,6 +44,7 @@ fn main() {
         minimal::SCENARIOS,
         mux::SCENARIOS,
         reload::SCENARIOS,
+        refusals::SCENARIOS,
         rpc::SCENARIOS,
         ends::SCENARIOS,
         commands::SCENARIOS,
@@ -49,6 +52,7 @@ fn main() {
         bans::SCENARIOS,
         background::SCENARIOS,
         hostile::SCENARIOS,
+        ban_table::SCENARIOS,
     ];
     let trials = all.iter().copied().flatten().map(|&(name, scenario)| {
         let trial = Trial::test(name, move || run(scenario));

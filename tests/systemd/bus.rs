@@ -76,6 +76,7 @@ fn every_call(bed: &Bed) -> Result<()> {
         ),
         ("BanCount", "u 0\n".to_owned()),
         ("OptionsProblem", "s \"\"\n".to_owned()),
+        ("TableProblem", "s \"\"\n".to_owned()),
     ] {
         let got = busctl(
             bed,

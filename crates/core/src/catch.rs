@@ -92,8 +92,8 @@ mod tests {
     fn generated(tree: &MemoryTree) -> (Vec<String>, Vec<String>) {
         let databases = Databases::read(tree);
         let roots = Roots {
-            main: Path::new("/etc/xinetd.conf"),
             inetd: Some(Path::new("/etc/inetd.conf")),
+            ..Roots::xinetd(Path::new("/etc/xinetd.conf"))
         };
         let configuration = load(tree, roots, &databases);
         let specs = SpecDirectory::usual();

@@ -343,12 +343,13 @@ impl Options {
 
 const READABLE: &str = "make it a regular file";
 const KNOWN: &str = "the file may have [bans] with allow = [\"NETWORK\"] and ipv6_prefix = 64, [inetd] with \
-    file = \"PATH\", [standalone] with log_format = \"text\" or \"json\" and bans_file = \"PATH\", and [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
+    file = \"PATH\", [standalone] with log_format = \"text\" or \"json\" and bans_file = \"PATH\", and \
+    [service.ID.redirect] with targets = [\"HOST:PORT\"] and proxy_protocol = \"v1\" or \"v2\"";
 const BANS_FILE: &str = "write the path from / on, such as \"/var/lib/xinetd-bridge/bans.toml\"";
 const INETD: &str = "write the path from / on, such as \"/etc/inetd.conf\"";
 const TARGET: &str = "write \"HOST:PORT\", with an IPv6 address in brackets";
-const MEANWHILE: &str = "until then its [service] and [inetd] sections don't count, and bans go by the last [bans] section \
-    that could be read";
+const MEANWHILE: &str = "until then its [service], [inetd] and [standalone] sections don't count, and bans go by the last \
+    [bans] section that could be read";
 const GO_ON: &str = "until then services go by what the file said before, and bans by the last [bans] section that could be \
     read";
 

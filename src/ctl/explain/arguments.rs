@@ -37,12 +37,12 @@ pub(in crate::ctl) struct ExplainArgs {
     /// The port of the client.
     #[arg(long, default_value_t = 49152)]
     pub(super) port: u16,
-    /// How many servers run already.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u32).range(..=1_000_000))]
-    pub(super) running: u32,
+    /// How many servers run already; as many as do now without it and `--from-source`.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=1_000_000))]
+    pub(super) running: Option<u32>,
     /// How many of them run for this client.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = value_parser!(u32).range(..=1_000_000))]
-    pub(super) from_source: u32,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=1_000_000))]
+    pub(super) from_source: Option<u32>,
     /// The load average of one minute; that of the machine without it.
     #[arg(long, value_name = "LOAD")]
     pub(super) load: Option<f64>,

@@ -16,6 +16,14 @@ use crate::accept::clock::{LocalClock, Moment};
 use crate::accept::load::LoadAverage;
 use crate::accept::names::resolve;
 
+/// The servers that run already.
+enum Servers {
+    /// Those with these clients, as the service manager tells.
+    Live(Vec<IpAddr>),
+    /// So many, and so many of them for this client.
+    Given(u32, u32),
+}
+
 /// Who connects, and when.
 pub(super) struct Client {
     pub(super) address: IpAddr,
@@ -27,8 +35,7 @@ pub(super) struct Client {
     pub(super) now: Moment,
     pub(super) minute: MinuteOfDay,
     pub(super) load: Option<f64>,
-    running: u32,
-    from_source: u32,
+    servers: Servers,
     given: Option<HostName>,
     offline: bool,
 }
@@ -52,30 +59,46 @@ impl Client {
                 .at
                 .unwrap_or_else(|| LocalClock::default().minute()),
             load: arguments.load.or_else(load),
-            running: arguments.running.max(arguments.from_source),
-            from_source: arguments.from_source,
+            servers: match (arguments.running, arguments.from_source) {
+                (None, None) => Servers::Live(Vec::new()),
+                (running, from_source) => {
+                    let from_source = from_source.unwrap_or(0);
+                    Servers::Given(running.unwrap_or(0).max(from_source), from_source)
+                }
+            },
             given: arguments.name.clone(),
             offline: arguments.offline,
         })
+    }
+
+    /// The servers of the service that is asked about have these clients, unless the arguments say how many there are.
+    pub(super) fn meets(&mut self, clients: impl FnOnce() -> Vec<IpAddr>) {
+        if let Servers::Live(live) = &mut self.servers {
+            *live = clients();
+        }
     }
 
     /// The service's state, where it has met the client from `source`.
     pub(super) fn state(&self, source: Source) -> State {
         let peer = source.peer();
         let mut state = State::default();
+        let (running, from_source) = match &self.servers {
+            Servers::Live(clients) => {
+                // The slots are never given back: the state goes with the walk.
+                clients.iter().for_each(|client| drop(state.adopt(*client)));
+                return state;
+            }
+            Servers::Given(running, from_source) => (*running, *from_source),
+        };
         // Any other address: who the others are makes no difference.
         let other = match peer.to_canonical().is_loopback() {
             true => IpAddr::from([192, 0, 2, 1]),
             false => IpAddr::from([127, 0, 0, 1]),
         };
-        for number in 0..self.running {
-            let source = if number < self.from_source {
-                peer
-            } else {
-                other
-            };
-            // The slots are never given back: the state goes with the walk.
-            let _slot = state.adopt(source);
+        for number in 0..running {
+            let source = if number < from_source { peer } else { other };
+            // As above.
+            drop(state.adopt(source));
         }
         state
     }

@@ -11,6 +11,7 @@ mod verdict;
 mod walk;
 
 use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use serde::Serialize;
@@ -21,7 +22,8 @@ use xinetd_core::translate::{Native, Standing};
 use super::applied::{CHANGED, Unapplied};
 use super::layout::fold;
 use super::listening::{Listening, enabled_unit};
-use super::machine::{Found, Machine};
+use super::machine::{Found, Machine, is_own};
+use super::manager;
 use super::output::{BAD, DIM, Done, Failure, GOOD, Output, WIDTH};
 use super::pauses::Pauses;
 use super::show::heading;
@@ -110,7 +112,10 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
                 "cps has paused the service for {} more: each connection is reset",
                 span(seconds)
             )),
-            (None, None) => walk(found, &machine, &tree, &mut client)?,
+            (None, None) => {
+                client.meets(|| clients_of(unit, root.as_deref()));
+                walk(found, &machine, &tree, &mut client)?
+            }
         };
         if unapplied.is_applied(unit) == Some(false) {
             let detail = format!("{CHANGED}; the checks below are those of the files");
@@ -140,6 +145,17 @@ pub(super) fn run(arguments: &ExplainArgs, out: &mut Output<'_>) -> Done {
         Some(why) => Err(Failure::unanswered(why)),
         None => Ok(0),
     }
+}
+
+/// The clients that a service serves now; none below another root than the machine's, and where they are not known.
+fn clients_of(unit: &str, root: Option<&Path>) -> Vec<IpAddr> {
+    let asked = is_own(root).then(|| manager::of_this_machine().list_sessions(unit));
+    let sessions = match asked {
+        Some(Ok((_, Ok(sessions)))) => sessions,
+        _ => Vec::new(),
+    };
+    let peers = sessions.iter().map(|session| session.peer.parse());
+    peers.flatten().map(|peer: SocketAddr| peer.ip()).collect()
 }
 
 /// What becomes of a client that gets no connection, or none that lasts.

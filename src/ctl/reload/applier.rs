@@ -4,6 +4,7 @@ use std::path::Path;
 
 use nix::unistd::Uid;
 use serde::Serialize;
+use xinetd_core::config::Unread;
 
 use super::super::drop_ins::{self, Newer};
 use super::super::output::Failure;
@@ -23,13 +24,25 @@ pub(super) struct Unserved {
     pub(super) reason: String,
 }
 
+/// What came of applying the files.
+#[derive(Debug)]
+pub(super) struct Applied {
+    /// What was done.
+    pub(super) done: Vec<Done>,
+    /// Whether what serves ends, as no service is left.
+    pub(super) ends: bool,
+}
+
 /// What applies the files.
 pub(super) trait Applier {
     /// The services that listen now.
     fn listening(&self) -> Result<Vec<Served>, Failure>;
 
-    /// Applies the files; what was done.
-    fn apply(&mut self) -> Result<Vec<Done>, Failure>;
+    /// What could not be read of the files as they are applied.
+    fn unread(&self) -> Unread;
+
+    /// Applies the files, if need be although restrictions may get lost by what can't be read; what was done.
+    fn apply(&mut self, is_forced: bool) -> Result<Applied, Failure>;
 
     /// The services that are switched on and not served, but for those that the administrator has stopped; none
     /// where it is not told.
@@ -63,7 +76,11 @@ impl Applier for BySystemd {
         listening(&self.0)
     }
 
-    fn apply(&mut self) -> Result<Vec<Done>, Failure> {
+    fn unread(&self) -> Unread {
+        installed::unread()
+    }
+
+    fn apply(&mut self, _: bool) -> Result<Applied, Failure> {
         forget_last()?;
         make_anew(&self.0)?;
         let complete = follow(&mut self.0);
@@ -71,7 +88,7 @@ impl Applier for BySystemd {
         if done.iter().all(|done| done.error.is_none()) {
             complete?;
         }
-        Ok(done)
+        Ok(Applied { done, ends: false })
     }
 
     fn unserved(&self) -> Vec<Unserved> {
@@ -109,8 +126,14 @@ impl Applier for BySupervisor {
         Ok(served.collect())
     }
 
-    fn apply(&mut self) -> Result<Vec<Done>, Failure> {
-        supervisor::reload().map_err(Failure::undone)
+    fn unread(&self) -> Unread {
+        let supervised = supervisor::supervised();
+        supervised.map(|told| told.unread).unwrap_or_default()
+    }
+
+    fn apply(&mut self, is_forced: bool) -> Result<Applied, Failure> {
+        let (done, ends) = supervisor::reload(is_forced).map_err(Failure::undone)?;
+        Ok(Applied { done, ends })
     }
 
     fn unserved(&self) -> Vec<Unserved> {

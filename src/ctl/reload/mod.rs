@@ -3,6 +3,7 @@
 mod applier;
 mod endangered;
 mod reconciled;
+mod refusal;
 mod words;
 
 use std::io::{self, Write};
@@ -18,29 +19,32 @@ use super::manager;
 use super::output::{BAD, Done, Failure, Output, WIDTH};
 use crate::reconcile;
 
-use applier::Unserved;
-use endangered::{endangered, left_out};
+use applier::{Applied, Unserved};
+use endangered::{Served, left_out};
 pub(super) use reconciled::{
     at_rest, follow, forget_last, last, make_anew, reconcile_again, settle,
 };
+use refusal::Refusal;
 pub(super) use words::print_problems;
-use words::{print_refusal, sessions, told};
+use words::{sessions, told};
 
 /// Apply the files: start, stop and change what is not as they say.
 ///
 /// Services that have not changed are not touched, sessions live on, and limits of running services
 /// change at once. Services with errors are left out, and named. If one of them listens now, nothing is
-/// applied: it is said which sockets would be closed, and how many sessions would end. Lines of the files
+/// applied: it is said which sockets would be closed, and how many sessions would end. Nor is it where a file
+/// that was read can't be read any more and may have had restrictions, or where no service would be left. Lines of the files
 /// that are ignored are told, too, drop-ins that a running helper does not have yet, and services that are
 /// switched on and not served.
 ///
 /// Exit status: 0 if all was done, 1 if something could not be done, a service that is switched on is not
 /// served (other than by the administrator's own `systemctl stop`) or there are errors in the files, 2 if
-/// nothing was applied for such errors.
+/// nothing was applied for such reasons.
 #[derive(Debug, Default, Args)]
 pub(super) struct ReloadArgs {
-    /// Apply the files although services that listen now have errors there: their sockets are closed and
-    /// their sessions end.
+    /// Apply the files although services that listen now have errors there, or are not there any more: their
+    /// sockets are closed and their sessions end. So are they although restrictions may get lost by what can't
+    /// be read.
     #[arg(long)]
     force: bool,
     /// Print JSON.
@@ -58,9 +62,15 @@ struct ReloadReport {
     applied: bool,
     /// Units that listen and would have to be stopped, for errors in the files.
     endangered: Vec<String>,
+    /// What was read for the services that run and can't be read now: their restrictions may stand there.
+    unread: Vec<Problem>,
+    /// The units that listen, where no service would be left.
+    last: Vec<String>,
     /// The ids of services that are not served, for errors in the files.
     left_out: Vec<String>,
     done: Vec<reconcile::Done>,
+    /// Whether the xinetd that serves without systemd ends, as no service is left.
+    ends: bool,
     /// Services that are switched on and not served, and that no step of `done` is about.
     unserved: Vec<Unserved>,
     /// What `check` says of errors, and of lines that are ignored.
@@ -83,31 +93,36 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
     let mut applier = applier::of_this_machine()?;
     let checks = check::run(None, &[]);
     let served = applier.listening()?;
-    let endangered = endangered(&checks, &served);
+    let refusal = Refusal::of(&checks, &served, &applier.unread());
     if !arguments.json {
         print_problems(&checks, out)?;
     }
-    if !endangered.is_empty() && !arguments.force {
+    let units = |all: &[&Served]| all.iter().map(|one| one.unit.clone()).collect();
+    if refusal.is_needed() && !arguments.force {
         match arguments.json {
             true => out.json(&ReloadReport {
                 format: 1,
                 applied: false,
-                endangered: endangered.iter().map(|one| one.unit.clone()).collect(),
+                endangered: units(&refusal.endangered),
+                unread: refusal.lost.into_iter().cloned().collect(),
+                last: units(&refusal.last),
                 left_out: left_out(&checks),
                 done: Vec::new(),
+                ends: false,
                 unserved: Vec::new(),
                 problems: told(&checks).cloned().collect(),
                 drop_ins: Vec::new(),
             })?,
             false => {
                 let suffix = manager::of_this_machine().suffix();
-                print_refusal(&endangered, suffix, &sessions(), out)?;
+                refusal.print(suffix, &sessions(), out)?;
             }
         }
         return Ok(REFUSED);
     }
-    let endangered: Vec<_> = endangered.iter().map(|one| one.unit.clone()).collect();
-    let done = of_errors(applier.apply()?, &endangered);
+    let endangered: Vec<_> = units(&refusal.endangered);
+    let Applied { done, ends } = applier.apply(arguments.force)?;
+    let done = of_errors(done, &endangered);
     let left_out = left_out(&checks);
     let is_complete = done.iter().all(|done| done.error.is_none());
     let has_errors = check::Counts::of(&checks).errors > 0;
@@ -118,8 +133,11 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
         format: 1,
         applied: true,
         endangered,
+        unread: refusal.lost.into_iter().cloned().collect(),
+        last: units(&refusal.last),
         left_out,
         done,
+        ends,
         unserved,
         problems: told(&checks).cloned().collect(),
         drop_ins,
@@ -140,6 +158,13 @@ fn print_answer(answer: &ReloadReport, json: bool, out: &mut Output<'_>) -> Resu
         true => out.json(answer)?,
         false => {
             print(&answer.done, &answer.unserved, &answer.left_out, out)?;
+            if answer.ends {
+                writeln!(
+                    out,
+                    "{}",
+                    out.paint(BAD, "No service is left, and xinetd ends.")
+                )?;
+            }
             for newer in &answer.drop_ins {
                 for line in fold(&printable(&newer.to_string()), out.room(WIDTH)) {
                     writeln!(out, "{line}")?;

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use xinetd_core::problem::{Problem, Severity, printable};
+use xinetd_core::problem::{Problem, Severity};
 
 use super::super::check::{self, Check};
 use super::super::manager;
-use super::super::output::{BAD, Output};
-use super::endangered::Served;
+use super::super::output::Output;
 
 /// The codes of lines that xinetd and the bridge ignore: what they were to restrict is not restricted.
 const IGNORED: [&str; 7] = [
@@ -65,66 +64,11 @@ pub(super) fn sessions() -> HashMap<String, u64> {
         .collect()
 }
 
-/// Says what would be stopped, and how it can be done all the same; `suffix` stands behind the name of a unit.
-pub(super) fn print_refusal(
-    endangered: &[&Served],
-    suffix: &str,
-    sessions: &HashMap<String, u64>,
-    out: &mut Output<'_>,
-) -> io::Result<()> {
-    let begin = "Nothing was applied. With the files as they are these would no longer be served:";
-    writeln!(out, "{}", out.paint(BAD, begin))?;
-    for Served { unit, file, .. } in endangered {
-        let sessions = match sessions.get(unit) {
-            None | Some(0) => String::new(),
-            Some(1) => ", and 1 session would end".to_owned(),
-            Some(number) => format!(", and {number} sessions would end"),
-        };
-        let line = format!(
-            "  {unit}{suffix} of {} would be closed{sessions}",
-            file.display()
-        );
-        writeln!(out, "{}", printable(&line))?;
-    }
-    writeln!(
-        out,
-        "Correct the errors and reload again. `xinetdctl reload --force` stops these services,\n\
-         and applies the rest of the files."
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::check::tests::sample;
     use super::*;
     use crate::ctl::output::Screen;
-
-    #[test]
-    fn a_refusal_says_what_would_be_closed_and_how_many_sessions_would_end() {
-        let served = |unit: &str| Served {
-            unit: unit.into(),
-            id: unit.into(),
-            file: Path::new("/etc/xinetd.d/foo").into(),
-        };
-        let all = [served("a"), served("b")];
-        let sessions = HashMap::from([("a".to_owned(), 2), ("b".to_owned(), 0)]);
-        let mut text = Vec::new();
-        let mut out = Output::new(&mut text, Screen::default());
-        let all: Vec<_> = all.iter().collect();
-        print_refusal(&all, ".socket", &sessions, &mut out).unwrap();
-        out.flush().unwrap();
-        drop(out);
-        let expected = "\
-Nothing was applied. With the files as they are these would no longer be served:
-  a.socket of /etc/xinetd.d/foo would be closed, and 2 sessions would end
-  b.socket of /etc/xinetd.d/foo would be closed
-Correct the errors and reload again. `xinetdctl reload --force` stops these services,
-and applies the rest of the files.
-";
-        assert_eq!(String::from_utf8(text).unwrap(), expected);
-    }
 
     #[test]
     fn lines_that_are_ignored_are_told_and_other_warnings_counted() {

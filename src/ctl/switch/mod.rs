@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &ServiceArgs, enabled: bool, out: &mut Output<'_>) 
     let applied = if is_here(root.as_deref()) {
         Some(apply(verb, &units).inspect(|()| reload::settle()))
     } else if supervises {
-        Some(supervisor::reload().map(drop))
+        Some(supervisor::reload(false).map(drop))
     } else {
         None
     };

@@ -38,11 +38,20 @@ impl Supervisor {
                 Ok(()) => return Answer::Noted,
                 Err(error) => Err(error.to_string()),
             },
-            AdminCommand::Reload => self.reload(now).map(Answer::Reloaded),
+            AdminCommand::Reload { is_forced } => {
+                let done = self.reload(*is_forced, now);
+                let ends = self.ending.is_some();
+                done.map(|done| Answer::Reloaded { done, ends })
+            }
             AdminCommand::ListBans => self.with_bans(|store| {
                 let rows = banning::list(store)?;
                 let problem = store.problem()?;
-                Ok(Answer::Bans(Bans { problem, rows }))
+                let table_problem = store.table_problem()?;
+                Ok(Answer::Bans(Bans {
+                    problem,
+                    table_problem,
+                    rows,
+                }))
             }),
             AdminCommand::AddBan { peer, seconds } => {
                 self.with_bans(|store| banning::add(store, peer, *seconds).map(Answer::Banned))
@@ -84,6 +93,7 @@ impl Supervisor {
             has_inetd: self.invocation.has_inetd,
             has_coordinator: self.coordinator.is_some(),
             mux: self.means.mux.directory().to_owned(),
+            unread: self.unread.clone(),
             services: served.chain(hindered).collect(),
         }
     }

@@ -23,7 +23,9 @@ impl Supervisor {
         let saving = self.coordinator.as_ref();
         let saving = saving.and_then(Coordinator::save_due);
         let due = services.chain(round).chain(tidy).chain(client);
-        due.chain(saving).min()
+        let coordinator = self.coordinator.as_ref();
+        let retry = coordinator.and_then(Coordinator::retry_due);
+        due.chain(saving).chain(retry).min()
     }
 
     /// Has the deadlines of helpers begin anew where it is late: their socket holds few messages, so that what
@@ -47,7 +49,9 @@ impl Supervisor {
         if let Some(coordinator) = &mut self.coordinator {
             coordinator.save(now);
         }
-        if now >= self.next_tidy {
+        let coordinator = self.coordinator.as_ref();
+        let retry = coordinator.and_then(Coordinator::retry_due);
+        if now >= self.next_tidy || retry.is_some_and(|retry| now >= retry) {
             self.next_tidy = now + TIDY;
             self.mend_sockets(now);
             if let Some(coordinator) = &mut self.coordinator {

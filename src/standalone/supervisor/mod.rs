@@ -20,6 +20,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use xinetd_core::config::Unread;
 
 use super::administration::Administration;
 use super::coordinator::Coordinator;
@@ -75,6 +76,8 @@ pub(super) struct Supervisor {
     services: BTreeMap<u64, Supervised>,
     /// Those of the last reload that can't be served.
     hindered: Vec<Hindered>,
+    /// What could not be read then.
+    unread: Unread,
     /// The services whose sockets are watched.
     watched: HashSet<u64>,
     next_key: u64,
@@ -96,6 +99,7 @@ pub(super) struct Parts {
     pub(super) limit: Option<ProcessLimit>,
     pub(super) services: Vec<Supervised>,
     pub(super) hindered: Vec<Hindered>,
+    pub(super) unread: Unread,
     /// The signals that are blocked.
     pub(super) signals: SigSet,
 }
@@ -159,6 +163,7 @@ impl Supervisor {
             log,
             services: BTreeMap::new(),
             hindered: parts.hindered,
+            unread: parts.unread,
             watched: HashSet::new(),
             next_key: SERVICES,
             spared,
@@ -260,7 +265,7 @@ impl Supervisor {
                 Signal::SIGCHLD => self.reap(now),
                 Signal::SIGHUP | Signal::SIGUSR2 => {
                     // What came of it is in the log.
-                    let _ = self.reload(now);
+                    let _ = self.reload(false, now);
                 }
                 Signal::SIGUSR1 => self.dump(),
                 Signal::SIGABRT => self.check(),

@@ -6,7 +6,7 @@ use xinetd_core::translate::PlannedService;
 
 use super::super::change::{Change, Changes};
 use super::super::helper::text_of;
-use super::super::load::{Loaded, load};
+use super::super::load::{Loaded, Occasion, load};
 use super::super::service::Supervised;
 use super::Supervisor;
 use super::requests::{HelperRequest, ask_all};
@@ -19,27 +19,35 @@ use crate::status::{RELOAD, STOP};
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Supervisor {
-    /// Reads the files again, and serves what they say; what was done.
+    /// Reads the files again, and serves what they say; what was done. `is_forced` is whether it is to be done although
+    /// restrictions may get lost by what can't be read any more.
     ///
     /// # Errors
-    /// In words, if nothing was done: as the main file can't be read, or this process is about to end.
-    pub(super) fn reload(&mut self, now: Instant) -> Result<Vec<Done>, String> {
+    /// In words, if nothing was done: as the main file or what may restrict can't be read, or this process is about to
+    /// end.
+    pub(super) fn reload(&mut self, is_forced: bool, now: Instant) -> Result<Vec<Done>, String> {
         if self.ending.is_some() {
             return Err("xinetd is about to end".to_owned());
         }
         log::info!("Starting reconfiguration");
         // What fails is in the log.
         let _ = self.logs.reopen();
-        let loaded = load(&self.invocation, &self.means).inspect_err(|error| {
+        let occasion = match is_forced {
+            true => Occasion::Serve,
+            false => Occasion::Reload(&self.unread),
+        };
+        let loaded = load(&self.invocation, &self.means, occasion).inspect_err(|error| {
             log::error!("{error}");
             log::warn!("reconfiguration failed; all services go on as they are");
         })?;
         let Loaded {
             services: new,
             hindered,
+            unread,
             log_format,
         } = loaded;
         self.hindered = hindered;
+        self.unread = unread;
         self.mend_sockets(now);
         if let Some(format) = log_format {
             self.logs.set_format(format);
@@ -114,7 +122,10 @@ impl Supervisor {
             before - dropped
         );
         if after == 0 && !self.invocation.stays {
-            log::error!("No available services. Exiting");
+            log::error!(
+                "No available services. Exiting: the files have none that is switched on and can be served, and neither \
+                 -stayalive nor -dontfork is given"
+            );
             self.end(false, now);
         }
         Ok(done)

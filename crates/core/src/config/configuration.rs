@@ -39,12 +39,18 @@ pub struct Roots<'a> {
     pub main: &'a Path,
     /// An inetd.conf that is read behind all files of xinetd.
     pub inetd: Option<&'a Path>,
+    /// Whether xinetd's own may be missing and be [assumed](Roots::is_assumed).
+    pub may_assume: bool,
 }
 
 impl<'a> Roots<'a> {
     /// Files of xinetd alone.
     pub fn xinetd(main: &'a Path) -> Self {
-        Self { main, inetd: None }
+        Self {
+            main,
+            inetd: None,
+            may_assume: true,
+        }
     }
 
     /// Whether nothing is configured at all: none of them is there, and no folder of services.
@@ -55,7 +61,8 @@ impl<'a> Roots<'a> {
     /// Whether xinetd's own file is missing, and read as if it said `includedir /etc/xinetd.d`: a purge of xinetd's package
     /// removes the file and leaves the services of others in their folder.
     pub fn is_assumed(&self, tree: &dyn FileTree) -> bool {
-        self.main == Path::new(MAIN)
+        self.may_assume
+            && self.main == Path::new(MAIN)
             && is_missing(tree, self.main)
             && tree.list(Path::new(FOLDER)).is_ok()
     }
@@ -70,7 +77,7 @@ const FOLDER: &str = "/etc/xinetd.d";
 /// What the file says that packages bring (packaging/xinetd.conf), comments and empty sections aside.
 pub(super) const ASSUMED: &str = "includedir /etc/xinetd.d";
 
-/// The code of the note that says so: a note which is worth a line in the journal.
+/// The code of the warning that says so.
 pub const ASSUMED_CODE: &str = "main-assumed";
 
 /// Whether there is no such file.

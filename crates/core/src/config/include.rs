@@ -13,6 +13,7 @@ use super::lexer::Word;
 use super::parser::Reader;
 use super::report::{Spot, quoted};
 use super::sources::EntryKind;
+use super::unread::MISSING_CODE;
 use crate::bytes::ByteString;
 use crate::problem::{NO_PERMISSION, Place, Severity};
 
@@ -65,14 +66,33 @@ impl Reader<'_> {
             line: 1,
         };
         self.complain(
-            Severity::Note,
+            Severity::Warning,
             ASSUMED_CODE,
             spot.stretch(1, 0),
             format!(
-                "{} is not there: it is read as if it said `{ASSUMED}`",
+                "{} is not there: it is read as if it said `{ASSUMED}`, and restrictions that it had for all \
+                 services hold no more",
                 path.display()
             ),
-            "write the file, if all services are to have something in common",
+            "put the file back, or write one with this line",
+        );
+    }
+
+    /// Says that the first file is not there, which need not be.
+    pub(super) fn do_without_main(&mut self, path: &Path) {
+        let spot = Spot {
+            file: path.into(),
+            line: 1,
+        };
+        self.complain(
+            Severity::Note,
+            MISSING_CODE,
+            spot.stretch(1, 0),
+            format!(
+                "{} is not there: inetd.conf alone is served",
+                path.display()
+            ),
+            "nothing has to be done, unless there has been such a file",
         );
     }
 
@@ -155,21 +175,28 @@ impl Reader<'_> {
                     }
                 }
                 EntryKind::Dangling => self.complain(
-                    Severity::Warning,
+                    Severity::Error,
                     "not-a-file",
                     place.clone(),
                     format!("{} is a link that leads nowhere", path.display()),
                     "remove it, or put back what it leads to",
                 ),
-                EntryKind::Other => self.complain(
+                EntryKind::Directory => self.complain(
                     Severity::Warning,
+                    "not-a-file",
+                    place.clone(),
+                    format!("{} is a directory, so it is passed over", path.display()),
+                    "move it elsewhere: directories are not searched further",
+                ),
+                EntryKind::Other => self.complain(
+                    Severity::Error,
                     "not-a-file",
                     place.clone(),
                     format!(
                         "{} is not a regular file, so it is passed over",
                         path.display()
                     ),
-                    "move it elsewhere: directories are not searched further",
+                    "remove it, or put a regular file in its place",
                 ),
             }
         }

@@ -20,6 +20,7 @@ mod statement;
 mod table;
 #[cfg(test)]
 mod testing;
+mod unread;
 mod values;
 
 pub use crate::service::Attribute;
@@ -29,6 +30,7 @@ pub use edit::{Unfit, set_disable};
 pub use inetd::{Conversion, Converted, convert as convert_inetd};
 pub use sources::{DiskTree, EntryKind, FileTree, MemoryTree, Sources};
 pub use table::{AttributeRow, Class, Sections, TABLE};
+pub use unread::Unread;
 
 use configuration::is_missing;
 
@@ -41,6 +43,8 @@ pub fn load(tree: &dyn FileTree, roots: Roots<'_>, databases: &Databases) -> Con
         reader.read_assumed(roots.main);
     } else if roots.inetd.is_none() || !is_missing(tree, roots.main) {
         reader.read_main(roots.main);
+    } else {
+        reader.do_without_main(roots.main);
     }
     if let Some(path) = roots.inetd {
         reader.read_inetd(path);

@@ -24,6 +24,7 @@ use super::report::Spot;
 use super::section::{Context, Scope, Section};
 use super::sources::{FileTree, Sources};
 use super::statement::{self, Statement};
+use super::unread::LOST_CODE;
 use super::values::process;
 use crate::bytes::ByteString;
 use crate::catch::{TranslationStep, contained};
@@ -278,7 +279,8 @@ impl<'t> Reader<'t> {
         if section.values.disable == Some(true) {
             // xinetd reads no further than to `disable = yes`.
             let own = self.problems[first_problem..].iter_mut();
-            for problem in own.filter(|problem| problem.code != "missing-bracket") {
+            let costs_others = ["missing-bracket", LOST_CODE];
+            for problem in own.filter(|problem| !costs_others.contains(&problem.code)) {
                 problem.severity = Severity::Note;
             }
         }
@@ -302,12 +304,19 @@ impl<'t> Reader<'t> {
     /// A `defaults` block.
     fn defaults(&mut self, lines: &mut Lines<'_>, spot: &Spot, rest: Option<Word<'_>>) {
         if !self.opening(lines, spot, "defaults", rest) {
+            self.lose_defaults(spot);
             return;
         }
         let mut section = std::mem::replace(&mut self.defaults, Section::defaults());
         // Where a line breaks the block, xinetd takes the next one for one outside of blocks.
         let block = self.block(lines, spot, &mut section, Scope::Defaults);
         self.defaults = section;
+        match block.end {
+            BlockEnd::Closed => {}
+            // A line that asks for files ends the section as a bracket would.
+            BlockEnd::File if !block.includes.is_empty() => {}
+            BlockEnd::Broken | BlockEnd::File => self.lose_defaults(spot),
+        }
         self.follow(&block.includes);
     }
 
@@ -343,6 +352,9 @@ impl<'t> Reader<'t> {
                 Ok(statement) => statement,
                 Err(problem) => {
                     self.problems.push(problem);
+                    if scope == Scope::Service {
+                        self.lose_defaults_in(&line, opened);
+                    }
                     let end = BlockEnd::Broken;
                     return Block { end, includes };
                 }

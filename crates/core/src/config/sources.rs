@@ -46,11 +46,13 @@ pub trait FileTree {
 /// What an entry of a directory is, symbolic links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// A regular file.
+    /// A regular file; also what can't be looked at, as reading it tells why.
     File,
     /// A link that leads nowhere.
     Dangling,
-    /// A directory, a FIFO, a device or a socket.
+    /// A directory.
+    Directory,
+    /// A FIFO, a device or a socket.
     Other,
 }
 
@@ -112,6 +114,11 @@ impl DiskTree {
     }
 }
 
+/// Whether a link leads nowhere, as far as looking at its target tells.
+fn is_nowhere(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ELOOP)
+}
+
 /// The names of a path, last first: what a walk takes from the end.
 fn reversed_names(path: &Path) -> Vec<OsString> {
     let names = path.components().rev().filter_map(|part| match part {
@@ -159,8 +166,10 @@ impl FileTree for DiskTree {
             };
             let entry = match kind {
                 Ok(kind) if kind.is_file() => EntryKind::File,
+                Ok(kind) if kind.is_dir() => EntryKind::Directory,
                 Ok(_) => EntryKind::Other,
-                Err(_) => EntryKind::Dangling,
+                Err(error) if is_nowhere(&error) => EntryKind::Dangling,
+                Err(_) => EntryKind::File,
             };
             (inside, entry)
         };
@@ -227,7 +236,7 @@ impl FileTree for MemoryTree {
             let entry = match node {
                 Node::File(_) if names.next().is_none() => EntryKind::File,
                 Node::Other(entry) if names.next().is_none() => *entry,
-                _ => EntryKind::Other,
+                _ => EntryKind::Directory,
             };
             entries.insert(path.join(name), entry);
         }

@@ -325,9 +325,9 @@ pub static TABLE: &[AttributeRow] = table! {
     Passenv ["passenv"], Modifiable, Both(CopiedOrFilled), false, process::passenv,
         "<name> ...",
         "Which variables of its own environment the helper passes on to the server. Without it, all.",
-        "That is systemd's environment for services, without the variables for the helper itself. USER, \
-         LOGNAME, HOME and SHELL are passed on only if they are named, and if systemd has set them for the \
-         helper: not those of the service's `user`, which `env` can set.",
+        "That is systemd's environment for services, or without systemd that of xinetd, as a container has it, \
+         without the variables for the helper itself. USER, LOGNAME, HOME and SHELL are passed on only if they \
+         are named and set: not those of the service's `user`, which `env` can set.",
         [];
     Port ["port"], Fixed(1), Service, false, socket::port,
         "<number>",
@@ -363,7 +363,7 @@ pub static TABLE: &[AttributeRow] = table! {
     BannerFail ["banner_fail"], Fixed(1), Both(Copied), false, logging::banner_fail,
         "<path>",
         "A file that is sent to each client that is refused.",
-        "As `banner`.",
+        "As `banner`. A client that comes while `cps` pauses the service is reset, and gets none.",
         [];
     V6only ["v6only"], Fixed(1), Both(Filled), true, switches::v6only,
         "yes | no",

@@ -70,7 +70,7 @@ fn contains(text: &[u8], part: &str) -> bool {
 fn wanted(tree: &dyn FileTree, unit: &str) -> Option<PathBuf> {
     let pulls = |(path, entry): &(PathBuf, EntryKind)| {
         let end = path.extension().and_then(OsStr::to_str);
-        *entry == EntryKind::Other && matches!(end, Some("wants" | "requires" | "upholds"))
+        *entry == EntryKind::Directory && matches!(end, Some("wants" | "requires" | "upholds"))
     };
     UNITS.iter().find_map(|directory| {
         let mut all = tree.list(Path::new(directory)).unwrap_or_default();

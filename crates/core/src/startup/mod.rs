@@ -58,6 +58,7 @@ const INETDS: [(&str, &str); 4] = [
 pub struct Startup {
     options: Options,
     main: PathBuf,
+    may_assume: bool,
     inetd: Option<PathBuf>,
     real: Option<PathBuf>,
     problems: Vec<Problem>,
@@ -69,6 +70,7 @@ impl Default for Startup {
         Self {
             options: Options::default(),
             main: MAIN.into(),
+            may_assume: true,
             inetd: None,
             real: None,
             problems: Vec::new(),
@@ -110,7 +112,8 @@ impl Startup {
     }
 
     /// That of a program which is told on its own command line what it serves: the main file, where it is
-    /// another one than [`MAIN`], and whether [`INETD`] is served too, which need not be there.
+    /// another one than [`MAIN`], and whether [`INETD`] is served too, which need not be there. The main file is never
+    /// [assumed](Roots::is_assumed): such a program does not start without it.
     pub fn commanded(tree: &dyn FileTree, main: Option<PathBuf>, has_inetd: bool) -> Self {
         let is_there = |path: &str| {
             let found = tree.read(Path::new(path));
@@ -119,6 +122,7 @@ impl Startup {
         Self {
             options: Options::read(tree),
             main: main.unwrap_or_else(|| MAIN.into()),
+            may_assume: false,
             inetd: (has_inetd && is_there(INETD)).then(|| INETD.into()),
             ..Self::default()
         }
@@ -134,6 +138,7 @@ impl Startup {
         Roots {
             main: &self.main,
             inetd: self.options.inetd().or(self.inetd.as_deref()),
+            may_assume: self.may_assume,
         }
     }
 

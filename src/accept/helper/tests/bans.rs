@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use nix::sys::socket::{MsgFlags, recv};
-use xinetd_core::bans::table::{BUCKET, Header, Slot};
+use xinetd_core::bans::table::{Header, SIZE, Slot};
 use xinetd_core::bans::{BootId, Ipv6Prefix, Subject, Until};
 
 use crate::protocol::bans::{PACKET, TABLE_PASSED};
@@ -35,8 +35,7 @@ pub(super) fn table(path: &Path, peer: IpAddr, until: Until) {
     let file = File::create(path).unwrap();
     file.write_all_at(&HEADER.encode(), 0).unwrap();
     let bucket = HEADER.bucket(subject);
-    file.set_len(bucket + u64::try_from(BUCKET).unwrap())
-        .unwrap();
+    file.set_len(SIZE).unwrap();
     file.write_all_at(&slot.encode(), bucket).unwrap();
 }
 

@@ -169,11 +169,17 @@ impl Coordinator {
         self.sent -= 1;
         self.answered = true;
         self.failing_since = None;
-        if let Some(Waiting { peer, .. }) = self.reports.pop_front()
-            && ReportReply::decode(packet) != Some(ReportReply::Done)
-        {
-            let answer = String::from_utf8_lossy(packet);
-            log::warn!("{peer} could not be banned: {answer}");
+        if let Some(Waiting { peer, .. }) = self.reports.pop_front() {
+            match ReportReply::decode(packet) {
+                Some(ReportReply::Done) => {}
+                Some(ReportReply::Refused(why)) => {
+                    log::warn!("{peer} could not be banned: {why}");
+                }
+                None => {
+                    let answer = String::from_utf8_lossy(packet);
+                    log::warn!("{peer} could not be banned: the coordinator says {answer:?}");
+                }
+            }
         }
         if self.reports.is_empty() && self.lost > 0 {
             let lost = std::mem::take(&mut self.lost);
@@ -244,7 +250,7 @@ mod tests {
         let done = ReportReply::Done.encode();
         assert_eq!(said(&done, 1, 0), [""; 0]);
         let failed = "192.0.2.0 could not be banned: there is no room";
-        assert_eq!(said(b"there is no room", 1, 0), [failed]);
+        assert_eq!(said(b"no there is no room", 1, 0), [failed]);
         // Of a flood, when it is over.
         assert_eq!(said(&done, 2, 3), [""; 0]);
         assert_eq!(said(&done, 0, 0), ["3 hits came too fast to be reported"]);

@@ -16,8 +16,8 @@ const FTP: &str = "ftp stream tcp nowait root /usr/sbin/in.ftpd in.ftpd -l\n";
 
 fn roots() -> Roots<'static> {
     Roots {
-        main: Path::new("/etc/xinetd.conf"),
         inetd: Some(Path::new("/etc/inetd.conf")),
+        ..Roots::xinetd(Path::new("/etc/xinetd.conf"))
     }
 }
 
@@ -32,10 +32,9 @@ fn load_both(main: &str, inetd: impl AsRef<[u8]>) -> Configuration {
     load(&tree, roots(), &Databases::read(&tree))
 }
 
-/// Loads an inetd.conf; there is no file of xinetd.
+/// Loads an inetd.conf; the file of xinetd says nothing.
 fn inetd(text: impl AsRef<[u8]>) -> Configuration {
-    let tree = etc().file("/etc/inetd.conf", text.as_ref());
-    load(&tree, roots(), &Databases::read(&tree))
+    load_both("", text)
 }
 
 /// The one service of an entry without problems.
@@ -138,9 +137,12 @@ fn without_the_option_nothing_of_it_is_read() {
 #[test]
 fn a_missing_file_is_a_warning_and_an_unreadable_one_an_error() {
     let load = |tree: &MemoryTree| codes(&load(tree, roots(), &Databases::read(tree)));
-    assert_eq!(load(&etc()), ["W 1 inetd-file"]);
-    let fifo = etc().entry("/etc/inetd.conf", super::super::EntryKind::Other);
+    let main = etc().file("/etc/xinetd.conf", "");
+    assert_eq!(load(&main), ["W 1 inetd-file"]);
+    let fifo = main.entry("/etc/inetd.conf", super::super::EntryKind::Other);
     assert_eq!(load(&fifo), ["E 1 inetd-file"]);
+    let alone = etc().file("/etc/inetd.conf", FTP);
+    assert_eq!(load(&alone), ["N 1 main-missing"]);
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn a_group_stands_behind_a_dot_or_a_colon() {
 #[test]
 fn a_known_user_may_have_a_dot_in_its_name() {
     let passwd = "root:x:0:0::/:\na:x:9:9::/:\na.b:x:10:10::/:\n";
-    let tree = etc().file("/etc/passwd", passwd).file(
+    let tree = tree("", "").file("/etc/passwd", passwd).file(
         "/etc/inetd.conf",
         FTP.replace("root", "a.b")
             + &FTP

@@ -20,7 +20,7 @@ use super::databases::Databases;
 use super::entry::{LateDefault, ServiceEntry};
 use super::parser::Reader;
 use super::report::{counted, quoted};
-use super::section::{Section, copied_alone};
+use super::section::{Fault, Section, copied_alone};
 use crate::bytes::ByteString;
 use crate::catch::{TranslationStep, contained, fault};
 use crate::problem::Remark;
@@ -144,22 +144,27 @@ fn one(
     problems: &mut Vec<Problem>,
 ) -> Option<Service> {
     inherit::fill(&mut entry.section, defaults);
-    let mut readable = true;
-    for fault in &entry.section.faults {
-        readable = false;
-        if fault.inherited {
-            let message = format!(
-                "{} takes {} from defaults, where it can't be read ({})",
-                quoted(entry.name.as_bytes()),
-                fault.attribute.name(),
-                fault.place
-            );
-            let help = "correct it in defaults, or write it in the service";
-            let remark = Remark::new(Severity::Error, "bad-default", message, help);
-            problems.push(remark.at(entry.place.clone()));
-        }
+    let faults = &entry.section.faults;
+    let mut inherited: Vec<&Fault> = faults.iter().filter(|fault| fault.inherited).collect();
+    inherited.sort_by(|one, other| one.place.cmp(&other.place));
+    for faults in inherited.chunk_by(|one, other| one.place == other.place) {
+        let Some(first) = faults.first() else {
+            continue;
+        };
+        let mut names: Vec<_> = faults.iter().map(|fault| fault.attribute.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let message = format!(
+            "{} takes {} from defaults, where it can't be read ({})",
+            quoted(entry.name.as_bytes()),
+            names.join(", "),
+            first.place
+        );
+        let help = "correct it in defaults, or write it in the service";
+        let remark = Remark::new(Severity::Error, "bad-default", message, help);
+        problems.push(remark.at(entry.place.clone()));
     }
-    if !readable {
+    if !faults.is_empty() {
         return None;
     }
     let mut service = service::build(&entry, databases, problems)?;

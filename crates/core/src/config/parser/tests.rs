@@ -78,6 +78,35 @@ fn a_broken_line_loses_its_service_alone() {
 }
 
 #[test]
+fn what_a_broken_defaults_section_may_restrict_is_not_served() {
+    for defaults in [
+        "defaults\n{\n only_fr",
+        "defaults\n{\n only_from 10.0.0.1\n}\n",
+        "defaults\n{\n instances = 5\n bare\n only_from = 10.0.0.1\n}\n",
+        "defaults {\n only_from = 10.0.0.1\n}\n",
+        "default\n{\n only_from = 10.0.0.1\n}\n",
+        "\u{feff}defaults\n{\n only_from = 10.0.0.1\n}\n",
+        "}\ndefaults\n{\n only_from = 10.0.0.1\n}\n",
+        "service x\ndefaults\n{\n only_from = 10.0.0.1\n}\n",
+        "service x\n{\n wait = no\ndefaults\n{\n only_from = 10.0.0.1\n}\n",
+    ] {
+        let more = |text: &str| {
+            let tree = etc()
+                .file("/etc/xinetd.conf", format!("{GOOD}include /etc/more\n"))
+                .file("/etc/more", text);
+            load_tree(&tree)
+        };
+        let configuration = more(defaults);
+        assert_eq!(configuration.services, [], "{defaults}");
+        let codes = codes(&configuration);
+        let of = |code: &str| codes.iter().filter(|one| one.ends_with(code)).count();
+        assert_eq!(of("defaults-lost"), 1, "{codes:?}");
+        assert_eq!(of("bad-default"), 1, "{codes:?}");
+        assert_eq!(more("service x\n{\n bare\n}\n").services.len(), 1);
+    }
+}
+
+#[test]
 fn a_missing_blank_is_told_with_the_line_to_write() {
     let configuration = load_text(GOOD.replace(" wait = no", " cps+=10 30\n"));
     assert_eq!(codes(&configuration), ["E 4 missing-blank"]);
@@ -117,6 +146,7 @@ fn a_directory_is_read_wherever_its_line_stands() {
     let defaults = "defaults\n{\ninstances = 5\n";
     let held = vec!["ftp AtMost(5)".to_owned()];
     let free = vec!["ftp Unlimited".to_owned()];
+    let none = Vec::new();
     let closed = format!("{defaults}{LINE}}}\n");
     let late = format!("defaults\n{{\n{LINE}instances = 5\n}}\n");
     let open = GOOD.replace('}', "");
@@ -127,7 +157,7 @@ fn a_directory_is_read_wherever_its_line_stands() {
         (format!("{open}{LINE}"), &free, "E 8 missing-bracket"),
         (format!("{open}{LINE}}}\n"), &free, "E 8 missing-bracket"),
         (format!("}}\n{LINE}"), &free, "E 2 missing-bracket"),
-        (format!("defaults\n{LINE}"), &free, "E 2 missing-bracket"),
+        (format!("defaults\n{LINE}"), &none, "E 2 missing-bracket"),
         (format!("{open}bare\n{LINE}"), &free, "E 9 missing-bracket"),
     ] {
         let (found, codes) = with_directory(&text);
@@ -139,10 +169,16 @@ fn a_directory_is_read_wherever_its_line_stands() {
 }
 
 #[test]
-fn a_broken_line_in_defaults_spills_the_rest_of_it() {
+fn a_broken_line_in_defaults_spills_the_rest_of_it_and_closes_services() {
     let text = format!("defaults\n{{\ninstances=5\nper_source = 3\n}}\n{GOOD}");
-    assert_eq!(codes_of(&text), ["E 3 missing-blank", "E 4 keyword"]);
-    assert_eq!(ids(&text), ["telnet"]);
+    let expected = [
+        "E 1 defaults-lost",
+        "E 3 missing-blank",
+        "E 4 keyword",
+        "E 6 bad-default",
+    ];
+    assert_eq!(codes_of(&text), expected);
+    assert_eq!(ids(&text), [""; 0]);
     let at_the_end = format!("defaults\n{{\ninstances=5\n}}\n{GOOD}");
     assert_eq!(ids(at_the_end), [""; 0], "the bracket swallows the service");
 }

@@ -6,10 +6,19 @@ use std::sync::Arc;
 use super::super::configuration::Dropped;
 use super::super::lexer::{self, Line, Lines, Word, count};
 use super::super::report::{Spot, quoted};
+use super::super::unread::LOST_CODE;
 use super::{KEYWORDS, Reader, Scope};
 use crate::catch::fault;
 use crate::nearest::nearest;
 use crate::problem::Severity;
+
+/// What some editors write at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether a word is the keyword `defaults`.
+fn is_defaults(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"defaults")
+}
 
 /// Whether a line begins with `include` or `includedir` and sets no attribute of that name.
 pub(super) fn asks_for_files(line: &Line<'_>) -> bool {
@@ -130,7 +139,7 @@ impl Reader<'_> {
     /// A word outside of blocks that is no keyword.
     pub(super) fn stray(&mut self, spot: &Spot, line: &Line<'_>, keyword: &Word<'_>) {
         let bytes = keyword.bytes;
-        let (message, help) = if bytes.starts_with(b"\xef\xbb\xbf") {
+        let (message, help) = if bytes.starts_with(BYTE_ORDER_MARK) {
             (
                 "the file begins with a byte order mark, which is part of the first word"
                     .to_owned(),
@@ -162,6 +171,10 @@ impl Reader<'_> {
             message,
             help,
         );
+        let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        if is_defaults(text) || nearest(text, KEYWORDS.into_iter()) == Some(KEYWORDS[1]) {
+            self.lose_defaults(spot);
+        }
     }
 
     /// Passes over everything up to the next line that is `}` alone, but for lines that ask for files.
@@ -187,6 +200,7 @@ impl Reader<'_> {
 
     /// Follows a line in what is passed over if it asks for files, and says so.
     pub(super) fn follow_passed_over(&mut self, line: &Line<'_>, from: &Spot) {
+        self.lose_defaults_in(line, from);
         let Some(keyword) = line.words().next().filter(|_| asks_for_files(line)) else {
             return;
         };
@@ -208,6 +222,33 @@ impl Reader<'_> {
             help,
         );
         self.include_line(&spot, line);
+    }
+
+    /// Takes note of a `defaults` section that begins with this line, if it is one, where it is passed over as a part of
+    /// what begins with the line of `from`.
+    pub(super) fn lose_defaults_in(&mut self, line: &Line<'_>, from: &Spot) {
+        let mut words = line.words();
+        let is_defaults = words.next().is_some_and(|word| is_defaults(word.bytes));
+        if is_defaults && words.next().is_none_or(|word| word.bytes.starts_with(b"{")) {
+            let file = Arc::clone(&from.file);
+            let line = line.number;
+            self.lose_defaults(&Spot { file, line });
+        }
+    }
+
+    /// The section of this line is not read to its end: what it would restrict is unknown, so that no service is
+    /// served that says nothing of it.
+    pub(super) fn lose_defaults(&mut self, spot: &Spot) {
+        let place = spot.stretch(1, 0);
+        self.defaults.distrust(&place);
+        self.complain(
+            Severity::Error,
+            LOST_CODE,
+            place,
+            "the section defaults that begins here is not read to its end, and what it restricts is unknown: services \
+             that take restrictions from it are not served",
+            "correct the error that is told beside this one",
+        );
     }
 
     /// Says that words behind a name or a path do nothing, unless they are a comment.

@@ -90,7 +90,7 @@ fn entries_are_classified_through_links() {
         ("dangling", EntryKind::Dangling),
         ("link", EntryKind::File),
         ("plain", EntryKind::File),
-        ("sub", EntryKind::Other),
+        ("sub", EntryKind::Directory),
     ];
     let expected = expected.map(|(name, entry)| (Path::new("/etc/xinetd.d").join(name), entry));
     assert_eq!(entries, expected);
@@ -106,7 +106,7 @@ fn a_tree_in_memory_lists_like_one_on_disk() {
     let kinds: Vec<_> = entries.iter().map(|(_, entry)| *entry).collect();
     assert_eq!(
         kinds,
-        [EntryKind::File, EntryKind::Dangling, EntryKind::Other]
+        [EntryKind::File, EntryKind::Dangling, EntryKind::Directory]
     );
     assert!(tree.list(Path::new("/none")).is_err());
 }
