@@ -4,6 +4,7 @@ use nix::sys::prctl::get_no_new_privs;
 use xinetd_core::admission::Changes;
 use xinetd_core::service::Environment;
 
+use crate::journal::Journal;
 use crate::sys::spawn::{Change, Launcher};
 
 use super::super::clock::Moment;
@@ -28,8 +29,10 @@ impl Helper {
     /// Says that a command is bound by the sandbox of a helper that runs no server: the generator
     /// leaves it away where it sees rules with commands, so that this one has come later.
     pub(super) fn remark_sandbox(&mut self, now: Moment) {
-        let runs_servers = matches!(self.settings.work, Work::Execute(_) | Work::Wait(_));
-        if !runs_servers && get_no_new_privs() == Ok(true) && self.report.admits_remark(now) {
+        // A container that allows no new privileges is meant to be like that.
+        let has_sandbox = !Journal::is_supervisors()
+            && !matches!(self.settings.work, Work::Execute(_) | Work::Wait(_));
+        if has_sandbox && get_no_new_privs() == Ok(true) && self.report.admits_remark(now) {
             let id = self.settings.spec.id.to_text();
             log::warn!(
                 "{id}: a command of hosts.allow or hosts.deny runs in the unit's sandbox, since it is newer \

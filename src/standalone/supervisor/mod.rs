@@ -73,6 +73,8 @@ pub(super) struct Supervisor {
     signals: SignalFd,
     notify: UnixDatagram,
     log: UnixDatagram,
+    /// Room for an entry of it.
+    entry: Box<[u8]>,
     services: BTreeMap<u64, Supervised>,
     /// Those of the last reload that can't be served.
     hindered: Vec<Hindered>,
@@ -161,6 +163,7 @@ impl Supervisor {
             signals,
             notify,
             log,
+            entry: vec![0; LARGEST].into(),
             services: BTreeMap::new(),
             hindered: parts.hindered,
             unread: parts.unread,
@@ -338,11 +341,10 @@ impl Supervisor {
     }
 
     fn take_log(&mut self) {
-        let mut bytes = vec![0; LARGEST];
         for _ in 0..BATCH {
-            match receive_message(self.log.as_fd(), &mut bytes) {
+            match receive_message(self.log.as_fd(), &mut self.entry) {
                 Ok(message) => {
-                    if let Some(entry) = Received::parse(&bytes[..message.length]) {
+                    if let Some(entry) = Received::parse(&self.entry[..message.length]) {
                         self.logs.write(&Line {
                             facility: entry.facility,
                             level: entry.level,
