@@ -1,6 +1,7 @@
 //! The supervisor: it plays the part that systemd's socket and service units play elsewhere.
 
 mod answers;
+mod children;
 mod deadlines;
 mod end;
 mod reload;
@@ -18,7 +19,6 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use xinetd_core::config::Unread;
 
@@ -26,16 +26,15 @@ use super::administration::Administration;
 use super::coordinator::Coordinator;
 use super::load::{Hindered, Means};
 use super::log::{Line, Logs};
-use super::notice::Notice;
 use super::options::Invocation;
 use super::places::Places;
 use super::processes::Processes;
 use super::service::Supervised;
 use crate::journal::Received;
 use crate::protocol::process_limit::ProcessLimit;
-use crate::sys::handover::{Message, receive_message};
-use crate::sys::process::Ended;
+use crate::sys::handover::receive_message;
 use crate::sys::signals::block_all;
+use children::with_helper;
 use deadlines::until;
 use end::Shutdown;
 use rpcbind::RpcbindWatch;
@@ -258,88 +257,6 @@ impl Supervisor {
         }
     }
 
-    fn take_signals(&mut self, now: Instant) {
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            let number = i32::try_from(info.ssi_signo).unwrap_or_default();
-            let Ok(signal) = Signal::try_from(number) else {
-                continue;
-            };
-            match signal {
-                Signal::SIGCHLD => self.reap(now),
-                Signal::SIGHUP | Signal::SIGUSR2 => {
-                    // What came of it is in the log.
-                    let _ = self.reload(false, now);
-                }
-                Signal::SIGUSR1 => self.dump(),
-                Signal::SIGABRT => self.check(),
-                Signal::SIGTERM => self.end(true, now),
-                Signal::SIGQUIT => self.end(false, now),
-                // Of a terminal; xinetd in the background ignores it.
-                Signal::SIGINT if self.invocation.is_foreground => self.end(true, now),
-                _ => {}
-            }
-        }
-        // The last one may have been lost in a burst of them, as each is queued once.
-        self.reap(now);
-    }
-
-    /// Takes note of ended helpers, and reaps all other children: those that servers have left behind.
-    fn reap(&mut self, now: Instant) {
-        let ended = self.services.iter();
-        let ended = ended.filter_map(|(&key, service)| Some((key, service.reap()?)));
-        for (key, how) in ended.collect::<Vec<_>>() {
-            self.helper_ended(key, how, now);
-        }
-        loop {
-            let (pid, how) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, status)) => (pid, Ended::Exited(status)),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Ended::Killed(signal as i32)),
-                // It was killed by a signal that has no name, and is reaped.
-                Err(Errno::EINVAL) => continue,
-                Ok(_) | Err(_) => return,
-            };
-            match with_helper(&self.services, pid.as_raw()) {
-                Some((key, _)) => self.helper_ended(key, how, now),
-                None => {
-                    let services = self.services.values_mut();
-                    services.for_each(|service| service.other_ended(pid.as_raw(), now));
-                }
-            }
-            self.spared.remove(&pid.as_raw());
-        }
-    }
-
-    fn helper_ended(&mut self, key: u64, how: Ended, now: Instant) {
-        // What it told last counts.
-        self.hear(now);
-        if let Some(service) = self.services.get_mut(&key) {
-            service.ended(how, now);
-        }
-    }
-
-    /// Reads what helpers tell. Only a helper itself is heard (`NotifyAccess=main`).
-    fn hear(&mut self, now: Instant) {
-        let mut bytes = [0; 4096];
-        for _ in 0..BATCH {
-            let received = receive_message(self.notify.as_fd(), &mut bytes);
-            let Message {
-                length,
-                mut descriptors,
-                sender,
-            } = match received {
-                Ok(message) => message,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => continue,
-            };
-            let found = sender.and_then(|pid| with_helper(&self.services, pid));
-            let key = found.map(|(key, _)| key);
-            if let Some(service) = key.and_then(|key| self.services.get_mut(&key)) {
-                let notice = Notice::parse(&bytes[..length]);
-                service.hear(notice, descriptors.pop(), now);
-            }
-        }
-    }
-
     fn take_log(&mut self) {
         for _ in 0..BATCH {
             match receive_message(self.log.as_fd(), &mut self.entry) {
@@ -389,11 +306,4 @@ impl Supervisor {
             log::warn!("service {} {}", service.id(), service.state());
         }
     }
-}
-
-/// The service whose helper this process is, and its key.
-fn with_helper(services: &BTreeMap<u64, Supervised>, pid: i32) -> Option<(u64, &Supervised)> {
-    let mut services = services.iter();
-    let found = services.find(|(_, service)| service.helper() == Some(pid));
-    found.map(|(key, service)| (*key, service))
 }
