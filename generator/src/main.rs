@@ -105,7 +105,7 @@ fn run(tree: &DiskTree, directory: &Path) -> Result<(), Incomplete> {
     translation.files.extend(unread.map(|text| GeneratedFile {
         path: Path::new(SpecDirectory::NAME).join(UNREAD),
         content: text.into_bytes(),
-        private: false,
+        private: true,
     }));
     // Units before words: whatever happens to the log, the services are there.
     let written = output.write(&translation);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use xinetd_core::installed::UNREAD;
 
 use common::{DIRECTORY, Scratch};
 
@@ -115,9 +116,10 @@ fn describe(
             describe(base, &name, directory, entries)?;
             Entry::Directory
         } else {
-            // Git keeps no modes: what is expected of a spec is expected here.
+            // Git keeps no modes: what is expected of a spec, and of what was not read, is expected here.
             let is_expected = base != directory;
-            let mode = match name.extension().is_some_and(|end| end == "toml") {
+            let is_spec = name.extension().is_some_and(|end| end == "toml");
+            let mode = match is_spec || name.ends_with(UNREAD) {
                 true if is_expected => 0o600,
                 false if is_expected => 0o644,
                 _ => metadata.permissions().mode() & 0o7777,

@@ -91,6 +91,14 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
             false => {
                 print(&rows, &listening, out)?;
                 print_troubles(&rows, &listening, out)?;
+                // A caller that may not see the bans is told of services alone.
+                let problem = manager.list_bans().ok().and_then(|bans| bans.table_problem);
+                for line in problem
+                    .iter()
+                    .flat_map(|text| fold(&printable(text), WIDTH))
+                {
+                    writeln!(out, "{}", out.paint(BAD, line))?;
+                }
                 real::print_here(out)?;
             }
         }

@@ -45,6 +45,11 @@ fn unwritten_bans() -> Result<()> {
     has(&list, "can't be written: No space left on device")?;
     equal("listed", words(&list, "192.0.2.1").is_empty(), true)?;
     equal("not in force", served(1), true)?;
+    let status = command(&running, 0, "xinetdctl status")?;
+    has(
+        &status,
+        "/run/xinetd-coordinator/bans can't be written: No space left",
+    )?;
     running.sh("rm /run/xinetd-coordinator/full")?;
     running.wait_until("it is in force without a request", || !served(1))?;
     command(&running, 0, "xinetdctl bans add 192.0.2.2")?;

@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use testbed::{Bare, Result, Running, equal};
 
 use super::Scenario;
-use super::machine::{cat, client, command, has, serving};
+use super::machine::{cat, client, command, has, serving, words};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_missing_main_file_opens_nothing", without_main),
@@ -12,6 +12,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_start_serves_beside_a_dangling_link", start_beside_fault),
     ("inetd_conf_needs_no_main_file", without_main_beside_inetd),
     ("the_last_service_is_stopped_by_force_alone", last),
+    (
+        "what_is_on_and_not_served_is_down",
+        errors_and_unknown_users,
+    ),
 ];
 
 const CLOSED: &str = "defaults\n{\n only_from = 10.0.0.1\n}\n";
@@ -179,4 +183,32 @@ fn last() -> Result<()> {
         &running.read("/log"),
         "No available services. Exiting: the files have none",
     )
+}
+
+fn errors_and_unknown_users() -> Result<()> {
+    let files = |more: &str, user: &str| {
+        let who = cat("who", 7001, "").replace("nobody", user);
+        [cat("echo", 7000, ""), who, cat("mul", 7002, more)].concat()
+    };
+    let (bare, running) = serving(&files("", "nobody"), "-dontfork")?;
+    bare.write("/etc/xinetd.conf", files("", "nobodyy"), 0o644)?;
+    has(
+        &command(&running, 1, "xinetdctl reload")?,
+        "who is down: each client is reset, as there is no user nobodyy",
+    )?;
+    bare.write("/etc/xinetd.conf", files("per_source = x", "nobody"), 0o644)?;
+    running.signal(Signal::SIGHUP)?;
+    running.wait_for("service mul deactivated")?;
+    let status = command(&running, 0, "xinetdctl status")?;
+    equal(
+        "mul",
+        words(&status, "mul")[..2].to_vec(),
+        ["mul", "down"].to_vec(),
+    )?;
+    has(&status, "mul is down: /etc/xinetd.conf:")?;
+    has(
+        &command(&running, 0, "xinetdctl metrics")?,
+        "xinetd_up{service=\"mul\",unit=\"mul\"} 0\n",
+    )?;
+    client(7000).map(drop)
 }

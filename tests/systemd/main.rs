@@ -21,6 +21,7 @@ mod libwrap;
 mod lifecycle;
 mod limits;
 mod log_files;
+mod lost;
 mod matrix;
 mod migrate;
 mod mux;
@@ -146,6 +147,10 @@ fn alone(suite: Suite) -> Vec<Alone> {
                 own::taken_at_boot,
             ),
             ("hidden_sockets_are_left_alone", own::hidden),
+            (
+                "a_reload_that_misses_what_was_read_is_refused",
+                lost::refuses,
+            ),
             (
                 "a_service_without_room_for_its_units_is_down",
                 own::full_run,

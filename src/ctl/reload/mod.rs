@@ -1,5 +1,6 @@
 //! `xinetdctl reload`: what SIGHUP is for xinetd.
 
+mod accounts;
 mod applier;
 mod endangered;
 mod reconciled;
@@ -126,7 +127,9 @@ pub(super) fn run(arguments: &ReloadArgs, out: &mut Output<'_>) -> Done {
     let left_out = left_out(&checks);
     let is_complete = done.iter().all(|done| done.error.is_none());
     let has_errors = check::Counts::of(&checks).errors > 0;
-    let unserved = unsaid(applier.unserved(), &done);
+    let mut unserved = unsaid(applier.unserved(), &done);
+    let listening = applier.listening().unwrap_or_default();
+    unserved.extend(accounts::unknown(&listening, &unserved));
     let is_served = unserved.is_empty();
     let drop_ins = applier.drop_ins();
     let answer = ReloadReport {

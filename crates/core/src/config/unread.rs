@@ -14,7 +14,7 @@ pub(super) const MISSING_CODE: &str = "main-missing";
 pub(super) const LOST_CODE: &str = "defaults-lost";
 
 /// The codes of files, and parts of files, that are not read.
-const CODES: [&str; 9] = [
+const CODES: [&str; 8] = [
     "main-file",
     "include",
     "includedir",
@@ -22,7 +22,6 @@ const CODES: [&str; 9] = [
     "include-depth",
     "include-number",
     "not-a-file",
-    "keyword",
     LOST_CODE,
 ];
 
