@@ -30,8 +30,11 @@ use crate::status::BOUNDS;
 use crate::sys::handover::receive_message;
 use crate::sys::socket::send_now;
 
-/// How long the supervisor may take: a reload reads all files, and asks helpers.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the supervisor may take for a reload: it reads all files, and asks helpers.
+const RELOAD: Duration = Duration::from_secs(60);
+
+/// How long it may take for anything else; it may be at a reload.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The size of an answer at most, in bytes: that about 100,000 services have.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -281,9 +284,13 @@ fn exchange(client: &OwnedFd, request: &AdminCommand) -> Result<Answer, String> 
         _ => {}
     }
     let mut fds = [PollFd::new(client.as_fd(), PollFlags::POLLIN)];
-    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    let patience = match request {
+        AdminCommand::Reload { .. } => RELOAD,
+        _ => PATIENCE,
+    };
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
     if poll(&mut fds, timeout).map_err(|errno| wrong(errno.into()))? == 0 {
-        let seconds = PATIENCE.as_secs();
+        let seconds = patience.as_secs();
         return Err(format!(
             "xinetd does not answer within {seconds} s; its log may say why"
         ));

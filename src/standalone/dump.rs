@@ -15,12 +15,13 @@ use super::service::Supervised;
 /// Where it goes.
 const FILE: &str = "/var/run/xinetd.dump";
 
-/// Appends the state; returns the file's name.
+/// Appends the state, with what is said of services that are not served; returns the file's name.
 ///
 /// # Errors
 /// In words, if it can't be written.
 pub(super) fn write<'a>(
     services: impl Iterator<Item = &'a Supervised>,
+    unserved: impl Iterator<Item = String>,
     invocation: &Invocation,
 ) -> Result<&'static str, String> {
     let main = invocation.main.as_deref().unwrap_or(Path::new(MAIN));
@@ -45,6 +46,9 @@ pub(super) fn write<'a>(
             helper.unwrap_or_default(),
             service.state()
         ));
+    }
+    for service in unserved {
+        text.push_str(&format!("service {service}\n"));
     }
     text.push_str("END OF DUMP\n\n");
     let mut options = OpenOptions::new();

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use log::Level;
 use nix::unistd::{Gid, Group, Uid, User};
+use xinetd_core::bytes::ByteString;
 use xinetd_core::config::{self, Databases, DiskTree, FileTree, Unread};
 use xinetd_core::options::LogFormat;
 use xinetd_core::problem::{Problem, Severity};
@@ -32,12 +33,21 @@ pub(super) struct Means {
 pub(super) struct Loaded {
     /// The services that are served.
     pub(super) services: Vec<PlannedService>,
-    /// Those that are all right by themselves, and can't be served by this process or on this machine.
-    pub(super) hindered: Vec<Hindered>,
+    /// Those that are switched on and not served.
+    pub(super) unserved: Unserved,
     /// What could not be read, and may have had restrictions.
     pub(super) unread: Unread,
     /// How the log is to look from now on; none while /etc/xinetd-bridge.toml has an error.
     pub(super) log_format: Option<LogFormat>,
+}
+
+/// Services that are switched on and not served.
+#[derive(Debug, Default)]
+pub(super) struct Unserved {
+    /// Those that are all right by themselves, and can't be served by this process or on this machine.
+    pub(super) hindered: Vec<Hindered>,
+    /// The ids of those that have errors in the files.
+    pub(super) dropped: Vec<String>,
 }
 
 /// A service that can't be served here.
@@ -47,6 +57,8 @@ pub(super) struct Hindered {
     pub(super) planned: PlannedService,
     /// What keeps it from being served, a sentence without a full stop.
     pub(super) why: String,
+    /// Whether its server is missing, perhaps for the moment in which a package replaces it.
+    pub(super) lacks_server: bool,
 }
 
 /// For what the files are read.
@@ -107,19 +119,24 @@ pub(super) fn load(
         .dropped
         .iter()
         .filter(|one| one.note.is_none());
-    for id in dropped.map(|one| &one.id).chain(&plan.unserved) {
-        log::error!("service {} is not served: see above", id.to_text());
+    let dropped = dropped.map(|one| &one.id).chain(&plan.unserved);
+    let dropped: Vec<_> = dropped.map(ByteString::to_text).collect();
+    for id in &dropped {
+        log::error!("service {id} is not served: see above");
     }
     let mut loaded = Loaded {
         services: Vec::new(),
-        hindered: Vec::new(),
+        unserved: Unserved {
+            hindered: Vec::new(),
+            dropped,
+        },
         unread: Unread::of(&configuration.problems),
         log_format,
     };
     for planned in plan.services {
         match servable(planned, means) {
             Ok(service) => loaded.services.push(service),
-            Err(hindered) => loaded.hindered.push(*hindered),
+            Err(hindered) => loaded.unserved.hindered.push(*hindered),
         }
     }
     Ok(loaded)
@@ -146,22 +163,33 @@ fn say_at(level: Level, problem: &Problem) {
 
 /// The service as it can be served here.
 fn servable(service: PlannedService, means: &Means) -> Result<PlannedService, Box<Hindered>> {
-    let hindrance = hindrance(&service, means);
-    let (id, place) = (service.id().to_text(), service.place().clone());
-    if let Some(why) = hindrance {
-        log::error!("{place}: service {id} is not served: {why}");
-        let planned = service;
-        return Err(Box::new(Hindered { planned, why }));
-    }
+    let planned = logged(service, means);
+    let missing = missing_server(&planned);
+    let lacks_server = missing.is_some();
+    let Some(why) = missing.or_else(|| hindrance(&planned, means)) else {
+        return Ok(planned);
+    };
+    let (id, place) = (planned.id().to_text(), planned.place());
+    log::error!("{place}: service {id} is not served: {why}");
+    Err(Box::new(Hindered {
+        planned,
+        why,
+        lacks_server,
+    }))
+}
+
+/// The service with a log file where one can be opened for it.
+fn logged(service: PlannedService, means: &Means) -> PlannedService {
     if means.without_coordinator.is_none() {
-        return Ok(service);
+        return service;
     }
     if matches!(service.spec.logging.target, LogTarget::File { .. }) {
+        let (id, place) = (service.id().to_text(), service.place());
         log::warn!(
             "{place}: service {id}: no log file can be opened for it; its lines go to the common log"
         );
     }
-    Ok(without_log_file(service))
+    without_log_file(service)
 }
 
 /// The service as it is where no log file can be opened for it: its lines go to the common log.
@@ -172,16 +200,18 @@ pub(super) fn without_log_file(mut service: PlannedService) -> PlannedService {
     service
 }
 
-/// Why a service can't be served, a sentence without a full stop.
+/// That a service has no server, a sentence without a full stop.
+pub(super) fn missing_server(service: &PlannedService) -> Option<String> {
+    let program = service.spec.task.program()?;
+    let why = executable(program.path.as_path()).err()?;
+    let path = program.path.to_text();
+    Some(format!(
+        "the server {path} {why}; write the path of a program"
+    ))
+}
+
+/// What else keeps a service from being served, a sentence without a full stop.
 fn hindrance(service: &PlannedService, means: &Means) -> Option<String> {
-    if let Some(program) = service.spec.task.program()
-        && let Err(why) = executable(program.path.as_path())
-    {
-        let path = program.path.to_text();
-        return Some(format!(
-            "the server {path} {why}; write the path of a program"
-        ));
-    }
     if let Task::Sensor(_) = service.spec.task
         && let Some(why) = &means.without_coordinator
     {

@@ -122,7 +122,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
     };
     let Loaded {
         services,
-        hindered,
+        unserved,
         unread,
         ..
     } = load(&invocation, &means, Occasion::Serve)?;
@@ -155,7 +155,7 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         means,
         limit,
         services,
-        hindered,
+        unserved,
         signals,
         unread,
     };

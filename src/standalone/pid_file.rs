@@ -6,13 +6,15 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
 
+use crate::sys::file::remove_stale;
+
 /// The file, which goes with this value as long as it names this process.
 #[derive(Debug)]
 pub(super) struct PidFile(PathBuf);
 
 impl PidFile {
-    /// Makes the file anew, as xinetd does: a file that stands there is removed, and so is a link. A device, such as
-    /// /dev/null, is written to and stays.
+    /// Makes the file anew, as xinetd does: a file that stands there is removed, and so is a link to one or to nothing.
+    /// A device, such as /dev/null, is written to and stays, and so is what a link to one leads to.
     ///
     /// # Errors
     /// In words, if it can't be written, or names another xinetd that runs.
@@ -42,23 +44,25 @@ impl Drop for PidFile {
 fn write(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).mode(0o644);
-    match fs::symlink_metadata(path).map(|found| found.file_type()) {
-        Ok(found) if found.is_char_device() => {}
-        Ok(found) if found.is_file() || found.is_symlink() => {
-            fs::remove_file(path)?;
-            options.create_new(true);
-        }
+    // A FIFO without a reader must not wait.
+    options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let is_own = match fs::metadata(path).map(|found| found.file_type()) {
+        Ok(found) if found.is_char_device() => false,
+        Ok(found) if found.is_file() => true,
         Ok(_) => return Err(io::Error::other("it is there, and no file")),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            options.create_new(true);
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
         Err(error) => return Err(error),
+    };
+    if is_own {
+        remove_stale(path)?;
+        options.create_new(true);
     }
-    let mut file = options.open(path)?;
-    let written = writeln!(file, "{}", process::id());
-    if written.is_err() {
-        // It is empty.
-        let _ = fs::remove_file(path);
+    let written = options
+        .open(path)
+        .and_then(|mut file| writeln!(file, "{}", process::id()));
+    if is_own && written.is_err() {
+        // It is empty, or was never made.
+        let _ = remove_stale(path);
     }
     written
 }
@@ -101,8 +105,13 @@ mod tests {
         drop(file);
         assert!(path.exists(), "it is another process's by now");
         fs::remove_file(&path).unwrap();
-        drop(PidFile::write("/dev/null".into()).unwrap());
-        assert!(Path::new("/dev/null").exists());
+        symlink("/dev/null", &path).unwrap();
+        for device in ["/dev/null".into(), path.clone()] {
+            drop(PidFile::write(device).unwrap());
+        }
+        assert!(PidFile::write("/dev/full".into()).is_err());
+        assert!(path.is_symlink() && Path::new("/dev/full").exists());
+        fs::remove_file(&path).unwrap();
         assert!(PidFile::write(std::env::temp_dir()).is_err());
     }
 

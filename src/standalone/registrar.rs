@@ -15,6 +15,9 @@ use crate::sys::process::Process;
 /// When a process that could not be started is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// How long the portmapper may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// What the portmapper knows of a service, and what it is to know.
 #[derive(Debug, Default)]
 pub(super) struct Registrar {
@@ -24,6 +27,8 @@ pub(super) struct Registrar {
     told: Option<RpcService>,
     /// The process that tells it something.
     running: Option<(Duty, Process)>,
+    /// When the portmapper was to know the service.
+    since: Option<Instant>,
     /// When the next process is started, where one is to be.
     due: Option<Instant>,
 }
@@ -60,6 +65,7 @@ impl Registrar {
     }
 
     fn want(&mut self, wanted: Option<RpcService>, now: Instant) {
+        self.since = wanted.is_some().then_some(now);
         self.wanted = wanted;
         // It may wait for rpcbind without end.
         if let Some((Duty::Register, process)) = &self.running {
@@ -87,6 +93,12 @@ impl Registrar {
     /// Whether there is nothing to do.
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_none() && self.step().is_none()
+    }
+
+    /// Whether the portmapper does not know the service yet, though it has had time for it.
+    pub(super) fn is_late(&self) -> bool {
+        let is_at_it = matches!(self.running, Some((Duty::Register, _)));
+        is_at_it && self.since.is_some_and(|since| since.elapsed() > PATIENCE)
     }
 
     /// The number of the process that is at it.

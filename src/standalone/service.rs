@@ -12,6 +12,7 @@ use xinetd_core::translate::PlannedService;
 use super::bind::{Listener, bind};
 use super::helper;
 use super::life::{After, Due, Life, Phase, pause};
+use super::load::missing_server;
 use super::notice::Notice;
 use super::places::Places;
 use super::registrar::Registrar;
@@ -120,14 +121,20 @@ impl Supervised {
                  within a minute, or at a reload"
                     .to_owned(),
             ),
+            _ if self.registrar.is_late() => Some(
+                "rpcbind does not answer, and its clients do not find it; start rpcbind".to_owned(),
+            ),
             (Ok(_), Phase::Waiting { .. }) => Some(
                 "its helper has failed, and clients wait for the next one; the log of xinetd says why"
                     .to_owned(),
             ),
-            (Ok(_), Phase::Serving { .. }) => {
-                Trouble::of_status(&self.status).map(|trouble| trouble.to_string())
+            (Ok(_), phase) => {
+                let told = matches!(phase, Phase::Serving { .. })
+                    .then(|| Trouble::of_status(&self.status))
+                    .flatten();
+                let told = told.map(|trouble| trouble.to_string());
+                told.or_else(|| missing_server(&self.planned))
             }
-            (Ok(_), _) => None,
         }
     }
 
@@ -291,6 +298,10 @@ impl Supervised {
     pub(super) fn unbind(&mut self, planned: PlannedService, now: Instant) {
         self.respawn(now);
         self.close();
+        if let Task::Wait(_) = self.planned.spec.task {
+            // Its server has the socket of before, so that the next helper must not wait for its end.
+            self.stored = None;
+        }
         self.registrar.close(now);
         self.planned = planned;
     }

@@ -55,8 +55,7 @@ fn left() -> Result<()> {
 
 fn shut() -> Result<()> {
     let bare = Bare::new()?;
-    let shuts =
-        "#!/usr/bin/perl\naccept(my $client, STDIN); print $client 'bye'; shutdown(STDIN, 2)\n";
+    let shuts = "#!/usr/bin/perl\naccept(my $client, STDIN); print $client 'bye'; close $client; shutdown(STDIN, 2); sleep 1000\n";
     bare.write("/usr/local/bin/shuts", shuts, 0o755)?;
     let files = cat("shuts", 7000, "").replace("wait = no", "wait = yes");
     let files = files.replace("/bin/cat", "/usr/local/bin/shuts");

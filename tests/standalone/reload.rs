@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use testbed::{Close, Peer, Result, equal};
+use testbed::{Bare, Close, Peer, Result, equal};
 
 use super::Scenario;
 use super::machine::{DEFAULTS, at, cat, client, serving};
@@ -13,8 +13,32 @@ use super::machine::{DEFAULTS, at, cat, client, serving};
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_reload_changes_what_has_changed", changes),
     ("a_reload_without_a_main_file_changes_nothing", without_main),
+    (
+        "a_server_that_is_missing_for_a_moment_takes_no_service_down",
+        replaced_server,
+    ),
     ("a_hundred_reloads_refuse_no_client", under_load),
 ];
+
+/// As a package manager replaces it.
+fn replaced_server() -> Result<()> {
+    let files = cat("echo", 7000, "").replace("/bin/cat", "/usr/local/bin/own");
+    let bare = Bare::new()?;
+    bare.write("/etc/xinetd.conf", files, 0o644)?;
+    bare.write("/usr/local/bin/own", "#!/bin/sh\nexec cat\n", 0o755)?;
+    let running = bare.start("exec xinetd -dontfork")?;
+    running.wait_for("Started working")?;
+    running.enter_network()?;
+    let mut session = client(7000)?;
+    running.sh("mv /usr/local/bin/own /usr/local/bin/own.new; kill -HUP 1")?;
+    running.wait_for("service echo goes on as it was")?;
+    running.sh("kill -ABRT 1")?;
+    running.wait_for("service echo: the server /usr/local/bin/own can't be executed")?;
+    session.echo(b"goes on")?;
+    running.sh("mv /usr/local/bin/own.new /usr/local/bin/own; kill -ABRT 1")?;
+    running.wait_for("Consistency check passed")?;
+    client(7000).map(drop)
+}
 
 fn changes() -> Result<()> {
     let before = [

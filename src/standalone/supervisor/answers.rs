@@ -84,7 +84,7 @@ impl Supervisor {
             trouble: one.trouble(),
             ..self.silent(one.planned())
         });
-        let hindered = self.hindered.iter().map(|one| SupervisedService {
+        let hindered = self.unserved.hindered.iter().map(|one| SupervisedService {
             trouble: Some(one.why.clone()),
             ..self.silent(&one.planned)
         });

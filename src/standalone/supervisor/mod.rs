@@ -24,7 +24,7 @@ use xinetd_core::config::Unread;
 
 use super::administration::Administration;
 use super::coordinator::Coordinator;
-use super::load::{Hindered, Means};
+use super::load::{Means, Unserved};
 use super::log::{Line, Logs};
 use super::options::Invocation;
 use super::places::Places;
@@ -75,8 +75,8 @@ pub(super) struct Supervisor {
     /// Room for an entry of it.
     entry: Box<[u8]>,
     services: BTreeMap<u64, Supervised>,
-    /// Those of the last reload that can't be served.
-    hindered: Vec<Hindered>,
+    /// Those of the last reload that are not served.
+    unserved: Unserved,
     /// What could not be read then.
     unread: Unread,
     /// The services whose sockets are watched.
@@ -99,7 +99,7 @@ pub(super) struct Parts {
     pub(super) means: Means,
     pub(super) limit: Option<ProcessLimit>,
     pub(super) services: Vec<Supervised>,
-    pub(super) hindered: Vec<Hindered>,
+    pub(super) unserved: Unserved,
     pub(super) unread: Unread,
     /// The signals that are blocked.
     pub(super) signals: SigSet,
@@ -164,7 +164,7 @@ impl Supervisor {
             log,
             entry: vec![0; LARGEST].into(),
             services: BTreeMap::new(),
-            hindered: parts.hindered,
+            unserved: parts.unserved,
             unread: parts.unread,
             watched: HashSet::new(),
             next_key: SERVICES,
@@ -286,7 +286,11 @@ impl Supervisor {
 
     /// Writes the state where xinetd does.
     fn dump(&self) {
-        match super::dump::write(self.services.values(), &self.invocation) {
+        match super::dump::write(
+            self.services.values(),
+            self.unserved_in_words(),
+            &self.invocation,
+        ) {
             Ok(path) => log::info!("generated state dump in file {path}"),
             Err(error) => log::error!("{error}"),
         }
@@ -294,16 +298,26 @@ impl Supervisor {
 
     /// xinetd's consistency check: here, whether each service is served.
     fn check(&self) {
-        let mut unserved = self
-            .services
-            .values()
-            .filter(|one| !one.is_served())
-            .peekable();
-        if unserved.peek().is_none() {
+        let services = self.services.values();
+        let troubled = services.filter_map(|one| Some(format!("{}: {}", one.id(), one.trouble()?)));
+        let unserved: Vec<_> = troubled.chain(self.unserved_in_words()).collect();
+        if unserved.is_empty() {
             log::info!("Consistency check passed");
         }
         for service in unserved {
-            log::warn!("service {} {}", service.id(), service.state());
+            log::warn!("service {service}");
         }
+    }
+
+    /// The services that are switched on and not served, each with the reason.
+    fn unserved_in_words(&self) -> impl Iterator<Item = String> {
+        let Unserved { hindered, dropped } = &self.unserved;
+        let hindered = hindered
+            .iter()
+            .map(|one| format!("{}: not served: {}", one.planned.id().to_text(), one.why));
+        let dropped = dropped.iter().map(|id| {
+            format!("{id}: not served: it has errors in the files; `xinetdctl check` shows them")
+        });
+        hindered.chain(dropped)
     }
 }

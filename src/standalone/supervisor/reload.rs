@@ -6,7 +6,7 @@ use xinetd_core::translate::PlannedService;
 
 use super::super::change::{Change, Changes};
 use super::super::helper::text_of;
-use super::super::load::{Loaded, Occasion, load};
+use super::super::load::{Hindered, Loaded, Occasion, load};
 use super::super::service::Supervised;
 use super::Supervisor;
 use super::requests::{HelperRequest, ask_all};
@@ -41,12 +41,22 @@ impl Supervisor {
             log::warn!("reconfiguration failed; all services go on as they are");
         })?;
         let Loaded {
-            services: new,
-            hindered,
+            services: mut new,
+            mut unserved,
             unread,
             log_format,
         } = loaded;
-        self.hindered = hindered;
+        let hindered = std::mem::take(&mut unserved.hindered).into_iter();
+        let (going_on, hindered): (Vec<_>, _) = hindered.partition(|one| self.goes_on(one));
+        for Hindered { planned, .. } in going_on {
+            log::warn!(
+                "service {} goes on as it was: its clients get no server until that is back",
+                planned.id().to_text()
+            );
+            new.push(planned);
+        }
+        unserved.hindered = hindered;
+        self.unserved = unserved;
         self.unread = unread;
         self.mend_sockets(now);
         if let Some(format) = log_format {
@@ -129,6 +139,16 @@ impl Supervisor {
             self.end(false, now);
         }
         Ok(done)
+    }
+
+    /// Whether a service that can't be served now is served, and has not changed: only its server is missing, as for a
+    /// moment while a package replaces it.
+    fn goes_on(&self, hindered: &Hindered) -> bool {
+        let planned = &hindered.planned;
+        let mut services = self.services.values().map(Supervised::planned);
+        let before = services.find(|before| before.unit == planned.unit);
+        hindered.lacks_server
+            && before.is_some_and(|before| Change::between(before, planned) == Change::None)
     }
 
     /// Gives services whose sockets were shut down by a process that has them too another one each.

@@ -13,7 +13,7 @@ use super::lexer::Word;
 use super::parser::Reader;
 use super::report::{Spot, quoted};
 use super::sources::EntryKind;
-use super::unread::MISSING_CODE;
+use super::unread::{EMPTY_CODE, MISSING_CODE};
 use crate::bytes::ByteString;
 use crate::problem::{NO_PERMISSION, Place, Severity};
 
@@ -128,8 +128,24 @@ impl Reader<'_> {
         let path = Path::new("/").join(name.as_path());
         if directory {
             self.include_directory(&path, &place);
-        } else if let Err(refused) = self.read_file(&path) {
-            self.report(place, &path, &refused);
+            return;
+        }
+        match self.read_file(&path) {
+            Ok(length) => self.warn_of_nothing(length, &path, place),
+            Err(refused) => self.report(place, &path, &refused),
+        }
+    }
+
+    /// Says that a file which is named somewhere has nothing in it.
+    fn warn_of_nothing(&mut self, length: usize, path: &Path, place: Place) {
+        if length == 0 {
+            self.complain(
+                Severity::Warning,
+                EMPTY_CODE,
+                place,
+                format!("{} is empty", path.display()),
+                "write what it is to say; a comment will do",
+            );
         }
     }
 
@@ -202,8 +218,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads one file.
-    fn read_file(&mut self, path: &Path) -> Result<(), Refused> {
+    /// Reads one file; its length in bytes.
+    fn read_file(&mut self, path: &Path) -> Result<usize, Refused> {
         if self.includes.open.iter().any(|open| open == path) {
             return Err(Refused::Cycle);
         }
@@ -215,8 +231,9 @@ impl Reader<'_> {
         }
         self.includes.read += 1;
         let text = self.tree.read(path).map_err(Refused::Unreadable)?;
+        let length = text.len();
         self.read_text(path, text);
-        Ok(())
+        Ok(length)
     }
 
     /// Reads the text of a file.

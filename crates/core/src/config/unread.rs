@@ -10,11 +10,14 @@ use crate::problem::{NO_PERMISSION, Problem, Severity};
 /// The code of the note that the first file is not there beside an inetd.conf.
 pub(super) const MISSING_CODE: &str = "main-missing";
 
+/// The code of a file that is named and has nothing in it, as one that is just being written.
+pub(super) const EMPTY_CODE: &str = "empty-file";
+
 /// The code of a `defaults` section that is not read to its end.
 pub(super) const LOST_CODE: &str = "defaults-lost";
 
 /// The codes of files, and parts of files, that are not read.
-const CODES: [&str; 8] = [
+const CODES: [&str; 9] = [
     "main-file",
     "include",
     "includedir",
@@ -22,6 +25,7 @@ const CODES: [&str; 8] = [
     "include-depth",
     "include-number",
     "not-a-file",
+    "keyword",
     LOST_CODE,
 ];
 
@@ -65,7 +69,7 @@ impl Unread {
 /// Whether `defaults` may stand where this problem keeps it from being read.
 fn may_hide(problem: &Problem) -> bool {
     match problem.code {
-        ASSUMED_CODE | MISSING_CODE => true,
+        ASSUMED_CODE | MISSING_CODE | EMPTY_CODE => true,
         NO_PERMISSION => problem.severity == Severity::Error,
         code => problem.severity == Severity::Error && CODES.contains(&code),
     }
@@ -108,6 +112,15 @@ mod tests {
             ),
             ("/etc/more", Some("}\ndefaults\n{\n}\n")),
             ("/etc/xinetd.conf", Some(without_folder.as_str())),
+            ("/etc/more", Some("")),
+            ("/etc/more", Some("defa")),
+            ("/etc/more", Some("\0\0\0\0")),
+            ("/etc/more", Some("ults\n{\n only_from = 10.0.0.1\n}\n")),
+            (
+                "/etc/more",
+                Some("# defaults\n{\n only_from = 10.0.0.1\n}\n"),
+            ),
+            ("/etc/xinetd.conf", Some("includ /etc/more\n")),
             ("/etc/more", None),
             ("/etc/xinetd.d/foo", None),
         ] {
@@ -122,7 +135,8 @@ mod tests {
             assert!(known.new_in(&problems).is_empty(), "{path} {text:?}");
         }
         for tree in [
-            whole.clone().file("/etc/more", ""),
+            whole.clone().file("/etc/more", "# no defaults any more\n"),
+            whole.clone().file("/etc/xinetd.d/foo", ""),
             whole.clone().file("/etc/xinetd.d/sub/deep", ""),
             whole.file("/etc/more", "service x\n{\n bare\n}\n"),
         ] {
