@@ -5,6 +5,7 @@ use std::io::{self, PipeWriter, Read, Write};
 use std::process;
 
 use nix::sys::signal::SigSet;
+use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
 /// A process in the background whose parent still waits to hear how its start goes.
@@ -32,11 +33,15 @@ pub(crate) fn go_to_background() -> io::Result<Starting> {
     let (mut child, parent) = io::pipe()?;
     // SAFETY: there is one thread alone, so that no lock is held in the child which no thread of it gives back.
     match unsafe { fork() }? {
-        ForkResult::Parent { .. } => {
+        ForkResult::Parent { child: started } => {
             drop(parent);
             // A user who does not want to wait may end it.
             let _ = SigSet::empty().thread_set_mask();
             let is_ready = child.read_exact(&mut [0]).is_ok();
+            if !is_ready {
+                // It still says why.
+                let _ = waitpid(started, None);
+            }
             process::exit(i32::from(!is_ready));
         }
         ForkResult::Child => {}
