@@ -7,6 +7,7 @@
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -33,7 +34,9 @@ const STARTS: Duration = Duration::from_secs(10);
 /// How long a helper stays for lines that can't be written.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the last lines may take.
-const LAST_LINES: Duration = Duration::from_secs(1);
+const LAST_LINES: Duration = Duration::from_secs(2);
+/// When a coordinator is asked again meanwhile that has ended.
+const LAST_RETRY: Duration = Duration::from_millis(50);
 
 /// The log file of a service, if it has one.
 #[derive(Debug)]
@@ -228,18 +231,23 @@ impl LogFile {
         let mut now = begun;
         loop {
             let _ = self.advance(now);
-            let Some((socket, _)) = &self.asked else {
-                break;
-            };
             let left = LAST_LINES.saturating_sub(now.since(begun));
             if left.is_zero() {
                 break;
             }
-            let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(
-                &mut fds,
-                PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO),
-            );
+            match (&self.asked, self.retry) {
+                (Some((socket, _)), _) => {
+                    let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+                    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+                    let _ = poll(&mut fds, timeout);
+                }
+                // It has ended in the middle, and another one takes its place as soon as that is asked.
+                (None, Some(_)) if self.ended_since.is_some() && !self.lines.is_empty() => {
+                    thread::sleep(LAST_RETRY);
+                    self.retry = None;
+                }
+                _ => break,
+            }
             now = Moment::now().unwrap_or(begun.plus(LAST_LINES));
         }
         if let Some(target) = &self.target {

@@ -11,6 +11,9 @@ use super::super::check::Check;
 use super::super::output::{BAD, Output};
 use super::endangered::{Served, endangered};
 
+/// How many services are named.
+const MOST: usize = 20;
+
 /// What speaks against a reload. All of it needs services that listen now.
 #[derive(Debug)]
 pub(super) struct Refusal<'a> {
@@ -73,7 +76,7 @@ impl<'a> Refusal<'a> {
         if !closed.is_empty() {
             writeln!(out, "{begin}")?;
         }
-        for Served { unit, file, .. } in closed {
+        for Served { unit, file, .. } in closed.iter().take(MOST) {
             let sessions = match sessions.get(unit) {
                 None | Some(0) => String::new(),
                 Some(1) => ", and 1 session would end".to_owned(),
@@ -84,6 +87,9 @@ impl<'a> Refusal<'a> {
                 file.display()
             );
             writeln!(out, "{}", printable(&line))?;
+        }
+        if let more @ 1.. = closed.len().saturating_sub(MOST) {
+            writeln!(out, "  and {more} more")?;
         }
         let what = match (self.lost.is_empty(), closed.is_empty()) {
             (true, _) => "stops these services,\nand applies the rest of the files.",
@@ -142,6 +148,14 @@ Correct the files and reload again. `xinetdctl reload --force` stops these servi
 and applies the rest of the files.
 ";
         assert_eq!(printed(&refusal), expected);
+        let many: Vec<_> = (0..MOST + 2)
+            .map(|number| served(&format!("s{number}")))
+            .collect();
+        let refusal = Refusal {
+            endangered: many.iter().collect(),
+            ..refusal
+        };
+        assert!(printed(&refusal).contains("would be closed\n  and 2 more\nCorrect"));
     }
 
     #[test]
