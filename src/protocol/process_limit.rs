@@ -36,7 +36,16 @@ pub(crate) struct ProcessLimit(Rc<Shared>);
 #[derive(Debug)]
 struct Shared {
     file: File,
-    taken: RefCell<BTreeSet<u32>>,
+    rows: RefCell<Rows>,
+}
+
+/// Which rows services have.
+#[derive(Debug, Default)]
+struct Rows {
+    /// All below this have been used.
+    used: u32,
+    /// Those of them that were given back.
+    free: BTreeSet<u32>,
 }
 
 /// A service's row in the table; it is given back at the end.
@@ -60,19 +69,20 @@ impl ProcessLimit {
         write(&file, LIMIT, limit.get())?;
         Ok(Self(Rc::new(Shared {
             file,
-            taken: RefCell::default(),
+            rows: RefCell::default(),
         })))
     }
 
     /// A row for one more service. Behind the last one that there is, the service's helper refuses to serve.
     pub(crate) fn row(&self) -> Row {
-        let mut taken = self.0.taken.borrow_mut();
-        let free = (0..MOST).find(|index| !taken.contains(index));
-        let index = free.unwrap_or(MOST);
-        taken.insert(index);
-        let used = taken.last().map_or(0, |last| last + 1);
+        let mut rows = self.0.rows.borrow_mut();
+        let index = rows.free.pop_first().unwrap_or_else(|| {
+            let next = rows.used;
+            rows.used = next.saturating_add(1);
+            next
+        });
         // The table is there, and is long enough for this.
-        let _ = write(&self.0.file, USED, used);
+        let _ = write(&self.0.file, USED, rows.used);
         Row {
             table: Rc::clone(&self.0),
             index,
@@ -102,7 +112,7 @@ impl AsFd for Row {
 impl Drop for Row {
     fn drop(&mut self) {
         self.clear();
-        self.table.taken.borrow_mut().remove(&self.index);
+        self.table.rows.borrow_mut().free.insert(self.index);
     }
 }
 
