@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use xinetd_core::problem::{Place, Problem, Severity};
 use xinetd_core::translate::Standing;
 
+use super::listening::Listening;
 use super::machine::Machine;
 use crate::bus::client::ServiceRow;
 use crate::reconcile::Trouble;
 
 /// A service that is switched on and not served.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Faulty {
+struct Faulty {
     id: String,
     place: Place,
     why: String,
 }
 
 /// Those of the files of this machine; none where they can't be read, or are being written.
-pub(super) fn of_this_machine() -> Vec<Faulty> {
+fn of_this_machine() -> Vec<Faulty> {
     Machine::read(None).map_or_else(|_| Vec::new(), |machine| of(&machine))
 }
 
@@ -64,9 +65,16 @@ fn error_in(place: &Place, places: &[&Place], problems: &[Problem]) -> Option<St
     Some(format!("{place}: {message}"))
 }
 
+/// Adds those of the files of this machine to the rows of the service manager, which has durations by these `bounds`;
+/// which of all do not listen.
+pub(super) fn complete(rows: &mut Vec<ServiceRow>, bounds: &[u64]) -> Listening {
+    let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
+    listening.with_faulty(add_rows(of_this_machine(), bounds.len() + 1, rows))
+}
+
 /// Adds a row for each that has none, with as many classes of durations; what keeps each of these from being served, by
 /// the unit that stands for it.
-pub(super) fn add_rows(
+fn add_rows(
     faulty: Vec<Faulty>,
     classes: usize,
     rows: &mut Vec<ServiceRow>,

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use super::faulty;
-use super::listening::Listening;
 use super::manager;
 use super::output::{Done, Failure, Output};
 use crate::bus::client::ServiceRow;
@@ -20,9 +19,7 @@ type Simple = (
 pub(super) fn run(out: &mut Output<'_>) -> Done {
     let manager = manager::of_this_machine();
     let (mut rows, bounds) = manager.list_services().map_err(Failure::undone)?;
-    let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
-    let faulty = faulty::add_rows(faulty::of_this_machine(), bounds.len() + 1, &mut rows);
-    let listening = listening.with_faulty(faulty);
+    let listening = faulty::complete(&mut rows, &bounds);
     let up =
         |row: &ServiceRow| match listening.is_faulty(&row.unit) || manager.is_enabled(&row.unit) {
             true => listening.listens(&row.unit),

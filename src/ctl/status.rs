@@ -83,9 +83,7 @@ pub(super) fn run(arguments: &StatusArgs, out: &mut Output<'_>) -> Done {
     let manager = manager::of_this_machine();
     let (mut rows, bounds) = manager.list_services().map_err(Failure::undone)?;
     let Some(name) = &arguments.id else {
-        let listening = Listening::look_at_enabled(rows.iter().map(|row| row.unit.as_str()));
-        let faulty = faulty::add_rows(faulty::of_this_machine(), bounds.len() + 1, &mut rows);
-        let listening = listening.with_faulty(faulty);
+        let listening = faulty::complete(&mut rows, &bounds);
         match arguments.json {
             true => json(rows.iter().map(|row| (row, None)), &listening, out)?,
             false => {
