@@ -27,7 +27,7 @@ pub(super) fn adopt() {
 /// Whether there are such processes; to be asked where no server runs.
 pub(super) fn is_any() -> bool {
     match Journal::is_supervisors() {
-        true => reap(HashSet::new),
+        true => reap(&HashSet::new()),
         false => has_others(),
     }
 }
@@ -35,29 +35,20 @@ pub(super) fn is_any() -> bool {
 /// Takes note of the ends of those that have ended, where servers and commands with the numbers `known` run, whose
 /// ends are for others to hear of.
 pub(super) fn tidy(known: impl FnOnce() -> HashSet<i32>) {
-    if Journal::is_supervisors() {
-        reap(known);
+    if Journal::is_supervisors() && matches!(Children::now(), Children::Ended(_)) {
+        reap(&known());
     }
 }
 
 /// Takes note of the ends of children that are not `known`; whether there are others. Stops at a known one that has
 /// ended too, which another part takes note of first.
-fn reap(known: impl FnOnce() -> HashSet<i32>) -> bool {
-    let mut known = Some(known);
-    let mut numbers = HashSet::new();
+fn reap(known: &HashSet<i32>) -> bool {
     loop {
-        let pid = match Children::now() {
-            Children::Ended(pid) => pid,
-            Children::Running => return true,
+        match Children::now() {
+            Children::Ended(pid) if !known.contains(&pid) => reap_child(pid),
+            Children::Ended(_) | Children::Running => return true,
             Children::Absent => return false,
-        };
-        if let Some(known) = known.take() {
-            numbers = known();
         }
-        if numbers.contains(&pid) {
-            return true;
-        }
-        reap_child(pid);
     }
 }
 
@@ -81,16 +72,16 @@ mod tests {
     #[test]
     #[ignore = "it is run by another one"]
     fn in_a_process_of_its_own() {
-        assert!(!reap(HashSet::new), "no child");
+        assert!(!reap(&HashSet::new()), "no child");
         let mut stranger = Command::new("true").spawn().unwrap();
-        while reap(HashSet::new) {
+        while reap(&HashSet::new()) {
             std::thread::yield_now();
         }
         assert!(stranger.wait().is_err(), "it was taken note of");
         let mut own = Command::new("true").spawn().unwrap();
         let pid = i32::try_from(own.id()).unwrap();
         for _ in 0..1000 {
-            assert!(reap(|| HashSet::from([pid])));
+            assert!(reap(&HashSet::from([pid])));
         }
         assert!(own.wait().unwrap().success());
     }
