@@ -133,16 +133,22 @@ impl Coordinator {
         &mut self.bans
     }
 
-    /// Has bans that have changed saved, where they are kept in a file.
-    pub(super) fn save(&mut self, now: Instant) {
+    /// Does what is due for bans: those that have changed are saved, where they are kept in a file, and a table that
+    /// could not be written is tried again.
+    pub(super) fn expire(&mut self, now: Instant) {
         if let Some(saver) = &mut self.saver {
             saver.turn(&mut self.bans, now);
         }
+        if self.bans.retry_due().is_some_and(|due| now >= due) {
+            self.bans.tidy();
+        }
     }
 
-    /// When they are to be saved, or it is to be seen what has come of it.
-    pub(super) fn save_due(&self) -> Option<Instant> {
-        self.saver.as_ref()?.due(&self.bans)
+    /// When there is something to do for them, or to see what has come of it.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let saver = self.saver.as_ref();
+        let saving = saver.and_then(|saver| saver.due(&self.bans));
+        saving.into_iter().chain(self.bans.retry_due()).min()
     }
 
     /// Saves them for the last time.
@@ -150,11 +156,6 @@ impl Coordinator {
         if let Some(saver) = &mut self.saver {
             saver.finish(&mut self.bans);
         }
-    }
-
-    /// When a table of bans that can't be written is tried again.
-    pub(super) fn retry_due(&self) -> Option<Instant> {
-        self.bans.retry_due()
     }
 
     /// Clears away bans that are over, and has the table mended where it has to be.

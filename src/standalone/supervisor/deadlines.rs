@@ -17,15 +17,12 @@ impl Supervisor {
     pub(super) fn due(&self) -> Option<Instant> {
         let services = self.services.values().filter_map(Supervised::due);
         let round = self.is_ending_servers().then_some(self.next_round);
-        let tidy = Some(self.next_tidy);
         let administration = self.administration.as_ref();
         let client = administration.and_then(Administration::due);
-        let saving = self.coordinator.as_ref();
-        let saving = saving.and_then(Coordinator::save_due);
-        let due = services.chain(round).chain(tidy).chain(client);
         let coordinator = self.coordinator.as_ref();
-        let retry = coordinator.and_then(Coordinator::retry_due);
-        due.chain(saving).chain(retry).min()
+        let bans = coordinator.and_then(Coordinator::due);
+        let others = [round, Some(self.next_tidy), client, bans];
+        services.chain(others.into_iter().flatten()).min()
     }
 
     /// Has the deadlines of helpers begin anew where it is late: their socket holds few messages, so that what
@@ -47,11 +44,9 @@ impl Supervisor {
             administration.expire(now);
         }
         if let Some(coordinator) = &mut self.coordinator {
-            coordinator.save(now);
+            coordinator.expire(now);
         }
-        let coordinator = self.coordinator.as_ref();
-        let retry = coordinator.and_then(Coordinator::retry_due);
-        if now >= self.next_tidy || retry.is_some_and(|retry| now >= retry) {
+        if now >= self.next_tidy {
             self.next_tidy = now + TIDY;
             self.mend_sockets(now);
             if let Some(coordinator) = &mut self.coordinator {
