@@ -35,7 +35,7 @@ pub(crate) fn go_to_background() -> io::Result<Starting> {
     match unsafe { fork() }? {
         ForkResult::Parent { child: started } => {
             drop(parent);
-            // A user who does not want to wait may end it.
+            // The administrator may interrupt it.
             let _ = SigSet::empty().thread_set_mask();
             let is_ready = child.read_exact(&mut [0]).is_ok();
             if !is_ready {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::str::FromStr;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -184,9 +185,7 @@ pub(crate) fn uids(status: &str) -> Option<[u32; 4]> {
 /// # Errors
 /// If there is no such process, or its entry can't be read.
 pub(crate) fn start_time(pid: i32) -> io::Result<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat"))?;
-    let start = field(&stat, 22).and_then(|text| text.parse().ok());
-    start.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    number(&stat(pid)?, 22)
 }
 
 /// The process that has started it, or that it was left to: field 4 of /proc/PID/stat.
@@ -194,9 +193,7 @@ pub(crate) fn start_time(pid: i32) -> io::Result<u64> {
 /// # Errors
 /// As [`start_time`].
 pub(crate) fn parent(pid: i32) -> io::Result<i32> {
-    let stat = fs::read(format!("/proc/{pid}/stat"))?;
-    let parent = field(&stat, 4).and_then(|text| text.parse().ok());
-    parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    number(&stat(pid)?, 4)
 }
 
 /// The same of a process that has not ended as a whole; none of one that only waits for its parent to hear of its end.
@@ -205,11 +202,9 @@ pub(crate) fn parent(pid: i32) -> io::Result<i32> {
 /// # Errors
 /// As [`start_time`].
 pub(crate) fn living_parent(pid: i32) -> io::Result<Option<i32>> {
-    let stat = fs::read(format!("/proc/{pid}/stat"))?;
+    let stat = stat(pid)?;
     let has_ended = field(&stat, 3) == Some("Z") && field(&stat, 20) == Some("1");
-    let parent = field(&stat, 4).and_then(|text| text.parse().ok());
-    let parent: i32 = parent.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-    Ok((!has_ended).then_some(parent))
+    number(&stat, 4).map(|parent| (!has_ended).then_some(parent))
 }
 
 /// Whether the process is stopped, by a signal or a tracer: field 3 of /proc/PID/stat.
@@ -217,8 +212,18 @@ pub(crate) fn living_parent(pid: i32) -> io::Result<Option<i32>> {
 /// # Errors
 /// As [`start_time`].
 pub(crate) fn is_stopped(pid: i32) -> io::Result<bool> {
-    let stat = fs::read(format!("/proc/{pid}/stat"))?;
-    Ok(matches!(field(&stat, 3), Some("T" | "t")))
+    Ok(matches!(field(&stat(pid)?, 3), Some("T" | "t")))
+}
+
+/// What /proc/PID/stat has (proc(5)).
+fn stat(pid: i32) -> io::Result<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/stat"))
+}
+
+/// A [`field`] that is a number.
+fn number<T: FromStr>(stat: &[u8], field_number: usize) -> io::Result<T> {
+    let number = field(stat, field_number).and_then(|text| text.parse().ok());
+    number.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Whether the process leads a session, as servers do (setsid(2)); no /proc is needed for it.
