@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use testbed::{Bare, Close, Peer, Result, equal};
 
 use super::Scenario;
-use super::machine::{cat, client, serving};
+use super::machine::{cat, client, serve, serving};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("term_ends_all_sessions", term),
@@ -101,9 +101,7 @@ fn orphans() -> Result<()> {
     bare.write("/usr/local/bin/leaves", script, 0o755)?;
     let leaves = cat("leaves", 7000, "").replace("/bin/cat", "/usr/local/bin/leaves");
     bare.write("/etc/xinetd.conf", leaves, 0o644)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     for _ in 0..10 {
         client(7000)?;
     }

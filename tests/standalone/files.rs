@@ -3,7 +3,7 @@
 use testbed::{Bare, Close, Result, equal};
 
 use super::Scenario;
-use super::machine::{DEFAULTS, cat, client, command, has, serving};
+use super::machine::{DEFAULTS, cat, client, command, has, serve, serving};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_reload_by_command_says_what_it_did", reloaded),
@@ -16,9 +16,7 @@ fn reloaded() -> Result<()> {
     let bare = Bare::new()?;
     bare.write("/etc/xinetd.conf", main, 0o644)?;
     bare.write("/etc/xinetd.d/echo", cat("echo", 7000, ""), 0o644)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     let mut session = client(7000)?;
     let nothing = command(&running, 0, "xinetdctl reload")?;
     equal("nothing", nothing, "Nothing had to be done.\n".to_owned())?;

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use testbed::{Bare, Result, equal};
 
 use super::Scenario;
-use super::machine::{DEFAULTS, at, cat, client, serving};
+use super::machine::{DEFAULTS, at, cat, client, serve, serving};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("what_servers_leave_behind_ends_with_the_service", left),
@@ -32,9 +32,7 @@ fn left() -> Result<()> {
         .replacen("/bin/cat", "/usr/local/bin/stays", 1)
         .replacen("/bin/cat", "/usr/local/bin/leaves", 1);
     bare.write("/etc/xinetd.conf", files, 0o644)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     let mut said = String::new();
     let heard =
         TcpStream::connect(at(7000)).and_then(|mut client| client.read_to_string(&mut said));
@@ -60,9 +58,7 @@ fn shut() -> Result<()> {
     let files = cat("shuts", 7000, "").replace("wait = no", "wait = yes");
     let files = files.replace("/bin/cat", "/usr/local/bin/shuts");
     bare.write("/etc/xinetd.conf", files, 0o644)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     let heard = || {
         let mut said = String::new();
         let stream = TcpStream::connect(at(7000));

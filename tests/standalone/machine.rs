@@ -34,10 +34,16 @@ pub(crate) fn client(port: u16) -> Result<Peer> {
 pub(crate) fn serving(files: &str, options: &str) -> Result<(Bare, Running)> {
     let bare = Bare::new()?;
     bare.write("/etc/xinetd.conf", files, 0o644)?;
+    let running = serve(&bare, options)?;
+    Ok((bare, running))
+}
+
+/// The same on a machine that has its files already.
+pub(crate) fn serve(bare: &Bare, options: &str) -> Result<Running> {
     let running = bare.start(&format!("exec xinetd {options}"))?;
     running.wait_for("Started working")?;
     running.enter_network()?;
-    Ok((bare, running))
+    Ok(running)
 }
 
 /// What a command prints, if it exits with this status; standard error comes behind standard output.

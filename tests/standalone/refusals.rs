@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use testbed::{Bare, Result, Running, equal};
 
 use super::Scenario;
-use super::machine::{cat, client, command, has, serving, words};
+use super::machine::{cat, client, command, has, serve, serving, words};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_missing_main_file_opens_nothing", without_main),
@@ -36,9 +36,7 @@ fn without_main() -> Result<()> {
     let bare = Bare::new()?;
     bare.write("/etc/xinetd.conf", files, 0o644)?;
     bare.write("/etc/xinetd.d/echo", cat("echo", 7000, ""), 0o644)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     equal("before", client(7000).is_err(), true)?;
     running.sh("mv /etc/xinetd.conf /etc/aside")?;
     refuses_signal(&running, "a signal")?;
@@ -74,9 +72,7 @@ fn without_defaults() -> Result<()> {
         "defaults\n{\n no_access = 10.9.9.9\n}\n",
         0o644,
     )?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     for (lose, said) in [
         ("rm /etc/more", "/etc/more can't be read"),
         ("truncate -s 100M /etc/more", "/etc/more can't be read"),

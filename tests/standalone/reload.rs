@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use testbed::{Bare, Close, Peer, Result, equal};
 
 use super::Scenario;
-use super::machine::{DEFAULTS, at, cat, client, serving};
+use super::machine::{DEFAULTS, at, cat, client, serve, serving};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("a_reload_changes_what_has_changed", changes),
@@ -26,9 +26,7 @@ fn replaced_server() -> Result<()> {
     let bare = Bare::new()?;
     bare.write("/etc/xinetd.conf", files, 0o644)?;
     bare.write("/usr/local/bin/own", "#!/bin/sh\nexec cat\n", 0o755)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     let mut session = client(7000)?;
     running.sh("mv /usr/local/bin/own /usr/local/bin/own.new; kill -HUP 1")?;
     running.wait_for("service echo goes on as it was")?;

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use testbed::{Close, Peer, Result, equal};
 
 use super::Scenario;
-use super::machine::{DEFAULTS, at, cat, client, serving};
+use super::machine::{DEFAULTS, at, cat, client, serve, serving};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("internal_services_and_datagrams", kinds),
@@ -127,9 +127,7 @@ fn limits() -> Result<()> {
     let bare = testbed::Bare::new()?;
     bare.write("/etc/full", "full\n", 0o644)?;
     bare.write("/etc/xinetd.conf", files.concat(), 0o644)?;
-    let running = bare.start("exec xinetd -dontfork")?;
-    running.wait_for("Started working")?;
-    running.enter_network()?;
+    let running = serve(&bare, "-dontfork")?;
     let _first = client(7000)?;
     equal(
         "the second",

@@ -52,14 +52,20 @@ fn starts_in(running: &Running, path: &str) -> usize {
     running.read(path).matches("START: echo pid=").count()
 }
 
-/// The lines of a service have the facility of the option, or its own.
-fn one_script() -> Result<()> {
+/// One shell script has started rsyslog and xinetd, which serves.
+fn beside_rsyslog() -> Result<(Bare, Running)> {
     let bare = machine()?;
     let running = bare.start(&format!(
         "{RSYSLOG} && exec xinetd -dontfork -syslog local0"
     ))?;
     running.enter_network()?;
     running.wait_until("the port is open", || client(7000).is_ok())?;
+    Ok((bare, running))
+}
+
+/// The lines of a service have the facility of the option, or its own.
+fn one_script() -> Result<()> {
+    let (_bare, running) = beside_rsyslog()?;
     client(7001)?;
     await_line(&running, LOG, "Started working: 2 available services")?;
     await_line(&running, LOG, "]: START: echo pid=")?;
@@ -89,12 +95,7 @@ fn started_later() -> Result<()> {
 }
 
 fn started_anew() -> Result<()> {
-    let bare = machine()?;
-    let running = bare.start(&format!(
-        "{RSYSLOG} && exec xinetd -dontfork -syslog local0"
-    ))?;
-    running.enter_network()?;
-    running.wait_until("the port is open", || client(7000).is_ok())?;
+    let (_bare, running) = beside_rsyslog()?;
     let _session = client(7000)?;
     await_line(&running, LOG, "START: echo pid=")?;
     running.sh(STOP_RSYSLOG)?;
