@@ -101,6 +101,10 @@ fn run(invocation: Invocation, logs: &'static Logs) -> Result<(), String> {
         .remarks
         .iter()
         .for_each(|remark| warn!("{remark}"));
+    invocation
+        .pid_file
+        .as_deref()
+        .map_or(Ok(()), PidFile::check)?;
     let background = match invocation.is_foreground {
         true => None,
         false => Some(go_to_background().map_err(|error| error.to_string())?),

@@ -17,17 +17,26 @@ impl PidFile {
     /// A device, such as /dev/null, is written to and stays, and so is what a link to one leads to.
     ///
     /// # Errors
-    /// In words, if it can't be written, or names another xinetd that runs.
+    /// In words, if it can't be written.
     pub(super) fn write(path: PathBuf) -> Result<Self, String> {
-        let shown = path.display();
-        if let Some(pid) = running(&path) {
-            return Err(format!(
-                "the pid file {shown} names a xinetd that runs, process {pid}; stop it first, or name another file"
-            ));
-        }
         match write(&path) {
             Ok(()) => Ok(Self(path)),
-            Err(error) => Err(format!("the pid file {shown}: {error}")),
+            Err(error) => Err(format!("the pid file {}: {error}", path.display())),
+        }
+    }
+
+    /// Looks whether the file is another xinetd's. To be asked before this process goes to the background: a file that
+    /// a container has kept may have the number of either of its processes.
+    ///
+    /// # Errors
+    /// In words, if it names one that runs.
+    pub(super) fn check(path: &Path) -> Result<(), String> {
+        match running(path) {
+            None => Ok(()),
+            Some(pid) => Err(format!(
+                "the pid file {} names a xinetd that runs, process {pid}; stop it first, or name another file",
+                path.display()
+            )),
         }
     }
 }

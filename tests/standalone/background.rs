@@ -7,6 +7,7 @@ use super::machine::{DEFAULTS, cat, client};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("all_is_there_when_the_start_is_over", ready),
+    ("a_pid_file_of_a_container_that_was_started_anew", kept),
     ("a_start_that_fails_has_an_exit_status", failed),
     ("a_second_start_leaves_the_first_alone", second),
     ("a_log_that_was_put_aside_is_opened_anew", put_aside),
@@ -33,6 +34,14 @@ fn ready() -> Result<()> {
         while test -e /run/x.pid; do sleep 0.01; done
     done")?;
     Ok(())
+}
+
+/// It has the number that the first of the two processes has this time.
+fn kept() -> Result<()> {
+    let (_bare, running) = idle()?;
+    running
+        .sh("sh -c 'echo $$ > /run/x.pid; exec xinetd -filelog /run/log -pidfile /run/x.pid'")?;
+    running.sh("kill -0 $(cat /run/x.pid)").map(drop)
 }
 
 fn failed() -> Result<()> {
